@@ -1,0 +1,1 @@
+"""MoAscope: mechanism-of-action profiling of high-content screens."""

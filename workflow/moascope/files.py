@@ -1,0 +1,86 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moascope.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary sibling of `path` that takes its place when the block succeeds.
+
+    Parameters
+    ----------
+    path : path
+        The file that is to exist in the end. Its folder is made where it is missing.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write. It keeps the suffix of `path`, since some writers look at it.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(target)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _STORAGE_ADVICE:
+            raise InputError(
+                f"{target}: cannot be written ({error.strerror}). {_STORAGE_ADVICE[error.errno]}"
+            ) from error
+        raise
+
+
+_STORAGE_ADVICE = {
+    28: "Free space on that disk, or run with --directory on another one, and start again.",
+    122: "The disk quota is used up: free space or run with --directory elsewhere.",
+    13: "Check the permissions of the folder, or run with --directory elsewhere.",
+    30: "The file system is read-only: run with --directory elsewhere.",
+}
+
+
+def write_parquet(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as parquet, atomically and with the same bytes for the same content.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Its index is not written.
+    path : path
+        The file to write.
+    """
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False, compression="zstd")
+
+
+def write_json(content: Any, path: str | os.PathLike[str]) -> None:
+    """Write JSON (UTF-8, two spaces, strict: no NaN), atomically.
+
+    Parameters
+    ----------
+    content : JSON-serialisable
+        NaN or infinity is a `ValueError`, because no other program would read it back.
+    path : path
+        The file to write.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
