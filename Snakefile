@@ -1,0 +1,33 @@
+# MoAscope: mechanism-of-action profiling of high-content screens.
+# A table of contents. The logic is in workflow/moascope, the rules in workflow/rules.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# A file given with --configfile stands alone: the demo's is read only where none is given.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/input.smk"
+include: "workflow/rules/units.smk"
+include: "workflow/rules/splits.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        PATHS.report,
+        PATHS.summary,

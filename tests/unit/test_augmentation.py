@@ -1,0 +1,134 @@
+import keras
+import numpy as np
+import pytest
+from moascope import augmentation
+from moascope.augmentation_table import PARAMETERS, validated
+from moascope.errors import InputError
+
+
+def images(n=4, size=24, channels=5, seed=0):
+    return np.random.default_rng(seed).random((n, size, size, channels), dtype="float32")
+
+
+def augmented(x, *augmentations, seed=1):
+    layers = augmentation.build(augmentations, seed)
+    return np.asarray(augmentation.apply(layers, keras.ops.convert_to_tensor(x)))
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_augmentation_keeps_the_shape_and_changes_the_images(name):
+    x = images(n=8)
+    changed = augmented(x, {"name": name})
+    assert changed.shape == x.shape
+    assert np.isfinite(changed).all()
+    assert np.abs(changed - x).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_seed_decides(name):
+    x = images(n=8)
+    np.testing.assert_array_equal(augmented(x, {"name": name}), augmented(x, {"name": name}))
+    assert np.abs(augmented(x, {"name": name}, seed=2) - augmented(x, {"name": name})).max() > 0
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_nothing_happens_outside_training(name):
+    x = images()
+    (layer,) = augmentation.build([{"name": name}], 0)
+    np.testing.assert_array_equal(np.asarray(layer(x, training=False)), x)
+
+
+@pytest.mark.parametrize("name", ["rotation", "shift", "zoom", "shear"])
+def test_a_uniform_image_stays_uniform_to_its_corners(name):
+    x = np.full((4, 24, 24, 2), 0.7, "float32")
+    np.testing.assert_allclose(augmented(x, {"name": name}), x, atol=1e-5)
+
+
+@pytest.mark.parametrize("names", [["flip"], ["quarter_turn"], ["flip", "quarter_turn"]])
+def test_flips_and_quarter_turns_only_move_pixels(names):
+    x = images(n=1)[:, :, :, :1].repeat(32, axis=0)
+    turned = augmented(x, *({"name": name} for name in names))
+    symmetries = [np.rot90(x[0], k) for k in range(4)]
+    symmetries += [symmetry[:, ::-1] for symmetry in symmetries]
+    seen = {next(i for i, s in enumerate(symmetries) if (s == image).all()) for image in turned}
+    assert len(seen) == (8 if len(names) == 2 else 4)
+
+
+def test_gain_scales_each_channel_of_each_image_by_one_factor():
+    x = images(n=16) + 0.1
+    ratio = augmented(x, {"name": "channel_gain", "fraction": 0.25}) / x
+    assert np.ptp(ratio, axis=(1, 2)).max() < 1e-5
+    factors = ratio[:, 0, 0]
+    assert len(np.unique(factors.round(5))) == factors.size
+    assert 0.75 <= factors.min() < factors.max() <= 1.25
+
+
+def test_noise_has_the_standard_deviation_that_was_asked_for():
+    x = np.full((4, 64, 64, 3), 0.5, "float32")
+    assert augmented(x, {"name": "noise", "sd": 0.1}).std() == pytest.approx(0.1, rel=0.02)
+
+
+def test_a_probability_of_zero_means_never():
+    x = images()
+    unchanged = augmented(
+        x, {"name": "blur", "probability": 0.0}, {"name": "erase", "probability": 0.0}
+    )
+    np.testing.assert_allclose(unchanged, x, atol=1e-6)
+
+
+def test_erasing_blanks_one_rectangle_in_all_channels():
+    x = images(n=8) + 0.1
+    erased = augmented(x, {"name": "erase", "probability": 1.0, "area": 0.2}) == 0
+    assert (erased.any(axis=-1) == erased.all(axis=-1)).all()
+    share = erased[..., 0].mean(axis=(1, 2))
+    assert ((share > 0) & (share <= 0.3)).all()
+
+
+def test_quarter_turns_need_square_images():
+    (layer,) = augmentation.build([{"name": "quarter_turn"}], 0)
+    with pytest.raises(InputError, match="quarter_turn needs square units; these are 8 x 12 px"):
+        layer(np.zeros((1, 8, 12, 1), "float32"), training=True)
+
+
+def test_preview_shows_the_original_and_its_versions():
+    x = images(n=2)
+    sheet = augmentation.preview(x, [{"name": "flip"}, {"name": "noise"}], 3, 4)
+    assert sheet.shape == (2, 5, 24, 24, 5)
+    np.testing.assert_array_equal(sheet[:, 0], x)
+    assert (sheet[:, 1] != sheet[:, 2]).any()
+
+
+def test_defaults_are_filled_in():
+    complete = validated([{"name": "blur", "sigma": 2}])
+    assert complete == [{"name": "blur", "sigma": 2.0, "probability": 0.5}]
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(InputError) as caught:
+        validated(
+            [
+                {"name": "rotate"},
+                {"name": "zoom", "factor": 0.1},
+                {"name": "shift", "fraction": 0.9},
+                {"name": "flip", "p": 0.5},
+            ]
+        )
+    message = str(caught.value)
+    assert "4 problems" in message
+    assert "augmentation[0]: there is no 'rotate'. Did you mean rotation?" in message
+    assert "zoom): it has no parameter 'factor'. Did you mean fraction?" in message
+    assert "fraction is 0.9; give a number from 0 to 0.5" in message
+
+
+def test_defaults_lie_in_their_range():
+    for table in PARAMETERS.values():
+        for default, low, high, description in table.values():
+            assert low <= default <= high
+            assert description
+
+
+def test_the_layers_survive_saving():
+    for name in ("quarter_turn", "channel_gain", "noise"):
+        (layer,) = augmentation.build([{"name": name}], 5)
+        twin = type(layer).from_config(layer.get_config())
+        assert twin.get_config() == layer.get_config()

@@ -1,0 +1,94 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+from moascope import config
+from moascope.errors import InputError
+
+MINIMAL = {
+    "run": "mine",
+    "input": {"format": "table", "sheet": "sheet.csv", "channels": {"DNA": "dna", "Actin": "actin"}},
+}
+
+
+def problems(raw):
+    with pytest.raises(InputError) as caught:
+        config.load(raw, "mine.yaml")
+    return str(caught.value)
+
+
+def test_a_minimal_file_gets_every_default():
+    loaded = config.load(MINIMAL)
+    assert loaded.seed == 1
+    assert loaded.section("quality")["exclude_flagged"] is True
+    assert loaded.models == {}
+
+
+def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
+    text = problems({**MINIMAL, "qualty": {}, "normalization": {"steps": [{"metod": "zscore"}]}})
+    assert "mine.yaml" in text
+    assert "qualty: unknown key 'qualty'; did you mean 'quality'?" in text
+    assert "did you mean 'method'?" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"units": {"size": 3}}, "units.size: Input should be greater than or equal to 16, got 3"),
+        ({"seed": "many"}, "seed: "),
+        ({"compute": {"gpu": "maybe"}}, "'auto', 'required' or 'never', got 'maybe'"),
+        ({"run": "a/b"}, "run: "),
+        ({"models": {"m": {"split": "lco"}}, "splits": {"loco": {"method": "fixed", "file": "x"}}},
+         "models.m.split: unknown split 'lco'; did you mean 'loco'?"),
+        ({"augmentation": [{"name": "flipp"}]}, "did you mean 'flip'?"),
+        ({"splits": {"s": {"method": "fixed"}}}, "also needs file"),
+        ({"normalization": {"steps": [{"method": "zscore", "scope": "plate"}]}},
+         "takes statistics from treated wells"),
+    ],
+)  # fmt: skip
+def test_wrong_values_name_the_key_the_value_and_the_range(change, expected):
+    assert expected in problems({**MINIMAL, **change})
+
+
+def test_two_channels_cannot_be_mapped_to_a_triple():
+    changed = {
+        **MINIMAL,
+        "splits": {"loco": {"method": "leave-one-compound-out"}},
+        "models": {"m": {"split": "loco"}},
+    }
+    assert "'triple' needs three channels, the input has 2" in problems(changed)
+
+
+def test_a_missing_key_is_named():
+    assert "input.channels: this key is required" in problems(
+        {"run": "x", "input": {"format": "table", "sheet": "s"}}
+    )
+
+
+def test_text_from_the_command_line_becomes_numbers_and_nulls():
+    loaded = config.load(
+        {**MINIMAL, "units": {"size": "128"}, "input": {**MINIMAL["input"], "images": "null"}}
+    )
+    assert loaded.units.size == 128
+    assert loaded.input.images is None
+
+
+def test_schema_and_key_tables_are_up_to_date(repository):
+    schema = json.loads((repository / "workflow/schemas/config.schema.json").read_text())
+    assert schema == json.loads(json.dumps(config.json_schema()))
+    readme = (repository / "config/README.md").read_text()
+    assert config.key_tables() in readme, "run: uv run python -m moascope.config"
+
+
+def test_every_shipped_config_is_valid(repository):
+    files = sorted((repository / "config").glob("*.yaml"))
+    assert len(files) >= 4
+    for file in files:
+        config.load(yaml.safe_load(file.read_text()), file.name)
+
+
+def test_reading_the_config_does_not_import_tensorflow():
+    code = "import sys, moascope.config; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

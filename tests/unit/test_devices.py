@@ -1,0 +1,124 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from moascope import devices
+from moascope.errors import InputError
+
+TWO_GPUS = """\
+0, GPU-aaa, NVIDIA A100, 30000, 40960
+1, GPU-bbb, NVIDIA A100, 12, 40960
+"""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND", "TF_FORCE_GPU_ALLOW_GROWTH"):
+        # Set before it is removed, so that what choose() writes is undone as well.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    yield
+    while devices._held:
+        devices._held.pop().close()
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path, monkeypatch):
+    """A stand-in for nvidia-smi on PATH that answers what the test wants."""
+
+    def install(answer, status=0):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        program = folder / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}END\nexit {status}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    return install
+
+
+def test_the_emptiest_gpu_is_taken(nvidia_smi, tmp_path):
+    nvidia_smi(TWO_GPUS)
+    description = devices.choose("auto", lock_dir=tmp_path)
+    assert description == "GPU 1: NVIDIA A100, 40960 MiB"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "GPU-bbb"
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+
+
+def test_another_process_gets_another_gpu(nvidia_smi, tmp_path):
+    nvidia_smi(TWO_GPUS)
+    devices.choose("required", lock_dir=tmp_path)
+    code = (
+        "import pathlib, sys; from moascope import devices;"
+        "print(devices.choose('auto', lock_dir=pathlib.Path(sys.argv[1])))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(devices.__file__).parents[1])}
+    environment.pop("CUDA_VISIBLE_DEVICES")
+    answer = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.startswith("GPU 0")
+
+
+def test_where_all_are_taken_the_emptiest_is_shared_and_said_so(nvidia_smi, tmp_path, caplog):
+    nvidia_smi(TWO_GPUS)
+    for _ in range(2):
+        devices.choose("auto", lock_dir=tmp_path)
+        os.environ.pop("CUDA_VISIBLE_DEVICES")
+    assert devices.choose("auto", lock_dir=tmp_path).startswith("GPU 1")
+    assert "sharing GPU 1" in caplog.text
+
+
+@pytest.mark.parametrize("given", ["0", "GPU-aaa"])
+def test_only_devices_that_the_cluster_gave_are_taken(nvidia_smi, tmp_path, monkeypatch, given):
+    nvidia_smi(TWO_GPUS)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert devices.choose("auto", lock_dir=tmp_path).startswith("GPU 0")
+
+
+def test_a_required_gpu_that_is_not_there_stops_the_run(nvidia_smi, tmp_path):
+    nvidia_smi("")
+    with pytest.raises(InputError, match="a GPU is required, but nvidia-smi shows none"):
+        devices.choose("required", lock_dir=tmp_path)
+
+
+def test_without_the_driver_auto_means_cpu(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert devices.choose("auto", lock_dir=tmp_path).startswith("CPU")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
+
+
+def test_a_broken_driver_is_reported_and_auto_goes_on(nvidia_smi, tmp_path, caplog):
+    nvidia_smi("Failed to initialize NVML\n", status=9)
+    assert devices.choose("auto", lock_dir=tmp_path).startswith("CPU")
+    assert "nvidia-smi failed" in caplog.text
+
+
+def test_never_hides_the_gpus(nvidia_smi, tmp_path):
+    nvidia_smi(TWO_GPUS)
+    assert devices.choose("never", lock_dir=tmp_path).startswith("CPU")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
+
+
+def test_a_gpu_that_the_backend_does_not_see_is_an_error_where_it_is_required():
+    import keras
+
+    if keras.distribution.list_devices("gpu"):
+        pytest.skip("this machine has a GPU that Keras sees")
+    with pytest.raises(InputError, match="sees no GPU: this environment has a CPU build"):
+        devices.confirm("required", "GPU 0: A100, 40960 MiB")
+    assert devices.confirm("auto", "GPU 0: A100, 40960 MiB").startswith("CPU")
+    assert devices.confirm("never", "CPU, 2 cores") == "CPU, 2 cores"
+
+
+def test_an_unknown_mode_is_an_error():
+    with pytest.raises(InputError, match="'maybe' is none of auto, required, never"):
+        devices.choose("maybe")

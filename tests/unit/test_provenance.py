@@ -1,0 +1,52 @@
+import shutil
+
+import pytest
+from moascope import provenance
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch, repository):
+    copy = tmp_path / "moascope"
+    shutil.copytree(repository / "workflow/moascope", copy)
+    monkeypatch.setattr(provenance, "ROOT", copy)
+
+    def digest(script):
+        for cached in (provenance._tree, provenance._imported_names, provenance._code_of):
+            cached.cache_clear()
+        return provenance.code_digest(script)
+
+    yield copy, digest
+    digest(repository / "workflow/scripts/ingest.py")
+
+
+def test_editing_a_function_behind_a_script_changes_its_digest(library, repository):
+    copy, digest = library
+    script = repository / "workflow/scripts/ingest.py"
+    before = digest(script)
+    files = copy / "files.py"
+    files.write_text(files.read_text().replace('compression="zstd"', 'compression="gzip"'))
+    assert digest(script) != before
+
+
+def test_editing_a_comment_or_docstring_changes_nothing(library, repository):
+    copy, digest = library
+    script = repository / "workflow/scripts/ingest.py"
+    before = digest(script)
+    files = copy / "files.py"
+    text = files.read_text().replace("Write a table as parquet", "Put a table down as parquet")
+    files.write_text(text + "\n# a remark\n")
+    assert digest(script) == before
+
+
+def test_editing_an_unrelated_module_changes_nothing(library, repository):
+    copy, digest = library
+    script = repository / "workflow/scripts/ingest.py"
+    before = digest(script)
+    with (copy / "report.py").open("a") as module:
+        module.write("\nEXTRA = 1\n")
+    assert digest(script) == before
+
+
+def test_imports_are_followed_through_modules(repository):
+    modules = provenance.library_modules(repository / "workflow/scripts/ingest.py")
+    assert {"moascope.stores", "moascope.files", "moascope.errors"} <= modules

@@ -1,0 +1,883 @@
+"""Sample sheets in all their forms."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moascope.config import Input
+from moascope.errors import InputError
+from moascope.screen import (
+    METADATA,
+    digest,
+    plate_names,
+    read_sites,
+    summarise,
+    write_site_tables,
+)
+
+HEADER = "plate,well,site,compound,concentration,moa,dna,actin"
+ROWS = [
+    "P1,A1,1,DMSO,0,,a/1d.tif,a/1a.tif",
+    "P1,A1,2,DMSO,0,,a/2d.tif,a/2a.tif",
+    "P1,b02,1,taxol,0.3,Stabilizer,a/3d.tif,a/3a.tif",
+    "P2,H12,1,DMSO,0,,b/4d.tif,b/4a.tif",
+    "P2,C03,1,NA,3,Actin,b/5d.tif,b/5a.tif",
+]
+
+
+def options(needs_controls=False, labels_required=True, **keys):
+    """Give the config section `input` as the workflow does."""
+    derived = {"needs_controls": needs_controls, "labels_required": labels_required}
+    sheets = keys.pop("sheet", None)
+    section = Input(**keys, sheet="s" if sheets is not None else None).model_dump(mode="json")
+    return {**section, **derived, "sheet": sheets}
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+
+
+class Screen:
+    """A small screen on disk that a test can spoil."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sheet = folder / "sheet.csv"
+        self.lines = [HEADER, *ROWS]
+        self.keys = {"format": "table", "channels": {"DNA": "dna", "Actin": "actin"}}
+        touch(folder, *(name for row in ROWS for name in row.split(",")[-2:]))
+
+    def options(self, **keys):
+        self.sheet.write_text("\n".join(self.lines) + "\n")
+        return options(**{"sheet": str(self.sheet), **self.keys, **keys})
+
+    def read(self, **keys):
+        return read_sites(self.options(**keys))
+
+    def error(self, **keys) -> str:
+        with pytest.raises(InputError) as caught:
+            self.read(**keys)
+        return str(caught.value)
+
+
+@pytest.fixture
+def screen(tmp_path):
+    return Screen(tmp_path / "screen")
+
+
+# What comes out
+
+
+def test_a_table_becomes_the_canonical_table(screen):
+    sites = screen.read()
+    assert sites["site_id"].tolist() == [
+        "P1/A01/1",
+        "P1/A01/2",
+        "P1/B02/1",
+        "P2/C03/1",
+        "P2/H12/1",
+    ]
+    assert sites["row"].tolist() == [0, 0, 1, 2, 7]
+    assert sites["col"].tolist() == [0, 0, 1, 2, 11]
+    assert sites["treatment"].tolist() == ["DMSO@0", "DMSO@0", "taxol@0.3", "NA@3", "DMSO@0"]
+    assert sites["moa"].tolist() == ["", "", "Stabilizer", "Actin", ""]
+    assert sites["role"].tolist() == ["control", "control", "treated", "treated", "control"]
+    assert sites["field"].tolist() == sites["site_id"].tolist()
+    assert set(sites["batch"]) == {"1"}
+    assert set(sites["replicate"]) == {""}
+    path = screen.folder / "a/1d.tif"
+    first = sites.iloc[0]
+    assert first["path:DNA"] == str(path)
+    assert first["index:DNA"] == -1
+    assert first["bytes:DNA"] == path.stat().st_size
+    assert first["mtime_ns:DNA"] == path.stat().st_mtime_ns
+
+
+def test_columns_and_types_are_those_of_the_contract(screen):
+    sites = screen.read()
+    per_channel = [f"{kind}:{ch}" for ch in ("DNA", "Actin") for kind in ("path", "index")]
+    per_channel += [f"{kind}:{ch}" for ch in ("DNA", "Actin") for kind in ("bytes", "mtime_ns")]
+    assert sites.columns.tolist() == METADATA + per_channel
+    whole = [name for name in sites if sites[name].dtype == np.int64]
+    assert whole == ["row", "col", *(name for name in per_channel if "path" not in name)]
+    assert sites["concentration"].dtype == np.float64
+    assert not sites.isna().to_numpy().any()
+
+
+def test_sites_are_sorted_with_numbers_as_numbers(screen):
+    touch(screen.folder, "a/10d.tif", "a/10a.tif")
+    screen.lines.insert(1, "P1,A1,10,DMSO,0,,a/10d.tif,a/10a.tif")
+    assert screen.read()["site"].tolist()[:3] == ["1", "2", "10"]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_bom_line_ends_and_delimiter_make_no_difference(screen, ends, delimiter, encoding):
+    expected = screen.read()
+    given_options = screen.options()
+    text = ends.join(screen.lines).replace(",", delimiter)
+    screen.sheet.write_bytes(text.encode(encoding))
+    pd.testing.assert_frame_equal(read_sites(given_options), expected)
+    assert plate_names(given_options) == ["P1", "P2"]
+
+
+def test_spaces_in_paths_are_accepted(screen):
+    touch(screen.folder, "my plate/site one.tif")
+    screen.lines[1] = "P1,A1,1,DMSO,0,,my plate/site one.tif,a/1a.tif"
+    assert screen.read()["path:DNA"][0] == str(screen.folder / "my plate/site one.tif")
+
+
+def test_backslashes_of_windows_sheets_are_accepted(screen):
+    screen.lines[1] = r"P1,A1,1,DMSO,0,,a\1d.tif,.\a\1a.tif"
+    assert screen.read()["path:Actin"][0] == str(screen.folder / "a/1a.tif")
+
+
+def test_images_may_lie_elsewhere_than_the_sheet(screen, tmp_path):
+    moved = tmp_path / "moved"
+    screen.options()
+    screen.folder.rename(moved)
+    screen.folder.mkdir()
+    assert screen.read(images=str(moved))["path:DNA"][0] == str(moved / "a/1d.tif")
+
+
+def test_an_absolute_path_below_the_image_root_is_accepted(screen):
+    screen.lines[1] = f"P1,A1,1,DMSO,0,,{screen.folder}/a/1d.tif,a/../a/1a.tif"
+    sites = screen.read()
+    assert sites["path:DNA"][0] == str(screen.folder / "a/1d.tif")
+    assert sites["path:Actin"][0] == str(screen.folder / "a/1a.tif")
+
+
+def test_row_and_column_may_stand_for_the_well(screen):
+    expected = screen.read()
+    screen.lines = [
+        "plate,r,c,site,compound,concentration,moa,dna,actin",
+        *(
+            line.replace(",A1,", ",1,1,")
+            .replace(",b02,", ",B,02,")
+            .replace(",H12,", ",8,12,")
+            .replace(",C03,", ",c,3,")
+            for line in ROWS
+        ),
+    ]
+    pd.testing.assert_frame_equal(screen.read(columns={"row": "r", "column": "c"}), expected)
+
+
+def test_columns_are_joined_where_the_config_lists_several(screen):
+    sites = screen.read(columns={"field": ["plate", "well"], "batch": ["plate", "site"]})
+    assert sites["field"].tolist()[:3] == ["P1_A1", "P1_A1", "P1_b02"]
+    assert sites["batch"].tolist()[:2] == ["P1_1", "P1_2"]
+
+
+def test_the_batch_may_be_part_of_the_plate_name(screen):
+    sites = screen.read(batch_from_plate=r"^P(\d)")
+    assert sites["batch"].tolist() == ["1", "1", "1", "2", "2"]
+
+
+def test_planes_of_one_file_are_channels(screen):
+    keys = {"path_column": "dna", "channels": {"DNA": 2, "Actin": 0}}
+    sites = screen.read(**keys)
+    assert sites["path:DNA"].tolist() == sites["path:Actin"].tolist()
+    assert (sites["index:DNA"][0], sites["index:Actin"][0]) == (2, 0)
+    assert summarise(sites)["images"] == 5
+
+
+def test_without_a_site_column_each_well_has_one_image(screen):
+    del screen.lines[2]
+    sites = screen.read(columns={"site": None})
+    assert set(sites["site"]) == {"1"}
+
+
+def test_several_sheets_are_one_screen(screen):
+    expected = screen.read()
+    paths = []
+    for plate in ("P1", "P2"):
+        paths.append(str(screen.folder / f"{plate}.csv"))
+        rows = [line for line in ROWS if line.startswith(plate)]
+        Path(paths[-1]).write_text("\n".join([HEADER, *rows]))
+    together = screen.options(sheet=paths)
+    pd.testing.assert_frame_equal(read_sites(together), expected)
+    assert plate_names(together) == ["P1", "P2"]
+
+
+def test_of_several_sheets_the_wrong_one_is_named(screen):
+    screen.lines.append("P1,Z9,1,taxol,1,Stabilizer,x.tif,y.tif")
+    other = screen.folder / "other.csv"
+    other.write_text(HEADER + "\nP3,A1,1,DMSO,0,,a/none.tif,a/none2.tif\n")
+    message = screen.error(sheet=[str(screen.sheet), str(other)])
+    assert f"{screen.sheet}, line 7, column 'well': 'Z9'" in message
+    assert f"{other}, line 2, column 'dna': {screen.folder}/a/none.tif does not exist" in message
+
+
+def test_without_looking_for_files_sizes_are_unknown(tmp_path, screen):
+    sites = read_sites(screen.options(images=str(tmp_path / "nowhere")), check_files=False)
+    assert set(sites["bytes:DNA"]) == set(sites["mtime_ns:Actin"]) == {-1}
+
+
+def test_a_role_is_unlabelled_where_labels_are_not_required(screen):
+    screen.lines[3] = "P1,b02,1,taxol,,,a/3d.tif,a/3a.tif"
+    row = screen.read(labels_required=False).set_index("site_id").loc["P1/B02/1"]
+    assert (row["role"], row["treatment"], row["moa"]) == ("unlabelled", "taxol", "")
+    assert np.isnan(row["concentration"])
+
+
+def test_the_mechanism_of_controls_is_kept_as_given(screen):
+    screen.lines = [line.replace("DMSO,0,,", "dmso,0,vehicle,") for line in screen.lines]
+    sites = screen.read(needs_controls=True)
+    assert sites["role"].tolist()[0] == "control"
+    assert sites["moa"].tolist()[0] == "vehicle"
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "NaN"])
+def test_missing_numbers_and_labels_are_recognised(screen, missing):
+    screen.lines[1] = f"P1,A1,1,DMSO,{missing},{missing},a/1d.tif,a/1a.tif"
+    screen.lines[2] = f"P1,A1,2,DMSO,{missing},{missing},a/2d.tif,a/2a.tif"
+    row = screen.read().iloc[0]
+    assert (row["treatment"], row["moa"]) == ("DMSO", "")
+
+
+# MoA tables
+
+
+@pytest.fixture
+def annotated(screen):
+    """The screen with its MoA in a table of its own."""
+    screen.lines = ["plate,well,site,compound,concentration,dna,actin"]
+    for row in ROWS:
+        cells = row.split(",")
+        screen.lines.append(",".join(cells[:5] + cells[6:]))
+    screen.table = screen.folder / "moa.csv"
+    screen.table.write_text(
+        "Compound;Concentration;MoA\ntaxol;0.30000001;Stabilizer\nNA;3.0;Actin\n"
+    )
+    screen.keys["moa_table"] = str(screen.table)
+    return screen
+
+
+def test_mechanisms_are_joined_by_compound_and_concentration(annotated):
+    assert annotated.read()["moa"].tolist() == ["", "", "Stabilizer", "Actin", ""]
+
+
+def test_a_dose_that_is_not_in_the_table_has_no_mechanism(annotated):
+    annotated.table.write_text("compound,concentration,moa\ntaxol,0.31,Stabilizer\nNA,3,Actin\n")
+    message = annotated.error()
+    assert "line 4, column 'compound': no MoA is known for 'taxol@0.3'; add it to" in message
+
+
+def test_mechanisms_are_joined_by_compound_alone(annotated):
+    annotated.table.write_text("compound,moa\ntaxol,Stabilizer\nNA,Actin\n")
+    assert annotated.read()["moa"].tolist() == ["", "", "Stabilizer", "Actin", ""]
+
+
+def test_the_most_similar_compound_of_the_table_is_suggested(annotated):
+    annotated.table.write_text("compound,moa\nTaxol,Stabilizer\nNA,Actin\n")
+    assert "no MoA is known for 'taxol@0.3' (did you mean 'Taxol'?)" in annotated.error()
+
+
+def test_sheet_and_table_must_not_contradict_each_other(screen):
+    table = screen.folder / "moa.csv"
+    table.write_text("compound,moa\ntaxol,Poison\n")
+    assert (
+        "compound 'taxol' has several mechanisms, 'Stabilizer' (line 4) and 'Poison' "
+        f"({table}, line 2); decide for one"
+    ) in screen.error(moa_table=str(table))
+
+
+def test_an_moa_table_without_its_columns_is_refused(annotated):
+    annotated.table.write_text("compound,mechanism\ntaxol,Stabilizer\n")
+    assert "moa.csv (input.moa_table): there is no column 'moa'" in annotated.error()
+
+
+def test_a_missing_moa_table_is_named(annotated):
+    annotated.table.unlink()
+    assert f"{annotated.table}: there is no such file" in annotated.error()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b"]), st.floats(1e-6, 1e4)),
+        min_size=1,
+        max_size=8,
+        unique_by=lambda pair: f"{pair[1]:.3g}",
+    )
+)
+def test_doses_are_found_however_many_digits_a_table_has(tmp_path_factory, pairs):
+    folder = tmp_path_factory.mktemp("screen")
+    lines = ["plate,well,compound,concentration,dna"]
+    table = ["compound,concentration,moa"]
+    for number, (compound, dose) in enumerate(pairs):
+        rounded = float(f"{dose:.3g}")
+        lines.append(f"P,A{number + 1},{compound},{np.float32(rounded)!s},{number}.tif")
+        table.append(f"{compound},{rounded:.6e},moa {compound}")
+    (folder / "sheet.csv").write_text("\n".join(lines))
+    (folder / "moa.csv").write_text("\n".join(table))
+    sites = read_sites(
+        options(
+            format="table",
+            sheet=str(folder / "sheet.csv"),
+            moa_table=str(folder / "moa.csv"),
+            channels={"DNA": "dna"},
+            columns={"site": None},
+        ),
+        check_files=False,
+    )
+    assert (sites["moa"] == "moa " + sites["compound"]).all()
+
+
+# Other forms
+
+
+@pytest.fixture
+def loaddata(tmp_path):
+    """A CellProfiler LoadData sheet with absolute folders."""
+    root = tmp_path / "plates"
+    touch(root, "BR1/r01c01-ch1.tiff", "BR1/r01c01-ch2.tiff", "BR1/r02c01-ch1.tiff")
+    touch(root, "BR1/r02c01-ch2.tiff", "BR1/ch 3.tiff")
+    sheet = tmp_path / "load_data.csv"
+    sheet.write_text(
+        "FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,Metadata_Plate,"
+        "Metadata_Well,Metadata_Site,Metadata_broad_sample\n"
+        f"r01c01-ch1.tiff,{root}/BR1,r01c01-ch2.tiff,{root}/BR1/,BR1,A01,1,DMSO\n"
+        f"r02c01-ch1.tiff,{root}/BR1,r02c01-ch2.tiff,{root}/BR1/,BR1,B01,1,BRD-1\n"
+    )
+    return options(
+        labels_required=False,
+        format="loaddata",
+        sheet=str(sheet),
+        images=str(root),
+        channels={"DNA": "OrigDNA", "ER": "OrigER"},
+        columns={"compound": "broad_sample"},
+    )
+
+
+def test_a_loaddata_sheet_needs_no_column_names(loaddata):
+    sites = read_sites(loaddata)
+    assert plate_names(loaddata) == ["BR1"]
+    assert sites["site_id"].tolist() == ["BR1/A01/1", "BR1/B01/1"]
+    assert sites["role"].tolist() == ["control", "unlabelled"]
+    assert sites["path:ER"][0] == loaddata["images"] + "/BR1/r01c01-ch2.tiff"
+
+
+def test_loaddata_urls_rows_and_columns_with_the_image_prefix(loaddata):
+    root = loaddata["images"]
+    Path(loaddata["sheet"]).write_text(
+        "Image_URL_OrigDNA,Image_FileName_OrigER,Metadata_Plate,Metadata_Row,Metadata_Col,"
+        "Metadata_Field\n"
+        f"file://{root}/BR1/ch%203.tiff,BR1/r01c01-ch2.tiff,BR1,2,3,7\n"
+    )
+    sites = read_sites({**loaddata, "columns": {**loaddata["columns"], "compound": None}})
+    assert sites["site_id"].tolist() == ["BR1/B03/7"]
+    assert sites["path:DNA"][0] == root + "/BR1/ch 3.tiff"
+
+
+def test_loaddata_frames_are_planes(loaddata):
+    Path(loaddata["sheet"]).write_text(
+        "FileName_OrigDNA,Frame_OrigDNA,FileName_OrigER,Frame_OrigER,Metadata_Plate,Metadata_Well\n"
+        "BR1/ch 3.tiff,0,BR1/ch 3.tiff,1,BR1,A01\n"
+    )
+    columns = {**loaddata["columns"], "compound": None, "site": None}
+    sites = read_sites({**loaddata, "columns": columns})
+    assert (sites["index:DNA"][0], sites["index:ER"][0]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "_OrigER",
+            "_Mito",
+            "input.channels.ER: the sheet has neither FileName_OrigER nor URL_OrigER; "
+            "did you mean 'OrigDNA'",
+        ),
+        ("r01c01-ch2", "s3://bucket/r01c01-ch2", "is not a local file; download the images"),
+        ("Metadata_Well", "Well", "input.columns: name the column of wells"),
+        ("Metadata_broad_sample", "Metadata_pert", "has no column 'broad_sample'"),
+    ],
+)
+def test_bad_loaddata_sheets(loaddata, old, new, message):
+    sheet = Path(loaddata["sheet"])
+    text = sheet.read_text().replace(old, new)
+    if "s3:" in new:
+        text = text.replace("PathName_OrigER", "Metadata_Folder")
+    sheet.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_sites(loaddata)
+
+
+def bbbc021(shared_data, images):
+    return options(
+        needs_controls=True,
+        format="bbbc021",
+        sheet=str(shared_data / "bbbc021-metadata/BBBC021_v1_image.csv"),
+        images=str(images),
+        moa_table=str(shared_data / "bbbc021-metadata/BBBC021_v1_moa.csv"),
+        channels={"DNA": "DAPI", "Tubulin": "Tubulin", "Actin": "Actin"},
+    )
+
+
+def test_all_of_bbbc021_is_validated_in_under_two_seconds(shared_data, tmp_path):
+    given_options = bbbc021(shared_data, tmp_path)
+    start = time.process_time()
+    sites = read_sites(given_options, check_files=False)
+    assert time.process_time() - start < 2
+    assert summarise(sites) == {"plates": 55, "wells": 3300, "sites": 13200, "images": 39600}
+    treated = sites[sites["role"] == "treated"]
+    assert treated["treatment"].nunique() == 103
+    assert treated["compound"].nunique() == 38
+    assert treated["moa"].nunique() == 12
+    assert sites["batch"].nunique() == 10
+    assert plate_names(given_options) == sorted(sites["plate"].unique())
+
+
+def test_missing_images_of_bbbc021_are_reported_by_folder_in_under_two_seconds(
+    shared_data, tmp_path
+):
+    start = time.process_time()
+    with pytest.raises(InputError) as caught:
+        read_sites(bbbc021(shared_data, tmp_path))
+    assert time.process_time() - start < 2
+    message = str(caught.value)
+    assert f"line 2 (and 719 more), image files: the folder {tmp_path}/Week4/Week4_27481" in message
+    assert "... and 35 more values in image files with the same problem" in message
+
+
+def test_the_lab_set_is_read(shared_data):
+    folder = shared_data / "bbbc021-lab"
+    sites = read_sites(
+        options(
+            format="table",
+            sheet=str(folder / "labels.csv"),
+            images=str(folder / "images"),
+            path_column="filename",
+            channels={"Actin": 0, "Tubulin": 1, "DNA": 2},
+            columns={"site": "quadrant", "batch": "week", "field": ["plate", "well", "field"]},
+        )
+    )
+    assert summarise(sites) == {"plates": 30, "wells": 165, "sites": 660, "images": 660}
+    assert sites["treatment"].nunique() == 55
+    assert (sites.groupby("field").size() == 4).all()
+    assert (sites["bytes:DNA"] > 0).all()
+
+
+def test_the_16_bit_cells_are_read(shared_data):
+    folder = shared_data / "bbbc021-cells16"
+    sites = read_sites(
+        options(
+            needs_controls=True,
+            format="table",
+            sheet=str(folder / "labels.csv"),
+            images=str(folder / "images"),
+            path_column="filename",
+            channels={"DNA": 0, "Actin": 1, "Tubulin": 2},
+            columns={"site": ["site", "cell"], "field": ["plate", "well", "site"]},
+            batch_from_plate=r"^(Week\d+)_",
+            unit="cell",
+        )
+    )
+    assert summarise(sites) == {"plates": 3, "wells": 11, "sites": 2324, "images": 2324}
+    assert sites["role"].value_counts().to_dict() == {"treated": 1274, "control": 1050}
+    assert set(sites.loc[sites["role"] == "control", "moa"]) == {"DMSO"}
+    assert set(sites["batch"]) == {"Week4"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder as an Opera microscope writes it, with a platemap."""
+    root = tmp_path / "images"
+    for plate in ("P1", "P2"):
+        for well in ("r01c01", "r02c03"):
+            touch(root, *(f"{plate}/{well}f{site}-ch{ch}.tiff" for site in (1, 2) for ch in "12"))
+    touch(root, "P1/Index.xml", "P1/._r01c01f1-ch1.tiff", "P1/r01c01f1-ch9.tiff")
+    platemap = tmp_path / "map.csv"
+    platemap.write_text(
+        "plate,well,compound,concentration,moa,batch\n"
+        "P1,A1,DMSO,,,w1\nP1,B3,taxol,1,Stabilizer,w1\nP2,A1,DMSO,,,w2\n"
+    )
+    return options(
+        needs_controls=True,
+        format="folder",
+        images=str(root),
+        platemap=str(platemap),
+        pattern=r"(?P<plate>[^/]+)/(?P<well>r\d+c\d+)f(?P<site>\d+)-ch(?P<channel>\d)\.tiff",
+        channels={"DNA": "1", "Actin": "2"},
+    )
+
+
+def test_a_folder_is_read_by_its_file_names_and_a_platemap(folder):
+    sites = read_sites(folder)
+    assert plate_names(folder) == ["P1", "P2"]
+    assert len(sites) == 8
+    row = sites.set_index("site_id").loc["P1/B03/2"]
+    assert row["path:Actin"] == folder["images"] + "/P1/r02c03f2-ch2.tiff"
+    assert (row["treatment"], row["moa"], row["role"]) == ("taxol@1", "Stabilizer", "treated")
+    # Not on the platemap: no label is asked for, and the batch is that of the plate.
+    row = sites.set_index("site_id").loc["P2/B03/1"]
+    assert (row["treatment"], row["role"], row["batch"]) == ("", "unlabelled", "w2")
+
+
+def test_a_platemap_without_plates_holds_for_every_plate(folder):
+    Path(folder["platemap"]).write_text("Well;Compound;MoA\nA1;DMSO;\nB03;taxol;Stabilizer\n")
+    sites = read_sites(folder)
+    assert sites.loc[sites["well"] == "B03", "compound"].tolist() == ["taxol"] * 4
+
+
+def test_a_pattern_without_a_slash_is_for_file_names(folder, tmp_path):
+    touch(tmp_path / "flat", "deep/down/P7_A01_DNA.png", "deep/down/P7_A01_Actin.png")
+    keys = {
+        "images": str(tmp_path / "flat"),
+        "pattern": "(?P<plate>.+)_(?P<well>.+)_(?P<channel>.+)\\.png",
+    }
+    keys |= {"platemap": None, "needs_controls": False, "labels_required": False}
+    keys |= {"channels": {"DNA": "DNA", "Actin": "Actin"}}
+    assert read_sites({**folder, **keys})["site_id"].tolist() == ["P7/A01/1"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"pattern": "(?P<plate>.+)"}, "lacks the named groups channel, well"),
+        ({"pattern": "(?P<plate>.+"}, "is not a regular expression"),
+        ({"images": "/no/such/folder"}, "the folder '/no/such/folder' does not exist"),
+        (
+            {"pattern": "(?P<plate>.+)/(?P<well>.+)_(?P<channel>.+)"},
+            "none matches .*, such as 'P1/r01c01f1-ch1.tiff'; a pattern with '/' must match",
+        ),
+        (
+            {"channels": {"DNA": "1", "Actin": "7"}},
+            "input.channels.Actin: no file has the channel '7'; there are: '1', '2', '9'",
+        ),
+    ],
+)
+def test_folders_that_cannot_be_read_say_why(folder, keys, message):
+    with pytest.raises(InputError, match=message):
+        read_sites({**folder, **keys})
+
+
+def test_all_problems_of_a_folder_are_in_one_error(folder):
+    root = Path(folder["images"])
+    (root / "P1/r02c03f2-ch2.tiff").unlink()
+    touch(root, "P1/r99c01f1-ch1.tiff", "P1/r99c01f1-ch2.tiff", "P3/r01c01f1-ch1.tiff")
+    with Path(folder["platemap"]).open("a") as stream:
+        stream.write("P1,B03,other,1,X,w1\nP1,K1,other,1,X,w1\n")
+    with pytest.raises(InputError) as caught:
+        read_sites(folder)
+    message = str(caught.value)
+    assert "file 'P1/r02c03f2-ch1.tiff', channel 'Actin': no image file for channel" in message
+    assert "file 'P1/r99c01f1-ch1.tiff', group 'well' of input.pattern: 'r99c01' is off" in message
+    assert "map.csv, line 5: well 'B03' was already given in" in message
+    assert "map.csv, line 6, column 'well': 'K1' is off the plate" in message
+    assert "plate 'P3' has no well in" in message
+    assert "plate 'P3' has no control well" in message
+
+
+def test_two_files_for_one_channel_are_refused(folder):
+    touch(Path(folder["images"]), "P1/r01c01f1-ch1.tiff.tiff", "P1/r1c1f1-ch1.tiff")
+    keys = {"pattern": r"(?P<plate>[^/]+)/(?P<well>r01c01)(?P<site>f1)-ch(?P<channel>1)(\.tiff)+"}
+    keys |= {"channels": {"DNA": "1"}, "platemap": None, "needs_controls": False}
+    with pytest.raises(InputError, match=r"'P1/r01c01f1-ch1\.tiff' for channel '1'; make input"):
+        read_sites({**folder, **keys, "labels_required": False})
+
+
+# What is refused
+
+
+def test_a_missing_file_is_named_with_line_column_and_fix(screen):
+    (screen.folder / "a/3d.tif").rename(screen.folder / "a/3D.TIF")
+    (screen.folder / "b/5a.tif").unlink()
+    message = screen.error()
+    assert message.startswith(f"{screen.sheet}: 2 problems")
+    assert (
+        f"line 4, column 'dna': {screen.folder}/a/3d.tif does not exist; did you mean '3D.TIF'?"
+    ) in message
+    assert f"line 6, column 'actin': {screen.folder}/b/5a.tif does not exist; correct" in message
+
+
+def test_a_missing_image_root_is_one_problem(screen, tmp_path):
+    message = screen.error(images=str(tmp_path / "none"))
+    assert "1 problem" in message
+    assert f"input.images: there is no folder {tmp_path}/none; correct the path" in message
+
+
+def test_a_folder_in_place_of_an_image_is_refused(screen):
+    screen.lines[1] = "P1,A1,1,DMSO,0,,a,a/1a.tif"
+    assert f"line 2, column 'dna': {screen.folder}/a is not a file" in screen.error()
+
+
+@pytest.mark.parametrize("path", ["../secret.tif", "/etc/hostname", "a/../../secret.tif"])
+def test_a_path_out_of_the_image_root_is_refused(screen, path):
+    touch(screen.folder.parent, "secret.tif")
+    screen.lines[1] = f"P1,A1,1,DMSO,0,,{path},a/1a.tif"
+    assert (
+        f"line 2, column 'dna': {path!r} leads out of the image root {screen.folder}; "
+        "set input.images"
+    ) in screen.error()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_link_out_of_the_image_root_is_refused(screen, kind):
+    touch(screen.folder.parent, "outside/1d.tif")
+    link = screen.folder / ("a/1d.tif" if kind == "file" else "c")
+    link.unlink(missing_ok=True)
+    link.symlink_to(screen.folder.parent / ("outside/1d.tif" if kind == "file" else "outside"))
+    if kind == "folder":
+        screen.lines[1] = "P1,A1,1,DMSO,0,,c/1d.tif,a/1a.tif"
+    assert "1d.tif is a link that leads out of the image root" in screen.error()
+
+
+def test_a_link_to_the_image_root_itself_is_accepted(screen, tmp_path):
+    (tmp_path / "link").symlink_to(screen.folder)
+    sites = screen.read(images=str(tmp_path / "link"))
+    assert sites["path:DNA"][0] == str(tmp_path / "link/a/1d.tif")
+
+
+def test_a_duplicate_site_is_named_with_the_first(screen):
+    touch(screen.folder, "a/9d.tif", "a/9a.tif")
+    screen.lines.append("P1,a01,2,DMSO,0,,a/9d.tif,a/9a.tif")
+    assert (
+        "line 7: plate 'P1', well 'A01', site '2' was already given in line 3; "
+        "correct column 'site', or remove one of the two"
+    ) in screen.error()
+
+
+def test_a_duplicate_well_without_a_site_column_is_named(screen):
+    assert (
+        "line 3: plate 'P1', well 'A01', site '1' was already given in line 2; for several images "
+        "in a well name their column under input.columns.site"
+    ) in screen.error(columns={"site": None})
+
+
+def test_one_file_for_two_channels_or_two_sites_is_refused(screen):
+    screen.lines[1] = "P1,A1,1,DMSO,0,,a/1d.tif,a/1d.tif"
+    screen.lines[2] = "P1,A1,2,DMSO,0,,a/2d.tif,a/3a.tif"
+    message = screen.error()
+    assert (
+        f"line 2, column 'actin': {screen.folder}/a/1d.tif is already given in line 2, "
+        "column 'dna'; an image belongs to one site and one channel"
+    ) in message
+    assert "line 4, column 'actin'" in message
+    assert f"{screen.folder}/a/3a.tif is already given in line 3, column 'actin'" in message
+
+
+def test_two_channels_from_one_place_are_refused(screen):
+    message = screen.error(channels={"DNA": "dna", "Actin": "dna"})
+    assert "input.channels: DNA and Actin are both 'dna'; give every channel its own" in message
+
+
+def test_an_unknown_channel_column_is_named_with_the_nearest(screen):
+    message = screen.error(channels={"DNA": "dna", "Actin": "Actn"})
+    assert "input.channels.Actin: the sheet has no column 'Actn'; did you mean 'actin'?" in message
+
+
+def test_a_blank_image_cell_is_a_missing_channel(screen):
+    screen.lines[3] = "P1,b02,1,taxol,0.3,Stabilizer,a/3d.tif,"
+    assert "line 4, column 'actin': no image file for channel 'Actin'; name it" in screen.error()
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"columns": {"plate": "Plaet"}}, "input.columns.plate: the sheet has no column 'Plaet'"),
+        ({"columns": {"plate": None}}, "input.columns.plate must name the column of plates"),
+        ({"columns": {"well": None}}, "input.columns: name the column of wells, or those of row"),
+        (
+            {"columns": {"site": "sit"}},
+            "input.columns.site: the sheet has no column 'sit'; did you mean 'site'?; or null",
+        ),
+        ({"path_column": "filename"}, "input.path_column: the sheet has no column 'filename'"),
+        (
+            {"path_column": "dna"},
+            "input.channels.DNA: 'dna' is not a plane number; with input.path_column channels",
+        ),
+        (
+            {"channels": {"DNA": 0}},
+            "input.channels.DNA: 0 is a plane number, which needs input.path_column",
+        ),
+        ({"batch_from_plate": "W(\\d+)_"}, "input.batch_from_plate 'W(\\\\d+)_' finds no batch in"),
+        ({"batch_from_plate": "W"}, "needs one group in parentheses around the batch"),
+        ({"batch_from_plate": "(W"}, "input.batch_from_plate: '(W' is not a regular expression"),
+    ],
+)
+def test_config_keys_that_do_not_fit_the_sheet_are_named(screen, keys, message):
+    assert message in screen.error(**keys)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("P1,I01,1,taxol,1,Stabilizer,a,b", "line 7, column 'well': 'I01' is off the plate: 96"),
+        ("P1,B-3,1,taxol,1,Stabilizer,a,b", "line 7, column 'well': 'B-3' is not a well name"),
+        ("P1,,1,taxol,1,Stabilizer,a,b", "line 7, column 'well': blank; name the well"),
+        (",B3,1,taxol,1,Stabilizer,a,b", "line 7, column 'plate': blank; name the plate"),
+        ("P 1,B3,1,taxol,1,Stabilizer,a,b", "line 7, column 'plate': plate 'P 1': it becomes a"),
+        ("../P,B3,1,taxol,1,Stabilizer,a,b", "line 7, column 'plate': plate '../P': it becomes a"),
+        ("P1,B3,,taxol,1,Stabilizer,a,b", "line 7, column 'site': blank; name it"),
+        ("P1,B3,1/2,taxol,1,Stabilizer,a,b", "line 7, column 'site': site '1/2': leave out '/'"),
+        ("P1,B3,1,taxol,-1,Stabilizer,a,b", "column 'concentration': '-1' is negative"),
+        ("P1,B3,1,taxol,3 uM,Stabilizer,a,b", "column 'concentration': '3 uM' is not a number"),
+        ("P1,B3,1,taxol,inf,Stabilizer,a,b", "column 'concentration': 'inf' is not a number"),
+        ('P1,B3,1,taxol,"0,3",Stabilizer,a,b', "'0,3' has a decimal comma; write 0.3"),
+        ("P1,B3,1,newone,1,,a,b", "line 7, column 'moa': no MoA is known for 'newone@1'; fill it"),
+        ("P1,B3,1,,,,a,b", "line 7, column 'moa': neither compound nor MoA are given"),
+        ("P1,B3,1,taxol", "line 7: 4 cells, but the header has 8"),
+        (
+            "P1,B3,1,taxol,1,Poison,a,b",
+            "compound 'taxol' has several mechanisms, 'Stabilizer' (line 4) and 'Poison' (line 7)",
+        ),
+        (
+            "P1,B2,7,taxol,5,Stabilizer,a,b",
+            "line 7, column 'compound': well 'B02' of plate 'P1' holds 'taxol@5' here and "
+            "'taxol@0.3' in line 4; a well has one treatment",
+        ),
+    ],
+)
+def test_a_bad_row_is_named_with_line_column_value_and_fix(screen, line, message):
+    screen.lines.append(line)
+    assert message in screen.error()
+
+
+def test_wells_beyond_96_need_the_plate_format(screen):
+    screen.lines[3] = "P1,P24,1,taxol,0.3,Stabilizer,a/3d.tif,a/3a.tif"
+    assert "P1/P24/1" in set(screen.read(plate_format=384)["site_id"])
+    screen.lines[3] = "P1,af48,1,taxol,0.3,Stabilizer,a/3d.tif,a/3a.tif"
+    assert "P1/AF48/1" in set(screen.read(plate_format=1536)["site_id"])
+
+
+@pytest.mark.parametrize("column", ["batch", "field"])
+def test_a_blank_batch_or_field_is_refused(screen, column):
+    screen.lines = [line + ",x" for line in screen.lines]
+    screen.lines[0] = HEADER + ",extra"
+    screen.lines[2] = screen.lines[2].removesuffix("x")
+    assert "line 3, column 'extra': blank; name the" in screen.error(columns={column: "extra"})
+
+
+def test_a_plate_without_controls_is_refused_where_they_are_needed(screen):
+    screen.lines[4] = "P2,H12,1,DMS0,0,Actin,b/4d.tif,b/4a.tif"
+    assert screen.read()["role"].tolist()[-1] == "treated"
+    message = screen.error(needs_controls=True)
+    assert (
+        "plate 'P2' has no control well ('DMSO'), which normalization from controls needs"
+        in message
+    )
+    assert "did you mean 'DMS0'?" in message
+    assert "plate 'P1'" not in message
+
+
+def test_controls_need_a_compound_column(screen):
+    message = screen.error(needs_controls=True, columns={"compound": None})
+    assert "normalization from controls needs the compound of every well, to find 'DMSO'" in message
+
+
+def test_labels_that_nobody_gives_are_one_problem(screen):
+    message = screen.error(columns={"moa": None})
+    assert "1 problem" in message
+    assert "no treated well has an MoA; give them under input.columns.moa" in message
+
+
+def test_all_problems_are_in_one_error(screen):
+    screen.lines[1] = "P1,Z99,1,DMSO,0,,a/none.tif,a/1a.tif"
+    screen.lines[3] = "P1,B02,1,taxol,-3,,a/3d.tif,a/3d.tif"
+    message = screen.error(columns={"batch": "week"}, needs_controls=True)
+    for part in ["'Z99'", "a/none.tif", "'-3'", "no MoA is known", "already given", "'week'"]:
+        assert part in message
+    assert message.startswith(f"{screen.sheet}: 6 problems")
+
+
+def test_the_same_wrong_value_is_said_once_with_its_count(screen):
+    screen.lines = [line.replace("DMSO,0,", "DMSO,zero,") for line in screen.lines]
+    message = screen.error()
+    assert "line 2 (and 2 more), column 'concentration': 'zero' is not a number" in message
+    assert "1 problem" in message
+
+
+def test_a_kind_of_problem_on_every_row_does_not_hide_others(screen):
+    screen.lines += [f"P1,C{n},1,taxol,0.3,Stabilizer,n{n}d.tif,n{n}a.tif" for n in range(1, 13)]
+    screen.lines += [f"P1,D{n},1,taxol,0.3,Stabilizer,m{n}d.tif,m{n}a.tif" for n in range(1, 13)]
+    screen.lines.append("P1,E1,1,taxol,-1,Stabilizer,a/1d.tif,a/2d.tif")
+    message = screen.error()
+    assert "... and 4 more values in column 'dna' with the same problem" in message
+    assert "'-1' is negative" in message
+
+
+# Plate names, tables, counts, digest
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter", "message"),
+    [
+        (None, "auto", "there is no such file; correct the path in the config"),
+        (HEADER, "auto", "the sheet has 0 rows below its header"),
+        (f"{HEADER}\n{ROWS[0]}".replace(",", ";"), ",", "it looks as if separated by semicolons"),
+        (f"{HEADER}\n,A1,1,DMSO,0,,a,b", "auto", "no row names its plate"),
+        (f"{HEADER}\nP/1,A1,1,DMSO,0,,a,b", "auto", "plate 'P/1': it becomes a file name"),
+        (HEADER.replace("plate", "Plate") + "\nP1", "auto", "did you mean 'Plate'"),
+    ],
+)
+def test_plate_names_say_what_is_wrong_with_the_sheet(screen, content, delimiter, message):
+    given_options = screen.options(delimiter=delimiter)
+    screen.sheet.unlink()
+    if content is not None:
+        screen.sheet.write_text(content)
+    with pytest.raises(InputError, match=message) as caught:
+        plate_names(given_options)
+    assert str(screen.sheet) in str(caught.value)
+
+
+def test_a_screen_without_a_sheet_is_refused(screen):
+    with pytest.raises(InputError, match=r"input\.sheet: format 'table' needs the path"):
+        plate_names({**screen.options(), "sheet": None})
+
+
+def test_plate_names_need_no_pandas(repository):
+    code = "import sys, moascope.plates; print('pandas' in sys.modules, 'numpy' in sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(repository / "workflow")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == ["False", "False"]
+
+
+def test_tables_are_written_for_all_and_for_each_plate(screen, tmp_path):
+    sites = screen.read()
+    write_site_tables(
+        sites,
+        tmp_path / "sites.parquet",
+        {p: tmp_path / f"sites/{p}.parquet" for p in ("P1", "P2")},
+    )
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sites.parquet"), sites)
+    parts = [pd.read_parquet(tmp_path / f"sites/{plate}.parquet") for plate in ("P1", "P2")]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), sites)
+
+
+def test_plates_that_changed_meanwhile_are_refused(screen, tmp_path):
+    with pytest.raises(InputError, match=r"plates of the screen changed .*\['P2', 'P3'\]"):
+        write_site_tables(
+            screen.read(), tmp_path / "all.parquet", {"P1": tmp_path / "1", "P3": tmp_path / "3"}
+        )
+    assert not (tmp_path / "all.parquet").exists()
+
+
+def test_a_screen_is_counted(screen):
+    assert summarise(screen.read()) == {"plates": 2, "wells": 4, "sites": 5, "images": 10}
+
+
+def test_the_digest_knows_names_and_sizes_but_not_the_place(screen, tmp_path):
+    before = digest(screen.read())
+    shuffled = digest(screen.read().sample(frac=1, random_state=0))
+    screen.folder.rename(tmp_path / "elsewhere")
+    screen.folder.mkdir()
+    assert digest(screen.read(images=str(tmp_path / "elsewhere"))) == before == shuffled
+    (tmp_path / "elsewhere/a/1d.tif").write_bytes(b"changed and longer")
+    assert digest(screen.read(images=str(tmp_path / "elsewhere"))) != before

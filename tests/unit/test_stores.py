@@ -1,0 +1,587 @@
+"""Plate stores: what goes in comes out, other programs read them, and failures leave nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from moascope import stores
+from moascope.errors import InputError
+from moascope.images import read_pixels
+from moascope.ngff import channel_colours, display_windows
+from moascope.stores import (
+    PlateStore,
+    centre_crop,
+    decode_shard,
+    encode_shard,
+    field_paths,
+    ingest_plate,
+)
+from moascope.zips import StoredZip, crc32
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
+from ome_zarr_models.v05 import HCS
+from zarr.storage import ZipStore
+
+CHANNELS = ["DNA", "actin", "tubulin"]
+WELLS = ["A01", "A01", "B12"]
+
+
+def image(i: int, channel: int, shape: tuple[int, int] = (24, 32), dtype=np.uint16) -> np.ndarray:
+    return np.random.default_rng([i, channel]).integers(0, 250, shape).astype(dtype)
+
+
+def write_sites(folder: Path, images: list[list[np.ndarray]], wells: list[str]) -> pd.DataFrame:
+    """One uncompressed TIFF per site and channel, and the table of sites."""
+    rows = []
+    for i, (planes, well) in enumerate(zip(images, wells, strict=True)):
+        row: dict[str, object] = {"site_id": f"P 1/{well}/{i}", "plate": "P 1", "well": well}
+        for channel, plane in zip(CHANNELS, planes, strict=False):
+            path = folder / f"{i} {channel}.tif"
+            tifffile.imwrite(path, plane)
+            row |= {f"path:{channel}": str(path), f"index:{channel}": -1}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def images() -> list[list[np.ndarray]]:
+    return [[image(i, c) for c in range(3)] for i in range(3)]
+
+
+@pytest.fixture
+def sites(tmp_path, images) -> pd.DataFrame:
+    return write_sites(tmp_path, images, WELLS)
+
+
+@pytest.fixture
+def store(tmp_path, sites) -> Path:
+    ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", pixel_size_um=0.65, workers=2)
+    return tmp_path / "P.ozx"
+
+
+# What goes in comes out
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([np.uint8, np.uint16, np.float32]).flatmap(
+        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=3, max_dims=3, max_side=40))
+    )
+)
+def test_shard_round_trip(planes):
+    shard = encode_shard(list(planes))
+    content = b"".join(shard.parts)
+    decoded = decode_shard(content, planes.shape, planes.dtype)
+    assert decoded.dtype == planes.dtype
+    np.testing.assert_array_equal(decoded, planes)
+    assert shard.crc == crc32([content])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_store_holds_the_pixels_of_the_files(tmp_path, dtype, workers):
+    images = [[image(i, c, dtype=dtype) for c in range(3)] for i in range(3)]
+    sites = write_sites(tmp_path, images, WELLS)
+    table = ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", workers=workers)
+    with PlateStore(tmp_path / "P.ozx", workers=workers) as store:
+        assert store.site_ids == sites["site_id"].tolist()
+        assert store.channels == CHANNELS
+        assert store.shape == (3, 24, 32)
+        assert store.dtype == dtype
+        assert len(store) == 3
+        np.testing.assert_array_equal(store.read([2, 0]), [images[2], images[0]])
+    assert table["site_id"].tolist() == sites["site_id"].tolist()
+    assert table["status"].tolist() == ["ok"] * 3
+    assert set(table["dtype"]) == {np.dtype(dtype).name}
+    size = sum(Path(sites[f"path:{channel}"].iloc[0]).stat().st_size for channel in CHANNELS)
+    assert table["bytes_read"].iloc[0] == size
+
+
+def test_batches_cover_all_sites_in_order(store, images):
+    with PlateStore(store) as opened:
+        for batches in (opened.batches(2), opened.batches(batch_bytes=3 * 24 * 32 * 2 * 2 + 1)):
+            indices, planes = zip(*batches, strict=True)
+            assert [len(part) for part in indices] == [2, 1]
+            np.testing.assert_array_equal(np.concatenate(indices), [0, 1, 2])
+            np.testing.assert_array_equal(np.concatenate(planes), images)
+        assert [len(part) for part, _ in opened.batches(batch_bytes=1)] == [1, 1, 1]
+
+
+def test_threads_share_an_open_store(store, images):
+    with PlateStore(store) as opened, ThreadPoolExecutor(4) as pool:
+        for i, planes in zip(
+            [0, 1, 2] * 20, pool.map(lambda i: opened.read([i]), [0, 1, 2] * 20), strict=True
+        ):
+            np.testing.assert_array_equal(planes[0], images[i])
+
+
+def test_a_file_with_several_channels_is_decoded_once(tmp_path, monkeypatch):
+    planes = np.stack([image(0, c) for c in range(3)])
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, planes, metadata={"axes": "CYX"}, photometric="minisblack")
+    reads = []
+    monkeypatch.setattr(stores, "read_pixels", lambda *a: reads.append(a) or read_pixels(*a))
+    sites = pd.DataFrame([{"site_id": "P/A01/1", "plate": "P", "well": "A01"}])
+    for channel, index in zip(CHANNELS, (2, 0, 1), strict=True):
+        sites[f"path:{channel}"], sites[f"index:{channel}"] = str(path), index
+    ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
+    assert len(reads) == 1
+    with PlateStore(tmp_path / "P.ozx") as store:
+        np.testing.assert_array_equal(store.read([0])[0], planes[[2, 0, 1]])
+
+
+def test_rgb_files_become_named_channels(tmp_path):
+    array = np.random.default_rng(0).integers(0, 255, (8, 9, 3)).astype(np.uint8)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(array))
+    sites = pd.DataFrame([{"site_id": "P/A01/1", "plate": "P", "well": "A01"}])
+    for i, channel in enumerate(CHANNELS):
+        sites[f"path:{channel}"], sites[f"index:{channel}"] = str(tmp_path / "a.png"), i
+    ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
+    with PlateStore(tmp_path / "P.ozx") as store:
+        np.testing.assert_array_equal(store.read([0])[0], array.transpose(2, 0, 1))
+
+
+def test_equal_plates_give_equal_bytes(tmp_path, sites):
+    ingest_plate(sites, CHANNELS, tmp_path / "1.ozx", workers=1)
+    ingest_plate(sites, CHANNELS, tmp_path / "2.ozx", workers=3)
+    assert (tmp_path / "1.ozx").read_bytes() == (tmp_path / "2.ozx").read_bytes()
+
+
+def test_real_16_bit_cells(tmp_path, shared_data):
+    paths = sorted((shared_data / "bbbc021-cells16" / "images").iterdir())[:40]
+    sites = pd.DataFrame(
+        {
+            "site_id": [f"P/{path.stem.split('_')[2]}/{path.stem}" for path in paths],
+            "plate": "P",
+            "well": [path.stem.split("_")[2] for path in paths],
+        }
+    )
+    for i, channel in enumerate(CHANNELS):
+        sites[f"path:{channel}"], sites[f"index:{channel}"] = [str(path) for path in paths], i
+    ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", workers=2)
+    with PlateStore(tmp_path / "P.ozx") as store:
+        expected = [tifffile.imread(path) for path in paths]
+        np.testing.assert_array_equal(store.read(range(40)), expected)
+
+
+# Other programs read it
+
+
+def test_zarr_reads_every_array(store, images):
+    with ZipStore(store, mode="r") as zipped:
+        root = zarr.open_group(zipped, mode="r")
+        fields = [site["path"] for site in root.attrs["moascope"]["sites"]]
+        assert fields == ["A/01/0", "A/01/1", "B/12/0"]
+        for field, planes in zip(fields, images, strict=True):
+            array = root[f"{field}/0"]
+            assert array.shards == (3, 24, 32)
+            assert array.chunks == (1, 24, 32)
+            np.testing.assert_array_equal(array[:], planes)
+            np.testing.assert_array_equal(array[1, 3:5], planes[1][3:5])
+
+
+def test_metadata_are_valid_ome_ngff(store):
+    with ZipStore(store, mode="r") as zipped:
+        plate = HCS.from_zarr(zarr.open_group(zipped, mode="r"))
+        meta = plate.ome_attributes.plate
+        assert meta.name == "P 1"
+        assert [(well.path, well.rowIndex, well.columnIndex) for well in meta.wells] == [
+            ("A/01", 0, 0),
+            ("B/12", 1, 1),
+        ]
+        assert meta.field_count == 2
+        groups = list(plate.well_groups)
+        assert len(groups) == 2
+        assert [image.path for image in groups[0].ome_attributes.well.images] == ["0", "1"]
+
+
+def test_ome_zarr_reads_plate_and_wells(store, images, tmp_path):
+    """ome-zarr does not open ZIP archives yet, so the archive is unpacked for it."""
+    with zipfile.ZipFile(store) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    (plate,) = Reader(parse_url(tmp_path / "unpacked"))()
+    overview = plate.data[0].compute()  # the first field of each well
+    assert overview.shape == (3, 2 * 24, 2 * 32)
+    np.testing.assert_array_equal(overview[:, :24, :32], images[0])
+    np.testing.assert_array_equal(overview[:, 24:, 32:], images[2])
+    assert plate.metadata["channel_names"] == CHANNELS
+
+    (well,) = Reader(parse_url(tmp_path / "unpacked" / "A" / "01"))()
+    np.testing.assert_array_equal(well.data[0].compute(), np.concatenate(images[:2], axis=2))
+
+
+def test_archive_follows_rfc_9(store):
+    with zipfile.ZipFile(store) as archive:
+        entries = archive.infolist()
+        assert archive.testzip() is None
+        comment = json.loads(archive.comment)
+    assert comment["ome"]["version"] == "0.5"
+    assert comment["ome"]["zipFile"]["centralDirectory"]["jsonFirst"] is True
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+    assert [entry.header_offset for entry in entries] == sorted(e.header_offset for e in entries)
+    assert entries[0].filename == "zarr.json"
+    are_json = [entry.filename.endswith("zarr.json") for entry in entries]
+    assert are_json == sorted(are_json, reverse=True)
+    depths = [e.filename.count("/") for e in entries if e.filename.endswith("zarr.json")]
+    assert depths == sorted(depths)
+
+
+def test_channel_names_colours_and_pixel_size(store):
+    with zipfile.ZipFile(store) as archive:
+        ome = json.loads(archive.read("A/01/0/zarr.json"))["attributes"]["ome"]
+    (multiscale,) = ome["multiscales"]
+    assert [axis.get("unit") for axis in multiscale["axes"]] == [None, "micrometer", "micrometer"]
+    assert multiscale["datasets"][0]["coordinateTransformations"] == [
+        {"type": "scale", "scale": [1.0, 0.65, 0.65]}
+    ]
+    shown = [(channel["label"], channel["color"]) for channel in ome["omero"]["channels"]]
+    assert shown == [("DNA", "0000FF"), ("actin", "FF0000"), ("tubulin", "00FF00")]
+
+
+def test_pixel_size_comes_from_ome_metadata(tmp_path, sites, images):
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm"}
+    tifffile.imwrite(sites["path:DNA"].iloc[0], images[0][0], ome=True, metadata=metadata)
+    ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
+    with zipfile.ZipFile(tmp_path / "P.ozx") as archive:
+        multiscale = json.loads(archive.read("A/01/0/zarr.json"))["attributes"]["ome"]
+    (transform,) = multiscale["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    assert transform["scale"] == [1.0, 0.5, 0.5]
+
+
+def test_unknown_pixel_size_has_no_unit(tmp_path, sites):
+    ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
+    with zipfile.ZipFile(tmp_path / "P.ozx") as archive:
+        ome = json.loads(archive.read("A/01/0/zarr.json"))["attributes"]["ome"]
+    assert not any("unit" in axis for axis in ome["multiscales"][0]["axes"])
+
+
+def test_colours_are_different_and_known_stains_keep_theirs():
+    colours = channel_colours(["Hoechst 33342", "a", "b", "MitoTracker", "c", "Phalloidin"])
+    assert colours[0] == "0000FF"
+    assert colours[-1] == "FF0000"
+    assert len(set(colours)) == 6
+
+
+def test_display_window_is_never_empty():
+    ((low, high),) = display_windows(np.full((1, 8, 8), 7, np.uint16))
+    assert low == 7 < high
+
+
+def test_field_paths_number_the_sites_of_a_well():
+    wells = pd.DataFrame({"well": ["AA01", "B02", "AA01", "B48"]})
+    assert field_paths(wells) == ["AA/01/0", "B/02/0", "AA/01/1", "B/48/0"]
+
+
+# Sizes and pixel types
+
+
+def test_different_sizes_are_refused(tmp_path, images):
+    images[1] = [image(1, c, (20, 32)) for c in range(3)]
+    sites = write_sites(tmp_path, images, WELLS)
+    message = (
+        r"(?s)plate P 1: .*1 site\(s\), such as P 1/A01/1, have 32x20 pixels \(width x height\), "
+        r"while 2 have 32x24.*set input.on_size_mismatch: crop"
+    )
+    with pytest.raises(InputError, match=message):
+        ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
+    assert not list(tmp_path.glob("*.ozx"))
+
+
+def test_crop_cuts_every_site_to_the_smallest_centre(tmp_path, images):
+    images[1] = [image(1, c, (20, 40)) for c in range(3)]
+    images[2] = [image(2, c, (27, 31)) for c in range(3)]
+    sites = write_sites(tmp_path, images, WELLS)
+    table = ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", on_size_mismatch="crop")
+    assert table["height"].tolist() == [24, 20, 27]
+    with PlateStore(tmp_path / "P.ozx") as store:
+        assert store.shape == (3, 20, 31)
+        read = store.read([0, 1, 2])
+    np.testing.assert_array_equal(read[0], np.array(images[0])[:, 2:22, :31])
+    np.testing.assert_array_equal(read[1], np.array(images[1])[:, :, 4:35])
+    np.testing.assert_array_equal(read[2], np.array(images[2])[:, 3:23])
+    with ZipStore(tmp_path / "P.ozx", mode="r") as zipped:
+        np.testing.assert_array_equal(zarr.open_group(zipped, mode="r")["B/12/0/0"][:], read[2])
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.data())
+def test_centre_crop_leaves_equal_margins(height, width, data):
+    planes = np.zeros((2, height, width))
+    h, w = data.draw(st.integers(1, height)), data.draw(st.integers(1, width))
+    assert centre_crop(planes, h, w).shape == (2, h, w)
+    rows = np.broadcast_to(np.arange(height)[:, None], (height, width))
+    kept = centre_crop(rows, h, w)[:, 0]
+    assert (height - 1 - kept[-1]) - kept[0] in {0, 1}
+
+
+def test_channels_of_different_size_are_not_one_field(tmp_path, images):
+    images[1][2] = image(1, 2, (20, 32))
+    sites = write_sites(tmp_path, images, WELLS)
+    message = "channels of this site differ in size or pixel type .*DNA 24x32 uint16.*tubulin 20x32"
+    with pytest.raises(InputError, match=message):
+        ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", on_size_mismatch="crop")
+
+
+def test_mixed_pixel_types_are_refused(tmp_path, images):
+    images[1] = [image(1, c, dtype=np.uint8) for c in range(3)]
+    sites = write_sites(tmp_path, images, WELLS)
+    message = r"1 site\(s\), such as P 1/A01/1, have uint8 pixels, while 2 have uint16"
+    with pytest.raises(InputError, match=message):
+        ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", on_size_mismatch="crop")
+
+
+# Bad images
+
+
+def damage(sites: pd.DataFrame) -> None:
+    """Truncate one file of the first site and empty two of the last."""
+    path = Path(sites["path:actin"].iloc[0])
+    path.write_bytes(path.read_bytes()[:700])
+    for channel in ("DNA", "tubulin"):
+        Path(sites[f"path:{channel}"].iloc[2]).write_bytes(b"")
+
+
+def test_all_bad_images_are_named_in_one_error(tmp_path, sites):
+    damage(sites)
+    with pytest.raises(InputError) as caught:
+        ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", workers=2)
+    message = str(caught.value)
+    assert message.startswith("plate P 1: its images cannot be taken in (input.on_bad_image: ")
+    assert "2 problems" in message
+    assert f"site P 1/A01/0: {sites['path:actin'].iloc[0]}: truncated TIFF" in message
+    for channel in ("DNA", "tubulin"):
+        assert f"{sites[f'path:{channel}'].iloc[2]}: the file is empty (0 bytes)" in message
+    assert not list(tmp_path.glob("*.ozx"))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_quarantine_leaves_bad_sites_out_and_reports_them(tmp_path, sites, images):
+    damage(sites)
+    table = ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", on_bad_image="quarantine")
+    assert table["status"].tolist() == ["quarantined", "ok", "quarantined"]
+    assert "truncated TIFF" in table["message"].iloc[0]
+    assert table["message"].iloc[1] == ""
+    assert table["height"].tolist() == [0, 24, 0]
+    with PlateStore(tmp_path / "P.ozx") as store:
+        assert store.site_ids == ["P 1/A01/1"]
+        np.testing.assert_array_equal(store.read([0])[0], images[1])
+    with ZipStore(tmp_path / "P.ozx", mode="r") as zipped:
+        root = zarr.open_group(zipped, mode="r")
+        HCS.from_zarr(root)
+        assert [well["path"] for well in root.attrs["ome"]["plate"]["wells"]] == ["A/01"]
+        np.testing.assert_array_equal(root["A/01/1/0"][:], images[1])
+    assert sorted(path.name for path in tmp_path.glob("*.ozx")) == ["P.ozx"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_plate_of_bad_images_only_is_an_error(tmp_path, sites):
+    for path in sites[[f"path:{channel}" for channel in CHANNELS]].to_numpy().ravel():
+        Path(path).write_bytes(b"")
+    with pytest.raises(InputError, match="3 problems"):
+        ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", on_bad_image="quarantine")
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (-1, "holds 3 planes, but the sample sheet gives no plane for the channel DNA"),
+        (3, r"has no plane 3 for the channel DNA; it holds 3 \(counted from 0\)"),
+    ],
+)
+def test_a_plane_that_is_not_there_is_named(tmp_path, sites, index, message):
+    planes = np.stack([image(0, c) for c in range(3)])
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, planes, metadata={"axes": "CYX"}, photometric="minisblack")
+    sites["path:DNA"], sites["index:DNA"] = str(path), index
+    with pytest.raises(InputError, match=message):
+        ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
+
+
+def test_sites_of_two_plates_are_refused(tmp_path, sites):
+    sites["plate"] = ["P", "Q", "Q"]
+    with pytest.raises(InputError, match=r"the sites of one plate, not of 2 \(P, Q\)"):
+        ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
+
+
+@pytest.mark.parametrize("key", ["on_size_mismatch", "on_bad_image"])
+def test_unknown_choices_are_refused(tmp_path, sites, key):
+    with pytest.raises(InputError, match=rf"input\.{key}: 'ignore' is not known. Use one of: err"):
+        ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", **{key: "ignore"})
+
+
+# Stores that are not
+
+
+def test_truncated_store_is_refused(store):
+    store.write_bytes(store.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"P\.ozx: truncated, or not a plate store .*Delete it"):
+        PlateStore(store)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip"])
+def test_foreign_file_is_refused(tmp_path, content):
+    (tmp_path / "P.ozx").write_bytes(content)
+    with pytest.raises(InputError, match="not a plate store that MoAscope wrote"):
+        PlateStore(tmp_path / "P.ozx")
+
+
+def test_foreign_zarr_is_refused(tmp_path):
+    with ZipStore(tmp_path / "P.ozx", mode="w") as zipped:
+        zarr.create_group(zipped)
+    with pytest.raises(InputError, match="not a plate store that MoAscope wrote"):
+        PlateStore(tmp_path / "P.ozx")
+
+
+def test_missing_store_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"P\.ozx: no such plate store"):
+        PlateStore(tmp_path / "P.ozx")
+
+
+def test_damaged_pixels_are_noticed(store):
+    content = bytearray(store.read_bytes())
+    with zipfile.ZipFile(store) as archive:
+        entry = archive.getinfo("A/01/1/0/c/0/0/0")
+    content[entry.header_offset + 200] ^= 1
+    store.write_bytes(content)
+    with PlateStore(store) as opened:
+        opened.read([0, 2])
+        with pytest.raises(InputError, match=r"the pixels of P 1/A01/1 are damaged \(checksum\)"):
+            opened.read([1])
+
+
+# Disks and kills
+
+
+def test_full_disk_is_named_and_nothing_is_left(tmp_path):
+    sites = write_sites(tmp_path, [[image(0, c, (200, 200)) for c in range(3)]], ["A01"])
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small tmpfs: {mounted.stderr.strip()}")
+    try:
+        with pytest.raises(InputError) as caught:
+            ingest_plate(sites, CHANNELS, disk / "P.ozx")
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert str(disk / "P.ozx") in str(caught.value)
+    assert "No space left on device" in str(caught.value)
+    assert "Free space on that disk" in str(caught.value)
+
+
+def test_a_killed_ingest_leaves_no_store_and_can_run_again(tmp_path, sites, images):
+    many = pd.concat([sites] * 1000, ignore_index=True)
+    many["site_id"] = [f"P 1/{well}/{i}" for i, well in enumerate(many["well"])]
+    many.to_pickle(tmp_path / "sites.pkl")
+    out = tmp_path / "out" / "P.ozx"
+    code = (
+        "import sys, pandas as pd; from moascope.stores import ingest_plate\n"
+        f"ingest_plate(pd.read_pickle({str(tmp_path / 'sites.pkl')!r}), {CHANNELS}, {str(out)!r})"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(stores.__file__).parents[1])}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    deadline = time.monotonic() + 60
+    while not list(out.parent.glob(".*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert list(out.parent.glob(".*")), "the ingest never began to write"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    ingest_plate(sites, CHANNELS, out)
+    with PlateStore(out) as opened:
+        np.testing.assert_array_equal(opened.read([0, 1, 2]), images)
+
+
+def test_an_interrupted_ingest_keeps_the_store_that_was_there(store, sites):
+    before = store.read_bytes()
+    Path(sites["path:DNA"].iloc[2]).write_bytes(b"")
+    with pytest.raises(InputError):
+        ingest_plate(sites, CHANNELS, store)
+    assert store.read_bytes() == before
+
+
+def test_few_sites_are_in_memory_at_once(tmp_path, sites, monkeypatch):
+    many = pd.concat([sites] * 30, ignore_index=True)
+    waiting, most, lock = 0, 0, threading.Lock()
+    encode, add = stores.encode_shard, StoredZip.add
+
+    def counting_encode(planes):
+        nonlocal waiting, most
+        with lock:
+            waiting += 1
+            most = max(most, waiting)
+        return encode(planes)
+
+    def counting_add(self, name, parts, crc=None):
+        nonlocal waiting
+        add(self, name, parts, crc)
+        if "/c/" in name:
+            with lock:
+                waiting -= 1
+
+    monkeypatch.setattr(stores, "encode_shard", counting_encode)
+    monkeypatch.setattr(StoredZip, "add", counting_add)
+    ingest_plate(many, CHANNELS, tmp_path / "P.ozx", workers=3)
+    assert waiting == 0
+    assert most <= 2 * 3 + 1
+
+
+# The archive writer
+
+
+@given(
+    st.dictionaries(st.text("aµ/.1", min_size=1), st.binary(), max_size=6), st.binary(max_size=9)
+)
+@settings(max_examples=40, deadline=None)
+def test_archives_are_read_by_the_standard_library(tmp_path_factory, entries, comment):
+    path = tmp_path_factory.mktemp("zip") / "a.zip"
+    with StoredZip(path, comment) as archive:
+        for name, content in entries.items():
+            archive.add(name, [content[:3], content[3:]])
+    with zipfile.ZipFile(path) as archive:
+        assert archive.comment == comment
+        assert archive.namelist() == list(entries)
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in entries} == entries
+
+
+def test_archives_with_more_than_65535_entries(tmp_path):
+    with StoredZip(tmp_path / "a.zip") as archive:
+        for i in range(66_000):
+            archive.add(str(i), [b"x"])
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert len(archive.infolist()) == 66_000
+        assert archive.read("65999") == b"x"
+
+
+def test_archives_beyond_4_gib(tmp_path):
+    """Written sparsely: the file system keeps the zeros of the large entry as a hole."""
+    path = tmp_path / "a.zip"
+    with StoredZip(path) as archive:
+        archive.add("small", [b"1"])
+        archive._file.seek(5 << 30)
+        archive._offset = 5 << 30
+        archive.add("beyond", [b"2"])
+    with zipfile.ZipFile(path) as archive:
+        assert archive.getinfo("beyond").header_offset == 5 << 30
+        assert archive.read("beyond") == b"2"
+        assert archive.read("small") == b"1"

@@ -1,0 +1,122 @@
+"""summary.json: what a program reads."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+
+from moascope import summary
+from moascope.files import write_json
+
+INPUTS = {"plates": 2, "wells": 10, "sites": 20, "images": 60, "digest": "ab"}
+QUALITY = {"measured_sites": 20, "quarantined_sites": 0, "flagged_sites": 1, "reasons": {"dim": 1}}
+SCORE = {"value": 0.9333333333333333, "ci95": [0.8912345678, 0.9612345678]}
+ENTRY = {
+    "unit": "site",
+    "split": "loco",
+    "n": 20,
+    "accuracy": SCORE,
+    "roc_auc": None,
+    "per_class": {"A": {"precision": math.nan, "recall": 1.0, "f1": None, "n": np.int64(20)}},
+    "baselines": {"majority": {"accuracy": SCORE}},
+    "details": {"confusion": {"unit": [[20]]}},
+}
+
+
+def content(**changes):
+    given = {
+        "run": "demo",
+        "inputs": INPUTS,
+        "quality": QUALITY,
+        "evaluations": {"lite0": ENTRY},
+        "audits": {"loco": {"shared_groups": 0, "near_duplicates": None}},
+        "environment": summary.environment([{"device": "CPU", "backend": "tensorflow"}], 3),
+    }
+    return summary.build(**{**given, **changes})
+
+
+def test_it_has_the_sections_of_the_contract():
+    assert list(content()) == [
+        "run",
+        "inputs",
+        "quality",
+        "classification",
+        "leakage_audit",
+        "environment",
+    ]
+
+
+def test_sections_without_content_are_absent():
+    assert set(content(evaluations={}, audits={})) == {"run", "inputs", "quality", "environment"}
+
+
+def test_numbers_are_not_rounded():
+    assert content()["classification"]["lite0"]["accuracy"] == SCORE
+
+
+def test_what_only_the_report_needs_is_left_out():
+    assert "details" not in content()["classification"]["lite0"]
+
+
+def test_scores_that_are_not_defined_are_absent():
+    entry = content()["classification"]["lite0"]
+    assert "roc_auc" not in entry
+    assert entry["per_class"]["A"] == {"recall": 1.0, "n": 20}
+    assert content()["leakage_audit"] == {"loco": {"shared_groups": 0}}
+
+
+def test_it_is_strict_json(tmp_path):
+    write_json(content(), tmp_path / "summary.json")
+    assert json.loads((tmp_path / "summary.json").read_text())["run"] == "demo"
+
+
+def test_quality_counts_flagged_and_unreadable_sites_and_every_reason():
+    quality = pd.DataFrame(
+        {
+            "status": ["ok", "ok", "ok", "quarantined"],
+            "flagged": [True, True, False, None],
+            "reasons": ["dim;empty", "empty", "", None],
+        }
+    )
+    assert summary.count_quality(quality) == {
+        "measured_sites": 3,
+        "quarantined_sites": 1,
+        "flagged_sites": 2,
+        "reasons": {"dim": 1, "empty": 2},
+    }
+
+
+def test_versions_name_python_and_installed_packages_only():
+    found = summary.versions()
+    assert {"python", "platform", "numpy", "pandas"} <= set(found)
+    assert all(found.values())
+
+
+def test_versions_import_no_deep_learning():
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    root = Path(summary.__file__).parents[1]
+    code = (
+        f"import sys; sys.path.insert(0, {str(root)!r}); from moascope import summary; "
+        "summary.versions(); assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_environment_joins_the_notes_of_all_jobs():
+    notes = [
+        {"device": "GPU 0: A100", "backend": "tensorflow", "versions": {"tensorflow": "9.9"}},
+        {"device": "CPU", "backend": "tensorflow"},
+    ]
+    found = summary.environment(notes, 3)
+    assert found["device"] == "CPU; GPU 0: A100"
+    assert found["backend"] == "tensorflow"
+    assert found["versions"]["tensorflow"] == "9.9"
+    assert found["seed"] == 3
+
+
+def test_without_a_network_no_device_is_named():
+    assert "device" not in summary.environment([], 3)

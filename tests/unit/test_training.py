@@ -1,0 +1,318 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from moascope import training
+from moascope.errors import InputError
+
+CLASSES = ["left", "right"]
+HEAD = {"type": "mlp", "hidden": [], "dropout": 0.2, "l2": 0.0}
+TRAINING = {
+    "epochs": 3,
+    "batch_size": 8,
+    "optimizer": "adam",
+    "learning_rate": 2e-3,
+    "momentum": 0.9,
+    "schedule": "constant",
+    "patience": 10,
+    "class_weights": True,
+    "label_smoothing": 0.0,
+    "mixed_precision": False,
+}
+LENET = {
+    "backbone": "lenet",
+    "weights": "none",
+    "channel_mapping": "inflate",
+    "triple": None,
+    "input_size": None,
+    "transfer": "full",
+    "taps": [],
+    "pooling": "mean",
+    "head": HEAD,
+    "unfreeze_from": None,
+    "augment": True,
+    "training": TRAINING,
+}
+LITE0 = {
+    **LENET,
+    "backbone": "efficientnet-lite0",
+    "weights": "imagenet",
+    "channel_mapping": "triple",
+    "triple": ["a", "b", "a"],
+    "taps": ["block2_add"],
+    "transfer": "partial",
+    "unfreeze_from": "block2_expand_conv",
+}
+AUGMENTATIONS = [{"name": "noise", "sd": 0.05}]
+
+
+@pytest.fixture
+def screen(tmp_path):
+    """Two files of units whose bright half is their class."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 60)
+    units = rng.random((60, 32, 32, 2)) * 0.4
+    for unit, label in zip(units, labels, strict=True):
+        unit[:, 16 * label : 16 * (label + 1)] += 0.4
+    paths = [tmp_path / "p1.npy", tmp_path / "p2.npy"]
+    np.save(paths[0], units[:35].astype("float16"))
+    np.save(paths[1], units[35:].astype("float16"))
+    rows = {"train": np.arange(40), "validation": np.arange(40, 50), "test": np.arange(50, 60)}
+    return paths, labels, rows
+
+
+def fit(screen, options=LENET, augmentations=AUGMENTATIONS, **changes):
+    paths, labels, rows = screen
+    rows = changes.pop("rows", rows)
+    options = {**options, "training": {**options["training"], **changes.pop("training", {})}}
+    return training.fit_fold(
+        paths,
+        changes.pop("labels", labels),
+        rows,
+        CLASSES,
+        ["a", "b"],
+        {**options, **changes.pop("options", {})},
+        augmentations,
+        **{"seed": 1, **changes},
+    )
+
+
+def test_a_network_trained_from_scratch_tells_left_from_right(screen):
+    _, labels, rows = screen
+    result = fit(screen, training={"epochs": 8})
+    assert (result["predictions"].argmax(axis=1) == labels[rows["test"]]).mean() >= 0.9
+    np.testing.assert_allclose(result["predictions"].sum(axis=1), 1, rtol=1e-5)
+    assert result["embedding"].shape == (10, 1024)
+
+
+def test_the_history_has_a_row_per_epoch(screen):
+    history = fit(screen)["history"]
+    assert tuple(history.columns) == training.HISTORY_COLUMNS
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history.notna().all(axis=None)
+
+
+def test_without_validation_units_there_are_no_validation_scores(screen):
+    _, _, rows = screen
+    history = fit(screen, rows={"train": rows["train"], "test": rows["test"]})["history"]
+    assert history["val_loss"].isna().all()
+
+
+def test_the_seed_decides(screen):
+    first, again, other = fit(screen), fit(screen), fit(screen, seed=2)
+    np.testing.assert_allclose(first["predictions"], again["predictions"], atol=1e-4)
+    assert np.abs(first["predictions"] - other["predictions"]).max() > 1e-3
+
+
+def test_partial_transfer_trains_only_from_its_layer_on_and_no_batch_normalization(screen):
+    pretrained = training._classifier(LITE0, ["a", "b"], 2, (32, 32)).get_layer("trunk")
+    trained = fit(screen, LITE0, training={"epochs": 1})["model"].get_layer("trunk")
+    changed = set()
+    for layer, before in zip(trained.layers, pretrained.layers, strict=True):
+        pairs = zip(layer.get_weights(), before.get_weights(), strict=True)
+        if any((a != b).any() for a, b in pairs):
+            changed.add(layer.name)
+    assert changed == {"block2_expand_conv", "block2_depthwise_conv", "block2_project_conv"}
+
+
+def test_full_transfer_trains_every_convolution(screen):
+    model = training._classifier({**LITE0, "transfer": "full"}, ["a", "b"], 2, (32, 32))
+    frozen = {layer.name for layer in model.get_layer("trunk").layers if not layer.trainable}
+    assert frozen
+    assert all(name.endswith("_bn") for name in frozen)
+
+
+def test_batch_normalization_learns_from_scratch(screen):
+    options = {**LITE0, "weights": "none", "transfer": "full"}
+    model = training._classifier(options, ["a", "b"], 2, (32, 32))
+    assert all(layer.trainable for layer in model.get_layer("trunk").layers)
+
+
+@pytest.mark.parametrize("mapping", ["inflate", "per-channel"])
+def test_fine_tuning_takes_any_channel_mapping(screen, mapping):
+    options = {"channel_mapping": mapping, "triple": None}
+    result = fit(screen, LITE0, options=options, training={"epochs": 1})
+    assert result["predictions"].shape == (10, 2)
+
+
+def test_early_stopping_keeps_the_best_epoch(screen):
+    result = fit(screen, training={"epochs": 30, "patience": 2, "learning_rate": 0.02})
+    losses = result["history"]["val_loss"]
+    assert len(losses) < 30
+    assert losses.idxmin() == len(losses) - 3
+    paths, labels, rows = screen
+    units = np.concatenate([np.load(path) for path in paths])[rows["validation"]]
+    probabilities = result["model"].predict_on_batch(units)
+    loss = -np.log(probabilities[np.arange(10), labels[rows["validation"]]]).mean()
+    assert loss == pytest.approx(losses.min(), rel=1e-3)
+
+
+def test_a_run_resumed_after_two_epochs_equals_one_that_was_never_cut(screen, tmp_path):
+    checkpoint = tmp_path / "fold.npz"
+    whole = fit(screen, training={"epochs": 4, "schedule": "plateau"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_epoch", _interrupted_after(2))
+        with pytest.raises(KeyboardInterrupt):
+            fit(screen, training={"epochs": 4, "schedule": "plateau"}, checkpoint=checkpoint)
+    resumed = fit(screen, training={"epochs": 4, "schedule": "plateau"}, checkpoint=checkpoint)
+    assert resumed["history"]["epoch"].tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(resumed["history"], whole["history"], rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(resumed["predictions"], whole["predictions"], atol=2e-3)
+
+
+def _interrupted_after(n_epochs):
+    original = training._epoch
+
+    def epoch(learner, samples, options, seed, history):
+        if len(history) == n_epochs:
+            raise KeyboardInterrupt
+        return original(learner, samples, options, seed, history)
+
+    return epoch
+
+
+def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
+    paths, labels, rows = screen
+    np.savez(tmp_path / "fold.in.npz", labels=labels, **rows)
+    program = textwrap.dedent(
+        """
+        import json, logging, sys
+        import numpy as np
+        logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s", force=True)
+        from moascope import training
+        options, folder = json.loads(sys.argv[1]), sys.argv[2]
+        given = np.load(f"{folder}/fold.in.npz")
+        result = training.fit_fold(
+            [f"{folder}/p1.npy", f"{folder}/p2.npy"], given["labels"],
+            {name: given[name] for name in ("train", "validation", "test")},
+            ["left", "right"], ["a", "b"], options, [], seed=1,
+            checkpoint=f"{folder}/fold.npz",
+        )
+        print("epochs", len(result["history"]))
+        """
+    )
+    import json
+
+    options = {**LENET, "training": {**TRAINING, "epochs": 400}}
+    environment = {**os.environ, "PYTHONPATH": str(Path(training.__file__).parents[1])}
+
+    def command(epochs):
+        options["training"]["epochs"] = epochs
+        return [sys.executable, "-u", "-c", program, json.dumps(options), str(tmp_path)]
+
+    process = subprocess.Popen(
+        command(40), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    for line in process.stdout:
+        if line.startswith("epoch 3/"):
+            process.send_signal(signal.SIGKILL)
+            break
+    process.stdout.close()
+    process.wait()
+    assert (tmp_path / "fold.npz").is_file()
+    answer = subprocess.run(
+        command(40), env=environment, capture_output=True, text=True, check=True, timeout=300
+    )
+    assert "going on from" in answer.stdout
+    assert "epoch 1/40" not in answer.stdout
+    assert answer.stdout.strip().endswith("epochs 40")
+
+
+def test_a_checkpoint_of_other_options_is_not_taken_up(screen, tmp_path, caplog):
+    checkpoint = tmp_path / "fold.npz"
+    fit(screen, checkpoint=checkpoint, training={"epochs": 1})
+    with caplog.at_level("INFO"):
+        result = fit(screen, checkpoint=checkpoint, training={"epochs": 2})
+    assert "belongs to other data or options" in caplog.text
+    assert len(result["history"]) == 2
+
+
+def test_a_damaged_checkpoint_is_not_taken_up(screen, tmp_path, caplog):
+    (tmp_path / "fold.npz").write_bytes(b"PK\x03\x04 cut short")
+    result = fit(screen, checkpoint=tmp_path / "fold.npz", training={"epochs": 1})
+    assert "cannot be read" in caplog.text
+    assert len(result["history"]) == 1
+
+
+def test_the_cosine_schedule_falls_to_zero():
+    options = {**TRAINING, "schedule": "cosine", "epochs": 10}
+    rates = [training._learning_rate(options, epoch, []) for epoch in (0, 5, 10)]
+    np.testing.assert_allclose(rates, [2e-3, 1e-3, 0], atol=1e-12)
+
+
+def test_the_plateau_schedule_cuts_when_nothing_improves():
+    options = {**TRAINING, "schedule": "plateau", "patience": 4}
+    losses = [3.0, 2.0, 2.1, 2.2, 1.9, 2.0]
+    history = [{"loss": 9.0, "val_loss": loss} for loss in losses]
+    rates = [training._learning_rate(options, i, history[:i]) for i in range(7)]
+    np.testing.assert_allclose(np.array(rates) / 2e-3, [1, 1, 1, 1, 0.3, 0.3, 0.3])
+
+
+def test_class_weights_give_each_class_the_same_say():
+    samples = training.Samples(
+        [np.zeros((8, 1))], np.array([0, 0, 0, 1, 2, 2, 2, 2]), {"train": np.arange(7)}, list("abc")
+    )
+    weights = training._class_weights(samples)
+    counts = np.array([3, 1, 3])
+    np.testing.assert_allclose(weights * counts, 7 / 3, rtol=1e-6)
+
+
+def test_mlp_separates_what_is_separable():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    features = rng.normal(size=(300, 6)).astype("float32") * 50 + 1000
+    features[np.arange(300), labels] += 400
+    features = np.hstack([features, np.full((300, 1), 7.0, "float32")])
+    rows = {"train": np.arange(200), "validation": np.arange(200, 240), "test": np.arange(240, 300)}
+    head = {"hidden": [16], "dropout": 0.1, "l2": 1e-5}
+    options = {**TRAINING, "epochs": 20, "learning_rate": 0.01}
+    result = training.fit_mlp(features, labels, rows, list("abc"), head, options, seed=0)
+    assert (result["predictions"].argmax(axis=1) == labels[240:]).mean() > 0.95
+    assert result["model"].input_shape == (None, 7)
+
+
+def test_a_saved_model_predicts_the_same_and_carries_its_metadata(screen, tmp_path):
+    result = fit(screen, LITE0, training={"epochs": 1})
+    metadata = {"channels": ["a", "b"], "classes": CLASSES, "unit_size": [32, 32]}
+    training.save_model(result["model"], tmp_path / "m.keras", metadata)
+    model, read = training.load_model(tmp_path / "m.keras", {"channels": ["a", "b"]})
+    assert read == metadata
+    paths, _, rows = screen
+    units = np.concatenate([np.load(path) for path in paths])[rows["test"]]
+    np.testing.assert_allclose(model.predict_on_batch(units), result["predictions"], atol=1e-5)
+
+
+def test_a_model_of_other_channels_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    training.save_model(model, tmp_path / "m.keras", {"channels": ["DNA", "actin"]})
+    with pytest.raises(InputError, match=r"channels: the model has \['DNA', 'actin'\]"):
+        training.load_model(tmp_path / "m.keras", {"channels": ["actin", "DNA"]})
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    (tmp_path / "m.keras").write_text("hello")
+    with pytest.raises(InputError, match="not a model of this workflow"):
+        training.load_model(tmp_path / "m.keras")
+
+
+def test_unlabelled_training_units_are_an_error(screen):
+    labels = screen[1].copy()
+    labels[:3] = -1
+    with pytest.raises(InputError, match="3 train units have no class"):
+        fit(screen, labels=labels)
+
+
+def test_an_unknown_layer_to_unfreeze_from_is_answered_with_the_nearest(screen):
+    with pytest.raises(InputError, match=r"no layer 'block2_expand_con'\. Did you mean block2_exp"):
+        fit(screen, LITE0, options={"unfreeze_from": "block2_expand_con"})
+
+
+def test_a_training_that_diverges_says_so(screen):
+    with pytest.raises(InputError, match="it has diverged. Lower learning_rate"):
+        fit(screen, training={"optimizer": "sgd", "learning_rate": 1e12, "epochs": 5})

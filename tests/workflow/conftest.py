@@ -1,0 +1,75 @@
+"""Whole runs on a small simulated screen."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+SMALL = {
+    "run": "small",
+    "seed": 3,
+    "input": {
+        "format": "simulate",
+        "channels": {"DNA": "DNA", "Actin": "Actin", "Tubulin": "Tubulin"},
+    },
+    "simulate": {"plates": 2, "batches": 2, "image_size": 96, "controls_per_plate": 6},
+    "splits": {"loco": {"method": "leave-one-compound-out"}},
+    "models": {
+        "lite0": {"split": "loco", "taps": ["block5_add"], "views": 1},
+    },
+    "evaluation": {"bootstrap": 200},
+}
+
+
+class Project:
+    """A working directory with a config, in which the workflow is run."""
+
+    def __init__(self, repository, folder):
+        self.repository = repository
+        self.folder = Path(folder)
+        self.file = self.folder / "config.yaml"
+
+    def write(self, config):
+        self.file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def snakemake(self, *arguments, snakefile=None, check=True):
+        command = [
+            *(sys.executable, "-m", "snakemake"),
+            *("--snakefile", str(snakefile or self.repository / "Snakefile")),
+            *("--directory", str(self.folder), "--configfile", str(self.file)),
+            *("--cores", "2", *arguments),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        output = done.stdout + done.stderr
+        if check and done.returncode:
+            raise AssertionError(output[-6000:])
+        return done.returncode, output
+
+    def planned(self, *arguments, **options):
+        """Give the rules that would run now, with the number of jobs of each."""
+        _, output = self.snakemake("-n", "--quiet", "progress", *arguments, **options)
+        table = output.partition("Job stats:")[2]
+        counts = re.findall(r"^(\w+)\s+(\d+)\s*$", table, re.MULTILINE)
+        return {rule: int(count) for rule, count in counts if rule not in ("total", "all")}
+
+
+@pytest.fixture(scope="session")
+def small_config():
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def finished(repository, tmp_path_factory, small_config):
+    """A small screen, run to the end once; tests only plan further runs in it."""
+    project = Project(repository, tmp_path_factory.mktemp("small"))
+    project.write(small_config)
+    project.snakemake()
+    return project
+
+
+@pytest.fixture
+def project(repository, tmp_path):
+    return Project(repository, tmp_path)

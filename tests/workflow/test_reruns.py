@@ -1,0 +1,88 @@
+"""After an edit, exactly what depends on it runs again."""
+
+import copy
+import shutil
+
+import pytest
+
+INPUT = ["sites", "ingest"]
+PREPARE = ["prepare", "collect_units"]
+SPLIT = ["split", "audit_split"]
+SCORE = ["baselines", "evaluate"]
+REPORT = ["summary", "figures", "report"]
+
+
+def edited(config, path, value):
+    changed = copy.deepcopy(config)
+    *parents, key = path.split(".")
+    section = changed
+    for part in parents:
+        section = section.setdefault(part, {})
+    section[key] = value
+    return changed
+
+
+CASES = {
+    "report.title": ("Another title", ["report"]),
+    "evaluation.bootstrap": (300, ["evaluate", *REPORT]),
+    "evaluation.baselines": (["majority"], [*SCORE, *REPORT]),
+    "models.lite0.head": ({"type": "logistic"}, ["fit_head", "evaluate", *REPORT]),
+    "models.lite0.views": (4, ["features", "fit_head", "evaluate", *REPORT]),
+    "splits.loco.audit": ({"images": False}, ["audit_split", "fit_head", *SCORE, *REPORT]),
+    "splits.loco.method": ("group-k-fold", [*SPLIT, "fit_head", *SCORE, *REPORT]),
+    "quality.exclude_flagged": (False, [*SPLIT, "fit_head", *SCORE, *REPORT]),
+    "units.size": (64, [*PREPARE, *SPLIT, "features", "fit_head", *SCORE, *REPORT]),
+    "quality.focus_z": (
+        5.0,
+        ["quality", *PREPARE, *SPLIT, "features", "fit_head", *SCORE, *REPORT],
+    ),
+    "input.pixel_size_um": (
+        0.5,
+        [*INPUT, "quality", *PREPARE, *SPLIT, "features", "fit_head", *SCORE, *REPORT],
+    ),
+}
+
+
+def test_a_finished_run_has_nothing_to_do(finished, small_config):
+    finished.write(small_config)
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize("key", CASES)
+def test_an_edited_key_reruns_what_depends_on_it(finished, small_config, key):
+    value, expected = CASES[key]
+    finished.write(edited(small_config, key, value))
+    assert set(finished.planned()) == set(expected)
+
+
+def test_a_new_model_leaves_the_old_one_alone(finished, small_config):
+    model = {**small_config["models"]["lite0"], "taps": ["block3_add"]}
+    finished.write(edited(small_config, "models.second", model))
+    planned = finished.planned()
+    assert planned["features"] == planned["fit_head"] == planned["evaluate"] == 1
+    assert not {*INPUT, *PREPARE, *SPLIT, "quality", "baselines"} & set(planned)
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "first", "untouched"),
+    [
+        ("evaluation.py", "EXTRA = 1", "evaluate", ["features", "fit_head", "prepare"]),
+        ("leakage.py", "EXTRA = 1", "audit_split", ["features", "prepare", "split"]),
+        ("stores.py", "EXTRA = 1", "ingest", ["simulate_plate", "sites"]),
+    ],
+)
+def test_an_edited_library_function_reruns_what_imports_it(
+    finished, small_config, repository, tmp_path, module, line, first, untouched
+):
+    for name in ("workflow", "envs", "profiles"):
+        shutil.copytree(repository / name, tmp_path / name)
+    shutil.copy(repository / "Snakefile", tmp_path)
+    finished.write(small_config)
+    snakefile = tmp_path / "Snakefile"
+    triggers = ("--rerun-triggers", "params", "input", "mtime")
+    assert finished.planned(*triggers, snakefile=snakefile) == {}
+    with (tmp_path / "workflow/moascope" / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    planned = finished.planned(*triggers, snakefile=snakefile)
+    assert first in planned
+    assert not set(untouched) & set(planned)

@@ -1,0 +1,678 @@
+"""The configuration: typed sections with units, ranges and defaults.
+
+This is the only reader of raw configuration. Everything else gets plain values from the
+sections defined here. `python -m moascope.config` writes the JSON schema for editors and the
+key tables of `config/README.md`; a test fails when either drifts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from moascope.augmentation_table import PARAMETERS
+from moascope.errors import InputError
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Column = str | list[str] | None
+# `--config 'input={plate_format: 384}'` arrives as text.
+Whole = BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class Columns(Section):
+    """Which columns of the sample sheet hold what. A list is joined with `_`."""
+
+    plate: Column = Field("plate", description="plate name")
+    well: Column = Field("well", description="well name such as B02 or b2")
+    row: Column = Field(None, description="well row (letter or number), instead of `well`")
+    column: Column = Field(None, description="well column (number), instead of `well`")
+    site: Column = Field(
+        "site", description="field of view within the well; null: one image per well"
+    )
+    batch: Column = Field(None, description="what was imaged together, for example the week")
+    compound: Column = Field("compound", description="compound name")
+    concentration: Column = Field("concentration", description="dose in micromolar")
+    moa: Column = Field("moa", description="mechanism of action")
+    replicate: Column = Field(None, description="replicate name")
+    field: Column = Field(
+        None,
+        description="physical field of view that an image belongs to, where several images are "
+        "crops of one field; null: every image is a field of its own",
+    )
+
+
+class Input(Section):
+    """Where the images are and what they show."""
+
+    format: Literal["table", "loaddata", "bbbc021", "folder", "simulate"] = Field(
+        description="table: CSV/TSV with one row per image or site; loaddata: CellProfiler "
+        "LoadData CSV; bbbc021: the image table of BBBC021 with its MoA table; folder: file names "
+        "matched by `pattern`; simulate: the synthetic screen of the section `simulate`"
+    )
+    sheet: str | None = Field(None, description="path of the sample sheet")
+    images: str | None = Field(
+        None,
+        description="image root: paths in the sheet are relative to it and may not leave it; "
+        "null: the folder of the sheet",
+    )
+    moa_table: str | None = Field(
+        None, description="table of compound, (concentration,) moa joined to the sheet"
+    )
+    platemap: str | None = Field(
+        None, description="folder: table of (plate,) well, compound, concentration, moa, batch"
+    )
+    pattern: str | None = Field(
+        None,
+        description="folder: regular expression over the path below the image root, with named "
+        "groups plate, well, site, channel",
+    )
+    channels: dict[Name, str | int] = Field(
+        description="channels in order; each with where it is found: a column (table), a plane "
+        "number from 0 (table with path_column), the LoadData or BBBC021 channel, or the value of "
+        "the group `channel` (folder)"
+    )
+    path_column: str | None = Field(
+        None, description="table: the one column with the path of a multi-channel image"
+    )
+    columns: Columns = Field(default_factory=Columns, description="columns of the sheet")
+    delimiter: Literal["auto", ",", "\t", ";"] = Field("auto", description="of the sheet")
+    plate_format: Annotated[Literal[96, 384, 1536], Whole] = Field(96, description="wells per plate")
+    batch_from_plate: str | None = Field(
+        None, description="regular expression with one group that finds the batch in plate names"
+    )
+    controls: list[str] = Field(["DMSO"], description="compounds that are negative controls")
+    unit: Literal["site", "cell"] = Field("site", description="what one image of the sheet shows")
+    axes: str | None = Field(
+        None,
+        pattern=r"^[CYXSZT]+$",
+        description="axes of the image files, used only where the files do not say, e.g. CYX",
+    )
+    on_size_mismatch: Literal["error", "crop"] = Field(
+        "error", description="images of differing size on one plate: refuse, or crop the centre"
+    )
+    on_bad_image: Literal["error", "quarantine"] = Field(
+        "error", description="unreadable images: stop, or leave the site out and report it"
+    )
+    pixel_size_um: float | None = Field(None, gt=0, description="pixel size in micrometres")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Input:
+        needs = {
+            "table": ["sheet"],
+            "loaddata": ["sheet"],
+            "bbbc021": ["sheet", "images", "moa_table"],
+            "folder": ["images", "pattern"],
+            "simulate": [],
+        }[self.format]
+        missing = [key for key in needs if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"format {self.format!r} also needs {', '.join(missing)}")
+        if not self.channels:
+            raise ValueError("channels must name at least one channel")
+        return self
+
+
+class Simulate(Section):
+    """The synthetic screen (used when input.format is simulate)."""
+
+    plates: int = Field(4, ge=1, le=2000, description="number of plates")
+    batches: int = Field(2, ge=1, le=100, description="imaging batches the plates fall into")
+    image_size: int = Field(256, ge=64, le=4096, description="side of a field in pixels")
+    sites_per_well: int = Field(1, ge=1, le=16, description="fields of view per well")
+    controls_per_plate: int = Field(12, ge=2, le=40, description="DMSO wells per plate")
+    bad_wells_per_plate: int = Field(
+        3, ge=0, le=9, description="planted bad wells: out of focus, saturated, empty in turn"
+    )
+    damaged_file: bool = Field(False, description="truncate one TIFF of the first plate")
+
+
+class Quality(Section):
+    """When a site is flagged. Thresholds are robust z-scores within the plate."""
+
+    focus_z: float = Field(4.0, gt=0, description="blurrier than the plate by this many MADs")
+    max_saturated: float = Field(
+        0.02, gt=0, le=1, description="share of saturated pixels above the plate's usual share"
+    )
+    min_foreground: float = Field(
+        0.02, ge=0, lt=1, description="share of pixels above background that a site must have"
+    )
+    intensity_z: float = Field(6.0, gt=0, description="brighter or dimmer by this many MADs")
+    exclude_flagged: bool = Field(True, description="leave flagged sites out of classification")
+
+
+class NormalizationStep(Section):
+    """One step of the intensity chain."""
+
+    method: Literal["percentile", "zscore", "anscombe", "minmax"] = Field(
+        description="what is done; anscombe is 2*sqrt(x + 3/8) and takes no scope"
+    )
+    scope: Literal["image", "plate", "controls"] = Field(
+        "image", description="what the statistics are taken from"
+    )
+    low: float = Field(0.1, ge=0, lt=100, description="lower percentile that becomes 0")
+    high: float = Field(99.9, gt=0, le=100, description="upper percentile that becomes 1")
+    z_range: tuple[float, float] = Field(
+        (-3.0, 9.0), description="z-scores that become 0 and 1 after the last z-score"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> NormalizationStep:
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        if self.z_range[0] >= self.z_range[1]:
+            raise ValueError("z_range must go from a lower to a higher z-score")
+        return self
+
+
+class Normalization(Section):
+    """How intensities are brought to a common scale, channel by channel."""
+
+    steps: list[NormalizationStep] = Field(
+        [{"method": "percentile", "scope": "image"}],  # type: ignore[list-item]
+        min_length=1,
+        description="applied in order",
+    )
+    treated_wells_in_statistics: bool = Field(
+        False,
+        description="allow scope `plate`, whose statistics see treated wells of test folds "
+        "(never their labels); the report then says so",
+    )
+
+    @model_validator(mode="after")
+    def _honest(self) -> Normalization:
+        if not self.treated_wells_in_statistics:
+            for number, step in enumerate(self.steps):
+                if step.scope == "plate" and step.method != "anscombe":
+                    raise ValueError(
+                        f"steps[{number}].scope 'plate' takes statistics from treated wells, those "
+                        "of test folds included; use 'controls' or 'image', or set "
+                        "treated_wells_in_statistics: true and let the report say so"
+                    )
+        return self
+
+
+class Units(Section):
+    """What is classified: images at training resolution."""
+
+    size: int | None = Field(
+        None, ge=16, le=4096, description="longer side in pixels after resizing; null: native"
+    )
+    tiles: tuple[int, int] = Field((1, 1), description="rows and columns of tiles cut from a site")
+    min_foreground: float = Field(
+        0.0, ge=0, lt=1, description="tiles with a smaller share of foreground are not used"
+    )
+
+    @model_validator(mode="after")
+    def _positive(self) -> Units:
+        if min(self.tiles) < 1 or max(self.tiles) > 64:
+            raise ValueError("tiles must be between 1 and 64 in each direction")
+        return self
+
+
+class Audit(Section):
+    """What must not stand on both sides of a split."""
+
+    groups: list[str] = Field(
+        ["field", "well"], description="columns whose values may be on one side only"
+    )
+    images: bool = Field(
+        True, description="also look for near-duplicate and adjacent images on both sides"
+    )
+    min_correlation: float = Field(
+        0.98, gt=0, le=1, description="correlation of thumbnails from which two are duplicates"
+    )
+    on_leak: Literal["error", "warn"] = Field("error", description="stop, or only report")
+
+
+class Split(Section):
+    """One way to divide units into training, validation and test."""
+
+    method: Literal[
+        "leave-one-compound-out",
+        "leave-one-batch-out",
+        "leave-compound-and-batch-out",
+        "leave-one-plate-out",
+        "group-k-fold",
+        "stratified-k-fold",
+        "fixed",
+    ] = Field(description="how test units are chosen")
+    group: list[str] = Field(
+        ["compound"], min_length=1, description="group-k-fold: columns that form a group"
+    )
+    folds: int = Field(5, ge=2, le=100, description="folds of the k-fold methods")
+    repeats: int = Field(1, ge=1, le=50, description="repetitions with other seeds")
+    validation: float = Field(
+        0.0, ge=0, le=0.5, description="share of training groups held out for validation"
+    )
+    file: str | None = Field(None, description="fixed: CSV with unit keys and a column `set`")
+    include_controls: bool = Field(
+        False, description="controls are a class too (their label is their moa)"
+    )
+    drop_unlearnable_classes: bool = Field(
+        False,
+        description="leave a class out of the folds in which nothing of it is left to train on, "
+        "instead of stopping",
+    )
+    audit: Audit = Field(default_factory=Audit, description="the leakage audit")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Split:
+        if self.method == "fixed" and self.file is None:
+            raise ValueError("method 'fixed' also needs file")
+        return self
+
+
+class Augmentation(BaseModel):
+    """One augmentation and its parameters (see the table below)."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = Field(description="which one")
+
+    @model_validator(mode="after")
+    def _known(self) -> Augmentation:
+        if self.name not in PARAMETERS:
+            raise ValueError(_unknown("augmentation", self.name, PARAMETERS))
+        known = PARAMETERS[self.name]
+        for key, value in (self.model_extra or {}).items():
+            if key not in known:
+                raise ValueError(_unknown(f"parameter of {self.name}", key, known))
+            _, low, high, _ = known[key]
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(
+                    f"{self.name}.{key} must be between {low} and {high}, got {value!r}"
+                )
+        return self
+
+
+class Head(Section):
+    """What turns features into classes."""
+
+    type: Literal["lda", "logistic", "mlp"] = Field(
+        "lda", description="shrinkage LDA, logistic regression, or a multilayer perceptron"
+    )
+    shrinkage: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
+        "auto", description="lda: Ledoit-Wolf, or a fixed share"
+    )
+    C: float = Field(1.0, gt=0, description="logistic: inverse regularization strength")
+    hidden: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
+        [256], description="mlp: width of each hidden layer"
+    )
+    dropout: float = Field(0.5, ge=0, lt=1, description="mlp and fine-tuning: dropout rate")
+    l2: float = Field(0.0, ge=0, description="mlp and fine-tuning: L2 penalty on weights")
+
+
+class Training(Section):
+    """How a network is trained (fine-tuning, training from scratch, mlp heads)."""
+
+    epochs: int = Field(10, ge=1, le=10000, description="passes over the training units")
+    batch_size: int = Field(32, ge=1, le=4096, description="units per step")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="optimizer")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="initial learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd: momentum")
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "cosine", description="learning-rate schedule"
+    )
+    patience: int = Field(
+        10, ge=1, description="epochs without better validation loss before training stops"
+    )
+    class_weights: bool = Field(True, description="weight classes by inverse frequency")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
+    mixed_precision: bool = Field(False, description="float16 arithmetic on GPUs")
+
+
+class Model(Section):
+    """One classifier: a split, a backbone, a head."""
+
+    split: str = Field(description="name of the split it is evaluated on")
+    backbone: str = Field(
+        "efficientnet-lite0",
+        description="efficientnet-lite0, lenet, or the name of a keras.applications model",
+    )
+    weights: str = Field("imagenet", description="imagenet, none, or the path of a weights file")
+    channel_mapping: Literal["triple", "inflate", "per-channel"] = Field(
+        "triple",
+        description="three chosen channels; first-layer inflation to all channels; or one pass "
+        "per channel with concatenated features",
+    )
+    triple: list[str] | None = Field(
+        None, description="the channels fed as red, green, blue; null: the first three"
+    )
+    input_size: int | None = Field(
+        None, ge=16, le=2048, description="side fed to the backbone; null: that of the units"
+    )
+    transfer: Literal["frozen", "partial", "full"] = Field(
+        "frozen",
+        description="frozen features and a head; unfreeze from a layer on; or train everything",
+    )
+    taps: list[str] = Field(
+        [], description="frozen: layers whose pooled outputs are features; empty: the last"
+    )
+    pooling: Literal["mean", "mean+sd"] = Field("mean", description="frozen: over positions")
+    views: Annotated[Literal[1, 4, 8], Whole] = Field(
+        8, description="frozen: rotations (4) and their mirror images (8) whose features are averaged"
+    )
+    head: Head = Field(default_factory=Head, description="the head")
+    unfreeze_from: str | None = Field(None, description="partial: first layer that is trained")
+    augment: bool = Field(True, description="partial, full: use the list `augmentation`")
+    training: Training = Field(default_factory=Training, description="training options")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Model:
+        if self.transfer == "partial" and self.unfreeze_from is None:
+            raise ValueError("transfer 'partial' also needs unfreeze_from (a layer name)")
+        if self.triple is not None and len(self.triple) != 3:
+            raise ValueError(f"triple must name three channels, got {len(self.triple)}")
+        if self.transfer != "frozen" and self.head.type != "mlp" and "head" in self.model_fields_set:
+            raise ValueError(
+                f"head type {self.head.type!r} works on frozen features only; use type mlp"
+            )
+        return self
+
+
+class Evaluation(Section):
+    """How predictions are scored."""
+
+    aggregate: Literal["mean", "median", "vote"] = Field(
+        "median", description="how unit probabilities become those of wells and treatments"
+    )
+    bootstrap: int = Field(2000, ge=100, le=100000, description="bootstrap resamples")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the intervals")
+    calibration_bins: int = Field(10, ge=2, le=100, description="bins of the calibration error")
+    independent_unit: Literal["field", "well", "compound", "plate"] = Field(
+        "compound", description="what the bootstrap resamples"
+    )
+    baselines: list[Literal["majority", "channel-mean-sd", "hand-made"]] = Field(
+        ["majority", "channel-mean-sd", "hand-made"],
+        description="simple classifiers scored beside every model",
+    )
+
+
+class Report(Section):
+    """What the report shows."""
+
+    title: str | None = Field(None, description="heading; null: the name of the run")
+    max_examples: int = Field(6, ge=1, le=50, description="example images per class")
+    max_plates: int = Field(12, ge=1, le=400, description="plate heat maps, worst plates first")
+
+
+class Compute(Section):
+    """What computes. Cores, memory and queues belong to profiles."""
+
+    gpu: Literal["auto", "required", "never"] = Field(
+        "auto", description="use a GPU if there is one, stop without one, or use none"
+    )
+    keras_backend: Literal["tensorflow", "jax", "torch"] = Field(
+        "tensorflow", description="Keras backend; others must be installed by the user"
+    )
+
+
+class Config(Section):
+    """The whole configuration of a run."""
+
+    run: Name = Field(description="name of the run: results go to results/{run}")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of everything random")
+    input: Input = Field(description="images and metadata")
+    simulate: Simulate = Field(default_factory=Simulate, description="synthetic screen")
+    quality: Quality = Field(default_factory=Quality, description="quality control")
+    normalization: Normalization = Field(
+        default_factory=Normalization, description="intensity normalization"
+    )
+    units: Units = Field(default_factory=Units, description="units of classification")
+    splits: dict[Name, Split] = Field({}, description="splits by name")
+    augmentation: list[Augmentation] = Field([], description="applied in order, in training only")
+    models: dict[Name, Model] = Field({}, description="models by name")
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="evaluation")
+    report: Report = Field(default_factory=Report, description="report")
+    compute: Compute = Field(default_factory=Compute, description="computing")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        problems = []
+        for name, model in self.models.items():
+            if model.split not in self.splits:
+                problems.append(
+                    f"models.{name}.split: " + _unknown("split", model.split, self.splits)
+                )
+            channels = list(self.input.channels)
+            for channel in model.triple or []:
+                if channel not in channels:
+                    problems.append(f"models.{name}.triple: " + _unknown("channel", channel, channels))
+            if model.channel_mapping == "triple" and model.triple is None and len(channels) < 3:
+                problems.append(
+                    f"models.{name}.channel_mapping: 'triple' needs three channels, the input has "
+                    f"{len(channels)}; name three under triple (repeats are allowed) or use "
+                    "'inflate' or 'per-channel'"
+                )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def needs_controls(self) -> bool:
+        """Tell whether normalization takes statistics from control wells."""
+        return any(
+            step.scope == "controls" and step.method != "anscombe"
+            for step in self.normalization.steps
+        )
+
+    def section(self, name: str, *keys: str) -> dict[str, Any]:
+        """Give a section, or some keys of it, as plain JSON-like values.
+
+        Parameters
+        ----------
+        name : str
+            Name of the section, dotted for nested ones (`models.lite0`).
+        *keys : str
+            The keys wanted; none means all.
+
+        Returns
+        -------
+        dict
+            Plain values, equal for equal configurations, so that they can be rule parameters.
+        """
+        value: Any = self
+        for part in name.split("."):
+            value = value[part] if isinstance(value, dict) else getattr(value, part)
+        plain = value.model_dump(mode="json")
+        return {key: plain[key] for key in keys} if keys else plain
+
+
+def load(raw: Mapping[str, Any], source: str = "config") -> Config:
+    """Validate a raw configuration.
+
+    Parameters
+    ----------
+    raw : mapping
+        As read from YAML. Strings from `--config` are converted where the key is a number.
+    source : str
+        What the error message calls it, usually the path of the file.
+
+    Returns
+    -------
+    Config
+        The configuration with every default filled in.
+
+    Raises
+    ------
+    InputError
+        Naming every wrong key, its value, and the nearest valid key or the allowed range.
+    """
+    try:
+        return Config.model_validate(_nulls(raw))
+    except ValidationError as error:
+        problems = [_explain(detail) for detail in error.errors()]
+        raise InputError.collect(problems, source) from None
+
+
+def _nulls(value: Any) -> Any:
+    # `--config 'input={sheet: null}'` arrives as the string "null".
+    if isinstance(value, Mapping):
+        return {str(key): _nulls(item) for key, item in value.items()}
+    return None if value == "null" else value
+
+
+def _unknown(kind: str, value: str, known: typing.Iterable[str]) -> str:
+    names = [str(name) for name in known]
+    near = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
+    return f"unknown {kind} {value!r}; {hint}"
+
+
+def _explain(detail: Any) -> str:
+    place = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        *parents, key = detail["loc"]
+        return f"{place}: " + _unknown("key", str(key), _keys_at(Config, parents))
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "missing":
+        return f"{place}: this key is required"
+    if detail["type"] == "value_error":
+        return f"{place}: {message}" if place else message
+    return f"{place}: {message}, got {detail['input']!r}"
+
+
+def _keys_at(model: type[BaseModel], parents: list[Any]) -> list[str]:
+    for part in parents:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        sections = list(_sections(annotation)) if annotation is not None else []
+        if sections:
+            model = sections[0]
+    return list(model.model_fields)
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for argument in typing.get_args(annotation):
+        yield from _sections(argument)
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON schema of the configuration, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+def key_tables() -> str:
+    """Give the Markdown tables of all keys, as they stand in `config/README.md`."""
+    lines: list[str] = []
+    done: set[type[BaseModel]] = set()
+
+    def add(title: str, model: type[BaseModel]) -> None:
+        if model in done:
+            return
+        done.add(model)
+        summary = (model.__doc__ or "").strip().splitlines()[0]
+        lines.extend([f"### `{title}`" if title else "### top level", "", summary, ""])
+        lines.extend(["| key | type | default | meaning |", "|---|---|---|---|"])
+        nested = []
+        for key, field in model.model_fields.items():
+            schema = model.model_json_schema()["properties"][key]
+            lines.append(
+                f"| `{key}` | {_type_words(field.annotation)}{_range_words(schema)} | "
+                f"{_default_words(field)} | {field.description} |"
+            )
+            many = typing.get_origin(field.annotation)
+            suffix = {dict: ".{name}", list: "[]"}.get(many, "")  # type: ignore[arg-type]
+            path = f"{title}.{key}{suffix}".lstrip(".")
+            nested.extend((path, section) for section in _sections(field.annotation))
+        lines.append("")
+        for path, section in nested:
+            add(path, section)
+
+    add("", Config)
+    lines.extend(["### Augmentations", "", "| name | parameter | default | range | meaning |"])
+    lines.append("|---|---|---|---|---|")
+    for name, parameters in PARAMETERS.items():
+        for parameter, (default, low, high, words) in parameters.items():
+            lines.append(f"| `{name}` | `{parameter}` | {default} | {low} to {high} | {words} |")
+        if not parameters:
+            lines.append(f"| `{name}` | | | | |")
+    return "\n".join(lines) + "\n"
+
+
+def _type_words(annotation: Any) -> str:
+    origin = typing.get_origin(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{value}`".replace("\t", "\\t") for value in typing.get_args(annotation))
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type_words(part) for part in typing.get_args(annotation))
+    if origin is Annotated:
+        return _type_words(typing.get_args(annotation)[0])
+    if origin in (list, tuple, dict):
+        inner = typing.get_args(annotation)[-1]
+        return f"{'map' if origin is dict else 'list'} of {_type_words(inner)}"
+    if annotation is type(None):
+        return "null"
+    words = {str: "text", int: "integer", float: "number", bool: "true or false"}
+    return words.get(annotation, "section")
+
+
+def _range_words(schema: Mapping[str, Any]) -> str:
+    options = [schema, *schema.get("anyOf", [])]
+    for option in options:
+        low = option.get("minimum", option.get("exclusiveMinimum"))
+        high = option.get("maximum", option.get("exclusiveMaximum"))
+        left = ">" if "exclusiveMinimum" in option else "≥"
+        right = "<" if "exclusiveMaximum" in option else "≤"
+        words = [f"{left} {low:g}"] if low is not None else []
+        words += [f"{right} {high:g}"] if high is not None else []
+        if words:
+            return " (" + ", ".join(words) + ")"
+    return ""
+
+
+def _default_words(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    if field.default_factory is not None:
+        return "see below"
+    default = field.default
+    if default is None:
+        return "null"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"`{default}`"
+
+
+BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
+
+
+def write_documents(root: Path) -> None:
+    """Write the schema and the key tables of `config/README.md`.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Root of the project.
+    """
+    import json  # noqa: PLC0415  (only this command needs it)
+
+    schema = root / "workflow/schemas/config.schema.json"
+    schema.parent.mkdir(parents=True, exist_ok=True)
+    schema.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+    readme = root / "config/README.md"
+    text = readme.read_text(encoding="utf-8")
+    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+    readme.write_text(
+        pattern.sub(lambda _: f"{BEGIN}\n{key_tables()}{END}", text), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    write_documents(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd())

@@ -1,0 +1,295 @@
+"""One pass of a frozen backbone over all units, shared by every fold, seed and head."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from moascope.errors import InputError
+from moascope.files import atomic_path
+
+logger = logging.getLogger(__name__)
+
+VIEWS = (1, 4, 8)
+_BATCHES_AHEAD = 2
+
+
+@keras.saving.register_keras_serializable("moascope")
+class DihedralViews(layers.Layer):
+    """Stack the views of square images along the batch: `(n, s, s, c)` to `(views * n, s, s, c)`.
+
+    Parameters
+    ----------
+    views : {1, 4, 8}
+        4: the image, its two mirror images and its half turn; 8: those of its transpose as well,
+        the whole symmetry group of the square.
+    """
+
+    def __init__(self, views: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.views = views
+
+    def call(self, inputs: Any) -> Any:
+        """Flip and transpose channel-last `inputs`."""
+        stack = [inputs]
+        if self.views >= 4:
+            mirrored = keras.ops.flip(inputs, axis=2)
+            stack = [inputs, mirrored, keras.ops.flip(inputs, 1), keras.ops.flip(mirrored, 1)]
+        if self.views == 8:
+            stack += [keras.ops.transpose(view, (0, 2, 1, 3)) for view in stack]
+        return keras.ops.concatenate(stack, axis=0)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Leave the number of images open."""
+        return (None, *input_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Give what is needed to build the layer again."""
+        return {**super().get_config(), "views": self.views}
+
+
+@keras.saving.register_keras_serializable("moascope")
+class MeanOverViews(layers.Layer):
+    """Average the stacked views again: `(views * n, d)` to `(n, d)`.
+
+    Parameters
+    ----------
+    views : {1, 4, 8}
+        As for `DihedralViews`.
+    """
+
+    def __init__(self, views: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.views = views
+
+    def call(self, inputs: Any) -> Any:
+        """Average over the views, which vary slowest along the batch."""
+        by_view = keras.ops.reshape(inputs, (self.views, -1, inputs.shape[-1]))
+        return keras.ops.mean(by_view, axis=0)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Leave the number of images open."""
+        return (None, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Give what is needed to build the layer again."""
+        return {**super().get_config(), "views": self.views}
+
+
+def with_views(model: keras.Model, views: int) -> keras.Model:
+    """Average a feature model over the dihedral views of its input.
+
+    Parameters
+    ----------
+    model : keras.Model
+        `(n, H, W, C)` to `(n, d)`, from `moascope.backbones.build`.
+    views : {1, 4, 8}
+        How many views.
+
+    Returns
+    -------
+    keras.Model
+        The same input and output shapes.
+
+    Raises
+    ------
+    InputError
+        For another number of views, or 8 views of units that are not square.
+    """
+    if views not in VIEWS:
+        raise InputError(f"views: {views} is none of {', '.join(map(str, VIEWS))}.")
+    if views == 1:
+        return model
+    _, height, width, n_channels = model.input_shape
+    if views == 8 and height != width:
+        raise InputError(
+            f"views: 8 views need square units, and these are {height} x {width} px. "
+            "Use 4 views, or cut square tiles."
+        )
+    image = keras.Input((height, width, n_channels), name="image")
+    features = model(DihedralViews(views)(image))
+    return keras.Model(image, MeanOverViews(views)(features), name=f"{model.name}_{views}_views")
+
+
+def extract(
+    model: keras.Model,
+    unit_files: Sequence[str | os.PathLike[str]],
+    rows: Sequence[np.ndarray | None] | None,
+    out_npy: str | os.PathLike[str],
+    *,
+    views: int = 1,
+    batch_size: int = 32,
+) -> tuple[int, int]:
+    """Compute the features of all units, streaming them from disk.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `moascope.backbones.build`, with a pooling.
+    unit_files : sequence of path
+        `.npy` arrays `(n, H, W, C)`, float16, nominal range [0, 1], all of one shape but for n.
+    rows : sequence of integer arrays or None
+        For every file the rows that are wanted, in that order; None (for a file, or for all)
+        means every row.
+    out_npy : path
+        Gets float32 `(n, d)`: the files' rows one after the other. Written atomically.
+    views : {1, 4, 8}
+        The features are averaged over this many dihedral views.
+    batch_size : int
+        Images per call of the network, views included.
+
+    Returns
+    -------
+    (int, int)
+        The shape of what was written.
+
+    Raises
+    ------
+    InputError
+        If the files differ in shape from one another or from what the model takes.
+    """
+    stacks = [np.load(path, mmap_mode="r") for path in unit_files]
+    _check_shapes(stacks, unit_files, model)
+    places = unit_places(stacks, rows)
+    whole = with_views(model, views)
+    step = max(1, batch_size // views)
+    shape = (len(places), int(model.output_shape[-1]))
+    done, started = 0, time.perf_counter()
+    with atomic_path(out_npy) as temporary:
+        written = np.lib.format.open_memmap(temporary, "w+", np.dtype("float32"), shape)
+        for batch in prefetched(stacks, places, step):
+            n_wanted = min(step, shape[0] - done)
+            written[done : done + n_wanted] = predict(whole, batch)[:n_wanted]
+            done += n_wanted
+            if (done // step) % 20 == 0 or done == shape[0]:
+                rate = done / (time.perf_counter() - started)
+                logger.info("features of %d / %d units (%.1f units/s)", done, shape[0], rate)
+        written.flush()
+        del written
+    return shape
+
+
+def predict(model: keras.Model, batch: np.ndarray) -> np.ndarray:
+    """Run a model on one batch in inference mode, compiled by the backend.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Any model of one input and one output.
+    batch : numpy.ndarray
+        One batch; keep its shape the same from call to call.
+
+    Returns
+    -------
+    numpy.ndarray
+        The output.
+    """
+    return np.asarray(model.predict_on_batch(batch))
+
+
+def unit_places(
+    stacks: Sequence[np.ndarray], rows: Sequence[np.ndarray | None] | None = None
+) -> np.ndarray:
+    """List where the wanted units lie.
+
+    Parameters
+    ----------
+    stacks : sequence of arrays
+        The unit arrays.
+    rows : sequence of integer arrays or None
+        As for `extract`.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 `(n, 2)`: number of the array, row in it.
+    """
+    chosen = rows if rows is not None else [None] * len(stacks)
+    parts = []
+    for i, (stack, wanted) in enumerate(zip(stacks, chosen, strict=True)):
+        row = np.arange(len(stack)) if wanted is None else np.asarray(wanted, dtype=np.int64)
+        parts.append(np.stack([np.full_like(row, i), row], axis=1))
+    return np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
+
+
+def gather(stacks: Sequence[np.ndarray], places: np.ndarray, n: int | None = None) -> np.ndarray:
+    """Copy units from memory-mapped arrays into one batch.
+
+    Parameters
+    ----------
+    stacks : sequence of arrays
+        `(n_i, H, W, C)`.
+    places : numpy.ndarray
+        `(m, 2)` from `unit_places`.
+    n : int or None
+        Length of the batch; what lies behind the m units is zero. None: m.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(n, H, W, C)` of the arrays' dtype.
+    """
+    batch = np.zeros((n or len(places), *stacks[0].shape[1:]), stacks[0].dtype)
+    for i in np.unique(places[:, 0]):
+        here = np.flatnonzero(places[:, 0] == i)
+        batch[here] = stacks[i][places[here, 1]]
+    return batch
+
+
+def prefetched(stacks: Sequence[np.ndarray], places: np.ndarray, step: int) -> Iterator[np.ndarray]:
+    """Read batches in a thread, ahead of the one in use.
+
+    Parameters
+    ----------
+    stacks, places
+        As for `gather`.
+    step : int
+        Length of every batch; the last one is filled up with zeros, because a new shape would
+        make the backend compile again.
+
+    Yields
+    ------
+    numpy.ndarray
+        `(step, H, W, C)`.
+    """
+    starts = iter(range(0, len(places), step))
+    with ThreadPoolExecutor(max_workers=1) as reader:
+
+        def submit(start: int) -> Any:
+            return reader.submit(gather, stacks, places[start : start + step], step)
+
+        waiting = [submit(start) for start in islice(starts, _BATCHES_AHEAD)]
+        while waiting:
+            batch = waiting.pop(0).result()
+            waiting += [submit(start) for start in islice(starts, 1)]
+            yield batch
+
+
+def _check_shapes(
+    stacks: Sequence[np.ndarray],
+    unit_files: Sequence[str | os.PathLike[str]],
+    model: keras.Model,
+) -> None:
+    expected = model.input_shape[1:]
+    problems = []
+    for stack, path in zip(stacks, unit_files, strict=True):
+        fits = len(stack.shape) == 4 and all(
+            want in (None, have) for want, have in zip(expected, stack.shape[1:], strict=True)
+        )
+        if not fits or stack.shape[1:] != stacks[0].shape[1:]:
+            problems.append(
+                f"{Path(path)} holds units of {stack.shape[1:]} (height, width, channels); the "
+                f"model takes {expected}, and all files must be alike"
+            )
+    if problems:
+        raise InputError.collect(problems, "units")

@@ -1,0 +1,203 @@
+"""The image files that a screen names: are they there, and is each named once."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moascope.sample_rows import Problems, SampleRows
+
+_ROOT_ADVICE = "set input.images to the folder that holds all images, and give paths below it"
+
+
+def image_columns(
+    rows: SampleRows, channels: list[str], check_files: bool, problems: Problems
+) -> pd.DataFrame:
+    """Find the image files of every site.
+
+    Parameters
+    ----------
+    rows : SampleRows
+        What the user gave.
+    channels : list of str
+        Names of the channels, in order.
+    check_files : bool
+        Look for the files. Without it `bytes` and `mtime_ns` are -1.
+    problems : Problems
+        Takes files that are not named, not there, named twice, or outside the image root.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Per channel `path:{ch}` (str, absolute), `index:{ch}`, `bytes:{ch}` and `mtime_ns:{ch}`
+        (int64), under the index of `rows.table`; a channel that the config misnames is left out.
+    """
+    table, places = rows.table, rows.table["place"]
+    columns: dict[str, pd.Series] = {}
+    images: dict[str, pd.DataFrame] = {}
+    for channel in channels:
+        label = rows.labels.get(f"file:{channel}")
+        if label is None:
+            continue
+        paths = _absolute_paths(table[f"file:{channel}"], table["root"])
+        planes = _planes(rows, channel, problems)
+        columns |= {f"path:{channel}": paths, f"index:{channel}": planes}
+        # Channels that are planes of the same files need not be looked at again.
+        if label not in images:
+            usable = _usable_paths(rows, channel, label, paths, problems)
+            image = {"path": paths, "plane": planes, "label": label, "root": table["root"]}
+            images[label] = pd.DataFrame(image)[usable]
+    if not images:
+        return pd.DataFrame(index=table.index)
+    every = pd.concat(images.values())
+    _check_repeated_images(every, places, problems)
+    facts = _find_files(every, places, problems) if check_files else {}
+    for channel in [name.removeprefix("path:") for name in columns if name.startswith("path:")]:
+        found = [facts.get(path, (-1, -1)) for path in columns[f"path:{channel}"].tolist()]
+        size_and_time = np.array(found, dtype=np.int64)
+        columns[f"bytes:{channel}"] = pd.Series(size_and_time[:, 0], index=table.index)
+        columns[f"mtime_ns:{channel}"] = pd.Series(size_and_time[:, 1], index=table.index)
+    return pd.DataFrame(columns)
+
+
+def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
+    # Windows sheets have backslashes. Links are followed when the folders are listed.
+    slashed = files.str.replace("\\", "/", regex=False)
+    joined = slashed.where(slashed.str.startswith("/"), roots + "/" + slashed)
+    # A leading // has a meaning of its own in POSIX and would be kept.
+    absolute = [os.path.normpath(path).replace("//", "/") for path in joined.tolist()]
+    absolute = [path if file else "" for path, file in zip(absolute, files.tolist(), strict=True)]
+    return pd.Series(absolute, index=files.index, dtype="str")
+
+
+def _planes(rows: SampleRows, channel: str, problems: Problems) -> pd.Series:
+    text = rows.table[f"index:{channel}"]
+    wrong = text.isin([value for value in text.unique() if not re.fullmatch(r"-1|\d+", value)])
+    problems.values(
+        text[wrong],
+        rows.table["place"],
+        f"channel {channel!r}",
+        lambda value: f"frame {value!r} is not a number; frames count from 0",
+    )
+    return text.mask(wrong, "-1").astype("int64")
+
+
+def _usable_paths(
+    rows: SampleRows, channel: str, label: str, paths: pd.Series, problems: Problems
+) -> pd.Series:
+    # Which files are named, local, and below the image root.
+    files, places, roots = rows.table[f"file:{channel}"], rows.table["place"], rows.table["root"]
+    blank = files == ""
+    problems.rows(
+        files.index[blank],
+        lambda index: (
+            f"{places[index]}, {label}: no image file for channel {channel!r}; name it, or leave "
+            "the site out"
+        ),
+        f"sites without an image file for channel {channel!r}",
+    )
+    remote = files.str.match(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+    problems.values(
+        files[remote],
+        places,
+        label,
+        lambda file: f"{file!r} is not a local file; download the images and give their paths",
+    )
+    starts = (roots.str.rstrip("/") + "/").tolist()
+    below = [path.startswith(start) for path, start in zip(paths.tolist(), starts, strict=True)]
+    outside = ~(pd.Series(below, index=files.index) | blank | remote)
+    problems.values(
+        files[outside],
+        places,
+        label,
+        lambda file: f"{file!r} leads out of the image root {roots.iloc[0]}; {_ROOT_ADVICE}",
+    )
+    return ~(blank | remote | outside)
+
+
+def _check_repeated_images(every: pd.DataFrame, places: pd.Series, problems: Problems) -> None:
+    numbered = every.assign(place=places[every.index]).reset_index(drop=True)
+    first = numbered.reset_index().groupby(["path", "plane"])["index"].transform("first")
+
+    def sentence(number: Any) -> str:
+        image, other = numbered.loc[number], numbered.loc[first[number]]
+        return (
+            f"{image['place']}, {image['label']}: {image['path']} is already given in "
+            f"{other['place']}, {other['label']}; an image belongs to one site and one channel, "
+            "correct one of the two"
+        )
+
+    problems.rows(first.index[first != first.index], sentence, "repeated image files")
+
+
+def _find_files(
+    every: pd.DataFrame, places: pd.Series, problems: Problems
+) -> dict[str, tuple[int, int]]:
+    # Path -> bytes and time. Listing a folder once is much quicker on a file server than asking
+    # for one file at a time, and tells more where a name is wrong.
+    missing = [root for root in every["root"].unique() if not Path(root).is_dir()]
+    for root in missing:
+        problems.add(f"input.images: there is no folder {root}; correct the path")
+    every = every[~every["root"].isin(missing)]
+    folders, names = every["path"].map(os.path.dirname), every["path"].map(os.path.basename)
+    every = every.assign(folder=folders, name=names)
+    facts: dict[str, tuple[int, int]] = {}
+    faults: dict[str, str] = {}
+    folder_faults: dict[str, str] = {}
+    for keys, group in every.groupby(["root", "folder"]):
+        root, folder = map(str, keys)
+        try:
+            found, wrong = _listed(root, folder, set(group["name"]))
+        except OSError as error:
+            folder_faults[folder] = str(error.strerror)
+            continue
+        facts |= {os.path.join(folder, name): fact for name, fact in found.items()}  # noqa: PTH118
+        faults |= {os.path.join(folder, name): why for name, why in wrong.items()}  # noqa: PTH118
+    problems.values(
+        every["folder"][every["folder"].isin(set(folder_faults))],
+        places,
+        "image files",
+        lambda folder: (
+            f"the folder {folder} cannot be listed ({folder_faults[folder]}); correct the paths or "
+            "input.images"
+        ),
+    )
+    faulty = every[every["path"].isin(set(faults))]
+    for label, group in faulty.groupby("label", sort=False):
+        problems.values(group["path"], places, str(label), lambda path: f"{path} {faults[path]}")
+    return facts
+
+
+def _listed(
+    root: str, folder: str, wanted: set[str]
+) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    # Of the wanted names in a folder: bytes and time, or why they cannot be used.
+    real_root = Path(root).resolve()
+    found: dict[str, tuple[int, int]] = {}
+    wrong: dict[str, str] = {}
+    similar_names: dict[str, str] = {}
+    linked_out = f"is a link that leads out of the image root {root}; {_ROOT_ADVICE}"
+    if not Path(folder).resolve().is_relative_to(real_root):
+        return found, dict.fromkeys(wanted, linked_out)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            similar_names[Path(entry.name).stem.casefold()] = entry.name
+            if entry.name not in wanted:
+                continue
+            if entry.is_symlink() and not Path(entry).resolve().is_relative_to(real_root):
+                wrong[entry.name] = linked_out
+            elif not entry.is_file():
+                wrong[entry.name] = "is not a file; give the path of an image"
+            else:
+                status = entry.stat()
+                found[entry.name] = (status.st_size, status.st_mtime_ns)
+    for name in wanted - found.keys() - wrong.keys():
+        near = similar_names.get(Path(name).stem.casefold())
+        hint = f"did you mean {near!r}?" if near else "correct the name, or remove the line"
+        wrong[name] = f"does not exist; {hint}"
+    return found, wrong

@@ -1,0 +1,435 @@
+"""Reading image files, whatever a microscope wrote, as planes of channels."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from tifffile import TiffFile, TiffPageSeries, xml2dict
+
+from moascope.errors import ImageError, InputError
+
+SIGNATURES = {
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+    b"GIF8": "GIF",
+    b"\x89HDF": "HDF5",
+    b"PK\x03\x04": "ZIP",
+    b"\x1f\x8b": "gzip",
+    b"ZISRAWFILE": "Zeiss CZI",
+    b"\xda\xce\xbe\x0a": "Nikon ND2",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"version https://git-lfs": "Git LFS pointer",
+    b"<": "HTML or XML",
+}
+
+SUFFIXES = {
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".btf": "TIFF",
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+}
+
+# tifffile's letters for axes that no metadata names: Q (other), I (sequence of pages), U (unknown).
+UNNAMED_AXES = frozenset("QIU")
+
+AXIS_NAMES = {"Z": "focal planes (Z)", "T": "time points (T)"}
+
+RGB_NAMES = ["red", "green", "blue"]
+
+
+def read_planes(
+    path: str | os.PathLike[str], axes: str | None = None
+) -> tuple[NDArray[np.generic], list[str] | None]:
+    """Read one image file as an array of channel planes.
+
+    Parameters
+    ----------
+    path : path
+        A TIFF (OME-TIFF, ImageJ, multi-page, RGB ...), PNG or JPEG file. What it is, is told by
+        its content; a name that says otherwise is an error.
+    axes : str, optional
+        The order of the axes as stored, for example ``"CYX"``: letters out of T, Z, C, Y, X, S.
+        Used only where the file itself does not say (a multi-page TIFF without metadata).
+
+    Returns
+    -------
+    planes : ndarray, (C, Y, X), uint8, uint16 or float32
+        Raw intensities, nothing rescaled; RGB is split into three planes.
+    names : list of str or None
+        Channel names from OME or ImageJ metadata, red/green/blue for RGB; None where unknown.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, empty, damaged, not what its name says, holds Z or T stacks, pixels
+        that are not numbers, or axes that cannot be known. The message says what to do.
+    """
+    return _read(Path(path), axes, with_names=True)
+
+
+def read_pixels(path: str | os.PathLike[str], axes: str | None = None) -> NDArray[np.generic]:
+    """Read the planes of one image file, as `read_planes` does, without looking for names.
+
+    Parameters
+    ----------
+    path : path
+        See `read_planes`.
+    axes : str, optional
+        See `read_planes`.
+
+    Returns
+    -------
+    ndarray, (C, Y, X), uint8, uint16 or float32
+        Raw intensities.
+    """
+    return _read(Path(path), axes, with_names=False)[0]
+
+
+def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
+    """Read the width of a pixel from the OME metadata of a TIFF file.
+
+    Parameters
+    ----------
+    path : path
+        An image file.
+
+    Returns
+    -------
+    float or None
+        Micrometres per pixel along x; None where the file does not say, or says it in a unit that
+        is no length.
+    """
+    path = Path(path)
+    if image_format(path) != "TIFF":
+        return None
+    with TiffFile(path, _multifile=False) as tiff:
+        pixels = _ome_pixels(tiff)
+    size = pixels.get("PhysicalSizeX")
+    micrometres = {"µm": 1.0, "μm": 1.0, "nm": 1e-3, "mm": 1e3}
+    factor = micrometres.get(str(pixels.get("PhysicalSizeXUnit", "µm")))
+    return None if size is None or factor is None else float(size) * factor
+
+
+def image_format(path: Path) -> str:
+    """Tell the format of an image file from its first bytes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file to look at.
+
+    Returns
+    -------
+    str
+        TIFF, PNG or JPEG.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, empty, of another format, or named as another format.
+    """
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(32)
+    except FileNotFoundError:
+        raise ImageError(
+            f"{path}: no such file. Mend the path in the sample sheet, or copy the file there."
+        ) from None
+    except OSError as error:
+        raise ImageError(
+            f"{path}: cannot be opened ({error.strerror}). Check that it is a readable file."
+        ) from error
+    if not head:
+        raise ImageError(
+            f"{path}: the file is empty (0 bytes). Copy it again from the microscope, or leave "
+            "its site out of the sample sheet."
+        )
+    found = next((name for start, name in SIGNATURES.items() if head.startswith(start)), None)
+    if found is None or found not in SUFFIXES.values():
+        kind = "its first bytes are of no known image format" if found is None else f"it is {found}"
+        raise ImageError(
+            f"{path}: not a TIFF, PNG or JPEG image ({kind}). Export it again as TIFF."
+        )
+    claimed = SUFFIXES.get(path.suffix.lower())
+    if claimed is not None and claimed != found:
+        right = next(suffix for suffix, name in SUFFIXES.items() if name == found)
+        raise ImageError(
+            f"{path}: a {found} image with the name of a {claimed} image. Rename it to "
+            f"{path.stem}{right} (also in the sample sheet), or export it again as {claimed}."
+        )
+    return found
+
+
+def _read(
+    path: Path, axes: str | None, with_names: bool
+) -> tuple[NDArray[np.generic], list[str] | None]:
+    check_axes(axes)
+    readers: dict[str, Callable[..., tuple[NDArray[np.generic], list[str] | None]]] = {
+        "TIFF": _read_tiff,
+        "PNG": _read_png,
+        "JPEG": _read_jpeg,
+    }
+    found = image_format(path)
+    try:
+        planes, names = readers[found](path, axes, with_names)
+    except InputError:
+        raise
+    except Exception as error:  # a decoder that is fed damaged bytes can raise anything
+        raise ImageError(
+            f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). Copy it "
+            "again from the microscope, or leave its site out of the sample sheet."
+        ) from error
+    return _supported_pixels(planes, path), names
+
+
+def check_axes(axes: str | None) -> None:
+    """Check the config key input.axes.
+
+    Parameters
+    ----------
+    axes : str or None
+        The order of the axes as stored.
+
+    Raises
+    ------
+    InputError
+        If it is not made of T, Z, C, Y, X and S, each at most once, with Y and X.
+    """
+    if axes is None:
+        return
+    if len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes) <= set("TZCYXS"):
+        raise InputError(
+            f"input.axes: '{axes}' is no order of axes. Use each of T, Z, C, Y, X and S at most "
+            "once, with Y and X among them, for example CYX."
+        )
+
+
+def _read_tiff(
+    path: Path, axes: str | None, with_names: bool
+) -> tuple[NDArray[np.generic], list[str] | None]:
+    # A file of a multi-file OME-TIFF set is read for itself: the sample sheet names each file, and
+    # tifffile would put zeros where a sibling is missing.
+    with TiffFile(path, _multifile=False) as tiff:
+        series = tiff.series
+        _check_complete(tiff, path)
+        if len(series) != 1:
+            shapes = ", ".join(f"{item.axes} {item.shape}" for item in series)
+            raise ImageError(
+                f"{path}: holds {len(series)} images of different kinds ({shapes}); which one is "
+                "meant is not known. Export one image per file."
+            )
+        array = series[0].asarray(maxworkers=1)  # the callers read files in parallel
+        letters = _series_axes(series[0], array.shape, axes, path)
+        is_rgb = _is_rgb(series[0], path)
+        planes = _channels_first(array, letters, path)
+        names = None
+        if is_rgb:
+            planes = _without_alpha(planes, path)
+            names = list(RGB_NAMES)
+        elif with_names:
+            names = _channel_names(tiff, len(planes))
+    return planes, names
+
+
+def _check_complete(tiff: TiffFile, path: Path) -> None:
+    """Refuse a TIFF that ends early, which tifffile would read as fewer pages or as zeros."""
+    size = tiff.filehandle.size
+    whole = _page_chain_is_whole(tiff) and all(
+        count > 0 and offset + count <= size
+        for page in tiff.pages
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
+    )
+    if not whole:
+        raise ImageError(
+            f"{path}: truncated TIFF (it points beyond its {size} bytes, or to pixels that were "
+            "never written). Copy it again from the microscope, or leave its site out of the "
+            "sample sheet."
+        )
+
+
+def _page_chain_is_whole(tiff: TiffFile) -> bool:
+    """Follow the chain of page directories and tell whether it ends inside the file."""
+    handle, layout = tiff.filehandle, tiff.tiff
+    handle.seek(layout.offsetsize)  # the first pointer: byte 4 in classic TIFF, 8 in BigTIFF
+    seen: set[int] = set()
+    while True:
+        pointer = handle.read(layout.offsetsize)
+        if len(pointer) < layout.offsetsize:
+            return False
+        (offset,) = struct.unpack(layout.offsetformat, pointer)
+        if offset == 0:
+            return True
+        if offset in seen or offset >= handle.size:
+            return False
+        seen.add(offset)
+        handle.seek(offset)
+        number = handle.read(layout.tagnosize)
+        if len(number) < layout.tagnosize:
+            return False
+        (tags,) = struct.unpack(layout.tagnoformat, number)
+        handle.seek(offset + layout.tagnosize + tags * layout.tagsize)
+
+
+def _series_axes(
+    series: TiffPageSeries, shape: tuple[int, ...], axes: str | None, path: Path
+) -> str:
+    """Name the axes of a TIFF: from its metadata, else as the user says, else not at all."""
+    known: str = series.axes
+    unnamed = [
+        n for letter, n in zip(known, shape, strict=True) if letter in UNNAMED_AXES and n > 1
+    ]
+    if not unnamed:
+        return known
+    if axes is None:
+        raise ImageError(
+            f"{path}: an array of shape {shape} without metadata that name its axes; channels, "
+            "focal planes and time points cannot be told apart. Set input.axes, for example to "
+            f"{'CYX' if len(shape) == 3 else 'TCYX'}."
+        )
+    if len(axes) != len(shape):
+        raise ImageError(
+            f"{path}: input.axes is {axes} ({len(axes)} axes), but the file holds an array of "
+            f"shape {shape} ({len(shape)} axes). Set input.axes to the order in the file."
+        )
+    return axes
+
+
+def _is_rgb(series: TiffPageSeries, path: Path) -> bool:
+    """Tell whether the samples are red, green and blue; refuse other colour models."""
+    page = series.keyframe
+    photometric = getattr(page.photometric, "name", str(page.photometric))
+    if photometric in {"RGB", "YCBCR"}:
+        return "S" in series.axes
+    if photometric == "MINISBLACK":
+        return False
+    raise ImageError(
+        f"{path}: its pixels are not plain intensities (photometric interpretation {photometric})."
+        " Export it as greyscale, with black as zero, or as RGB."
+    )
+
+
+def _channels_first(array: NDArray[np.generic], axes: str, path: Path) -> NDArray[np.generic]:
+    """Bring an array with named axes into the order (C, Y, X)."""
+    for letter, length in zip(axes, array.shape, strict=True):
+        if letter not in "CSYX" and length > 1:
+            what = AXIS_NAMES.get(letter, f"images along the axis {letter}")
+            raise ImageError(
+                f"{path}: holds {length} {what}; one image per channel is needed. Project or "
+                "choose one beforehand, and save it as a file of its own."
+            )
+    if "Y" not in axes or "X" not in axes:
+        raise ImageError(f"{path}: its axes are {axes}; an image needs Y and X.")
+    kept = [i for i, letter in enumerate(axes) if letter in "YX" or array.shape[i] > 1]
+    letters = "".join(axes[i] for i in kept)
+    squeezed = array.reshape([array.shape[i] for i in kept])
+    if "C" in letters and "S" in letters:
+        raise ImageError(
+            f"{path}: holds several channels of colour images (axes {axes}, shape {array.shape}). "
+            "Export each channel as greyscale."
+        )
+    letters = letters.replace("S", "C")
+    if "C" not in letters:
+        letters, squeezed = "C" + letters, squeezed[np.newaxis]
+    return squeezed.transpose([letters.index(letter) for letter in "CYX"])
+
+
+def _without_alpha(planes: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    """Drop the last of two or four planes, the opacity, where it says nothing."""
+    if len(planes) not in {2, 4}:
+        return planes
+    opacity = planes[-1]
+    if (opacity != opacity.flat[0]).any():
+        raise ImageError(
+            f"{path}: has an opacity (alpha) channel that varies from pixel to pixel; intensities "
+            "under it are not known. Export it without transparency."
+        )
+    return planes[:-1]
+
+
+def _ome_pixels(tiff: TiffFile) -> dict[str, Any]:
+    """Give the element Pixels of the first image of the OME-XML; empty where there is none."""
+    if not tiff.ome_metadata:
+        return {}
+    image = xml2dict(tiff.ome_metadata).get("OME", {}).get("Image", {})
+    first: dict[str, Any] = image[0] if isinstance(image, list) else image
+    return first.get("Pixels", {})
+
+
+def _channel_names(tiff: TiffFile, count: int) -> list[str] | None:
+    """Channel names from OME or ImageJ metadata, only where there is one for each plane."""
+    found = _ome_pixels(tiff).get("Channel", [])
+    channels = found if isinstance(found, list) else [found]
+    names = [channel.get("Name") for channel in channels]
+    if not names and tiff.imagej_metadata:
+        names = list(tiff.imagej_metadata.get("Labels", []))
+    return [str(name) for name in names] if len(names) == count and all(names) else None
+
+
+def _read_png(
+    path: Path, axes: str | None, with_names: bool
+) -> tuple[NDArray[np.generic], list[str] | None]:
+    return _colour_planes(imagecodecs.png_decode(path.read_bytes()), path)
+
+
+def _read_jpeg(
+    path: Path, axes: str | None, with_names: bool
+) -> tuple[NDArray[np.generic], list[str] | None]:
+    data = path.read_bytes()
+    # libjpeg paints the missing part grey and says nothing; a whole file has its end marker.
+    if b"\xff\xd9" not in data[-64:]:
+        raise ImageError(
+            f"{path}: truncated JPEG (its end marker is missing). Copy it again from the "
+            "microscope, or leave its site out of the sample sheet."
+        )
+    array = imagecodecs.jpeg_decode(data)
+    if array.ndim == 3 and array.shape[2] == 4:
+        raise ImageError(f"{path}: a JPEG in CMYK colours. Export it as greyscale or RGB.")
+    return _colour_planes(array, path)
+
+
+def _colour_planes(
+    array: NDArray[np.generic], path: Path
+) -> tuple[NDArray[np.generic], list[str] | None]:
+    """Split a decoded (Y, X) or (Y, X, samples) array into planes."""
+    if array.ndim == 2:
+        return array[np.newaxis], None
+    planes = _without_alpha(array.transpose(2, 0, 1), path)
+    return planes, list(RGB_NAMES) if len(planes) == 3 else None
+
+
+def _supported_pixels(planes: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    """Bring pixels to native uint8, uint16 or float32, only ever rounding 64-bit floats."""
+    if planes.size == 0:
+        raise ImageError(f"{path}: has no pixels (shape {planes.shape}). Export it again.")
+    dtype = planes.dtype.newbyteorder("=")
+    if dtype in (np.uint8, np.uint16):
+        return planes.astype(dtype, copy=False)
+    if dtype == np.int16 and planes.min() >= 0:
+        return planes.astype(np.uint16)
+    if dtype.kind != "f":
+        raise ImageError(
+            f"{path}: its pixels are {dtype.name}. Export it as 8-bit or 16-bit unsigned integers "
+            "or as 32-bit floats."
+        )
+    finite = np.isfinite(planes)
+    if not finite.all():
+        channel, y, x = np.argwhere(~finite)[0]
+        raise ImageError(
+            f"{path}: {int((~finite).sum())} pixels are NaN or infinite, the first at plane "
+            f"{channel}, y {y}, x {x}. Export it again, or replace them with a number."
+        )
+    return planes.astype(np.float32, copy=False)

@@ -1,0 +1,540 @@
+"""The leakage audit: what stands on both sides of a split.
+
+Three questions are asked of every fold; training and validation count as different sides too:
+
+- Groups: does a field, a well, or another configured column have units on two sides?
+- Near-duplicates: are there two units on different sides that show the same picture (copied,
+  encoded again, brightened)? Their thumbnails correlate.
+- Adjacent crops: do the border of one unit and the opposite border of another one continue each
+  other, so that both were cut from one field? This needs no column that says so.
+
+The last two look at pixels only, so they also find what the sample sheet does not tell.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter
+from scipy.stats import rankdata
+
+from moascope.errors import InputError
+from moascope.splits import EXCLUDED, SETS, TEST, TRAIN, VALIDATION, folds, group_codes
+
+log = logging.getLogger(__name__)
+
+THUMBNAIL_SIDE = 16
+EDGE_LENGTH = 48
+# A border strip this deep averages out noise and still shows what continues next door.
+EDGE_DEPTH = 6 / 256
+RIGHT, LEFT, BOTTOM, TOP = range(4)
+
+# A channel that varies less than this (range 0 to 1) over a thumbnail or edge says nothing.
+_FLAT = 1e-4
+# Smooth backgrounds alone correlate, so the fine structure of a duplicate has to agree as well.
+_MIN_FINE_CORRELATION = 0.9
+_MIN_EDGE_CORRELATION = 0.5
+# Expected number of false adjacent pairs per audit.
+_FALSE_PAIRS = 0.01
+_N_REFERENCES = 512
+_CHUNK = 1024
+_MAX_PAIRS = 100_000
+_MAX_EXAMPLES = 10
+
+
+@dataclass(frozen=True)
+class UnitImages:
+    """What the audit keeps of every unit's image.
+
+    `thumbnails` is float16 (n, 16, 16, channels), the image averaged over a coarse grid; `edges`
+    is float16 (n, 4, 48, channels), the profile along a thin strip at the right, left, bottom and
+    top border. Both in the range of the units, nominally 0 to 1. About 5 kB per unit of three
+    channels.
+    """
+
+    thumbnails: np.ndarray
+    edges: np.ndarray
+
+
+def thumbnails_and_edges(
+    stores: Iterable[str | os.PathLike[str] | np.ndarray], chunk: int = 128
+) -> UnitImages:
+    """Reduce unit images to thumbnails and border profiles, a chunk at a time.
+
+    Parameters
+    ----------
+    stores : iterable of path or array
+        Arrays (n, height, width, channels) in the order of the units table, or paths of `.npy`
+        files with such arrays, which are memory-mapped.
+    chunk : int
+        How many images are in memory at once.
+
+    Returns
+    -------
+    UnitImages
+        For all units of all stores, in order.
+
+    Raises
+    ------
+    InputError
+        If there is no store, or stores differ in their number of channels.
+    """
+    thumbnails, edges = [], []
+    for store in stores:
+        array = store if isinstance(store, np.ndarray) else np.load(store, mmap_mode="r")
+        for start in range(0, len(array), chunk):
+            images = np.asarray(array[start : start + chunk], dtype=np.float32)
+            thumbnails.append(_thumbnails(images))
+            edges.append(_edges(images))
+    if not thumbnails:
+        raise InputError("leakage audit: there are no unit images to look at")
+    channels = sorted({part.shape[-1] for part in thumbnails})
+    if len(channels) > 1:
+        raise InputError(f"leakage audit: unit images have differing channel counts, {channels}")
+    return UnitImages(np.concatenate(thumbnails), np.concatenate(edges))
+
+
+def audit(
+    units: pd.DataFrame,
+    split: pd.DataFrame,
+    groups: pd.DataFrame,
+    audit_options: Mapping[str, Any],
+    images: UnitImages | None = None,
+) -> dict[str, Any]:
+    """Look for everything that stands on two sides of a split.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table.
+    split, groups : pandas.DataFrame
+        What `splits.make_split` returned.
+    audit_options : mapping
+        `groups` (columns to check), `min_correlation` of near-duplicates (0 to 1), and optionally
+        `orientations`: also look for turned and mirrored duplicates (eight times the work).
+    images : UnitImages or None
+        One row per row of `units`; without it no pixels are looked at.
+
+    Returns
+    -------
+    dict
+        JSON-serialisable: `shared_groups` (how many, over all columns), `groups` (by column:
+        `shared`, `examples`), `near_duplicates` and `adjacent_crops` (`pairs` on different sides,
+        `found` in all, `examples`; null where no pixels were looked at), `dropped` (what the split
+        left out), `passed` and `messages`.
+
+    Raises
+    ------
+    InputError
+        If the tables do not belong together or a column cannot be checked.
+    """
+    if images is not None and len(images.thumbnails) != len(units):
+        raise InputError(
+            f"leakage audit: {len(images.thumbnails)} unit images for {len(units)} units; both "
+            "have to come from the same run"
+        )
+    rows = np.flatnonzero(units["unit_id"].isin(groups["unit_id"]).to_numpy())
+    chosen = units.iloc[rows].reset_index(drop=True)
+    columns = {
+        column: _GroupCheck(*group_codes(chosen, [column])) for column in audit_options["groups"]
+    }
+    pairs: dict[str, _PairCheck] = {}
+    if images is not None:
+        found = near_duplicates(
+            images.thumbnails[rows],
+            float(audit_options["min_correlation"]),
+            bool(audit_options.get("orientations", False)),
+        )
+        pairs["near_duplicates"] = _PairCheck(found)
+        plate = pd.factorize(chosen["plate"])[0]
+        pairs["adjacent_crops"] = _PairCheck(adjacent_crops(images.edges[rows], plate))
+    for fold in folds(split, groups, chosen):
+        side = np.full(len(chosen), EXCLUDED, np.int8)
+        side[fold.train], side[fold.validation], side[fold.test] = TRAIN, VALIDATION, TEST
+        place = {"repeat": fold.repeat, "fold": fold.fold, "fold_name": fold.name}
+        for check in columns.values():
+            check.add(side, place)
+        for pair_check in pairs.values():
+            pair_check.add(side, place)
+    names = chosen["unit_id"].to_numpy(dtype=object)
+    result: dict[str, Any] = {
+        "shared_groups": sum(check.n_shared for check in columns.values()),
+        "groups": {column: check.report() for column, check in columns.items()},
+        **{
+            kind: pairs[kind].report(names) if kind in pairs else None
+            for kind in ("near_duplicates", "adjacent_crops")
+        },
+        "dropped": list(split.attrs.get("dropped", [])),
+    }
+    result["messages"] = _messages(result)
+    result["passed"] = not result["messages"]
+    for message in result["messages"]:
+        log.warning("%s", message)
+    return result
+
+
+def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) -> None:
+    """Stop the run, or only say so, where an audit found something on two sides.
+
+    Parameters
+    ----------
+    audit : mapping
+        What `audit` returned.
+    split_name : str
+        Name of the split in the config.
+    on_leak : {"error", "warn"}
+        Whether a leak stops the run.
+
+    Raises
+    ------
+    InputError
+        If the audit did not pass and `on_leak` is "error".
+    """
+    if audit["passed"]:
+        log.info("split %s: the leakage audit passed", split_name)
+        return
+    error = InputError.collect(list(audit["messages"]), f"split {split_name!r} leaks")
+    if on_leak == "error":
+        raise InputError(
+            f"{error}\nScores on this split would be too good. Fix: hold together what belongs "
+            "together (method group-k-fold with these columns as `group`, or leave-one-compound-"
+            "out); to run it all the same and have the report say so, set audit.on_leak: warn."
+        )
+    log.warning("%s", error)
+
+
+def near_duplicates(
+    thumbnails: np.ndarray, min_correlation: float, orientations: bool = False
+) -> pd.DataFrame:
+    """Find pairs of units that show the same picture.
+
+    Parameters
+    ----------
+    thumbnails : float array (n, side, side, channels)
+        See `UnitImages`.
+    min_correlation : float
+        Pearson correlation over all pixels, averaged over the channels, from which on two
+        thumbnails count as the same picture.
+    orientations : bool
+        Whether one of them may be turned by quarter turns or mirrored.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns a, b (row numbers, a < b), correlation; at most 100,000 rows.
+    """
+    shape = thumbnails.shape[1:]
+    vectors = _standardised(thumbnails.astype(np.float32), (1, 2)).reshape(len(thumbnails), -1)
+    score = _turning_invariant_score(vectors.reshape(-1, *shape))
+    order = np.argsort(score, kind="stable")
+    vectors, score = vectors[order], score[order]
+    # Unit vectors that correlate by r lie sqrt(2 - 2 r) apart, so their scores do not lie further.
+    reach = np.sqrt(2 - 2 * min_correlation) + 1e-3
+    turns = range(8) if orientations else range(1)
+    parts, n_found = [], 0
+    for start in range(0, len(vectors), _CHUNK):
+        block = vectors[start : start + _CHUNK]
+        stop = int(np.searchsorted(score, score[start : start + _CHUNK][-1] + reach, side="right"))
+        for turn in turns:
+            turned = _turned(block.reshape(-1, *shape), turn).reshape(len(block), -1)
+            for other in range(start, stop, _CHUNK):
+                last = min(other + _CHUNK, stop)
+                similar = turned @ vectors[other:last].T
+                i, j = np.nonzero(similar >= min_correlation)
+                keep = other + j > start + i
+                i, j = i[keep], j[keep]
+                fine = _fine_correlation(turned[i], vectors[other + j], shape)
+                keep = fine >= _MIN_FINE_CORRELATION
+                i, j = i[keep], j[keep]
+                parts.append(_pairs(order[start + i], order[other + j], similar[i, j]))
+                n_found += len(i)
+        if n_found > _MAX_PAIRS:
+            log.warning("near-duplicates: stopped counting at %d pairs", n_found)
+            break
+    pairs = pd.concat(parts, ignore_index=True).sort_values("correlation", ascending=False)
+    pairs = pairs.drop_duplicates(["a", "b"]).head(_MAX_PAIRS)
+    return pairs.sort_values(["a", "b"], ignore_index=True)
+
+
+def adjacent_crops(edges: np.ndarray, plate: np.ndarray) -> pd.DataFrame:
+    """Find pairs of units whose borders continue each other.
+
+    A pair is reported if, among all units of its plate, each border is the other one's best match,
+    and if it matches clearly better than borders that cannot be neighbours: those of a sample of
+    other units, as they are and reversed, from this side and from the opposite one. How much
+    better is needed follows from how far the best of those stands above the second best, such that
+    0.01 false pairs are expected in the whole audit.
+
+    Parameters
+    ----------
+    edges : float array (n, 4, length, channels)
+        See `UnitImages`.
+    plate : int array (n,)
+        Plate number of every unit; neighbours are looked for within a plate.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns a, b (row numbers), correlation, direction ("right" if b continues a to the right,
+        "below" if downwards).
+    """
+    parts = []
+    for first, second, direction in ((RIGHT, LEFT, "right"), (BOTTOM, TOP, "below")):
+        ends = _edge_features(edges[:, first]), _edge_features(edges[:, second])
+        a, b, correlation = _mutual_best(*ends, plate)
+        best, runner_up = _best_references(edges, first, second, ends, (a, b))
+        scale = np.median(best - runner_up) / np.log(2) if len(a) else 0.0
+        evidence = (np.arctanh(np.minimum(correlation, 0.9999)) - best.max(axis=0)) / max(
+            scale, 1e-3
+        )
+        needed = np.log(max(2 * len(edges), 2) / _FALSE_PAIRS)
+        keep = (evidence >= needed) & (correlation >= _MIN_EDGE_CORRELATION)
+        parts.append(_pairs(a[keep], b[keep], correlation[keep]).assign(direction=direction))
+    return pd.concat(parts, ignore_index=True)
+
+
+class _GroupCheck:
+    """Counts the groups of one column that stand on two sides of some fold."""
+
+    def __init__(self, codes: np.ndarray, names: np.ndarray) -> None:
+        self.codes, self.names = codes, names
+        self.shared = np.zeros(len(names), bool)
+        self.examples: list[dict[str, Any]] = []
+
+    @property
+    def n_shared(self) -> int:
+        return int(self.shared.sum())
+
+    def add(self, side: np.ndarray, place: Mapping[str, Any]) -> None:
+        present = np.zeros((len(SETS), len(self.names)), bool)
+        for which in range(len(SETS)):
+            present[which, self.codes[side == which]] = True
+        shared = present.sum(axis=0) > 1
+        for group in np.flatnonzero(shared & ~self.shared)[: _MAX_EXAMPLES - len(self.examples)]:
+            sets = [SETS[which] for which in np.flatnonzero(present[:, group])]
+            self.examples.append({"group": str(self.names[group]), "sets": sets, **place})
+        self.shared |= shared
+
+    def report(self) -> dict[str, Any]:
+        return {"shared": self.n_shared, "examples": self.examples}
+
+
+class _PairCheck:
+    """Counts the pairs of units that stand on two sides of some fold."""
+
+    def __init__(self, pairs: pd.DataFrame) -> None:
+        self.pairs = pairs
+        self.apart = np.zeros(len(pairs), bool)
+        self.examples: list[dict[str, Any]] = []
+
+    def add(self, side: np.ndarray, place: Mapping[str, Any]) -> None:
+        a, b = side[self.pairs["a"].to_numpy()], side[self.pairs["b"].to_numpy()]
+        apart = (a != b) & (a != EXCLUDED) & (b != EXCLUDED)
+        for i in np.flatnonzero(apart & ~self.apart)[: _MAX_EXAMPLES - len(self.examples)]:
+            self.examples.append({"row": int(i), "sets": [SETS[a[i]], SETS[b[i]]], **place})
+        self.apart |= apart
+
+    def report(self, names: np.ndarray) -> dict[str, Any]:
+        return {
+            "pairs": int(self.apart.sum()),
+            "found": len(self.pairs),
+            "examples": [self._example(names, **example) for example in self.examples],
+        }
+
+    def _example(self, names: np.ndarray, row: int, **place: Any) -> dict[str, Any]:
+        pair = self.pairs.iloc[row]
+        example: dict[str, Any] = {
+            "a": str(names[pair["a"]]),
+            "b": str(names[pair["b"]]),
+            "correlation": float(pair["correlation"]),
+        }
+        return example | ({"direction": pair["direction"]} if "direction" in pair else {}) | place
+
+
+def _messages(result: Mapping[str, Any]) -> list[str]:
+    messages = []
+    for column, found in result["groups"].items():
+        if found["shared"]:
+            example = found["examples"][0]
+            messages.append(
+                f"{found['shared']} groups of column {column!r} stand on two sides, for example "
+                f"{example['group']!r} in {' and '.join(example['sets'])} of {_place(example)}"
+            )
+    kinds = {
+        "near_duplicates": "pairs of nearly identical images",
+        "adjacent_crops": "pairs of adjacent crops, cut from one field (the border of one "
+        "continues in the other),",
+    }
+    for kind, words in kinds.items():
+        found = result[kind]
+        if found and found["pairs"]:
+            example = found["examples"][0]
+            messages.append(
+                f"{found['pairs']} {words} stand on two sides, for example {example['a']!r} in "
+                f"{example['sets'][0]} and {example['b']!r} in {example['sets'][1]} of "
+                f"{_place(example)} (correlation {example['correlation']:.2f})"
+            )
+    return messages
+
+
+def _place(example: Mapping[str, Any]) -> str:
+    return f"repeat {example['repeat']}, fold {example['fold_name']!r}"
+
+
+def _pairs(a: np.ndarray, b: np.ndarray, correlation: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"a": a, "b": b, "correlation": correlation.astype(np.float64)})
+
+
+def _area_weights(n_in: int, n_out: int) -> np.ndarray:
+    """Weights (n_out, n_in) that average `n_in` samples over `n_out` equal stretches."""
+    bounds = np.linspace(0, n_in, n_out + 1)
+    sample = np.arange(n_in)
+    overlap = np.minimum(bounds[1:, None], sample + 1) - np.maximum(bounds[:-1, None], sample)
+    weights = np.clip(overlap, 0, None)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _thumbnails(images: np.ndarray) -> np.ndarray:
+    n, height, width, channels = images.shape
+    by_row = _area_weights(height, THUMBNAIL_SIDE) @ images.reshape(n, height, width * channels)
+    # Channels stay interleaved, so that this is one large product and not many narrow ones.
+    across = np.kron(_area_weights(width, THUMBNAIL_SIDE).T, np.eye(channels, dtype=np.float32))
+    small = by_row.reshape(-1, width * channels) @ across
+    return small.reshape(n, THUMBNAIL_SIDE, THUMBNAIL_SIDE, channels).astype(np.float16)
+
+
+def _edges(images: np.ndarray) -> np.ndarray:
+    _, height, width, _ = images.shape
+    deep, wide = (max(1, round(side * EDGE_DEPTH)) for side in (height, width))
+    along_y, along_x = _area_weights(height, EDGE_LENGTH), _area_weights(width, EDGE_LENGTH)
+    profiles = [
+        along_y @ images[:, :, -wide:].mean(axis=2),
+        along_y @ images[:, :, :wide].mean(axis=2),
+        along_x @ images[:, -deep:].mean(axis=1),
+        along_x @ images[:, :deep].mean(axis=1),
+    ]
+    return np.stack(profiles, axis=1).astype(np.float16)
+
+
+def _standardised(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Scale so that a product summed over one item is the mean correlation of its channels.
+
+    Channels without contrast become zero and do not count.
+    """
+    centred = values - values.mean(axis=axes, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=axes, keepdims=True))
+    informative = spread > _FLAT
+    count = np.maximum(informative.sum(axis=-1, keepdims=True), 1)
+    size = np.prod([values.shape[axis] for axis in axes])
+    return np.where(informative, centred / np.maximum(spread, _FLAT), 0) / np.sqrt(count * size)
+
+
+def _turned(images: np.ndarray, turn: int) -> np.ndarray:
+    """Turn (n, side, side, channels) by `turn` quarter turns; from 4 on mirrored too."""
+    mirrored = images[:, :, ::-1] if turn >= 4 else images
+    return np.rot90(mirrored, turn % 4, axes=(1, 2))
+
+
+def _turning_invariant_score(images: np.ndarray) -> np.ndarray:
+    """Project on the main direction in which images differ however they are turned, (n,)."""
+    flat = np.mean([_turned(images, turn) for turn in range(8)], axis=0).reshape(len(images), -1)
+    sample = flat[:: max(1, len(flat) // 2048)]
+    _, vectors = np.linalg.eigh(np.cov(sample, rowvar=False))
+    return flat @ vectors[:, -1].astype(np.float32)
+
+
+def _fine_correlation(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Correlation of what is left when smooth structure is taken away, (n,)."""
+    fine = []
+    for vectors in (a, b):
+        images = vectors.reshape(-1, *shape)
+        smooth = gaussian_filter(images, (0, 3, 3, 0))
+        scaled = (images - smooth) * np.sqrt(vectors.shape[1])
+        fine.append(_standardised(scaled, (1, 2)).reshape(vectors.shape))
+    return (fine[0] * fine[1]).sum(axis=1)
+
+
+def _edge_features(profiles: np.ndarray) -> np.ndarray:
+    """Describe border profiles so that a dot product is a robust correlation, float32 (n, d).
+
+    Ranks, so that one bright cell at the border does not decide; of the values and of their
+    differences, since differences are hardly correlated from one place to the next.
+    """
+    values = profiles.astype(np.float32)
+    flat = np.ptp(values, axis=1, keepdims=True) < _FLAT
+    steps = np.diff(values, axis=1)
+    ranked = [np.where(flat, 0, rankdata(part, axis=1)) for part in (values, steps)]
+    both = np.concatenate([ranked[0][:, 1:], ranked[1]], axis=-1)
+    return _standardised(both, (1,)).reshape(len(values), -1).astype(np.float32)
+
+
+def _mutual_best(
+    ends: np.ndarray, starts: np.ndarray, plate: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of an end and a start that are each other's best match within a plate."""
+    found = []
+    order = np.argsort(plate, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(plate[order])) + 1):
+        if len(rows) < 2:
+            continue
+        n = len(rows)
+        start_of_end, value_of_end = np.zeros(n, np.int64), np.zeros(n, np.float32)
+        end_of_start, value_of_start = np.zeros(n, np.int64), np.full(n, -2, np.float32)
+        for begin in range(0, n, _CHUNK):
+            part = np.arange(begin, min(begin + _CHUNK, n))
+            similar = ends[rows[part]] @ starts[rows].T
+            similar[np.arange(len(part)), part] = -1
+            start_of_end[part] = similar.argmax(axis=1)
+            value_of_end[part] = similar.max(axis=1)
+            better = similar.max(axis=0) > value_of_start
+            end_of_start[better] = part[similar.argmax(axis=0)[better]]
+            value_of_start = np.maximum(value_of_start, similar.max(axis=0))
+        mutual = np.flatnonzero(end_of_start[start_of_end] == np.arange(n))
+        found.append((rows[mutual], rows[start_of_end[mutual]], value_of_end[mutual]))
+    if not found:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
+    a, b, correlation = (np.concatenate(part) for part in zip(*found, strict=True))
+    return a, b, correlation
+
+
+def _best_references(
+    edges: np.ndarray,
+    first: int,
+    second: int,
+    ends: tuple[np.ndarray, np.ndarray],
+    pair: tuple[np.ndarray, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Best and second best match of both borders of every pair among impossible neighbours.
+
+    Returns two float32 arrays (2, n_pairs), correlations as Fisher's z.
+    """
+    n_units = len(edges)
+    generator = np.random.default_rng(0)
+    sample = np.sort(generator.permutation(n_units)[:_N_REFERENCES])
+    references = np.stack(
+        [
+            _edge_features(edges[sample, side][:, ::step])
+            for side in (first, second)
+            for step in (1, -1)
+        ],
+        axis=1,
+    )
+    best = np.zeros((2, len(pair[0])), np.float32)
+    runner_up = np.zeros_like(best)
+    for which, (features, rows) in enumerate(zip(ends, pair, strict=True)):
+        for begin in range(0, len(rows), _CHUNK):
+            part = slice(begin, begin + _CHUNK)
+            similar = features[rows[part]] @ references.reshape(-1, features.shape[1]).T
+            similar = similar.reshape(-1, len(sample), references.shape[1])
+            own = (sample == pair[0][part, None]) | (sample == pair[1][part, None])
+            similar[own] = -1
+            top = np.sort(similar.reshape(len(similar), -1), axis=1)[:, -2:]
+            top = np.arctanh(np.clip(top, -0.9999, 0.9999))
+            runner_up[which, part], best[which, part] = top.T
+    return best, runner_up

@@ -1,0 +1,214 @@
+"""Every path of a run, in one place.
+
+Paths are relative to the working directory and keep Snakemake's wildcards in braces
+(`{plate}`, `{split}`, `{model}`, `{fold}`), to be filled with `str.format` elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files of one run.
+
+    Parameters
+    ----------
+    run : str
+        Name of the run.
+    """
+
+    run: str
+
+    def result(self, name: str) -> str:
+        """Give a path below the results of the run."""
+        return f"results/{self.run}/{name}"
+
+    def log(self, name: str) -> str:
+        """Give the path of a log file."""
+        return f"logs/{self.run}/{name}.log"
+
+    def benchmark(self, name: str) -> str:
+        """Give the path of a benchmark table."""
+        return f"benchmarks/{self.run}/{name}.tsv"
+
+    @property
+    def simulated_sheet(self) -> str:
+        """Sample sheet of a simulated plate; its images and masks lie beside it."""
+        return self.result("simulated/{plate}/sheet.csv")
+
+    @property
+    def simulated_truth(self) -> str:
+        """What was planted on a simulated plate."""
+        return self.result("simulated/{plate}/truth.parquet")
+
+    @property
+    def sites(self) -> str:
+        """All sites of the screen."""
+        return self.result("sites.parquet")
+
+    @property
+    def plate_sites(self) -> str:
+        """The sites of one plate."""
+        return self.result("sites/{plate}.parquet")
+
+    @property
+    def inputs(self) -> str:
+        """Counts and digest of the input."""
+        return self.result("sites.json")
+
+    @property
+    def store(self) -> str:
+        """The images of one plate."""
+        return self.result("plates/{plate}.ozx")
+
+    @property
+    def ingested(self) -> str:
+        """What became of every site of a plate when it was read."""
+        return self.result("plates/{plate}.parquet")
+
+    @property
+    def quality(self) -> str:
+        """Quality of every site of a plate."""
+        return self.result("quality/{plate}.parquet")
+
+    @property
+    def statistics(self) -> str:
+        """Normalization statistics of a plate."""
+        return self.result("normalization/{plate}.parquet")
+
+    @property
+    def pixels(self) -> str:
+        """Units of a plate at training resolution."""
+        return self.result("units/{plate}.npy")
+
+    @property
+    def plate_units(self) -> str:
+        """What the units of a plate are."""
+        return self.result("units/{plate}.parquet")
+
+    @property
+    def handmade(self) -> str:
+        """Hand-made features of the units of a plate."""
+        return self.result("units/{plate}.baseline.npz")
+
+    @property
+    def units(self) -> str:
+        """All units of the screen."""
+        return self.result("units.parquet")
+
+    @property
+    def all_quality(self) -> str:
+        """Quality of all sites of the screen."""
+        return self.result("quality.parquet")
+
+    @property
+    def all_statistics(self) -> str:
+        """Normalization statistics of all plates."""
+        return self.result("normalization.parquet")
+
+    @property
+    def split(self) -> str:
+        """Which group is in which set of which fold."""
+        return self.result("splits/{split}.parquet")
+
+    @property
+    def groups(self) -> str:
+        """Which unit belongs to which group of a split."""
+        return self.result("splits/{split}.groups.parquet")
+
+    @property
+    def audit(self) -> str:
+        """Result of the leakage audit of a split."""
+        return self.result("splits/{split}.audit.json")
+
+    @property
+    def baselines(self) -> str:
+        """Predictions of the baselines on a split."""
+        return self.result("baselines/{split}.parquet")
+
+    @property
+    def features(self) -> str:
+        """Frozen features of all units."""
+        return self.result("features/{model}.npy")
+
+    @property
+    def feature_index(self) -> str:
+        """Which unit each row of the features is."""
+        return self.result("features/{model}.parquet")
+
+    @property
+    def feature_device(self) -> str:
+        """What the frozen features were computed with."""
+        return self.result("features/{model}.device.json")
+
+    @property
+    def model_device(self) -> str:
+        """What a network was trained with."""
+        return self.result("predictions/{model}.device.json")
+
+    @property
+    def fold_device(self) -> str:
+        """What the network of one fold was trained with."""
+        return self.result("folds/{model}/{fold}.device.json")
+
+    @property
+    def fold_predictions(self) -> str:
+        """Test predictions of one fold of a trained network."""
+        return self.result("folds/{model}/{fold}.predictions.parquet")
+
+    @property
+    def fold_history(self) -> str:
+        """Training curves of one fold."""
+        return self.result("folds/{model}/{fold}.history.parquet")
+
+    @property
+    def fold_embedding(self) -> str:
+        """Test embeddings of one fold."""
+        return self.result("folds/{model}/{fold}.embedding.npy")
+
+    @property
+    def fold_model(self) -> str:
+        """The network trained on one fold."""
+        return self.result("folds/{model}/{fold}.keras")
+
+    @property
+    def fold_checkpoints(self) -> str:
+        """Folder of the checkpoints of a fold; removed when the fold is complete."""
+        return self.result("checkpoints/{model}/{fold}")
+
+    @property
+    def predictions(self) -> str:
+        """Test predictions of a model, all folds."""
+        return self.result("predictions/{model}.parquet")
+
+    @property
+    def history(self) -> str:
+        """Training curves of a model, all folds."""
+        return self.result("predictions/{model}.history.parquet")
+
+    @property
+    def embedding(self) -> str:
+        """What the embedding map of a model is drawn from: one row per unit."""
+        return self.result("predictions/{model}.embedding.npy")
+
+    @property
+    def evaluation(self) -> str:
+        """Scores of a model and its baselines."""
+        return self.result("evaluation/{model}.json")
+
+    @property
+    def augmentation_preview(self) -> str:
+        """Augmented examples for the report."""
+        return self.result("augmentation.npy")
+
+    @property
+    def summary(self) -> str:
+        """What a program reads."""
+        return self.result("summary.json")
+
+    @property
+    def report(self) -> str:
+        """What a person opens."""
+        return self.result("report.html")

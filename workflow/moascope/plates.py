@@ -1,0 +1,292 @@
+"""Where sample sheets and image folders say what a plate, a well, a site is.
+
+Free of pandas on purpose: the workflow reads plate names each time a job starts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moascope.errors import InputError
+from moascope.sheets import Sheet, nearest, read_sheet
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+SAFE_NAME_RULE = (
+    "it becomes a file name: use letters, digits, '.', '_' and '-', not starting with '.' or '-'"
+)
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a format names its columns.
+
+    Parameters
+    ----------
+    prefixes : tuple of str
+        May stand before a column name given in the config (`Metadata_`).
+    standard : mapping of str to tuple of str
+        Names that the format itself has for a role, the preferred one first.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    standard: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+LAYOUTS = {
+    "table": Layout(),
+    # CellProfiler drops a leading `Image_` when it loads a sheet.
+    "loaddata": Layout(
+        prefixes=("Metadata_", "Image_Metadata_", "Image_"),
+        standard={
+            "plate": ("Metadata_Plate", "Image_Metadata_Plate"),
+            "well": ("Metadata_Well", "Image_Metadata_Well"),
+            "row": ("Metadata_Row", "Metadata_WellRow"),
+            "column": ("Metadata_Col", "Metadata_Column", "Metadata_WellColumn"),
+            "site": ("Metadata_Site", "Metadata_Field", "Metadata_FieldID", "Image_Metadata_Site"),
+            "batch": ("Metadata_Batch", "Image_Metadata_Batch"),
+            "compound": ("Metadata_Compound", "Image_Metadata_Compound"),
+            "concentration": ("Metadata_Concentration", "Image_Metadata_Concentration"),
+            "moa": ("Metadata_MoA", "Image_Metadata_MoA"),
+            "replicate": ("Metadata_Replicate", "Image_Metadata_Replicate"),
+        },
+    ),
+    "bbbc021": Layout(
+        standard={
+            "plate": ("Image_Metadata_Plate_DAPI",),
+            "well": ("Image_Metadata_Well_DAPI",),
+            "compound": ("Image_Metadata_Compound",),
+            "concentration": ("Image_Metadata_Concentration",),
+            "replicate": ("Replicate",),
+        },
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image file whose path says what it shows.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the image root, with `/`.
+    groups : dict
+        The named groups of the pattern; those that took no part are empty.
+    """
+
+    path: str
+    groups: dict[str, str]
+
+
+def sheet_paths(input_options: Mapping[str, Any]) -> list[Path]:
+    """Give the sample sheets.
+
+    Parameters
+    ----------
+    input_options : mapping
+        The config section `input`; `sheet` is a path or a list of them.
+
+    Returns
+    -------
+    list of pathlib.Path
+        At least one.
+
+    Raises
+    ------
+    InputError
+        If the config names none.
+    """
+    sheets = input_options["sheet"]
+    if not sheets:
+        raise InputError(
+            f"input.sheet: format {input_options['format']!r} needs the path of a sample sheet"
+        )
+    return [Path(sheets)] if isinstance(sheets, str | os.PathLike) else [Path(p) for p in sheets]
+
+
+def find_columns(
+    header: Sequence[str], given: str | Sequence[str] | None, role: str, layout: Layout
+) -> list[str]:
+    """Find the columns that hold, say, the plate.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The columns of the sheet.
+    given : str, sequence of str or None
+        What the config names.
+    role : str
+        What is looked for; its own name is also the default of the config.
+    layout : Layout
+        How the format names its columns.
+
+    Returns
+    -------
+    list of str
+        Names from the header; none if the config says null and the format has no such column.
+
+    Raises
+    ------
+    InputError
+        If a column named in the config is not there, with the nearest name.
+    """
+    names = [given] if isinstance(given, str) else list(given or [])
+    by_case = {name.casefold(): name for name in reversed(header)}
+    if names in ([], [role]) and layout.standard and role not in header:
+        usual = [name.casefold() for name in layout.standard.get(role, ())]
+        return [by_case[name] for name in usual if name in by_case][:1]
+    found = []
+    for name in names:
+        prefixed = [(prefix + name).casefold() for prefix in layout.prefixes]
+        hits = [by_case[text] for text in prefixed if text in by_case]
+        if name not in header and not hits:
+            raise InputError(
+                f"input.columns.{role}: the sheet has no column {name!r}; {nearest(name, header)}"
+            )
+        found.append(name if name in header else hits[0])
+    return found
+
+
+def matching_files(input_options: Mapping[str, Any]) -> list[ImageFile]:
+    """List the files of a folder whose path matches the pattern, of whatever channel.
+
+    Parameters
+    ----------
+    input_options : mapping
+        The config section `input`. A pattern with `/` describes the path below `images`, one
+        without describes the file name. Hidden files are passed over.
+
+    Returns
+    -------
+    list of ImageFile
+        In the order of their paths, at least one.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, the pattern is wrong, or nothing matches.
+    """
+    pattern = _pattern(input_options["pattern"])
+    root = input_options["images"]
+    if not root or not Path(root).is_dir():
+        raise InputError(f"input.images: the folder {str(root)!r} does not exist; correct the path")
+    files, other = [], []
+    for path in _files_below(str(root)):
+        text = path if "/" in pattern.pattern else path.rpartition("/")[2]
+        if match := pattern.fullmatch(text):
+            groups = {name: value or "" for name, value in match.groupdict().items()}
+            files.append(ImageFile(path, groups))
+        elif path.lower().endswith(IMAGE_SUFFIXES):
+            other.append(path)
+    if files:
+        return files
+    example = f"such as {other[0]!r}" if other else "and there is no image file at all"
+    raise InputError(
+        f"input.pattern: of the files in {root} none matches {pattern.pattern!r}, {example}; "
+        "a pattern with '/' must match the whole path below the folder, any other the file name"
+    )
+
+
+def plate_names(input_options: Mapping[str, Any]) -> list[str]:
+    """List the plates of a screen without looking at anything else.
+
+    Parameters
+    ----------
+    input_options : mapping
+        The config section `input`, every key present.
+
+    Returns
+    -------
+    list of str
+        Sorted, each safe as a file name.
+
+    Raises
+    ------
+    InputError
+        If there is no usable sheet or folder, or a plate name cannot be a file name.
+    """
+    if input_options["format"] == "folder":
+        wanted = {str(source) for source in input_options["channels"].values()}
+        files = [file.groups for file in matching_files(input_options)]
+        names = {groups["plate"] for groups in files if groups["channel"] in wanted}
+        source = f"input.pattern in {input_options['images']}"
+    else:
+        sheets = [
+            read_sheet(path, input_options["delimiter"]) for path in sheet_paths(input_options)
+        ]
+        names = {name for sheet in sheets for name in plates_of_rows(sheet, input_options)}
+        source = str(sheets[0].path)
+    names.discard("")
+    if not names:
+        raise InputError(f"{source}: no row names its plate; fill in the plates")
+    unsafe = [
+        f"plate {name!r}: {SAFE_NAME_RULE}"
+        for name in sorted(names)
+        if not SAFE_NAME.fullmatch(name)
+    ]
+    if unsafe:
+        raise InputError.collect(unsafe, source)
+    return sorted(names)
+
+
+def plates_of_rows(sheet: Sheet, input_options: Mapping[str, Any]) -> list[str]:
+    """Give the plate of every row of a sheet.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The sample sheet.
+    input_options : mapping
+        The config section `input`.
+
+    Returns
+    -------
+    list of str
+        Empty where the cell is.
+
+    Raises
+    ------
+    InputError
+        If the sheet has no such column.
+    """
+    layout = LAYOUTS[input_options["format"]]
+    try:
+        names = find_columns(sheet.header, input_options["columns"]["plate"], "plate", layout)
+    except InputError as error:
+        raise InputError(f"{sheet.path}: {error}") from None
+    if not names:
+        raise InputError(
+            f"{sheet.path}: input.columns.plate must name the column of plates; "
+            f"{nearest('plate', sheet.header)}"
+        )
+    return sheet.values(names)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise InputError(f"input.pattern: {text!r} is not a regular expression ({error})") from None
+    missing = {"plate", "well", "channel"} - set(pattern.groupindex)
+    if missing:
+        raise InputError(
+            f"input.pattern: {text!r} lacks the named groups {', '.join(sorted(missing))}; "
+            f"write for example (?P<{min(missing)}>[^_]+)"
+        )
+    return pattern
+
+
+def _files_below(root: str) -> list[str]:
+    paths = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = os.path.relpath(folder, root).replace(os.sep, "/")
+        start = "" if below == "." else below + "/"
+        paths += [start + name for name in names if not name.startswith(".")]
+    return sorted(paths)

@@ -1,0 +1,133 @@
+"""A digest of the code that a rule depends on.
+
+Snakemake reruns a job when its script changes, but does not see edits of imported modules.
+Every rule therefore carries, as a parameter, the digest of all modules of this library that its
+script imports, directly or through others.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "moascope"
+ROOT = Path(__file__).resolve().parent
+
+
+def code_digest(script: str | Path) -> str:
+    """Give the digest of the library code that a script imports.
+
+    Comments, docstrings and layout do not count: only what can change a result does.
+
+    Parameters
+    ----------
+    script : path
+        A Python file.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for module in sorted(library_modules(Path(script))):
+        digest.update(f"{module}:{_code_of(_module_file(module))}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def library_modules(script: Path) -> set[str]:
+    """Give the modules of this library that a file imports, directly or through others.
+
+    Parameters
+    ----------
+    script : pathlib.Path
+        A Python file.
+
+    Returns
+    -------
+    set of str
+        Dotted names such as `moascope.images`.
+    """
+    found: set[str] = set()
+    waiting = list(_imports(script))
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting.extend(_imports(_module_file(module)))
+    return found
+
+
+def third_party(script: Path) -> set[str]:
+    """Give the top-level names of everything else that a file and its library imports need.
+
+    Parameters
+    ----------
+    script : pathlib.Path
+        A Python file.
+
+    Returns
+    -------
+    set of str
+        Top-level import names, the standard library included.
+    """
+    files = [script, *(_module_file(module) for module in library_modules(script))]
+    names = set().union(*(_imported_names(file) for file in files))
+    return {name.partition(".")[0] for name in names} - {PACKAGE, "__future__"}
+
+
+def _module_file(module: str) -> Path:
+    return ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
+@cache
+def _imported_names(file: Path) -> frozenset[str]:
+    names: set[str] = set()
+    for node in _runtime_nodes(_tree(file)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            if node.module == PACKAGE:
+                names.update(f"{PACKAGE}.{alias.name}" for alias in node.names)
+    return frozenset(names)
+
+
+def _runtime_nodes(node: ast.AST) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            continue
+        found.append(child)
+        found.extend(_runtime_nodes(child))
+    return found
+
+
+def _imports(file: Path) -> list[str]:
+    names = (name for name in _imported_names(file) if name.startswith(f"{PACKAGE}."))
+    return [name for name in names if _module_file(name).is_file()]
+
+
+@cache
+def _code_of(file: Path) -> str:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and len(body) > 1 and _is_docstring(body[0]):
+            del body[0]
+    return ast.dump(tree)
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

@@ -1,0 +1,653 @@
+"""The HTML report: one file that opens offline and starts with the answer."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import yaml
+
+from moascope import composites, figures, findings
+from moascope.composites import Array
+from moascope.findings import percent
+from moascope.report_context import (
+    Context,
+    class_labels,
+    class_order,
+    example_units,
+    flagged_units,
+    load_context,
+    shown_mistakes,
+)
+from moascope.wells import parse_well
+
+__all__ = ["Context", "build", "load_context", "standalone_figures"]
+
+log = logging.getLogger(__name__)
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "report"
+
+MAX_ROWS = 200
+MAX_SPLIT_CELLS = 64
+TILE_SIDE = 160
+
+
+def build(context: Context, templates: Path = TEMPLATES) -> str:
+    """Write the report.
+
+    Parameters
+    ----------
+    context : Context
+        See there and `load_context`.
+    templates : path
+        Folder of report.html.j2 and report.css.
+
+    Returns
+    -------
+    str
+        A self-contained HTML page: no script, no request to anywhere.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    config = context["config"]
+    painter = _Painter(context)
+    models = []
+    for name in context["models"]:
+        log.info("report: model %s", name)
+        models.append(_model_section(context, name, painter))
+    page = environment.get_template("report.html.j2").render(
+        title=config["report"]["title"] or config["run"],
+        run=config["run"],
+        css=figures.style_sheet() + "\n" + (templates / "report.css").read_text("utf-8"),
+        headline=findings.headline(context),
+        facts=_facts(context),
+        checks=findings.checks(context),
+        scores=findings.score_table(context),
+        confidence=percent(float(config["evaluation"]["confidence"]), 0),
+        accuracy=accuracy_figure(context) if context["models"] else None,
+        quality=_quality_section(context, painter),
+        examples=_examples_section(context, painter),
+        augmentation=_augmentation_section(context, painter),
+        augmentation_names=[step["name"].replace("_", " ") for step in config["augmentation"]],
+        channels=painter.colours,
+        bar_um=painter.bar_um,
+        splits=[_split_section(context, name) for name in context["splits"]],
+        models=models,
+        environment=context["summary"]["environment"],
+        config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100),
+    )
+    log.info("report: %.1f MB", len(page.encode()) / 1e6)
+    return page
+
+
+def standalone_figures(context: Context) -> dict[str, bytes]:
+    """Draw the main figures as files, for `snakemake --report` and for slides.
+
+    Parameters
+    ----------
+    context : Context
+        See there.
+
+    Returns
+    -------
+    dict of str to bytes
+        By file name: accuracy.svg (with models), splits.{split}.svg, {model}.confusion.svg,
+        {model}.calibration.svg, {model}.curves.svg (with training curves), {model}.embedding.svg
+        and examples.png (with enough units).
+    """
+    drawn: dict[str, str] = {}
+    if context["models"]:
+        drawn["accuracy.svg"] = accuracy_figure(context)
+    for name in context["splits"]:
+        drawn[f"splits.{name}.svg"] = split_figure(context, name)
+    for name, model in context["models"].items():
+        drawn[f"{name}.confusion.svg"] = confusion_figures(name, model["evaluation"])[0]["svg"]
+        drawn[f"{name}.calibration.svg"] = calibration_figure(name, model["evaluation"])
+        maps = embedding_figures(context, name)
+        if maps:
+            drawn[f"{name}.embedding.svg"] = maps[min(1, len(maps) - 1)]["svg"]
+        if model["history"] is not None:
+            drawn[f"{name}.curves.svg"] = curves_figure(name, model["history"])
+    files = {name: figures.standalone(svg).encode() for name, svg in drawn.items()}
+    painter = _Painter(context)
+    rows = {
+        name: [painter.rgb(context["images"][unit]) for unit in chosen]
+        for name, chosen in _examples(context)
+    }
+    if rows:
+        files["examples.png"] = composites.montage(rows)
+    return files
+
+
+def _facts(context: Context) -> list[tuple[str, str]]:
+    """Give what the run is about, as names and values."""
+    inputs, config, units = context["summary"]["inputs"], context["config"], context["units"]
+    treated = units[units["role"] != "control"]
+    mechanisms = units.loc[units["moa"] != "", "moa"].nunique()
+    return [
+        ("plates", f"{inputs['plates']:,}"),
+        ("wells", f"{inputs['wells']:,}"),
+        ("sites", f"{inputs['sites']:,}"),
+        ("image files", f"{inputs['images']:,}"),
+        ("batches", f"{units['batch'].nunique():,}"),
+        ("mechanisms", f"{mechanisms:,}"),
+        ("compounds", f"{treated['compound'].nunique():,}"),
+        ("treatments", f"{treated['treatment'].nunique():,}"),
+        ("channels", ", ".join(config["input"]["channels"])),
+        ("normalization", _normalization_words(config)),
+        ("device", str(context["summary"]["environment"].get("device", "no network was used"))),
+        ("seed", str(config["seed"])),
+        ("input digest", str(inputs["digest"])[:12]),
+    ]
+
+
+def _normalization_words(config: Mapping[str, Any]) -> str:
+    scopes = {"image": " per image", "plate": " per plate", "controls": " from controls"}
+    return ", then ".join(
+        step["method"] + ("" if step["method"] == "anscombe" else scopes[step["scope"]])
+        for step in config["normalization"]["steps"]
+    )
+
+
+def accuracy_figure(context: Context) -> str:
+    """Draw all models and baselines with their intervals."""
+    metrics = {"accuracy": "accuracy", "balanced accuracy": "balanced_accuracy"}
+    rows, words = [], []
+    for row in findings.score_table(context):
+        values = {}
+        for title, key in metrics.items():
+            score = row.get("entry", {}).get(key)
+            if score:
+                values[title] = (float(score["value"]), *findings.interval(score))
+        label = f"split {row['label']}" if row["kind"] == "heading" else row["label"]
+        rows.append(figures.ForestRow(label, row["kind"], values))
+        if row["kind"] != "heading":
+            words.append(f"{row['label']} {row['accuracy']['value']} %")
+    alt = "Accuracy of models and baselines: " + ", ".join(words)
+    return figures.accuracy_forest(rows, list(metrics), alt)
+
+
+# --- quality -----------------------------------------------------------------------------------
+
+
+def site_scores(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
+    """Reduce the channels of each site to the worst one, for the plate maps.
+
+    Parameters
+    ----------
+    quality : pandas.DataFrame
+        Quality table of one plate.
+    channels : sequence of str
+        Channel names.
+
+    Returns
+    -------
+    pandas.DataFrame
+        blur (robust z of the log Laplacian, positive: blurrier than the plate), saturated (largest
+        share), foreground (smallest share), brightness (robust z of the log mean of the channel
+        that deviates most).
+    """
+    sharp = _log(quality, "focus_laplacian", channels)
+    bright = _robust_z(_log(quality, "mean", channels))
+    strongest = bright.abs().to_numpy().argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "blur": (-_robust_z(sharp)).max(axis=1),
+            "saturated": quality[[f"saturated:{c}" for c in channels]].max(axis=1),
+            "foreground": quality[[f"foreground:{c}" for c in channels]].min(axis=1),
+            "brightness": bright.to_numpy()[np.arange(len(bright)), strongest],
+        },
+        index=quality.index,
+    )
+
+
+def _log(quality: pd.DataFrame, measure: str, channels: Sequence[str]) -> pd.DataFrame:
+    values = quality[[f"{measure}:{channel}" for channel in channels]]
+    return pd.DataFrame(np.log(values.clip(lower=1e-12)), index=quality.index)
+
+
+def _robust_z(values: pd.DataFrame) -> pd.DataFrame:
+    """Distance from the column's median in normal-consistent MADs; 0 where there is no spread."""
+    centred = values - values.median()
+    spread = 1.4826 * centred.abs().median()
+    return (centred / spread.where(spread > 0)).fillna(0.0)
+
+
+# Column, title, which site stands for its well, limits, format of the key, diverging.
+_PLATE_PANELS = (
+    ("blur", "Blur (robust z)", "max", (0.0, 6.0), ".0f", False),
+    ("saturated", "Saturated pixels", "max", (0.0, 0.05), ".1%", False),
+    ("foreground", "Foreground", "min", (0.0, 0.5), ".0%", False),
+    ("brightness", "Brightness (robust z)", "extreme", (-6.0, 6.0), "+.0f", True),
+)
+
+
+def _of_well(values: pd.Series, how: str) -> float:
+    if how == "extreme":
+        return float(values.iloc[int(values.abs().to_numpy().argmax())])
+    return float(values.max() if how == "max" else values.min())
+
+
+def plate_figures(
+    plate: str, quality: pd.DataFrame, channels: Sequence[str], plate_format: int
+) -> list[str]:
+    """Draw the quality of one plate, a map per measure.
+
+    Parameters
+    ----------
+    plate : str
+        Its name.
+    quality : pandas.DataFrame
+        Quality of its sites, with the columns well, row and col.
+    channels : sequence of str
+        Channel names.
+    plate_format : {96, 384, 1536}
+        Wells of the plate.
+
+    Returns
+    -------
+    list of str
+        SVG texts. A well shows its worst site.
+    """
+    place = quality[["well", "row", "col", "flagged"]]
+    table = pd.concat([place, site_scores(quality, channels)], axis=1)
+    flagged = sorted(table.loc[table["flagged"], "well"].unique())
+    names = f"flagged wells: {findings.listed(flagged, 12)}" if flagged else "no well is flagged"
+    grouped = table.groupby(["row", "col"], sort=True)
+    flags = grouped["flagged"].any()
+    maps = []
+    for column, title, how, limits, tick_format, diverging in _PLATE_PANELS:
+        values = grouped[column].apply(_of_well, how)
+        wells = pd.DataFrame({"value": values, "flagged": flags}).reset_index()
+        alt = f"Plate {plate}, {title.lower()} of every well; {names}"
+        maps.append(
+            figures.plate_map(
+                wells,
+                plate_format,
+                title,
+                limits=limits,
+                tick_format=tick_format,
+                alt=alt,
+                diverging=diverging,
+            )
+        )
+    return maps
+
+
+def _located(quality: pd.DataFrame, plate_format: int) -> pd.DataFrame:
+    """Give the quality table with plate, well, row and col, which the site ids tell."""
+    places = quality["site_id"].str.split("/", n=2, expand=True)
+    wells = {well: parse_well(well, plate_format) for well in places[1].unique()}
+    position = np.array([wells[well] for well in places[1]]).reshape(-1, 2)
+    return quality.assign(plate=places[0], well=places[1], row=position[:, 0], col=position[:, 1])
+
+
+def _quality_section(context: Context, painter: _Painter) -> dict[str, Any]:
+    config = context["config"]
+    channels, plate_format = list(config["input"]["channels"]), config["input"]["plate_format"]
+    table = _located(context["quality"], plate_format)
+    grouped = table.groupby("plate", sort=True)["flagged"]
+    plates = pd.DataFrame({"sites": grouped.size(), "flagged": grouped.sum()})
+    plates["share"] = plates["flagged"] / plates["sites"]
+    plates = plates.sort_values("share", ascending=False, kind="stable")
+    drawn = list(plates.index[: config["report"]["max_plates"]])
+    by_plate = dict(list(table.groupby("plate")))
+    flagged = table[table["flagged"]]
+    log.info("report: quality of %d of %d plates", len(drawn), len(plates))
+    return {
+        "plates": plates.assign(share=plates["share"].map(percent))
+        .reset_index()
+        .to_dict("records"),
+        "maps": [
+            {"name": name, "svgs": plate_figures(name, by_plate[name], channels, plate_format)}
+            for name in drawn
+        ],
+        "not_drawn": len(plates) - len(drawn),
+        "flagged": flagged[["plate", "well", "site_id", "reasons"]]
+        .head(MAX_ROWS)
+        .to_dict("records"),
+        "n_flagged": len(flagged),
+        "reasons": context["summary"]["quality"].get("reasons", {}),
+        "tiles": _flagged_tiles(context, painter),
+        "unread": context["quarantined"].head(MAX_ROWS).to_dict("records"),
+        "n_unread": len(context["quarantined"]),
+    }
+
+
+def _flagged_tiles(context: Context, painter: _Painter) -> list[dict[str, Any]]:
+    units = context["units"].set_index("unit_id")
+    tiles = []
+    for row in flagged_units(context["units"], context["quality"]).to_dict("records"):
+        reasons = row["reasons"].replace(";", ", ")
+        tiles.append(painter.tile(row["unit_id"], units) | {"note": reasons})
+    return tiles
+
+
+# --- images ------------------------------------------------------------------------------------
+
+
+class _Painter:
+    """Turns units into tiles, all in the same light."""
+
+    def __init__(self, context: Context) -> None:
+        self.colours = composites.channel_colours(list(context["config"]["input"]["channels"]))
+        self.images = context["images"]
+        self.pixel_um = context["pixel_um"]
+        # Flagged sites would set the scale for all others, so that examples set it alone.
+        examples = [self.images[unit] for _, chosen in _examples(context) for unit in chosen]
+        self.limits = composites.display_limits(examples, len(self.colours))
+        sizes = {image.shape[:2] for image in examples}
+        self.bar_um = (
+            composites.scale_bar_length(max(sizes)[1] * self.pixel_um)
+            if self.pixel_um and sizes
+            else None
+        )
+
+    def rgb(self, image: Array) -> npt.NDArray[np.uint8]:
+        small = composites.thumbnail(image, TILE_SIDE)
+        rgb = composites.composite(small, self.limits, list(self.colours.values()))
+        if self.bar_um is None or self.pixel_um is None:
+            return rgb
+        # Thumbnails are shrunk by whole factors.
+        pixel_um = self.pixel_um * (image.shape[1] // small.shape[1])
+        return composites.with_scale_bar(rgb, self.bar_um / pixel_um)
+
+    def source(self, image: Array) -> str:
+        encoded = base64.b64encode(composites.jpeg(self.rgb(image))).decode("ascii")
+        return f"data:image/jpeg;base64,{encoded}"
+
+    def tile(self, unit_id: str, units: pd.DataFrame) -> dict[str, Any]:
+        unit = cast(dict[str, Any], units.loc[unit_id].to_dict())
+        dose = "" if pd.isna(unit["concentration"]) else f" {unit['concentration']:g} µM"
+        treatment = f"{unit['compound']}{dose}"
+        return {
+            "src": self.source(self.images[unit_id]),
+            "alt": f"{treatment}, plate {unit['plate']}, well {unit['well']}",
+            "treatment": treatment,
+            "place": f"{unit['plate']} {unit['well']}",
+        }
+
+
+def _examples(context: Context) -> list[tuple[str, list[str]]]:
+    config = context["config"]
+    return example_units(context["units"], int(config["seed"]), config["report"]["max_examples"])
+
+
+def _examples_section(context: Context, painter: _Painter) -> list[dict[str, Any]]:
+    units = context["units"].set_index("unit_id")
+    return [
+        {"name": name, "tiles": [painter.tile(unit, units) for unit in chosen]}
+        for name, chosen in _examples(context)
+    ]
+
+
+def _augmentation_section(context: Context, painter: _Painter) -> list[list[dict[str, str]]]:
+    preview = context["augmentation"]
+    if preview is None:
+        return []
+    return [
+        [
+            {
+                "src": painter.source(image),
+                "alt": f"Unit {number + 1}, " + (f"augmented, version {k}" if k else "as it is"),
+            }
+            for k, image in enumerate(row)
+        ]
+        for number, row in enumerate(preview)
+    ]
+
+
+# --- splits ------------------------------------------------------------------------------------
+
+
+def _split_section(context: Context, name: str) -> dict[str, Any]:
+    split = context["splits"][name]
+    table = split["table"]
+    first = table[table["repeat"] == table["repeat"].min()]
+    return {
+        "name": name,
+        "method": split["config"]["method"],
+        "svg": split_figure(context, name),
+        "repeats": int(table["repeat"].nunique()),
+        "folds": int(first["fold"].nunique()),
+        "groups": int(first["group"].nunique()),
+        "tested_on": findings.tested_on(split["config"]),
+        "not_tested": findings.not_tested(split["config"]),
+        "audit": split["audit"],
+        "audit_words": findings.audit_words(split["audit"]),
+    }
+
+
+def split_figure(context: Context, name: str) -> str:
+    """Draw the first repeat of a split: groups against folds, or bars where there are too many."""
+    split = context["splits"][name]
+    table = split["table"]
+    first = table[table["repeat"] == table["repeat"].min()]
+    moa = context["units"].set_index("unit_id")["moa"]
+    members = split["groups"].assign(moa=split["groups"]["unit_id"].map(moa))
+    folds = first.drop_duplicates("fold").sort_values("fold")
+    if max(first["group"].nunique(), len(folds)) > MAX_SPLIT_CELLS:
+        return _split_bars(name, first, members, folds)
+    classes = members.groupby("group")["moa"].agg(["first", "nunique"])
+    # A group that mixes classes (a plate, a batch) belongs under no single one.
+    pure = bool((classes["nunique"] == 1).all())
+    sections = classes["first"].to_dict() if pure else {}
+    order = sorted(first["group"].unique(), key=lambda group: (sections.get(group, ""), group))
+    wide = first.pivot(index="group", columns="fold", values="set")
+    wide = wide.reindex(index=order, columns=folds["fold"]).fillna("")
+    alt = (
+        f"Split {name}: {len(order)} groups by {len(folds)} folds; each fold tests on the groups "
+        "marked as test and learns from the others"
+    )
+    return figures.split_picture(
+        wide.to_numpy().tolist(), order, len(folds), [sections.get(g, "") for g in order], alt
+    )
+
+
+def _split_bars(name: str, first: pd.DataFrame, members: pd.DataFrame, folds: pd.DataFrame) -> str:
+    sizes = members.groupby("group").size().rename("units")
+    shown = folds.head(MAX_SPLIT_CELLS)
+    rows = first[first["fold"].isin(shown["fold"])].join(sizes, on="group")
+    counts = rows.pivot_table(
+        index="fold", columns="set", values="units", aggfunc="sum", fill_value=0
+    ).reindex(index=shown["fold"], columns=list(figures.SETS), fill_value=0)
+    counts.index = pd.Index([str(fold) for fold in shown["fold_name"]])
+    alt = f"Split {name}: units in training, validation and test of {len(shown)} folds"
+    return figures.split_bars(counts, alt)
+
+
+# --- models ------------------------------------------------------------------------------------
+
+
+def _model_section(context: Context, name: str, painter: _Painter) -> dict[str, Any]:
+    model = context["models"][name]
+    entry, history, embedding = model["evaluation"], model["history"], model["embedding"]
+    counts = np.asarray(entry["details"]["confusion"]["unit"])
+    return {
+        "name": name,
+        "config": model["config"],
+        "split": entry["split"],
+        "row": findings.score_row("model", name, entry),
+        "n": entry["n"],
+        "units": findings.units_word(entry),
+        "verdict": findings.verdict(entry),
+        "confusions": confusion_figures(name, entry),
+        "per_class": _per_class_rows(entry, counts),
+        "compounds": _compound_rows(model["predictions"], context["units"]),
+        "folds": entry["details"]["folds"][:MAX_ROWS],
+        "calibration": calibration_figure(name, entry),
+        "calibration_words": findings.calibration_words(entry),
+        "curves": None if history is None else curves_figure(name, history),
+        "mistakes": _mistake_tiles(context, entry, painter),
+        "n_mistakes": int(counts.sum() - counts.trace()),
+        "embedding": embedding_figures(context, name),
+        "n_embedding": 0 if embedding is None else len(embedding),
+    }
+
+
+def confusion_figures(name: str, entry: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Draw the confusion matrix of a model at every level that was scored.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    entry : mapping
+        Its evaluation.
+
+    Returns
+    -------
+    list of dict
+        title (the level) and svg; units first.
+    """
+    details = entry["details"]
+    titles = {"unit": findings.units_word(entry, 1), "well": "well", "treatment": "treatment"}
+    found = []
+    for level, title in titles.items():
+        counts = np.asarray(details["confusion"][level])
+        right = percent(float(counts.trace() / max(1, counts.sum())))
+        alt = (
+            f"Confusion matrix of {name} by {title}: {right} % of {counts.sum():,} on the "
+            f"diagonal. {_worst_confusions(counts, details['classes'])}"
+        )
+        svg = figures.confusion_matrix(counts, details["classes"], alt)
+        found.append({"title": f"by {title}", "svg": svg})
+    return found
+
+
+def _worst_confusions(counts: npt.NDArray[Any], classes: Sequence[str], n: int = 3) -> str:
+    wrong = counts * (1 - np.eye(len(counts), dtype=int))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:n]
+    pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
+    named = [
+        f"{classes[true]} called {classes[called]} {wrong[true, called]:,} times"
+        for true, called in pairs
+        if wrong[true, called]
+    ]
+    return "Most frequent confusions: " + "; ".join(named) if named else "No confusions"
+
+
+def _per_class_rows(entry: Mapping[str, Any], counts: npt.NDArray[Any]) -> list[dict[str, Any]]:
+    classes = list(entry["details"]["classes"])
+    wrong = counts * (1 - np.eye(len(counts), dtype=int))
+    rows = []
+    for index, name in enumerate(classes):
+        scores = entry["per_class"][name]
+        mostly = int(wrong[index].argmax())
+        rows.append(
+            {
+                "name": name,
+                "n": scores["n"],
+                **{key: percent(scores[key]) for key in ("precision", "recall", "f1")},
+                "recall_share": float(scores["recall"] or 0),
+                "mostly": classes[mostly] if wrong[index, mostly] else "",
+                "mostly_n": int(wrong[index, mostly]),
+            }
+        )
+    return rows
+
+
+def _compound_rows(predictions: pd.DataFrame, units: pd.DataFrame) -> list[dict[str, Any]]:
+    """How each compound was called, the worst first: what to look at again."""
+    known = units.set_index("unit_id")[["compound", "treatment"]]
+    table = predictions[["unit_id", "moa", "predicted"]].join(known, on="unit_id")
+    table["right"] = table["moa"] == table["predicted"]
+    rows: list[dict[str, Any]] = []
+    for (compound, moa), calls in table.groupby(["compound", "moa"], sort=True):
+        others = calls.loc[~calls["right"], "predicted"].value_counts()
+        rows.append(
+            {
+                "compound": compound,
+                "moa": moa,
+                "n": int(calls["unit_id"].nunique()),
+                "treatments": int(calls["treatment"].nunique()),
+                "share": float(calls["right"].mean()),
+                "mostly": str(others.index[0]) if len(others) else "",
+                "mostly_share": percent(others.iloc[0] / len(calls), 0) if len(others) else "",
+            }
+        )
+    return sorted(rows, key=lambda row: row["share"])[:MAX_ROWS]
+
+
+def calibration_figure(name: str, entry: Mapping[str, Any]) -> str:
+    """Draw the reliability diagram of a model."""
+    bins = pd.DataFrame(entry["details"]["reliability"]).astype(float)
+    error = percent(entry["calibration_error"])
+    alt = f"Reliability diagram of {name}: expected calibration error {error} %"
+    return figures.reliability_diagram(bins["confidence"], bins["accuracy"], bins["n"], alt)
+
+
+def curves_figure(name: str, history: pd.DataFrame) -> str:
+    """Draw the training curves of a model."""
+    folds = len(history[["repeat", "fold"]].drop_duplicates())
+    return figures.training_curves(history, f"Training curves of {name}, {folds} folds")
+
+
+def _mistake_tiles(
+    context: Context, entry: Mapping[str, Any], painter: _Painter
+) -> list[dict[str, Any]]:
+    units = context["units"].set_index("unit_id")
+    tiles = []
+    for mistake in shown_mistakes(entry):
+        call = f"{mistake['predicted']}, {percent(mistake['confidence'], 0)} % sure"
+        tile = painter.tile(mistake["unit_id"], units)
+        tile["alt"] += f": {mistake['moa']}, called {call}"
+        tiles.append({**tile, "true": mistake["moa"], "called": call})
+    return tiles
+
+
+def embedding_figures(context: Context, name: str) -> list[dict[str, str]]:
+    """Draw the embedding of a model.
+
+    Parameters
+    ----------
+    context : Context
+        See there.
+    name : str
+        Of the model.
+
+    Returns
+    -------
+    list of dict
+        caption and svg: principal components and t-SNE by mechanism, t-SNE by batch; fewer where
+        there are too few units, none where there is no embedding.
+    """
+    embedding = context["models"][name]["embedding"]
+    if embedding is None:
+        return []
+    columns = ["moa", "role", "batch"]
+    table = embedding.join(context["units"].set_index("unit_id")[columns], on="unit_id")
+    labels = class_labels(table)
+    shares = [f" ({percent(share, 0)} % of variance)" for share in embedding.attrs["explained"]]
+    components = tuple(f"component {k + 1}{shares[k]}" for k in range(2))
+    plots = [("Principal components, by mechanism", "pca", components, labels)]
+    if "tsne_1" in table:
+        axes = ("t-SNE 1", "t-SNE 2")
+        plots.append(("t-SNE, by mechanism", "tsne", axes, labels))
+        plots.append(("t-SNE, by batch", "tsne", axes, table["batch"]))
+    return [
+        {
+            "caption": caption,
+            "svg": figures.scatter_map(
+                table[f"{kind}_1"],
+                table[f"{kind}_2"],
+                groups.tolist(),
+                order=class_order(groups),
+                labels=cast(tuple[str, str], axes),
+                alt=f"{caption}: {len(table):,} units of model {name}",
+            ),
+        }
+        for caption, kind, axes, groups in plots
+    ]

@@ -1,0 +1,287 @@
+"""Sample sheets in all their forms, checked and brought to one table of sites.
+
+Whatever is wrong with a screen is said at once, before any image is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from moascope.annotations import annotate, join_platemap
+from moascope.errors import InputError
+from moascope.files import write_parquet
+from moascope.image_files import image_columns
+from moascope.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
+from moascope.sample_rows import Problems, SampleRows, heading, read_rows, well_positions
+
+__all__ = ["digest", "plate_names", "read_sites", "summarise", "write_site_tables"]
+
+logger = logging.getLogger(__name__)
+
+METADATA = [
+    "site_id",
+    "plate",
+    "well",
+    "row",
+    "col",
+    "site",
+    "batch",
+    "compound",
+    "concentration",
+    "treatment",
+    "moa",
+    "role",
+    "replicate",
+    "field",
+]
+
+
+def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) -> pd.DataFrame:
+    """Read and check a screen.
+
+    Parameters
+    ----------
+    input_options : mapping
+        The config section `input` with every key present, and the derived keys `needs_controls`
+        (every plate must have a control well) and `labels_required` (every treated well must have
+        an MoA; wells that a platemap passes over and the rows of BBBC021 are exempt, because only
+        a part of them is annotated). `sheet` may also be a list of sheets.
+    check_files : bool
+        Look for the image files. Without it their `bytes` and `mtime_ns` are -1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per site, sorted by plate, row, column and site: the columns `METADATA`
+        (concentration in micromolar), and per channel `path:{ch}` (absolute), `index:{ch}` (plane
+        of the file, -1 for the only one), `bytes:{ch}` and `mtime_ns:{ch}`.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong, each naming line, column, value and fix.
+    """
+    problems = Problems()
+    source = heading(input_options)
+    rows = read_rows(input_options, problems)
+    if rows.table.empty:
+        problems.raise_if_any(source)
+    _check_plates(rows, problems)
+    wells = well_positions(
+        rows.table, rows.labels.get("well"), input_options["plate_format"], problems
+    )
+    if input_options["platemap"]:
+        join_platemap(rows, wells["well"], input_options, problems)
+    sites = rows.table[["plate", "replicate"]].join(wells)
+    sites["site"] = _site_names(rows, sites, problems)
+    sites["batch"] = _batches(rows, _batch_pattern(input_options), problems)
+    field = _fields(rows, problems)
+    sites = annotate(rows, sites, input_options, problems)
+    files = image_columns(rows, list(input_options["channels"]), check_files, problems)
+    problems.raise_if_any(source)
+
+    sites["site_id"] = sites["plate"] + "/" + sites["well"] + "/" + sites["site"]
+    sites["field"] = field.where(field != "", sites["site_id"])
+    sites = pd.concat([sites[METADATA], files], axis=1)
+    sites = sites.loc[_natural_order(sites)].reset_index(drop=True)
+    logger.info("%s: %s", source, summarise(sites))
+    return sites
+
+
+def write_site_tables(
+    sites: pd.DataFrame,
+    out_all: str | os.PathLike[str],
+    out_per_plate: Mapping[str, str | os.PathLike[str]],
+) -> None:
+    """Write the sites of all plates to one file, and those of each plate to its own.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        From `read_sites`.
+    out_all : path
+        Parquet file of all sites.
+    out_per_plate : mapping of str to path
+        Parquet file of each plate.
+
+    Raises
+    ------
+    InputError
+        If these are not the plates of the table; then nothing is written.
+    """
+    plates = {str(plate): group for plate, group in sites.groupby("plate")}
+    if differing := set(plates) ^ set(out_per_plate):
+        raise InputError(
+            f"the plates of the screen changed while the workflow ran ({sorted(differing)}); "
+            "start it again"
+        )
+    for plate, path in out_per_plate.items():
+        write_parquet(plates[plate].reset_index(drop=True), path)
+    write_parquet(sites, out_all)
+
+
+def digest(sites: pd.DataFrame) -> str:
+    """Give a fingerprint of the images of a screen that does not depend on where they lie.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        From `read_sites`.
+
+    Returns
+    -------
+    str
+        SHA-256 (hex) over the sites in the order of their names: the site, and per channel its
+        name, file name, plane and bytes.
+    """
+    ordered = sites.sort_values("site_id")
+    columns = []
+    for channel in _channels(sites):
+        columns += [
+            channel + "\t" + ordered[f"path:{channel}"].str.rpartition("/")[2],
+            ordered[f"index:{channel}"].astype("str"),
+            ordered[f"bytes:{channel}"].astype("str"),
+        ]
+    lines = map("\t".join, zip(ordered["site_id"], *columns, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def summarise(sites: pd.DataFrame) -> dict[str, int]:
+    """Count what a screen has.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        From `read_sites`.
+
+    Returns
+    -------
+    dict
+        `plates`, `wells`, `sites` and `images` (distinct image files).
+    """
+    paths = pd.concat([sites[f"path:{channel}"] for channel in _channels(sites)])
+    return {
+        "plates": int(sites["plate"].nunique()),
+        "wells": len(sites[["plate", "well"]].drop_duplicates()),
+        "sites": len(sites),
+        "images": int(paths.nunique()),
+    }
+
+
+def _channels(sites: pd.DataFrame) -> list[str]:
+    return [name.removeprefix("path:") for name in sites.columns if name.startswith("path:")]
+
+
+def _natural_order(sites: pd.DataFrame) -> pd.Index:
+    # Numbers within site names count as numbers: 2 comes before 10.
+    keys = {
+        name: re.sub(r"\d+", lambda number: number[0].zfill(20), name)
+        for name in sites["site"].unique()
+    }
+    keyed = sites.assign(key=sites["site"].map(keys))
+    return keyed.sort_values(["plate", "row", "col", "key", "site"]).index
+
+
+def _check_plates(rows: SampleRows, problems: Problems) -> None:
+    if "plate" not in rows.labels:
+        return
+    plates = rows.table["plate"]
+    wrong = {name for name in plates.unique() if not SAFE_NAME.fullmatch(name)}
+    problems.values(
+        plates[plates.isin(wrong)],
+        rows.table["place"],
+        rows.labels["plate"],
+        lambda name: f"plate {name!r}: {SAFE_NAME_RULE}" if name else "blank; name the plate",
+    )
+
+
+def _site_names(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> pd.Series:
+    names, places = rows.table["site"], rows.table["place"]
+    if label := rows.labels.get("site"):
+        wrong = (names == "") | names.str.contains(r"[/\\#\x00-\x1f]", regex=True)
+        problems.values(
+            names[wrong],
+            places,
+            label,
+            lambda name: (
+                f"site {name!r}: leave out '/', '\\' and '#'" if name else "blank; name it"
+            ),
+        )
+        fix = f"correct {label}, or remove one of the two"
+    elif "site" in rows.misnamed:
+        return names
+    else:
+        # The config says so by null.
+        names = pd.Series("1", index=names.index)
+        fix = "for several images in a well name their column under input.columns.site"
+    keys = pd.DataFrame({"plate": sites["plate"], "well": sites["well"], "site": names})
+    keys = keys[(keys != "").all(axis=1)]
+    first = places[keys.index].groupby([keys[name] for name in keys]).transform("first")
+
+    def sentence(index: Any) -> str:
+        plate, well, site = keys.loc[index]
+        return (
+            f"{places[index]}: plate {plate!r}, well {well!r}, site {site!r} was already given in "
+            f"{first[index]}; {fix}"
+        )
+
+    problems.rows(first.index[first != places[first.index]], sentence, "repeated sites")
+    return names
+
+
+def _fields(rows: SampleRows, problems: Problems) -> pd.Series:
+    fields = rows.table["field"]
+    if label := rows.labels.get("field"):
+        # A crop whose field is not known could stand on both sides of a split.
+        problems.values(
+            fields[fields == ""],
+            rows.table["place"],
+            label,
+            lambda _: "blank; name the field that the image was cut from, in every row",
+        )
+    return fields
+
+
+def _batch_pattern(options: Mapping[str, Any]) -> str | None:
+    # The weeks of BBBC021 are part of its plate names.
+    default = r"^(Week\d+)_" if options["format"] == "bbbc021" else None
+    return options["batch_from_plate"] or default
+
+
+def _batches(rows: SampleRows, pattern: str | None, problems: Problems) -> pd.Series:
+    places = rows.table["place"]
+    if label := rows.labels.get("batch"):
+        batches = rows.table["batch"]
+        problems.values(
+            batches[batches == ""], places, label, lambda _: "blank; name the batch of every row"
+        )
+        return batches
+    if pattern is None:
+        return pd.Series("1", index=places.index)
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        problems.add(f"input.batch_from_plate: {pattern!r} is not a regular expression ({error})")
+        return rows.table["batch"]
+    if expression.groups != 1:
+        problems.add(
+            f"input.batch_from_plate: {pattern!r} needs one group in parentheses around the batch, "
+            r"such as ^(Week\d+)_"
+        )
+        return rows.table["batch"]
+    plates = rows.table["plate"]
+    found = {name: match[1] for name in plates.unique() if (match := expression.search(name))}
+    problems.values(
+        plates[(plates != "") & ~plates.isin(set(found))],
+        places,
+        rows.labels.get("plate", "plate"),
+        lambda name: f"input.batch_from_plate {pattern!r} finds no batch in {name!r}; correct it",
+    )
+    return plates.map(found).fillna("")

@@ -1,0 +1,815 @@
+"""Which units a model learns from and which it is judged on.
+
+A split is made of groups, never of units: a group (a compound, a batch, a well, the columns of
+`group`) goes to one side as a whole. A split is kept as two tables:
+
+- `split`: one row per repeat, fold and group, with `set` train, validation or test. A group that
+  has no row in a fold takes no part in it.
+- `groups`: one row per labelled unit, `unit_id` and the `group` that it belongs to.
+
+Methods
+-------
+leave-one-compound-out, leave-one-batch-out, leave-one-plate-out
+    One fold per compound, batch or plate: it is tested, the others are learned from.
+leave-compound-and-batch-out
+    One fold per compound and batch in which it was imaged: tested are its units of that batch,
+    learned from are units of neither that compound nor that batch. The rest is left out.
+group-k-fold
+    `folds` folds of whole groups (the columns of `group`), stratified by class as far as whole
+    groups allow (scikit-learn's StratifiedGroupKFold).
+stratified-k-fold
+    `folds` folds of single units, stratified by class. Nothing is held together, so units of one
+    field or well stand on both sides: for comparison with published numbers only.
+fixed
+    A CSV file with the columns `set` (train, validation or test), optionally `fold`, and at least
+    one of `FIXED_KEYS` (site_id; or plate and well; or compound; ...). A row speaks for all units
+    that agree with it in every one of its key columns. Units that no row speaks for are left out.
+
+Validation units are carved out of the training groups of each fold by the same grouping: whole
+groups, in a seeded random order, move to validation until each class has its share there; where
+every group is larger than the share, the one that exceeds it least moves. Every class keeps at
+least one training group, so a class with a single training group has no validation units (this is
+logged).
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from moascope.errors import InputError
+
+log = logging.getLogger(__name__)
+
+SETS = ("train", "validation", "test")
+TRAIN, VALIDATION, TEST = range(3)
+EXCLUDED = -1
+
+# Names that are unique only within something larger are read together with it.
+SCOPE = {"well": ("plate", "well"), "site": ("plate", "well", "site")}
+SCOPE["field"] = ("plate", "well", "field")
+
+FIXED_KEYS = (
+    "unit_id",
+    "site_id",
+    "plate",
+    "well",
+    "site",
+    "field",
+    "batch",
+    "compound",
+    "treatment",
+    "replicate",
+)
+_LEAVE_ONE_OUT = {
+    "leave-one-compound-out": "compound",
+    "leave-one-batch-out": "batch",
+    "leave-one-plate-out": "plate",
+}
+METHODS = (
+    *_LEAVE_ONE_OUT,
+    "leave-compound-and-batch-out",
+    "group-k-fold",
+    "stratified-k-fold",
+    "fixed",
+)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a split, as row numbers of the units table.
+
+    `train`, `validation` and `test` are sorted int64 arrays without a common element.
+    """
+
+    repeat: int
+    fold: int
+    name: str
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Assignment:
+    """The side of every group in one fold: `sides` is int8 (n_groups,), see `SETS`."""
+
+    repeat: int
+    fold: int
+    name: str
+    sides: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """The units that take part, with their groups and classes as integer codes."""
+
+    units: pd.DataFrame
+    group: np.ndarray
+    group_names: np.ndarray
+    label: np.ndarray
+    classes: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Units per group and class, int64 (n_groups, n_classes)."""
+        shape = (len(self.group_names), len(self.classes))
+        flat = self.group * shape[1] + self.label
+        return np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def make_split(
+    units: pd.DataFrame, options: Mapping[str, Any], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Assign groups of units to training, validation and test sets.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table. Only rows that are `usable` and have a class (`moa`) take part; controls
+        take part only with `include_controls`, their class is then their `moa` too.
+    options : mapping
+        `method` (see the module), and as the method needs them: `group` (columns), `folds`,
+        `file`; for all methods `repeats`, `validation` (share of the training units, 0 to 0.5),
+        `include_controls` and `drop_unlearnable_classes` (default false): instead of refusing,
+        leave out classes that some fold would test without having learned them.
+    seed : int
+        Same seed, same table, same split.
+
+    Returns
+    -------
+    split : pandas.DataFrame
+        Columns repeat, fold, fold_name, group, set. `split.attrs["dropped"]` lists the classes
+        and folds that `drop_unlearnable_classes` left out, one sentence each.
+    groups : pandas.DataFrame
+        Columns unit_id, group; in the order of `units`.
+
+    Raises
+    ------
+    InputError
+        If the units do not allow the split: too few groups, a class that would be tested without
+        training units, an unknown or empty column, a fixed list that does not fit.
+    """
+    method = options["method"]
+    if method not in METHODS:
+        raise InputError(f"unknown split method {method!r}: {_suggestion(method, METHODS)}")
+    chosen = labelled_units(units, bool(options.get("include_controls", False)))
+    fixed = _read_fixed(options, units) if method == "fixed" else None
+    dropped: list[str] = []
+    while True:
+        labelled, assignments = _assign(chosen, options, seed, fixed)
+        untrained = _untrained(labelled, assignments)
+        if not untrained:
+            break
+        if not options.get("drop_unlearnable_classes", False):
+            raise _unlearnable_error(labelled, assignments, untrained, method)
+        whole, partly = _to_drop(labelled, assignments, untrained)
+        if not whole:
+            dropped += [
+                _fold_sentence(labelled, assignments[fold], label) for fold, label in partly
+            ]
+            gone = {fold for fold, _ in partly}
+            assignments = [a for i, a in enumerate(assignments) if i not in gone]
+            break
+        dropped += [_class_sentence(labelled, label, method) for label in whole]
+        chosen = chosen[~chosen["moa"].isin(labelled.classes[whole])]
+    for sentence in dropped:
+        log.warning("%s", sentence)
+    assignments = _with_validation(
+        labelled, assignments, float(options.get("validation", 0.0)), seed
+    )
+    split = _split_table(labelled, assignments)
+    split.attrs["dropped"] = dropped
+    groups = pd.DataFrame(
+        {
+            "unit_id": labelled.units["unit_id"].to_numpy(),
+            "group": labelled.group_names[labelled.group],
+        }
+    )
+    log.info(
+        "%s: %d units in %d groups, %d classes, %d folds",
+        method,
+        len(groups),
+        len(labelled.group_names),
+        len(labelled.classes),
+        len(assignments),
+    )
+    return split, groups
+
+
+def folds(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> Iterator[Fold]:
+    """Turn a split into row numbers of the units table, one fold at a time.
+
+    Parameters
+    ----------
+    split, groups : pandas.DataFrame
+        What `make_split` returned.
+    units : pandas.DataFrame
+        A units table that has every unit of `groups`, in any order.
+
+    Yields
+    ------
+    Fold
+        In the order of repeat and fold.
+
+    Raises
+    ------
+    InputError
+        If the three tables do not belong together.
+    """
+    group_names = pd.Index(groups["group"].unique())
+    n_groups = len(group_names)
+    unit_group = _group_of_rows(groups, group_names, units)
+    split_group = group_names.get_indexer(pd.Index(split["group"]))
+    if (split_group < 0).any():
+        name = split["group"].iloc[int(np.argmax(split_group < 0))]
+        raise InputError(
+            f"the split names a group {name!r} that has no units in its groups table: "
+            "make the split again"
+        )
+    side = pd.Index(SETS).get_indexer(pd.Index(split["set"])).astype(np.int8)
+    repeat, fold = split["repeat"].to_numpy(), split["fold"].to_numpy()
+    order = np.lexsort((fold, repeat))
+    new = (np.diff(repeat[order]) != 0) | (np.diff(fold[order]) != 0)
+    names = split["fold_name"].to_numpy()
+    for rows in np.split(order, np.flatnonzero(new) + 1):
+        # The last place stands for units without a group, whose code is -1.
+        sides = np.full(n_groups + 1, EXCLUDED, np.int8)
+        sides[split_group[rows]] = side[rows]
+        unit_side = sides[unit_group]
+        first = rows[0]
+        yield Fold(
+            int(repeat[first]),
+            int(fold[first]),
+            str(names[first]),
+            *(np.flatnonzero(unit_side == which) for which in (TRAIN, VALIDATION, TEST)),
+        )
+
+
+def labelled_units(units: pd.DataFrame, include_controls: bool) -> pd.DataFrame:
+    """Select the units that can be learned from or tested.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table.
+    include_controls : bool
+        Whether control wells form a class (their `moa`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `units` that are usable, have a class and are not left out as controls.
+
+    Raises
+    ------
+    InputError
+        If controls are asked for but have no class, or fewer than two classes are left.
+    """
+    moa = units["moa"].fillna("")
+    control = (units["role"] == "control").to_numpy()
+    usable = units["usable"].to_numpy(dtype=bool)
+    if include_controls:
+        nameless = control & usable & (moa == "").to_numpy()
+        if nameless.any():
+            raise InputError(
+                f"include_controls: {int(nameless.sum())} control units have no moa (first: "
+                f"{units['unit_id'].iloc[int(np.argmax(nameless))]!r}), so they form no class. "
+                "Give the controls a moa (for example DMSO) in the sample sheet or the moa table."
+            )
+    else:
+        usable = usable & ~control
+    chosen = units[usable & (moa != "").to_numpy()]
+    classes = sorted(chosen["moa"].unique())
+    if len(classes) < 2:
+        found = f"only the class {classes[0]!r}" if classes else "no labelled, usable units"
+        raise InputError(
+            f"a split needs units of at least two classes, found {found} among {len(units)} units "
+            "(controls count only with include_controls: true, flagged units do not count). "
+            "Check the moa column and the list of flagged sites."
+        )
+    return chosen
+
+
+def group_codes(units: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Give every unit the number of the group that one or more columns put it in.
+
+    A well is identified by plate and well, a site or field by plate, well and site or field;
+    other columns stand for themselves.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table.
+    columns : sequence of str
+        Names of columns, at least one.
+
+    Returns
+    -------
+    codes : int64 array (n_units,)
+        Group number of every unit.
+    names : object array (n_groups,)
+        Unique name of every group, in natural order (Week2 before Week10).
+
+    Raises
+    ------
+    InputError
+        If a column does not exist or is empty for some unit.
+    """
+    for column in columns:
+        if column not in units.columns:
+            raise InputError(
+                f"unknown group column {column!r}: {_suggestion(column, list(units.columns))}"
+            )
+    full = list(dict.fromkeys(part for column in columns for part in SCOPE.get(column, (column,))))
+    for column in full:
+        empty = (units[column].isna() | (units[column].astype(str) == "")).to_numpy()
+        if empty.any():
+            raise InputError(
+                f"column {column!r} is empty for {int(empty.sum())} units (first: "
+                f"{units['unit_id'].iloc[int(np.argmax(empty))]!r}), which can then not be grouped "
+                f"by it. Fill the column in the sample sheet or group by another one."
+            )
+    codes = units.groupby(full, sort=False, dropna=False).ngroup().to_numpy()
+    n_groups = int(codes.max()) + 1 if len(codes) else 0
+    first = np.full(n_groups, len(codes))
+    np.minimum.at(first, codes, np.arange(len(codes)))
+    parts = units.iloc[first][full].astype(str)
+    names = _shortest_names(parts, list(columns))
+    order = np.array(sorted(range(n_groups), key=lambda i: _natural(str(names[i]))), dtype=np.int64)
+    rank = np.empty(n_groups, np.int64)
+    rank[order] = np.arange(n_groups)
+    return rank[codes], names[order]
+
+
+def summary(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    """Count the units of every class on every side of every fold.
+
+    Parameters
+    ----------
+    split, groups : pandas.DataFrame
+        What `make_split` returned.
+    units : pandas.DataFrame
+        The units table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns repeat, fold, fold_name, moa, train, validation, test, excluded (labelled units
+        of the split that take no part in this fold).
+    """
+    classes, label = np.unique(units["moa"].fillna("").to_numpy(dtype=str), return_inverse=True)
+    taking_part = units["unit_id"].isin(groups["unit_id"]).to_numpy()
+    total = np.bincount(label[taking_part], minlength=len(classes))
+    tables = []
+    for fold in folds(split, groups, units):
+        sides = {
+            name: np.bincount(label[getattr(fold, name)], minlength=len(classes)) for name in SETS
+        }
+        table = pd.DataFrame(
+            {"repeat": fold.repeat, "fold": fold.fold, "fold_name": fold.name, "moa": classes}
+        ).assign(**sides, excluded=total - sum(sides.values()))
+        tables.append(table[total > 0])
+    return pd.concat(tables, ignore_index=True)
+
+
+def validation_groups(
+    counts: np.ndarray, fraction: float, generator: np.random.Generator
+) -> np.ndarray:
+    """Choose training groups that are to become validation groups.
+
+    Groups move while a class of theirs has less than its share in validation and all their classes
+    keep another training group. The order is random among groups that fit into the share; groups
+    that are larger than it (compounds, batches) come by how far they exceed it.
+
+    Parameters
+    ----------
+    counts : int array (n_groups, n_classes)
+        Units per training group and class.
+    fraction : float
+        Share of every class's units that is to be in validation, 0 to 0.5.
+    generator : numpy.random.Generator
+        Decides the order.
+
+    Returns
+    -------
+    bool array (n_groups,)
+        True for validation.
+    """
+    chosen = np.zeros(len(counts), bool)
+    present = counts > 0
+    left = present.sum(axis=0)
+    movable = np.flatnonzero(~(present & (left == 1)).any(axis=1))
+    target = fraction * counts.sum(axis=0)
+    order = generator.permutation(movable)
+    excess = np.maximum(counts[order] - target, 0).max(axis=1, initial=0)
+    order = order[np.argsort(excess, kind="stable")]
+    before = np.cumsum(counts[order], axis=0) - counts[order]
+    needed = (present[order] & (before < target)).any(axis=1)
+    for group in order[needed]:
+        if (left[present[group]] > 1).all():
+            chosen[group] = True
+            left -= present[group]
+    return chosen
+
+
+def _assign(
+    chosen: pd.DataFrame, options: Mapping[str, Any], seed: int, fixed: pd.DataFrame | None
+) -> tuple[_Labelled, list[_Assignment]]:
+    """Form the groups and give each its side in every fold; validation only where it is fixed."""
+    method = options["method"]
+    repeats = int(options.get("repeats", 1))
+    n_folds = int(options.get("folds", 5))
+    if method in _LEAVE_ONE_OUT:
+        labelled = _with_groups(chosen, [_LEAVE_ONE_OUT[method]])
+        base = _leave_one_out(labelled, method)
+    elif method == "leave-compound-and-batch-out":
+        labelled = _with_groups(chosen, ["compound", "batch"])
+        base = _leave_compound_and_batch_out(labelled)
+    elif fixed is not None:
+        return _fixed(chosen, fixed, repeats)
+    else:
+        columns = ["unit_id"]
+        if method == "group-k-fold":
+            columns = list(options.get("group") or [])
+            if not columns:
+                raise InputError("group-k-fold needs `group`: the columns that form its groups")
+        labelled = _with_groups(chosen, columns)
+        return labelled, _k_fold(labelled, n_folds, repeats, seed, method)
+    return labelled, [
+        replace(assignment, repeat=repeat) for repeat in range(repeats) for assignment in base
+    ]
+
+
+def _with_groups(chosen: pd.DataFrame, columns: list[str]) -> _Labelled:
+    group, names = group_codes(chosen, columns)
+    classes, label = np.unique(chosen["moa"].to_numpy(dtype=object), return_inverse=True)
+    return _Labelled(chosen, group, names, label, classes)
+
+
+def _leave_one_out(labelled: _Labelled, method: str) -> list[_Assignment]:
+    column = _LEAVE_ONE_OUT[method]
+    n_groups = len(labelled.group_names)
+    if n_groups < 2:
+        raise InputError(
+            f"{method} needs at least two values of {column!r}, but all "
+            f"{len(labelled.units)} labelled units have {labelled.group_names[0]!r}. Choose "
+            f"another split method, or check where {column!r} is read from."
+        )
+    sides = np.where(np.eye(n_groups, dtype=bool), TEST, TRAIN).astype(np.int8)
+    return [
+        _Assignment(0, fold, str(name), sides[fold])
+        for fold, name in enumerate(labelled.group_names)
+    ]
+
+
+def _leave_compound_and_batch_out(labelled: _Labelled) -> list[_Assignment]:
+    n_groups = len(labelled.group_names)
+    first = np.full(n_groups, len(labelled.group))
+    np.minimum.at(first, labelled.group, np.arange(len(labelled.group)))
+    pairs = labelled.units.iloc[first][["compound", "batch"]]
+    compound, batch = (pairs[column].to_numpy(dtype=object) for column in pairs)
+    for column, values in (("compound", compound), ("batch", batch)):
+        if len(set(values)) < 2:
+            raise InputError(
+                f"leave-compound-and-batch-out needs at least two values of {column!r}, but all "
+                f"{len(labelled.units)} labelled units have {values[0]!r}. Choose another split "
+                f"method, or check where {column!r} is read from."
+            )
+    assignments = []
+    for fold in range(n_groups):
+        learned = (compound != compound[fold]) & (batch != batch[fold])
+        sides = np.where(learned, TRAIN, EXCLUDED).astype(np.int8)
+        sides[fold] = TEST
+        name = f"{compound[fold]} in {batch[fold]}"
+        assignments.append(_Assignment(0, fold, name, sides))
+    return assignments
+
+
+def _k_fold(
+    labelled: _Labelled, n_folds: int, repeats: int, seed: int, method: str
+) -> list[_Assignment]:
+    n_groups = len(labelled.group_names)
+    unit = "units" if method == "stratified-k-fold" else "groups"
+    if n_folds < 2 or n_folds > n_groups:
+        raise InputError(
+            f"{method}: folds is {n_folds}, but there are {n_groups} {unit}: give a number of "
+            f"folds from 2 to {n_groups}"
+        )
+    largest = int(np.bincount(labelled.label).max())
+    if n_folds > largest:
+        raise InputError(
+            f"{method}: folds is {n_folds}, but the largest class has {largest} units: give at "
+            f"most {largest} folds"
+        )
+    kind = StratifiedKFold if method == "stratified-k-fold" else StratifiedGroupKFold
+    assignments = []
+    for repeat in range(repeats):
+        state = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
+        splitter = kind(n_splits=n_folds, shuffle=True, random_state=state)
+        rows = np.zeros((len(labelled.group), 1))
+        with warnings.catch_warnings():
+            # A class smaller than the number of folds is tested in some folds only: allowed.
+            warnings.simplefilter("ignore", UserWarning)
+            parts = [test for _, test in splitter.split(rows, labelled.label, labelled.group)]
+        for fold, test in enumerate(part for part in parts if len(part)):
+            sides = np.full(n_groups, TRAIN, np.int8)
+            sides[labelled.group[test]] = TEST
+            assignments.append(_Assignment(repeat, fold, f"fold {fold + 1}", sides))
+    return assignments
+
+
+def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame:
+    """Read and check a fixed list: its key columns, `set` and `fold` (all str)."""
+    if not options.get("file"):
+        raise InputError("split method fixed needs `file`: a CSV file with the column set")
+    path = Path(options["file"])
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), check `file`") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text, save it as CSV in UTF-8") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2:
+        raise InputError(f"{path}: has no rows; it needs a header and one row per group")
+    delimiter = max(",;\t", key=lines[0].count)
+    table = pd.read_csv(
+        path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+    ).map(str.strip)
+    table.columns = table.columns.str.strip()
+    keys = [column for column in table.columns if column in FIXED_KEYS]
+    allowed = ("set", "fold", *FIXED_KEYS)
+    problems = [
+        f"unknown column {column!r}: {_suggestion(column, allowed)}"
+        for column in table.columns
+        if column not in allowed
+    ]
+    if "set" not in table.columns:
+        problems.append("no column 'set': add it, with train, validation or test in every row")
+    if not keys:
+        problems.append(f"no column that says which units: add one of {', '.join(FIXED_KEYS)}")
+    problems += [
+        f"column {key!r} is not in the units table: use another one"
+        for key in keys
+        if key not in units.columns
+    ]
+    if problems:
+        raise InputError.collect(problems, str(path))
+    if "fold" not in table.columns:
+        table["fold"] = "fixed"
+    if "well" in keys:
+        table["well"] = table["well"].map(_canonical_well)
+    table["set"] = table["set"].str.lower()
+    problems = _fixed_problems(table, keys, units)
+    if problems:
+        raise InputError.collect(problems, str(path))
+    return table[[*keys, "set", "fold"]].drop_duplicates()
+
+
+def _fixed_problems(table: pd.DataFrame, keys: list[str], units: pd.DataFrame) -> list[str]:
+    known = pd.MultiIndex.from_frame(units[keys].astype(str))
+    wanted = pd.MultiIndex.from_frame(table[keys])
+    line = np.arange(len(table)) + 2
+    problems = [
+        f"row {line[i]}: set is {table['set'].iloc[i]!r}, write train, validation or test"
+        for i in np.flatnonzero(~table["set"].isin(SETS))
+    ]
+    problems += [
+        f"row {line[i]}: no unit has {_pairs(table.iloc[i], keys)}; check the spelling"
+        for i in np.flatnonzero(~wanted.isin(known))
+    ]
+    sets = table.groupby([*keys, "fold"], sort=False)["set"].transform("nunique").to_numpy()
+    problems += [
+        f"row {line[i]}: {_pairs(table.iloc[i], keys)} has more than one set in fold "
+        f"{table['fold'].iloc[i]!r}; keep one"
+        for i in np.flatnonzero(sets > 1)
+    ]
+    for fold, part in table.groupby("fold", sort=False):
+        problems += [
+            f"fold {fold!r} has no row with set {needed}: add one"
+            for needed in ("train", "test")
+            if needed not in set(part["set"])
+        ]
+    return problems
+
+
+def _fixed(
+    chosen: pd.DataFrame, table: pd.DataFrame, repeats: int
+) -> tuple[_Labelled, list[_Assignment]]:
+    keys = [column for column in table.columns if column in FIXED_KEYS]
+    listed = pd.MultiIndex.from_frame(chosen[keys].astype(str))
+    wanted = pd.MultiIndex.from_frame(table[keys])
+    inside = listed.isin(wanted)
+    chosen, listed = chosen[inside], listed[inside]
+    log.info("fixed: %d of %d labelled units are in the list", len(chosen), len(inside))
+    # The rows' own keys make the groups, so a well without its plate means every such well.
+    codes, combinations = pd.factorize(listed)
+    names = np.array(
+        [" | ".join(key) if isinstance(key, tuple) else key for key in combinations], dtype=object
+    )
+    classes, label = np.unique(chosen["moa"].to_numpy(dtype=object), return_inverse=True)
+    labelled = _Labelled(chosen, codes, names, label, classes)
+    combinations = pd.MultiIndex.from_tuples(list(combinations), names=keys)
+    base = []
+    for fold, (name, part) in enumerate(
+        sorted(table.groupby("fold"), key=lambda item: _natural(str(item[0])))
+    ):
+        sides = np.full(len(names), EXCLUDED, np.int8)
+        position = combinations.get_indexer(pd.MultiIndex.from_frame(part[keys]))
+        side = pd.Index(SETS).get_indexer(pd.Index(part["set"])).astype(np.int8)
+        sides[position[position >= 0]] = side[position >= 0]
+        for needed in (TRAIN, TEST):
+            if not (sides == needed).any():
+                raise InputError(
+                    f"fixed split, fold {name!r}: none of the {SETS[needed]} rows has a labelled, "
+                    "usable unit (controls count only with include_controls: true)"
+                )
+        base.append(_Assignment(0, fold, str(name), sides))
+    return labelled, [replace(a, repeat=repeat) for repeat in range(repeats) for a in base]
+
+
+def _untrained(labelled: _Labelled, assignments: list[_Assignment]) -> list[tuple[int, int]]:
+    """Pairs (position in `assignments`, class) that are tested but not learned."""
+    counts = labelled.counts
+    pairs = []
+    for position, assignment in enumerate(assignments):
+        learned = counts[assignment.sides == TRAIN].sum(axis=0) > 0
+        tested = counts[assignment.sides == TEST].sum(axis=0) > 0
+        pairs += [(position, int(label)) for label in np.flatnonzero(tested & ~learned)]
+    return pairs
+
+
+def _to_drop(
+    labelled: _Labelled, assignments: list[_Assignment], untrained: list[tuple[int, int]]
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Split what cannot be learned into whole classes and single folds.
+
+    A fold can go alone if it tests nothing but the class, and the class is tested in another one.
+    """
+    counts = labelled.counts
+    tested = np.array([counts[a.sides == TEST].sum(axis=0) > 0 for a in assignments])
+    missing = np.zeros_like(tested)
+    missing[tuple(np.array(untrained).T)] = True
+    alone = tested.sum(axis=1) == 1
+    lost = (missing & ~alone[:, None]).any(axis=0) | (missing.sum(axis=0) == tested.sum(axis=0))
+    whole = [int(label) for label in np.flatnonzero(lost & missing.any(axis=0))]
+    return whole, [pair for pair in untrained if pair[1] not in whole]
+
+
+def _unlearnable_error(
+    labelled: _Labelled,
+    assignments: list[_Assignment],
+    untrained: list[tuple[int, int]],
+    method: str,
+) -> InputError:
+    problems = []
+    for label in sorted({label for _, label in untrained}):
+        names = [assignments[fold].name for fold, which in untrained if which == label]
+        groups = labelled.group_names[labelled.counts[:, label] > 0]
+        name, column = labelled.classes[label], _LEAVE_ONE_OUT.get(method)
+        if column and len(groups) == 1:
+            problems.append(
+                f"class {name!r} has a single {column}, {groups[0]!r}, so nothing is left to learn "
+                f"it from when that one is tested: add units of the class from another {column}"
+            )
+        else:
+            problems.append(
+                f"class {name!r} is tested in fold {names[0]!r}"
+                f"{f' and {len(names) - 1} more' if len(names) > 1 else ''} but has no training "
+                f"units there (its groups: {_listing(groups)}); add groups of it, or use fewer "
+                "held-out groups per fold"
+            )
+    error = InputError.collect(problems, f"split method {method}")
+    return InputError(
+        f"{error}\nFix: as said, or take the class out of the moa table, or set "
+        "drop_unlearnable_classes: true to leave such classes out and report them."
+    )
+
+
+def _class_sentence(labelled: _Labelled, label: int, method: str) -> str:
+    groups = labelled.group_names[labelled.counts[:, label] > 0]
+    return (
+        f"{method}: class {labelled.classes[label]!r} is left out "
+        f"({int(labelled.counts[:, label].sum())} units, in {_listing(groups)}): some fold would "
+        "test it without having learned it"
+    )
+
+
+def _fold_sentence(labelled: _Labelled, assignment: _Assignment, label: int) -> str:
+    n_units = int(labelled.counts[assignment.sides == TEST].sum())
+    return (
+        f"fold {assignment.name!r} is left out ({n_units} units of class "
+        f"{labelled.classes[label]!r}): nothing is left to learn this class from"
+    )
+
+
+def _with_validation(
+    labelled: _Labelled, assignments: list[_Assignment], fraction: float, seed: int
+) -> list[_Assignment]:
+    if fraction <= 0:
+        return assignments
+    counts = labelled.counts
+    result = []
+    without = np.zeros(counts.shape[1], np.int64)
+    for assignment in assignments:
+        train = np.flatnonzero(assignment.sides == TRAIN)
+        if (assignment.sides == VALIDATION).any():
+            result.append(assignment)
+            continue
+        entropy = np.random.SeedSequence([seed, assignment.repeat, assignment.fold])
+        chosen = validation_groups(counts[train], fraction, np.random.default_rng(entropy))
+        sides = assignment.sides.copy()
+        sides[train[chosen]] = VALIDATION
+        learned = counts[train].sum(axis=0) > 0
+        without += learned & (counts[train[chosen]].sum(axis=0) == 0)
+        result.append(replace(assignment, sides=sides))
+    for label in np.flatnonzero(without):
+        log.warning(
+            "class %r has too few training groups to give one to validation in %d of %d folds",
+            labelled.classes[label],
+            without[label],
+            len(assignments),
+        )
+    return result
+
+
+def _split_table(labelled: _Labelled, assignments: list[_Assignment]) -> pd.DataFrame:
+    placed = [np.flatnonzero(a.sides != EXCLUDED) for a in assignments]
+    lengths = [len(groups) for groups in placed]
+    sets = np.array(SETS, dtype=object)
+    sides = np.concatenate([a.sides[groups] for a, groups in zip(assignments, placed, strict=True)])
+    return pd.DataFrame(
+        {
+            "repeat": np.repeat([a.repeat for a in assignments], lengths),
+            "fold": np.repeat([a.fold for a in assignments], lengths),
+            "fold_name": np.repeat(np.array([a.name for a in assignments], dtype=object), lengths),
+            "group": labelled.group_names[np.concatenate(placed)],
+            "set": sets[sides],
+        }
+    )
+
+
+def _group_of_rows(groups: pd.DataFrame, group_names: pd.Index, units: pd.DataFrame) -> np.ndarray:
+    """Group number of every row of `units`, -1 for a row without a group."""
+    known = pd.Index(groups["unit_id"])
+    if not known.is_unique:
+        name = known[known.duplicated()][0]
+        raise InputError(f"the groups table names the unit {name!r} twice: make the split again")
+    position = known.get_indexer(pd.Index(units["unit_id"]))
+    if int((position >= 0).sum()) != len(known):
+        lost = known[~known.isin(units["unit_id"])]
+        what = f"unit {lost[0]!r} of the split is missing from"
+        if not len(lost):
+            what = "a unit of the split is twice in"
+        raise InputError(f"{what} the units table: make the split again from this table")
+    codes = group_names.get_indexer(pd.Index(groups["group"]))
+    return np.where(position >= 0, codes[position], -1)
+
+
+def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """Join the values of a group, or keep those of the asked columns if they suffice."""
+    short = parts[columns]
+    if not short.duplicated().any():
+        parts = short
+    if parts.shape[1] == 1:
+        return parts.iloc[:, 0].to_numpy(dtype=object)
+    # A bar inside a value is doubled, so that different groups never get the same name.
+    rows = parts.to_numpy(dtype=object)
+    joined = [" | ".join(value.replace("|", "||") for value in row) for row in rows]
+    return np.array(joined, dtype=object)
+
+
+def _natural(text: str) -> list[tuple[int, int, str]]:
+    pieces = re.split(r"(\d+)", text)
+    key = [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces]
+    return [*key, (2, 0, text)]
+
+
+def _canonical_well(well: str) -> str:
+    match = re.fullmatch(r"([A-Za-z]{1,2})0*(\d+)", well)
+    return f"{match[1].upper()}{int(match[2]):02d}" if match else well
+
+
+def _suggestion(value: str, allowed: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(allowed)}"
+
+
+def _pairs(row: pd.Series, keys: list[str]) -> str:
+    return ", ".join(f"{key} {row[key]!r}" for key in keys)
+
+
+def _listing(names: np.ndarray, limit: int = 5) -> str:
+    shown = ", ".join(repr(str(name)) for name in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

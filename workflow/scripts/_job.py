@@ -1,0 +1,26 @@
+"""What every script does first: find the library, write a log, and report errors in one line."""
+
+import logging
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def start(log_file):
+    """Log to the file of the job, and say errors of the input without a traceback."""
+    from moascope.errors import InputError  # noqa: PLC0415  (only now can it be found)
+
+    handler = logging.FileHandler(log_file, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.captureWarnings(True)
+
+    def report(kind, error, traceback):
+        logging.error("%s", error, exc_info=(kind, error, traceback))
+        if issubclass(kind, InputError):
+            print(f"\n{error}\n", file=sys.stderr)
+        else:
+            sys.__excepthook__(kind, error, traceback)
+
+    sys.excepthook = report

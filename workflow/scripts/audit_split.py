@@ -1,0 +1,21 @@
+"""Check that nothing stands on both sides of a split."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+import pandas as pd
+from moascope import leakage
+from moascope.files import write_json
+
+options = snakemake.params.options
+images = leakage.thumbnails_and_edges(snakemake.input.pixels) if options["images"] else None
+audit = leakage.audit(
+    pd.read_parquet(snakemake.input.units),
+    pd.read_parquet(snakemake.input.split),
+    pd.read_parquet(snakemake.input.groups),
+    options,
+    images,
+)
+leakage.raise_if_leaking(audit, snakemake.wildcards.split, options["on_leak"])
+write_json(audit, snakemake.output[0])

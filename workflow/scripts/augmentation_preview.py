@@ -1,0 +1,1 @@
+from _job import start

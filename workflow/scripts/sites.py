@@ -1,0 +1,16 @@
+"""Validate the sample sheet and write the site tables."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+from moascope import screen
+from moascope.files import write_json
+
+options = snakemake.params.options
+if options["format"] == "simulate":
+    options = {**options, "format": "table", "sheet": list(snakemake.input.sheets)}
+sites = screen.read_sites(options)
+plates = dict(zip(snakemake.params.plates, snakemake.output.plates, strict=True))
+screen.write_site_tables(sites, snakemake.output.sites, plates)
+write_json({**screen.summarise(sites), "digest": screen.digest(sites)}, snakemake.output.summary)

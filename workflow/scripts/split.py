@@ -1,0 +1,16 @@
+"""Divide the units into training, validation and test sets."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+import pandas as pd
+from moascope import splits
+from moascope.files import write_parquet
+
+units = pd.read_parquet(snakemake.input.units)
+if snakemake.params.exclude_flagged:
+    units["usable"] &= ~units["flagged"]
+split, groups = splits.make_split(units, snakemake.params.options, snakemake.params.seed)
+write_parquet(split, snakemake.output.split)
+write_parquet(groups, snakemake.output.groups)
