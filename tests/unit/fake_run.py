@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from moascope import evaluation, report, summary
 from moascope.files import write_json, write_parquet
 

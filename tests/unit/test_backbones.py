@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import skimage.data
 import skimage.transform
+
 from moascope import backbones
 from moascope.backbone_table import APPLICATIONS, BACKBONES, canonical_name
 from moascope.errors import InputError

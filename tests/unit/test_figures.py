@@ -1,7 +1,7 @@
 """Figures: SVG that fits into a page, and the numbers in it."""
 
 import re
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -143,7 +143,7 @@ def test_plate_maps_stay_small_and_name_their_corners(plate_format):
 
 def test_flagged_wells_are_marked_by_shape():
     def marks(table):
-        return len(re.findall(r"<use[^>]*var\(--fg", plate(table)))
+        return len(re.findall(r"<use[^>]*stroke: var\(--fg", plate(table)))
 
     unflagged = marks(wells().assign(flagged=False))
     assert marks(wells()) - unflagged == wells()["flagged"].sum()
@@ -172,7 +172,9 @@ def test_the_first_144_groups_of_a_map_look_different():
 def contrast(one, other):
     def luminance(colour):
         channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
     high, low = sorted([luminance(one), luminance(other)], reverse=True)

@@ -9,6 +9,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from moascope.errors import ImageError, InputError
 from moascope.images import read_pixel_size, read_pixels, read_planes
 

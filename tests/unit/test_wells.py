@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from moascope.errors import InputError
 from moascope.wells import PLATE_SHAPES, parse_well, row_name, well_from_parts, well_name
 

@@ -100,8 +100,13 @@ class RandomNoise(_RandomLayer):
         return {**super().get_config(), "sd": self.sd}
 
 
-def _flip(_: Mapping[str, float], **kwargs: Any) -> layers.Layer:
-    return layers.RandomFlip("horizontal_and_vertical", **kwargs)
+# RandomFlip("horizontal_and_vertical") draws once for both, and so only ever makes half turns.
+def _flip_horizontally(_: Mapping[str, float], **kwargs: Any) -> layers.Layer:
+    return layers.RandomFlip("horizontal", **kwargs)
+
+
+def _flip_vertically(_: Mapping[str, float], **kwargs: Any) -> layers.Layer:
+    return layers.RandomFlip("vertical", **kwargs)
 
 
 def _quarter_turn(_: Mapping[str, float], **kwargs: Any) -> layers.Layer:
@@ -153,17 +158,17 @@ def _erase(p: Mapping[str, float], **kwargs: Any) -> layers.Layer:
     )
 
 
-_MAKERS: dict[str, Callable[..., layers.Layer]] = {
-    "flip": _flip,
-    "quarter_turn": _quarter_turn,
-    "rotation": _rotation,
-    "shift": _shift,
-    "zoom": _zoom,
-    "shear": _shear,
-    "channel_gain": _channel_gain,
-    "blur": _blur,
-    "noise": _noise,
-    "erase": _erase,
+_MAKERS: dict[str, tuple[Callable[..., layers.Layer], ...]] = {
+    "flip": (_flip_horizontally, _flip_vertically),
+    "quarter_turn": (_quarter_turn,),
+    "rotation": (_rotation,),
+    "shift": (_shift,),
+    "zoom": (_zoom,),
+    "shear": (_shear,),
+    "channel_gain": (_channel_gain,),
+    "blur": (_blur,),
+    "noise": (_noise,),
+    "erase": (_erase,),
 }
 
 
@@ -187,12 +192,16 @@ def build(augmentations: Sequence[Mapping[str, Any]], seed: int) -> list[layers.
     InputError
         For unknown names and parameters, and values out of range.
     """
-    chosen = validated(augmentations)
-    seeds = np.random.SeedSequence(seed).generate_state(max(1, len(chosen))) >> 1
+    steps = [
+        (make, parameters)
+        for parameters in validated(augmentations)
+        for make in _MAKERS[parameters["name"]]
+    ]
+    seeds = np.random.SeedSequence(seed).generate_state(len(steps) + 1) >> 1
     # float32 also under mixed precision: half precision would bin the intensities.
     return [
-        _MAKERS[parameters["name"]](parameters, seed=int(own), dtype="float32")
-        for parameters, own in zip(chosen, seeds, strict=False)
+        make(parameters, seed=int(own), dtype="float32")
+        for (make, parameters), own in zip(steps, seeds, strict=False)
     ]
 
 

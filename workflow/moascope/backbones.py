@@ -105,7 +105,7 @@ class SpatialSD(layers.Layer):
         return (input_shape[0], input_shape[-1])
 
 
-def build(  # noqa: PLR0917 (in the order of the config)
+def build(
     name: str,
     weights: str | None,
     input_size: int | None,

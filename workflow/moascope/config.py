@@ -35,7 +35,7 @@ class Section(BaseModel):
 
 
 class Columns(Section):
-    """Which columns of the sample sheet hold what. A list is joined with `_`."""
+    """Which columns of the sample sheet hold what; a list is joined with `_`, null is none."""
 
     plate: Column = Field("plate", description="plate name")
     well: Column = Field("well", description="well name such as B02 or b2")
@@ -78,8 +78,8 @@ class Input(Section):
     )
     pattern: str | None = Field(
         None,
-        description="folder: regular expression over the path below the image root, with named "
-        "groups plate, well, site, channel",
+        description="folder: regular expression with named groups plate, well, site, channel; "
+        "matched against the file name, or where it has a / against the path below the image root",
     )
     channels: dict[Name, str | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
@@ -91,7 +91,9 @@ class Input(Section):
     )
     columns: Columns = Field(default_factory=Columns, description="columns of the sheet")
     delimiter: Literal["auto", ",", "\t", ";"] = Field("auto", description="of the sheet")
-    plate_format: Annotated[Literal[96, 384, 1536], Whole] = Field(96, description="wells per plate")
+    plate_format: Annotated[Literal[96, 384, 1536], Whole] = Field(
+        96, description="wells per plate"
+    )
     batch_from_plate: str | None = Field(
         None, description="regular expression with one group that finds the batch in plate names"
     )
@@ -308,6 +310,7 @@ class Head(Section):
     shrinkage: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
         "auto", description="lda: Ledoit-Wolf, or a fixed share"
     )
+    balanced: bool = Field(True, description="lda, logistic: give every class the same weight")
     C: float = Field(1.0, gt=0, description="logistic: inverse regularization strength")
     hidden: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
         [256], description="mlp: width of each hidden layer"
@@ -364,7 +367,8 @@ class Model(Section):
     )
     pooling: Literal["mean", "mean+sd"] = Field("mean", description="frozen: over positions")
     views: Annotated[Literal[1, 4, 8], Whole] = Field(
-        8, description="frozen: rotations (4) and their mirror images (8) whose features are averaged"
+        8,
+        description="frozen: rotations (4) and their mirror images (8) whose features are averaged",
     )
     head: Head = Field(default_factory=Head, description="the head")
     unfreeze_from: str | None = Field(None, description="partial: first layer that is trained")
@@ -377,7 +381,11 @@ class Model(Section):
             raise ValueError("transfer 'partial' also needs unfreeze_from (a layer name)")
         if self.triple is not None and len(self.triple) != 3:
             raise ValueError(f"triple must name three channels, got {len(self.triple)}")
-        if self.transfer != "frozen" and self.head.type != "mlp" and "head" in self.model_fields_set:
+        if (
+            self.transfer != "frozen"
+            and self.head.type != "mlp"
+            and "head" in self.model_fields_set
+        ):
             raise ValueError(
                 f"head type {self.head.type!r} works on frozen features only; use type mlp"
             )
@@ -396,9 +404,11 @@ class Evaluation(Section):
     independent_unit: Literal["field", "well", "compound", "plate"] = Field(
         "compound", description="what the bootstrap resamples"
     )
-    baselines: list[Literal["majority", "channel-mean-sd", "hand-made"]] = Field(
-        ["majority", "channel-mean-sd", "hand-made"],
-        description="simple classifiers scored beside every model",
+    baselines: list[Literal["majority", "channel-mean-sd", "hand-made", "hand-made-lda"]] = Field(
+        ["majority", "channel-mean-sd", "hand-made", "hand-made-lda"],
+        description="simple classifiers scored beside every model: the most frequent class; "
+        "logistic regression on channel means and SDs; logistic regression, and shrinkage LDA, on "
+        "hand-made texture features",
     )
 
 
@@ -451,7 +461,9 @@ class Config(Section):
             channels = list(self.input.channels)
             for channel in model.triple or []:
                 if channel not in channels:
-                    problems.append(f"models.{name}.triple: " + _unknown("channel", channel, channels))
+                    problems.append(
+                        f"models.{name}.triple: " + _unknown("channel", channel, channels)
+                    )
             if model.channel_mapping == "triple" and model.triple is None and len(channels) < 3:
                 problems.append(
                     f"models.{name}.channel_mapping: 'triple' needs three channels, the input has "

@@ -23,7 +23,6 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -87,7 +86,7 @@ _STYLE: dict[Any, Any] = {
     "text.color": _SENTINELS["fg"],
     # Also what is invisible is written with a colour.
     "lines.color": _SENTINELS["fg"],
-    "axes.prop_cycle": cycler(color=[_SENTINELS["fg"]]),
+    "axes.prop_cycle": f"cycler(color=['{_SENTINELS['fg']}'])",
     "xtick.color": _SENTINELS["muted"],
     "ytick.color": _SENTINELS["muted"],
     "xtick.labelcolor": _SENTINELS["fg"],
@@ -181,6 +180,7 @@ def _svg(figure: Figure, alt: str) -> str:
 
 def _compact_tag(match: re.Match[str]) -> str:
     tag = re.sub(r"\s+", " ", match.group(0))
+    tag = tag.replace("stroke: #000000; stroke-opacity: 0", "stroke: none")
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
     tag = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number.group(0)):.2f}", tag)
     return tag.replace(' transform="rotate(-0 ', ' data-r="').replace(' style=""', "")

@@ -259,7 +259,7 @@ def fit_final(
     return fit_head(np.asarray(features)[known], labels[known], head, seed)
 
 
-def fit_predict_folds(  # noqa: PLR0917
+def fit_predict_folds(
     features: FloatArray,
     unit_ids: npt.NDArray[Any],
     labels: npt.NDArray[Any],

@@ -280,7 +280,7 @@ def treatments(options: Mapping[str, Any] | None = None, seed: int = 0) -> list[
         for c in range(resolved["compounds"]):
             rng = np.random.default_rng([seed, 1, m, c])
             strength, potency = rng.uniform(0.85, 1.1), 10.0 ** rng.integers(-2, 1)
-            stain = np.exp(rng.normal(0, 0.35, len(CHANNELS)))
+            stain = np.exp(np.clip(rng.normal(0, 0.35, len(CHANNELS)), -0.5, 0.5))
             own = replace(
                 phenotype,
                 size=phenotype.size * rng.uniform(0.93, 1.07),

@@ -66,7 +66,7 @@ class Samples:
         return np.asarray(self.rows.get(name, ()), dtype=np.int64)
 
 
-def fit_fold(  # noqa: PLR0917
+def fit_fold(
     unit_files: Sequence[str | os.PathLike[str]],
     labels: np.ndarray,
     rows: Mapping[str, np.ndarray],
@@ -139,7 +139,7 @@ def fit_fold(  # noqa: PLR0917
     }
 
 
-def fit_mlp(  # noqa: PLR0917
+def fit_mlp(
     features: np.ndarray,
     labels: np.ndarray,
     rows: Mapping[str, np.ndarray],
@@ -344,7 +344,7 @@ def _precision(is_mixed: bool) -> Iterator[None]:
 # --- the loop ---------------------------------------------------------------------------------
 
 
-def _fit(  # noqa: PLR0917
+def _fit(
     learner: keras.Model,
     core: keras.Model,
     samples: Samples,
@@ -497,7 +497,7 @@ def _scores(core: keras.Model, samples: Samples, name: str, batch_size: int) -> 
     labels = samples.labels[rows]
     true = np.maximum(probabilities[np.arange(len(rows)), labels], keras.config.epsilon())
     return {
-        "val_loss": float(-np.log(true).mean()),
+        "val_loss": float(np.log(1 / true).mean()),
         "val_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
     }
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 FILE_COLUMNS = ("path:", "index:", "bytes:", "mtime_ns:")
 
 
-def prepare_plate(  # noqa: PLR0917 (one argument per thing that a unit depends on)
+def prepare_plate(
     store: Store,
     sites: pd.DataFrame,
     quality: pd.DataFrame,

@@ -29,12 +29,14 @@ SIMULATED = CONFIG.input.format == "simulate"
 
 def plates():
     """Name the plates, from the sample sheet or the simulation."""
-    from moascope import screen, simulate
+    from moascope.plates import plate_names
 
     try:
         if SIMULATED:
-            return simulate.plate_names(CONFIG.section("simulate"))
-        return screen.plate_names(input_options())
+            from moascope.simulate import plate_names as simulated_names
+
+            return simulated_names(CONFIG.section("simulate"))
+        return plate_names(input_options())
     except InputError as error:
         raise WorkflowError(str(error)) from None
 

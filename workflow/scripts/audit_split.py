@@ -5,6 +5,7 @@ from _job import start
 start(snakemake.log[0])
 
 import pandas as pd
+
 from moascope import leakage
 from moascope.files import write_json
 

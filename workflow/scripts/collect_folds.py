@@ -1,1 +1,0 @@
-from _job import start

@@ -5,6 +5,7 @@ from _job import start
 start(snakemake.log[0])
 
 import pandas as pd
+
 from moascope.files import read_tables, write_parquet
 
 quality = read_tables(snakemake.input.quality)

@@ -5,6 +5,7 @@ from _job import start
 start(snakemake.log[0])
 
 import pandas as pd
+
 from moascope import evaluation
 from moascope.files import write_json
 
@@ -19,7 +20,5 @@ scores = evaluation.evaluate(
     seed=params.seed,
 )
 tables = dict(list(pd.read_parquet(snakemake.input.baselines).groupby("baseline", sort=False)))
-scores["baselines"] = evaluation.evaluate_baselines(
-    tables, units, params.options, seed=params.seed
-)
+scores["baselines"] = evaluation.evaluate_baselines(tables, units, params.options, seed=params.seed)
 write_json(scores, snakemake.output[0])

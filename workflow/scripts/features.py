@@ -10,6 +10,7 @@ options, compute = snakemake.params.options, snakemake.params.compute
 device = devices.choose(compute["gpu"], compute["keras_backend"])
 
 import pandas as pd
+
 from moascope import backbones, features
 from moascope.files import write_json, write_parquet
 

@@ -6,6 +6,7 @@ start(snakemake.log[0])
 
 import numpy as np
 import pandas as pd
+
 from moascope import heads, splits
 from moascope.files import write_parquet
 

@@ -6,7 +6,8 @@ start(snakemake.log[0])
 
 import numpy as np
 import pandas as pd
-from moascope import baselines, normalization, units
+
+from moascope import handmade, normalization, units
 from moascope.files import write_arrays, write_parquet
 from moascope.stores import PlateStore
 
@@ -30,6 +31,6 @@ write_parquet(statistics, snakemake.output.statistics)
 write_parquet(table, snakemake.output.units)
 pixels = np.load(snakemake.output.pixels, mmap_mode="r")
 write_arrays(
-    {kind: baselines.image_features(pixels, kind) for kind in baselines.FEATURES},
+    {kind: handmade.image_features(pixels, kind) for kind in handmade.FEATURES},
     snakemake.output.baseline,
 )

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+
 from moascope import summary
 from moascope.files import write_json
 

@@ -1,0 +1,109 @@
+"""Hand-made features, against plain loops."""
+
+import numpy as np
+import pytest
+
+from moascope import handmade
+from moascope.errors import InputError
+
+
+def images(seed: int = 0, shape: tuple[int, ...] = (3, 40, 36, 2)) -> np.ndarray:
+    return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+def test_channel_mean_and_sd():
+    batch = images()
+    features = handmade.image_features(batch, "channel-mean-sd")
+    expected = np.concatenate([batch.mean(axis=(1, 2)), batch.std(axis=(1, 2))], axis=1)
+    np.testing.assert_allclose(features, expected, rtol=1e-5)
+
+
+def test_percentiles_are_those_of_numpy():
+    planes = images().transpose(0, 3, 1, 2)
+    expected = np.percentile(planes, [5, 50, 99], axis=(2, 3), method="lower")
+    np.testing.assert_array_equal(
+        handmade._percentiles(planes, (5, 50, 99)), np.moveaxis(expected, 0, 2).reshape(3, -1)
+    )
+
+
+def test_correlations_are_those_of_numpy():
+    planes = images(shape=(2, 20, 20, 3)).transpose(0, 3, 1, 2)
+    for image, found in zip(planes, handmade._channel_correlations(planes), strict=True):
+        expected = np.corrcoef(image.reshape(3, -1))
+        np.testing.assert_allclose(found, expected[np.triu_indices(3, 1)], atol=1e-5)
+
+
+def test_gradient_and_laplacian_of_known_surfaces():
+    y, x = np.mgrid[:12, :14].astype(np.float32)
+    ramp, bowl = 3 * x + 4 * y, x**2 + y**2
+    planes = np.stack([ramp, bowl])[None]
+    np.testing.assert_allclose(handmade._gradient_magnitude(planes)[0, 0], 5.0, rtol=1e-6)
+    np.testing.assert_allclose(handmade._laplacian(planes)[0, 0], 0.0, atol=1e-4)
+    np.testing.assert_allclose(handmade._laplacian(planes)[0, 1], 4.0, rtol=1e-5)
+
+
+def test_halving_averages_two_by_two_pixels():
+    plane = np.arange(20, dtype=np.float32).reshape(1, 1, 4, 5)
+    assert handmade._halved(plane)[0, 0].tolist() == [[3, 5], [13, 15]]
+
+
+def patterns_by_hand(plane: np.ndarray) -> np.ndarray:
+    """Uniform local binary patterns, pixel by pixel."""
+    counts = np.zeros(10)
+    height, width = plane.shape
+    for row in range(1, height - 1):
+        for column in range(1, width - 1):
+            ring = [
+                int(plane[row + dy, column + dx] >= plane[row, column])
+                for dy, dx in handmade._NEIGHBOURS
+            ]
+            changes = sum(ring[i] != ring[i - 1] for i in range(8))
+            counts[sum(ring) if changes <= 2 else 9] += 1
+    return counts / counts.sum()
+
+
+def test_binary_patterns_are_those_of_a_loop():
+    planes = images(shape=(2, 14, 12, 2)).transpose(0, 3, 1, 2)
+    found = handmade._binary_patterns(planes).reshape(2, 2, 10)
+    for image, patterns in zip(planes, found, strict=True):
+        np.testing.assert_allclose(patterns, [patterns_by_hand(plane) for plane in image])
+
+
+@pytest.mark.parametrize("turn", [lambda x: x[:, ::-1], lambda x: x.transpose(0, 2, 1, 3)])
+def test_hand_made_features_do_not_depend_on_orientation(turn):
+    batch = images(shape=(2, 64, 64, 3))
+    np.testing.assert_allclose(
+        handmade.image_features(turn(batch), "hand-made"),
+        handmade.image_features(batch, "hand-made"),
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("kind", list(handmade.FEATURES))
+def test_features_do_not_depend_on_the_chunk(kind, monkeypatch):
+    batch = images(shape=(5, 32, 32, 2)).astype(np.float16)
+    whole = handmade.image_features(batch, kind)
+    monkeypatch.setattr(handmade, "_VALUES_PER_CHUNK", 2 * 32 * 32 * 2)
+    np.testing.assert_allclose(handmade.image_features(batch, kind), whole, rtol=1e-6, atol=1e-7)
+    assert whole.dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", list(handmade.FEATURES))
+@pytest.mark.parametrize("shape", [(2, 64, 64, 3), (2, 68, 68, 1), (2, 7, 9, 2), (2, 30, 100, 5)])
+def test_empty_images_of_any_shape_have_finite_features(kind, shape):
+    features = handmade.image_features(np.zeros(shape, np.float16), kind)
+    assert np.isfinite(features).all()
+    assert len(features) == 2
+
+
+def test_a_plate_without_images_has_no_rows_of_as_many_features():
+    empty = handmade.image_features(images(shape=(0, 32, 32, 2)), "hand-made")
+    full = handmade.image_features(images(shape=(1, 32, 32, 2)), "hand-made")
+    assert empty.shape == (0, full.shape[1])
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(
+        InputError, match="'haralick' has no image features; there are channel-mean"
+    ):
+        handmade.image_features(images(), "haralick")

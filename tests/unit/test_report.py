@@ -1,0 +1,371 @@
+"""The report: one file, safe with any name, that says first what matters."""
+
+import base64
+import copy
+import re
+from html.parser import HTMLParser
+
+import fake_run
+import numpy as np
+import pandas as pd
+import pytest
+
+from moascope import findings, report, report_context
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory):
+    return fake_run.context(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def page(context):
+    return report.build(context)
+
+
+def changed(context, **parts):
+    """Give a copy of the context with some parts replaced."""
+    return {**context, "config": copy.deepcopy(context["config"]), **parts}
+
+
+class Outline(HTMLParser):
+    """Collects tags with their attributes, and the text of the page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.words, self.open = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words).replace("\xa0", " "))
+
+
+@pytest.fixture(scope="module")
+def outline(page):
+    return Outline(page)
+
+
+def statuses(context):
+    return {check["title"]: check["status"] for check in findings.checks(context)}
+
+
+def test_every_section_is_there_and_in_the_navigation(outline):
+    ids = {attributes["id"] for _, attributes in outline.tags if "id" in attributes}
+    sections = {"summary", "quality", "examples", "augmentation", "splits", "versions", "config"}
+    for model in ("lite0", "lenet"):
+        parts = ("confusion", "classes", "compounds", "calibration", "mistakes", "embedding")
+        sections |= {f"model-{model}"} | {f"model-{model}-{part}" for part in parts}
+    sections.add("model-lenet-training")
+    assert sections <= ids
+    assert sections <= {link["href"][1:] for link in outline.all("a")}
+    assert "model-lite0-training" not in ids
+
+
+def test_every_link_leads_to_a_place_on_the_page(outline):
+    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {link["href"] for link in outline.all("a")} <= {f"#{name}" for name in ids}
+
+
+def test_nothing_is_fetched_from_anywhere(page, outline):
+    assert not outline.all("script")
+    sources = [image["src"] for image in outline.all("img")]
+    assert sources
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert all(link["href"] == "data:," for link in outline.all("link"))
+    addresses = set(re.findall(r'https?://[^\s"<)]+', page))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "@import" not in page
+    assert not re.search(r"url\((?!#)", page)
+
+
+def test_the_page_forbids_itself_the_network(outline):
+    policies = [m["content"] for m in outline.all("meta") if "http-equiv" in m]
+    assert policies[0].startswith("default-src 'none'")
+    assert "script-src" not in policies[0]
+
+
+def test_every_picture_and_figure_has_a_text(outline):
+    assert all(image["alt"] for image in outline.all("img"))
+    figures = [svg for svg in outline.all("svg") if svg.get("class") == "figure"]
+    assert figures
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in figures)
+
+
+def test_tables_have_captions_and_scoped_headings(outline):
+    assert len(outline.all("table")) == len(outline.all("caption"))
+    assert all(heading.get("scope") for heading in outline.all("th"))
+
+
+def test_what_scrolls_can_be_reached_with_the_keyboard(outline):
+    boxes = [
+        attributes
+        for _, attributes in outline.tags
+        if "scroll" in (attributes.get("class") or "").split()
+    ]
+    assert boxes
+    assert all(box.get("tabindex") == "0" for box in boxes)
+
+
+def test_the_answer_comes_first_with_interval_and_baseline(context, outline):
+    entry = context["models"]["lite0"]["evaluation"]
+    baseline = max(b["accuracy"]["value"] for b in entry["baselines"].values())
+    low, high = entry["accuracy"]["ci95"]
+    answer = outline.text[: outline.text.index("What to know")]
+    for share in (entry["accuracy"]["value"], low, high, baseline):
+        assert f"{100 * share:.1f}" in answer
+    assert "compounds the model had never seen" in answer
+
+
+@pytest.mark.parametrize("where", ["compound", "class", "title"])
+def test_names_cannot_inject_markup(tmp_path, monkeypatch, where):
+    config, rename = fake_run.configuration(), None
+    if where == "title":
+        config["report"]["title"] = EVIL
+    if where == "compound":
+        rename = {"taxol": EVIL, "emetine": '"><img src=x onerror=alert(1)>'}
+    if where == "class":
+        mechanisms = dict(fake_run.MECHANISMS)
+        mechanisms[EVIL] = mechanisms.pop("Protein synthesis")
+        monkeypatch.setattr(fake_run, "MECHANISMS", mechanisms)
+    context = fake_run.context(tmp_path, config=config, rename=rename)
+    page = report.build(context)
+    outline = Outline(page)
+    assert not outline.all("script")
+    assert "x" not in [image["src"] for image in outline.all("img")]
+    assert not any(name.startswith("on") for _, attributes in outline.tags for name in attributes)
+    assert "alert(1)" in outline.text
+
+
+def test_the_page_is_the_same_each_time(context, page):
+    assert report.build(context) == page
+
+
+def test_only_the_worst_plates_are_drawn_and_the_rest_is_counted(context):
+    parts = [context["quality"]]
+    for number in range(30):
+        table = context["quality"].copy()
+        names = table["site_id"].str.replace("Week", f"Copy{number}_")
+        parts.append(table.assign(site_id=names, flagged=False, reasons=""))
+    many = changed(context, quality=pd.concat(parts, ignore_index=True))
+    many["config"]["report"]["max_plates"] = 3
+    page = report.build(many)
+    assert page.count("<summary>Plate ") == 3
+    assert "<summary>Plate Week1_22123" in page
+    assert "59 are not" in Outline(page).text
+    assert len(page) < 3e6
+
+
+def test_a_large_image_does_not_make_a_large_report(context):
+    rng = np.random.default_rng(0)
+    images = {unit: rng.random((700, 900, 3)) for unit in list(context["images"])[:3]}
+    painter = report._Painter(changed(context, images={**context["images"], **images}))
+    for image in images.values():
+        assert max(painter.rgb(image).shape) <= 160
+        assert len(base64.b64decode(painter.source(image).split(",")[1])) < 60_000
+
+
+def test_a_run_without_models_is_reported(context):
+    outline = Outline(report.build(changed(context, models={}, splits={}, augmentation=None)))
+    assert "No model was configured" in outline.text
+    assert not any(a.get("id") == "augmentation" for _, a in outline.tags)
+
+
+def test_a_screen_without_flagged_sites_is_reported(context):
+    quality = context["quality"].assign(flagged=False, reasons="")
+    clean = changed(context, quality=quality)
+    assert statuses(clean)["No site flagged"] == "ok"
+    assert "No site is flagged." in Outline(report.build(clean)).text
+
+
+def test_unreadable_sites_are_named(context):
+    lost = pd.DataFrame({"site_id": ["P1/A01/1"], "message": ["truncated TIFF"]})
+    broken = changed(context, quarantined=lost)
+    assert statuses(broken)["1 site could not be read"] == "warn"
+    assert "truncated TIFF" in Outline(report.build(broken)).text
+
+
+def test_simulated_images_are_called_simulated(context):
+    simulated = changed(context)
+    simulated["config"]["input"]["format"] = "simulate"
+    assert statuses(simulated)["Simulated images"] == "warn"
+    assert findings.checks(simulated)[0]["title"] == "Simulated images"
+
+
+def test_statistics_from_treated_wells_are_admitted(context):
+    seen = changed(context)
+    seen["config"]["normalization"]["steps"] = [{"method": "zscore", "scope": "plate"}]
+    assert statuses(seen)["Normalization has seen test wells"] == "warn"
+
+
+def test_a_class_of_one_batch_is_called_confounded(context):
+    units = context["units"]
+    alone = (units["moa"] == "DNA replication") & (units["batch"] == "week 2")
+    confounded = changed(context, units=units[~alone])
+    found = [c for c in findings.checks(confounded) if "single batch" in c["title"]]
+    assert found[0]["status"] == "warn"
+    assert found[0]["text"].startswith("DNA replication:")
+
+
+def test_a_screen_of_one_batch_is_noted(context):
+    one = changed(context, units=context["units"].assign(batch="week 1"))
+    assert statuses(one)["One imaging batch only"] == "note"
+
+
+def test_a_leak_is_a_warning_and_drops_are_noted(context):
+    split = context["splits"]["loco"]
+    audit = {
+        **split["audit"],
+        "passed": False,
+        "messages": ["2 fields stand on both sides."],
+        "dropped": ["Class X is left out."],
+    }
+    leaking = changed(context, splits={**context["splits"], "loco": {**split, "audit": audit}})
+    assert statuses(leaking)["Split “loco” leaks"] == "warn"
+    assert statuses(leaking)["Split “loco” leaves something out"] == "note"
+    text = Outline(report.build(leaking)).text
+    assert "2 fields stand on both sides." in text
+    assert "Class X is left out." in text
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "status"), [(0.9, 0.7, "ok"), (0.9, 0.5, "note"), (0.6, 0.5, "warn")]
+)
+def test_a_model_is_compared_with_its_best_baseline(value, low, status):
+    entry = {
+        "accuracy": {"value": value, "ci95": [low, 0.95]},
+        "baselines": {
+            "majority": {"accuracy": {"value": 0.2, "ci95": None}},
+            "hand-made": {"accuracy": {"value": 0.6, "ci95": [0.5, 0.7]}},
+        },
+    }
+    assert findings.verdict(entry)[0] == status
+
+
+def test_examples_take_turns_between_compounds_and_leave_flagged_units_out(context):
+    units = context["units"]
+    chosen = dict(report_context.example_units(units, 1, 6))
+    assert list(chosen) == ["control", *sorted(fake_run.MECHANISMS)]
+    known = units.set_index("unit_id")
+    for name in fake_run.MECHANISMS:
+        assert known.loc[chosen[name][:3], "compound"].nunique() == 3
+        assert known.loc[chosen[name], "usable"].all()
+
+
+def test_only_the_pixels_that_are_shown_are_read(context):
+    shown = {u for _, row in report_context.example_units(context["units"], 1, 6) for u in row}
+    assert shown <= set(context["images"])
+    assert len(context["images"]) < len(context["units"])
+
+
+def test_pixels_are_those_of_their_unit(context):
+    units, images = context["units"], context["images"]
+    pixels = fake_run.pictures(units, _after_quality(units))
+    for unit, image in images.items():
+        row = units.index[units["unit_id"] == unit][0]
+        np.testing.assert_array_equal(image, pixels[row].astype(np.float32))
+
+
+def _after_quality(units):
+    rng = np.random.default_rng(7)
+    fake_run.quality_table(units, rng)
+    return rng
+
+
+def test_the_pixel_size_follows_resizing_and_tiling(context):
+    quality = pd.DataFrame({"width": [512, 512]})
+    config = {"input": {"pixel_size_um": 0.5}, "units": {"tiles": [1, 2]}}
+    size = report_context._pixel_size(config, quality, [np.zeros((128, 128, 3))])
+    assert size == pytest.approx(0.5 * 256 / 128)
+    config["input"]["pixel_size_um"] = None
+    assert report_context._pixel_size(config, quality, [np.zeros((128, 128, 3))]) is None
+
+
+def test_site_scores_are_those_of_the_worst_channel():
+    n = 21
+    quality = pd.DataFrame(
+        {
+            f"{measure}:{channel}": np.linspace(0.9, 1.1, n)
+            for measure in ("focus_laplacian", "mean", "saturated", "foreground")
+            for channel in ("a", "b")
+        }
+    )
+    quality.loc[3, "focus_laplacian:b"] = 0.01
+    quality.loc[4, "mean:a"] = 90.0
+    quality.loc[5, "saturated:b"] = 3.0
+    quality.loc[6, "foreground:a"] = 0.0
+    scores = report.site_scores(quality, ["a", "b"])
+    assert scores["blur"].idxmax() == 3
+    assert scores["brightness"].idxmax() == 4
+    assert scores["saturated"].idxmax() == 5
+    assert scores["foreground"].idxmin() == 6
+    assert (scores["blur"].drop(3) < 4).all()
+
+
+def test_a_plate_without_spread_scores_zero():
+    quality = pd.DataFrame({f"{m}:a": [1.0] * 4 for m in ("focus_laplacian", "mean")})
+    quality["saturated:a"], quality["foreground:a"] = 0.0, 0.5
+    assert not report.site_scores(quality, ["a"])[["blur", "brightness"]].any(axis=None)
+
+
+def test_splits_with_many_groups_are_drawn_as_bars(context):
+    split = context["splits"]["loco"]
+    rows = [
+        (0, fold, f"fold {fold}", f"g{group:03d}", "test" if group % 3 == fold else "train")
+        for fold in range(3)
+        for group in range(100)
+    ]
+    table = pd.DataFrame(rows, columns=["repeat", "fold", "fold_name", "group", "set"])
+    unit_ids = context["units"]["unit_id"].head(200)
+    groups = pd.DataFrame({"unit_id": unit_ids, "group": [f"g{i // 2:03d}" for i in range(200)]})
+    many = changed(context, splits={"loco": {**split, "table": table, "groups": groups}})
+    svg = report.split_figure(many, "loco")
+    assert "units in training, validation and test of 3 folds" in svg
+
+
+def test_mixed_groups_stand_under_no_class(context):
+    assert "Actin disruptors" in report.split_figure(context, "loco")
+    assert "Actin disruptors" not in report.split_figure(context, "plates")
+
+
+def test_compounds_that_are_called_wrong_come_first(context):
+    model = context["models"]["lite0"]
+    rows = report._compound_rows(model["predictions"], context["units"])
+    shares = [row["share"] for row in rows]
+    assert shares == sorted(shares)
+    assert rows[0]["compound"] == "AZ841"
+    assert len(rows) == 18
+
+
+def test_standalone_figures_are_those_the_workflow_declares(context):
+    files = report.standalone_figures(context)
+    expected = {"accuracy.svg", "examples.png", "splits.loco.svg", "splits.plates.svg"}
+    for model in ("lite0", "lenet"):
+        expected |= {f"{model}.{kind}.svg" for kind in ("confusion", "calibration", "embedding")}
+    assert set(files) == expected | {"lenet.curves.svg"}
+    assert files["examples.png"].startswith(b"\x89PNG")
+
+
+def test_every_declared_caption_exists(repository):
+    rules = (repository / "workflow/rules/report.smk").read_text()
+    captions = set(re.findall(r'figure\([^,]+, "(\w+)"', rules)) | {"report", "workflow"}
+    for name in captions:
+        assert (repository / f"workflow/report/{name}.rst").is_file(), name
