@@ -33,9 +33,10 @@ from moascope.stores import (
     PlateStore,
     centre_crop,
     decode_shard,
-    encode_shard,
+    encode_chunk,
     field_paths,
     ingest_plate,
+    join_chunks,
 )
 from moascope.zips import StoredZip, crc32
 
@@ -86,7 +87,7 @@ def store(tmp_path, sites) -> Path:
     )
 )
 def test_shard_round_trip(planes):
-    shard = encode_shard(list(planes))
+    shard = join_chunks([encode_chunk(plane) for plane in planes])
     content = b"".join(shard.parts)
     decoded = decode_shard(content, planes.shape, planes.dtype)
     assert decoded.dtype == planes.dtype
@@ -523,14 +524,14 @@ def test_an_interrupted_ingest_keeps_the_store_that_was_there(store, sites):
 def test_few_sites_are_in_memory_at_once(tmp_path, sites, monkeypatch):
     many = pd.concat([sites] * 30, ignore_index=True)
     waiting, most, lock = 0, 0, threading.Lock()
-    encode, add = stores.encode_shard, StoredZip.add
+    join, add = stores.join_chunks, StoredZip.add
 
-    def counting_encode(planes):
+    def counting_join(chunks):
         nonlocal waiting, most
         with lock:
             waiting += 1
             most = max(most, waiting)
-        return encode(planes)
+        return join(chunks)
 
     def counting_add(self, name, parts, crc=None):
         nonlocal waiting
@@ -539,7 +540,7 @@ def test_few_sites_are_in_memory_at_once(tmp_path, sites, monkeypatch):
             with lock:
                 waiting -= 1
 
-    monkeypatch.setattr(stores, "encode_shard", counting_encode)
+    monkeypatch.setattr(stores, "join_chunks", counting_join)
     monkeypatch.setattr(StoredZip, "add", counting_add)
     ingest_plate(many, CHANNELS, tmp_path / "P.ozx", workers=3)
     assert waiting == 0

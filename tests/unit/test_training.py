@@ -101,6 +101,13 @@ def test_the_history_has_a_row_per_epoch(screen):
     assert history.notna().all(axis=None)
 
 
+def test_training_scores_are_means_over_the_epoch(screen):
+    accuracy = fit(screen, training={"epochs": 1})["history"]["accuracy"][0]
+    # Five batches of eight: a mean over 40 units, where one batch would give eighths.
+    assert accuracy * 40 == pytest.approx(round(accuracy * 40), abs=1e-3)
+    assert accuracy * 8 != pytest.approx(round(accuracy * 8), abs=1e-3)
+
+
 def test_without_validation_units_there_are_no_validation_scores(screen):
     _, _, rows = screen
     history = fit(screen, rows={"train": rows["train"], "test": rows["test"]})["history"]

@@ -144,8 +144,10 @@ def scale_bar_length(width_um: float) -> float:
     float
         In micrometres: 1, 2 or 5 times a power of ten, at most a third of the width.
     """
-    power = 10.0 ** math.floor(math.log10(width_um / 3))
-    return max(step * power for step in (1, 2, 5) if step * power <= width_um / 3)
+    # One power lower as well: the logarithm of a round number may come out a little too large.
+    powers = [10.0 ** (math.floor(math.log10(width_um / 3)) - lower) for lower in (0, 1)]
+    lengths = [step * power for power in powers for step in (1, 2, 5)]
+    return max(length for length in lengths if length <= width_um / 3)
 
 
 def with_scale_bar(rgb: npt.NDArray[np.uint8], length: float) -> npt.NDArray[np.uint8]:

@@ -134,11 +134,14 @@ class Simulate(Section):
 
     plates: int = Field(4, ge=1, le=2000, description="number of plates")
     batches: int = Field(2, ge=1, le=100, description="imaging batches the plates fall into")
-    image_size: int = Field(256, ge=64, le=4096, description="side of a field in pixels")
+    image_size: int = Field(256, ge=64, le=2048, description="side of a field in pixels")
     sites_per_well: int = Field(1, ge=1, le=16, description="fields of view per well")
-    controls_per_plate: int = Field(12, ge=2, le=40, description="DMSO wells per plate")
+    controls_per_plate: int = Field(12, ge=1, le=95, description="DMSO wells per plate")
+    mechanisms: int = Field(6, ge=1, le=6, description="mechanisms of action")
+    compounds: int = Field(3, ge=1, le=8, description="compounds per mechanism")
+    doses: int = Field(3, ge=1, le=6, description="doses per compound")
     bad_wells_per_plate: int = Field(
-        3, ge=0, le=9, description="planted bad wells: out of focus, saturated, empty in turn"
+        3, ge=0, le=24, description="planted bad wells: out of focus, saturated, empty in turn"
     )
     damaged_file: bool = Field(False, description="truncate one TIFF of the first plate")
 

@@ -541,7 +541,8 @@ def embedding_map(
     table = pd.DataFrame({"row": rows, "pca_1": scores[:, 0], "pca_2": scores[:, 1]})
     if len(rows) >= 5:
         perplexity = min(30.0, (len(rows) - 1) / 3)
-        layout = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+        # Half of the usual iterations: nothing moves visibly after them.
+        layout = TSNE(2, perplexity=perplexity, init="pca", max_iter=500, random_state=seed)
         plane = layout.fit_transform(scores)
         table["tsne_1"], table["tsne_2"] = plane[:, 0], plane[:, 1]
     table.attrs["explained"] = [*map(float, pca.explained_variance_ratio_[:2]), 0.0][:2]
@@ -703,7 +704,7 @@ def split_picture(
             fontsize=8,
             color=_colour("muted"),
         )
-        _split_legend(figure, width, height)
+        _split_legend(figure, set(state.ravel()), width, height)
         return _svg(figure, alt)
 
 
@@ -749,16 +750,21 @@ def _section_brackets(axes: Axes, sections: Sequence[str]) -> None:
         )
 
 
-def _split_legend(figure: Figure, width: float, height: float) -> None:
+def _split_legend(figure: Figure, used: set[str], width: float, height: float) -> None:
+    looks = {
+        "train": ("train", "s", 5.5, "muted", 0.55),
+        "validation": ("validation", "D", 5.5, "c4", 1.0),
+        "test": ("test", "s", 8.0, "accent", 1.0),
+        "": ("left out", "s", 1.8, "muted", 1.0),
+    }
+    shown = [look for name, look in looks.items() if name in used]
     handles = [
-        Line2D([], [], ls="", marker="s", ms=5.5, mfc=_colour("muted"), mec="none", alpha=0.55),
-        Line2D([], [], ls="", marker="D", ms=5.5, mfc=_colour("c4"), mec="none"),
-        Line2D([], [], ls="", marker="s", ms=8, mfc=_colour("accent"), mec="none"),
-        Line2D([], [], ls="", marker="s", ms=1.8, mfc=_colour("muted"), mec="none"),
+        Line2D([], [], ls="", marker=marker, ms=size, mfc=_colour(hue), mec="none", alpha=alpha)
+        for _, marker, size, hue, alpha in shown
     ]
     figure.legend(
         handles,
-        ["train", "validation", "test", "left out"],
+        [look[0] for look in shown],
         loc="lower left",
         bbox_to_anchor=(4 / width, 4 / height),
         ncols=4,

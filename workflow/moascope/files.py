@@ -108,6 +108,22 @@ def write_arrays(arrays: Mapping[str, np.ndarray], path: str | os.PathLike[str])
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
+def write_array(array: np.ndarray, path: str | os.PathLike[str]) -> None:
+    """Write one array as `.npy`, atomically.
+
+    Parameters
+    ----------
+    array : array
+        What to write.
+    path : path
+        The file to write.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)
+
+
 def read_arrays(paths: Sequence[str | os.PathLike[str]]) -> dict[str, np.ndarray]:
     """Read `.npz` files with the same names and join each name's arrays along the first axis.
 

@@ -43,6 +43,7 @@ _MIN_EDGE_CORRELATION = 0.5
 # Expected number of false adjacent pairs per audit.
 _FALSE_PAIRS = 0.01
 _N_REFERENCES = 512
+_MIN_UNITS = 8
 _CHUNK = 1024
 _MAX_PAIRS = 100_000
 _MAX_EXAMPLES = 10
@@ -230,46 +231,48 @@ def near_duplicates(
         Columns a, b (row numbers, a < b), correlation; at most 100,000 rows.
     """
     shape = thumbnails.shape[1:]
-    vectors = _standardised(thumbnails.astype(np.float32), (1, 2)).reshape(len(thumbnails), -1)
-    score = _turning_invariant_score(vectors.reshape(-1, *shape))
-    order = np.argsort(score, kind="stable")
-    vectors, score = vectors[order], score[order]
-    # Unit vectors that correlate by r lie sqrt(2 - 2 r) apart, so their scores do not lie further.
-    reach = np.sqrt(2 - 2 * min_correlation) + 1e-3
-    turns = range(8) if orientations else range(1)
+    vectors = np.concatenate(
+        [
+            _standardised(thumbnails[start : start + _CHUNK].astype(np.float32), (1, 2))
+            for start in range(0, len(thumbnails), _CHUNK)
+        ]
+    ).reshape(len(thumbnails), -1)
+    # For unit vectors r = 1 - |x - y|^2 / 2, and a projection P never lengthens x - y, so that
+    # Px.Py - |Px|^2 / 2 - |Py|^2 / 2 >= r - 1: a cheap screen that loses no pair.
+    basis = _main_directions(vectors)
+    small = vectors @ basis
+    half = (small**2).sum(axis=1) / 2
     parts, n_found = [], 0
     for start in range(0, len(vectors), _CHUNK):
-        block = vectors[start : start + _CHUNK]
-        stop = int(np.searchsorted(score, score[start : start + _CHUNK][-1] + reach, side="right"))
-        for turn in turns:
-            turned = _turned(block.reshape(-1, *shape), turn).reshape(len(block), -1)
-            for other in range(start, stop, _CHUNK):
-                last = min(other + _CHUNK, stop)
-                similar = turned @ vectors[other:last].T
-                i, j = np.nonzero(similar >= min_correlation)
-                keep = other + j > start + i
-                i, j = i[keep], j[keep]
-                fine = _fine_correlation(turned[i], vectors[other + j], shape)
-                keep = fine >= _MIN_FINE_CORRELATION
-                i, j = i[keep], j[keep]
-                parts.append(_pairs(order[start + i], order[other + j], similar[i, j]))
-                n_found += len(i)
-        if n_found > _MAX_PAIRS:
-            log.warning("near-duplicates: stopped counting at %d pairs", n_found)
-            break
-    pairs = pd.concat(parts, ignore_index=True).sort_values("correlation", ascending=False)
-    pairs = pairs.drop_duplicates(["a", "b"]).head(_MAX_PAIRS)
-    return pairs.sort_values(["a", "b"], ignore_index=True)
+        rows = slice(start, start + _CHUNK)
+        for turn in range(8 if orientations else 1):
+            turned = _turned(vectors[rows].reshape(-1, *shape), turn).reshape(len(half[rows]), -1)
+            near = turned @ basis
+            bound = min_correlation - 1 - 1e-4 + (near**2).sum(axis=1, keepdims=True) / 2
+            for other in range(start, len(vectors), _CHUNK):
+                columns = slice(other, other + _CHUNK)
+                i, j = np.nonzero(near @ small[columns].T >= bound + half[columns])
+                later = other + j > start + i
+                i, j, r = _confirmed(
+                    turned, vectors[columns], i[later], j[later], min_correlation, shape
+                )
+                parts.append(_pairs(start + i, other + j, r))
+                n_found += len(r)
+                if n_found > _MAX_PAIRS:
+                    log.warning("near-duplicates: stopped looking after %d pairs", n_found)
+                    return _distinct(parts)
+    return _distinct(parts)
 
 
 def adjacent_crops(edges: np.ndarray, plate: np.ndarray) -> pd.DataFrame:
     """Find pairs of units whose borders continue each other.
 
     A pair is reported if, among all units of its plate, each border is the other one's best match,
-    and if it matches clearly better than borders that cannot be neighbours: those of a sample of
-    other units, as they are and reversed, from this side and from the opposite one. How much
-    better is needed follows from how far the best of those stands above the second best, such that
-    0.01 false pairs are expected in the whole audit.
+    and if it matches clearly better than borders that cannot be neighbours (the references): those
+    of a sample of other units, as they are and reversed, from this side and from the opposite one.
+    How much better is needed follows from how far the best reference stands above the second best,
+    since the spacing of the best values of a sample is exponential: 0.01 false pairs are to be
+    expected in all. Fewer than 8 units are too few references, so nothing is reported.
 
     Parameters
     ----------
@@ -284,17 +287,21 @@ def adjacent_crops(edges: np.ndarray, plate: np.ndarray) -> pd.DataFrame:
         Columns a, b (row numbers), correlation, direction ("right" if b continues a to the right,
         "below" if downwards).
     """
-    parts = []
+    n_units = len(edges)
+    parts = [_pairs(*(np.zeros(0, np.int64),) * 3).assign(direction="")]
+    n_references = 4 * (min(n_units, _N_REFERENCES) - 2)
     for first, second, direction in ((RIGHT, LEFT, "right"), (BOTTOM, TOP, "below")):
+        if n_units < _MIN_UNITS:
+            break
         ends = _edge_features(edges[:, first]), _edge_features(edges[:, second])
         a, b, correlation = _mutual_best(*ends, plate)
         best, runner_up = _best_references(edges, first, second, ends, (a, b))
-        scale = np.median(best - runner_up) / np.log(2) if len(a) else 0.0
-        evidence = (np.arctanh(np.minimum(correlation, 0.9999)) - best.max(axis=0)) / max(
-            scale, 1e-3
-        )
-        needed = np.log(max(2 * len(edges), 2) / _FALSE_PAIRS)
-        keep = (evidence >= needed) & (correlation >= _MIN_EDGE_CORRELATION)
+        spacing = max(float(np.median(best - runner_up)) / np.log(2), 0.01) if len(a) else 1.0
+        margin = np.arctanh(np.minimum(correlation, 0.9999)) - best.max(axis=0)
+        # A border that has no neighbour exceeds all references by chance this often.
+        n_candidates = np.bincount(plate)[plate[a]] - 1
+        chance = n_candidates / (n_candidates + n_references) * np.exp(-margin / spacing)
+        keep = (2 * n_units * chance <= _FALSE_PAIRS) & (correlation >= _MIN_EDGE_CORRELATION)
         parts.append(_pairs(a[keep], b[keep], correlation[keep]).assign(direction=direction))
     return pd.concat(parts, ignore_index=True)
 
@@ -441,12 +448,41 @@ def _turned(images: np.ndarray, turn: int) -> np.ndarray:
     return np.rot90(mirrored, turn % 4, axes=(1, 2))
 
 
-def _turning_invariant_score(images: np.ndarray) -> np.ndarray:
-    """Project on the main direction in which images differ however they are turned, (n,)."""
-    flat = np.mean([_turned(images, turn) for turn in range(8)], axis=0).reshape(len(images), -1)
-    sample = flat[:: max(1, len(flat) // 2048)]
-    _, vectors = np.linalg.eigh(np.cov(sample, rowvar=False))
-    return flat @ vectors[:, -1].astype(np.float32)
+def _main_directions(vectors: np.ndarray, n_directions: int = 64) -> np.ndarray:
+    """Orthonormal directions (d, n_directions) that hold most of a sample of the vectors."""
+    sample = vectors[:: max(1, len(vectors) // 4096)]
+    _, directions = np.linalg.eigh(sample.T @ sample)
+    return directions[:, -n_directions:]
+
+
+def _confirmed(
+    a: np.ndarray,
+    b: np.ndarray,
+    i: np.ndarray,
+    j: np.ndarray,
+    min_correlation: float,
+    shape: tuple[int, ...],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keep those candidates (rows i of a, j of b) that correlate, also in fine structure."""
+    kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for start in range(0, len(i), _CHUNK):
+        part_i, part_j = i[start : start + _CHUNK], j[start : start + _CHUNK]
+        r = (a[part_i] * b[part_j]).sum(axis=1)
+        high = np.flatnonzero(r >= min_correlation)
+        fine = _fine_correlation(a[part_i[high]], b[part_j[high]], shape)
+        high = high[fine >= _MIN_FINE_CORRELATION]
+        kept.append((part_i[high], part_j[high], r[high]))
+    if not kept:
+        return i, j, np.zeros(0, np.float32)
+    kept_i, kept_j, kept_r = (np.concatenate(part) for part in zip(*kept, strict=True))
+    return kept_i, kept_j, kept_r
+
+
+def _distinct(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Join pairs; one that was found in several orientations is kept once, at its best."""
+    pairs = pd.concat(parts, ignore_index=True).sort_values("correlation", ascending=False)
+    pairs = pairs.drop_duplicates(["a", "b"]).head(_MAX_PAIRS)
+    return pairs.sort_values(["a", "b"], ignore_index=True)
 
 
 def _fine_correlation(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -466,12 +502,16 @@ def _edge_features(profiles: np.ndarray) -> np.ndarray:
     Ranks, so that one bright cell at the border does not decide; of the values and of their
     differences, since differences are hardly correlated from one place to the next.
     """
-    values = profiles.astype(np.float32)
-    flat = np.ptp(values, axis=1, keepdims=True) < _FLAT
-    steps = np.diff(values, axis=1)
-    ranked = [np.where(flat, 0, rankdata(part, axis=1)) for part in (values, steps)]
-    both = np.concatenate([ranked[0][:, 1:], ranked[1]], axis=-1)
-    return _standardised(both, (1,)).reshape(len(values), -1).astype(np.float32)
+    parts = []
+    for start in range(0, len(profiles), _CHUNK):
+        values = profiles[start : start + _CHUNK].astype(np.float32)
+        flat = np.ptp(values, axis=1, keepdims=True) < _FLAT
+        level, step = (
+            np.where(flat, 0, rankdata(part, axis=1)) for part in (values, np.diff(values, axis=1))
+        )
+        both = np.concatenate([level[:, 1:], step], axis=-1)
+        parts.append(_standardised(both, (1,)).reshape(len(values), -1).astype(np.float32))
+    return np.concatenate(parts)
 
 
 def _mutual_best(

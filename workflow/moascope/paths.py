@@ -174,9 +174,9 @@ class Paths:
         return self.result("folds/{model}/{fold}.keras")
 
     @property
-    def fold_checkpoints(self) -> str:
-        """Folder of the checkpoints of a fold; removed when the fold is complete."""
-        return self.result("checkpoints/{model}/{fold}")
+    def fold_checkpoint(self) -> str:
+        """State of an unfinished training; removed when the fold is complete."""
+        return self.result("checkpoints/{model}/{fold}.npz")
 
     @property
     def predictions(self) -> str:

@@ -59,6 +59,16 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class EncodedSite:
+    """One site, read and compressed."""
+
+    shard: Shard
+    shape: tuple[int, int, int]
+    dtype: str
+    bytes_read: int
+
+
+@dataclass(frozen=True)
 class SiteOutcome:
     """What became of one site: its shape and pixel type, or why it could not be read."""
 
@@ -209,11 +219,10 @@ def _encoded_sites(
 
     def encoded_site(i: int) -> tuple[SiteOutcome, Shard]:
         try:
-            planes, size = read_site(paths[i], indices[i], channels, axes)
+            site = encode_site(paths[i], indices[i], channels, axes)
         except ImageError as error:
             return SiteOutcome(site_ids[i], message=str(error)), Shard([], 0)
-        shape = (len(planes), *planes[0].shape)
-        return SiteOutcome(site_ids[i], "", shape, planes[0].dtype.name, size), encode_shard(planes)
+        return SiteOutcome(site_ids[i], "", site.shape, site.dtype, site.bytes_read), site.shard
 
     def announced() -> Iterator[int]:
         for i in range(len(sites)):
@@ -255,10 +264,12 @@ def _in_order(
                 future.cancel()
 
 
-def read_site(
+def encode_site(
     paths: Sequence[str], indices: Sequence[int], channels: Sequence[str], axes: str | None = None
-) -> tuple[list[NDArray[np.generic]], int]:
-    """Read the channels of one site; a file that holds several of them is decoded once.
+) -> EncodedSite:
+    """Read and compress the channels of one site, file by file.
+
+    Each file is decoded once, and compressed while its pixels are still in the processor's cache.
 
     Parameters
     ----------
@@ -273,39 +284,44 @@ def read_site(
 
     Returns
     -------
-    planes : list of ndarray, (Y, X)
-        One per channel, all of the same shape and dtype.
-    bytes_read : int
-        The size of the files.
+    EncodedSite
+        The compressed pixels and what they are.
 
     Raises
     ------
     ImageError
-        If a file cannot be read, lacks the plane, or the channels differ in size or type.
+        If files cannot be read (all are named), lack a plane, or differ in size or type.
     """
-    files: dict[str, NDArray[np.generic]] = {}
+    chunks: dict[int, bytes | bytearray] = {}
+    kinds: dict[int, tuple[int, int, str]] = {}
     problems = []
     for path in dict.fromkeys(paths):
         try:
-            files[path] = read_pixels(path, axes)
+            planes = read_pixels(path, axes)
+            for channel in (i for i, other in enumerate(paths) if other == path):
+                plane = _plane(planes, indices[channel], path, channels[channel])
+                kinds[channel] = (*plane.shape, plane.dtype.name)
+                chunks[channel] = encode_chunk(plane)
         except ImageError as error:
             problems.append(str(error))
     if problems:
         raise ImageError(" ".join(problems))
-    planes = [
-        _plane(files[path], index, path, channel)
-        for path, index, channel in zip(paths, indices, channels, strict=True)
-    ]
-    if len({(plane.shape, plane.dtype) for plane in planes}) > 1:
-        kinds = ", ".join(
-            f"{channel} {plane.shape[0]}x{plane.shape[1]} {plane.dtype.name}"
-            for channel, plane in zip(channels, planes, strict=True)
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(
+            f"{channel} {kinds[i][0]}x{kinds[i][1]} {kinds[i][2]}"
+            for i, channel in enumerate(channels)
         )
         raise ImageError(
-            f"{paths[0]}: the channels of this site differ in size or pixel type ({kinds}), so "
+            f"{paths[0]}: the channels of this site differ in size or pixel type ({listed}), so "
             "they are not one field of view. Export them alike, or mend the paths."
         )
-    return planes, sum(Path(path).stat().st_size for path in files)
+    height, width, dtype = kinds[0]
+    return EncodedSite(
+        shard=join_chunks([chunks[i] for i in range(len(channels))]),
+        shape=(len(channels), height, width),
+        dtype=dtype,
+        bytes_read=sum(Path(path).stat().st_size for path in dict.fromkeys(paths)),
+    )
 
 
 def _plane(planes: NDArray[np.generic], index: int, path: str, channel: str) -> NDArray[np.generic]:
@@ -322,13 +338,36 @@ def _plane(planes: NDArray[np.generic], index: int, path: str, channel: str) -> 
     return planes[index]
 
 
-def encode_shard(planes: Sequence[NDArray[np.generic]]) -> Shard:
-    """Compress the planes of a site into one Zarr shard with one chunk per channel.
+def encode_chunk(plane: NDArray[np.generic]) -> bytes | bytearray:
+    """Compress one plane.
 
     Parameters
     ----------
-    planes : sequence of ndarray, (Y, X)
-        All of the same shape and dtype.
+    plane : ndarray, (Y, X)
+        Of uint8, uint16 or float32.
+
+    Returns
+    -------
+    bytes
+        A Blosc frame.
+    """
+    return imagecodecs.blosc_encode(
+        np.ascontiguousarray(plane),  # type: ignore[arg-type]
+        level=LEVEL,
+        compressor=COMPRESSOR,
+        shuffle=BIT_SHUFFLE,
+        typesize=plane.dtype.itemsize,
+        numthreads=1,
+    )
+
+
+def join_chunks(chunks: Sequence[bytes | bytearray]) -> Shard:
+    """Make one Zarr shard of the chunks of a site.
+
+    Parameters
+    ----------
+    chunks : sequence of bytes
+        One per channel, from `encode_chunk`.
 
     Returns
     -------
@@ -336,17 +375,6 @@ def encode_shard(planes: Sequence[NDArray[np.generic]]) -> Shard:
         The chunks, then where each begins and how long it is (little-endian 64-bit integers), then
         the CRC-32C of these numbers: the codec ``sharding_indexed`` of the Zarr v3 specification.
     """
-    chunks = [
-        imagecodecs.blosc_encode(
-            np.ascontiguousarray(plane),  # type: ignore[arg-type]
-            level=LEVEL,
-            compressor=COMPRESSOR,
-            shuffle=BIT_SHUFFLE,
-            typesize=plane.dtype.itemsize,
-            numthreads=1,
-        )
-        for plane in planes
-    ]
     lengths = np.array([len(chunk) for chunk in chunks], dtype="<u8")
     index = np.stack([np.cumsum(lengths) - lengths, lengths], axis=1).tobytes()
     parts = [*chunks, index, struct.pack("<I", google_crc32c.value(index))]
@@ -359,7 +387,7 @@ def decode_shard(
     dtype: DTypeLike,
     out: NDArray[np.generic] | None = None,
 ) -> NDArray[np.generic]:
-    """Decompress one shard written by `encode_shard`.
+    """Decompress one shard made by `join_chunks`.
 
     Parameters
     ----------
@@ -454,7 +482,8 @@ def _repack(
             shard = Shard([content], old.getinfo(shard_name(fields[i])).CRC)
             if outcomes[i].shape != shape:
                 whole = decode_shard(content, outcomes[i].shape, dtype)
-                shard = encode_shard(list(centre_crop(whole, height, width)))
+                cropped = centre_crop(whole, height, width)
+                shard = join_chunks([encode_chunk(plane) for plane in cropped])
             if len(new) == 0:
                 _write_metadata(new, plan(kept, shape, shard, dtype))
             new.add(shard_name(fields[i]), shard.parts, shard.crc)

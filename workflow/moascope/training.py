@@ -399,26 +399,28 @@ def _epoch(
     order = order[: n_steps * step]
     one_hot = np.eye(len(samples.classes), dtype="float32")
     weight_of = _class_weights(samples) if training["class_weights"] else None
-    learner.reset_metrics()
-    logs: dict[str, Any] = {}
+    sums = np.zeros(2)
+    rate = 0.0
     places = unit_places(samples.stacks)[order]
     for i, batch in enumerate(prefetched(samples.stacks, places, step)):
         rate = _learning_rate(training, epoch + i / n_steps, history)
         learner.optimizer.learning_rate = rate
         labels = samples.labels[order[i * step : (i + 1) * step]]
+        # One batch's own figures: Keras resets its metrics before each.
         logs = learner.train_on_batch(
             batch,
             one_hot[labels],
             sample_weight=None if weight_of is None else weight_of[labels],
             return_dict=True,
         )
-    loss = float(logs["loss"])
+        sums += logs["loss"], logs["accuracy"]
+    loss, accuracy = (float(value) for value in sums / n_steps)
     if not math.isfinite(loss):
         raise InputError(
             f"training: the loss is {loss} in epoch {epoch + 1}, so it has diverged. Lower "
             f"learning_rate (now {training['learning_rate']}), or switch mixed_precision off."
         )
-    return {"loss": loss, "accuracy": float(logs["accuracy"]), "learning_rate": rate}
+    return {"loss": loss, "accuracy": accuracy, "learning_rate": rate}
 
 
 def _learning_rate(

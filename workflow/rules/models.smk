@@ -114,7 +114,8 @@ rule train_fold:
         channels=CHANNELS,
         normalization=CONFIG.section("normalization"),
         compute=CONFIG.section("compute"),
-        checkpoints=PATHS.fold_checkpoints,
+        unit_size=CONFIG.units.size,
+        checkpoint=PATHS.fold_checkpoint,
         seed=CONFIG.seed,
         code=code("train_fold.py"),
     wildcard_constraints:
