@@ -101,3 +101,14 @@ def test_reading_runs_ahead_of_the_model():
         time.sleep(0.01)
         shapes.append(batch.shape)
     assert shapes == [(4, 2, 2, 1), (4, 2, 2, 1)]
+
+
+def test_eight_views_need_square_units(files, tmp_path):
+    mapping = {"kind": "triple", "triple": CHANNELS}
+    open_size = backbones.build(
+        "efficientnet-lite0", "none", None, CHANNELS, mapping, ["stem_relu"]
+    )
+    np.save(files[0], np.zeros((2, 32, 48, 3), "float16"))
+    with pytest.raises(InputError, match="8 views need square units, and these are 32 x 48 px"):
+        features.extract(open_size, [files[0]], None, tmp_path / "f.npy", views=8)
+    assert features.extract(open_size, [files[0]], None, tmp_path / "f.npy", views=4) == (2, 32)

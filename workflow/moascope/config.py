@@ -356,7 +356,7 @@ class Model(Section):
         "per channel with concatenated features",
     )
     triple: list[str] | None = Field(
-        None, description="the channels fed as red, green, blue; null: the first three"
+        None, description="the channels fed as red, green, blue; null: there are exactly three"
     )
     input_size: int | None = Field(
         None, ge=16, le=2048, description="side fed to the backbone; null: that of the units"
@@ -366,9 +366,10 @@ class Model(Section):
         description="frozen features and a head; unfreeze from a layer on; or train everything",
     )
     taps: list[str] = Field(
-        [], description="frozen: layers whose pooled outputs are features; empty: the last"
+        [],
+        description="layers whose outputs are features; empty: the last; fine-tuning takes one at most",
     )
-    pooling: Literal["mean", "mean+sd"] = Field("mean", description="frozen: over positions")
+    pooling: Literal["mean", "mean+sd"] = Field("mean", description="of features over positions")
     views: Annotated[Literal[1, 4, 8], Whole] = Field(
         8,
         description="frozen: rotations (4) and their mirror images (8) whose features are averaged",
@@ -467,7 +468,7 @@ class Config(Section):
                     problems.append(
                         f"models.{name}.triple: " + _unknown("channel", channel, channels)
                     )
-            if model.channel_mapping == "triple" and model.triple is None and len(channels) < 3:
+            if model.channel_mapping == "triple" and model.triple is None and len(channels) != 3:
                 problems.append(
                     f"models.{name}.channel_mapping: 'triple' needs three channels, the input has "
                     f"{len(channels)}; name three under triple (repeats are allowed) or use "

@@ -86,7 +86,9 @@ class MeanOverViews(layers.Layer):
         return {**super().get_config(), "views": self.views}
 
 
-def with_views(model: keras.Model, views: int) -> keras.Model:
+def with_views(
+    model: keras.Model, views: int, unit_shape: tuple[int, int] | None = None
+) -> keras.Model:
     """Average a feature model over the dihedral views of its input.
 
     Parameters
@@ -95,6 +97,8 @@ def with_views(model: keras.Model, views: int) -> keras.Model:
         `(n, H, W, C)` to `(n, d)`, from `moascope.backbones.build`.
     views : {1, 4, 8}
         How many views.
+    unit_shape : (int, int) or None
+        Height and width of the units, where the model leaves them open.
 
     Returns
     -------
@@ -110,7 +114,8 @@ def with_views(model: keras.Model, views: int) -> keras.Model:
         raise InputError(f"views: {views} is none of {', '.join(map(str, VIEWS))}.")
     if views == 1:
         return model
-    _, height, width, n_channels = model.input_shape
+    _, *open_shape, n_channels = model.input_shape
+    height, width = unit_shape or open_shape
     if views == 8 and height != width:
         raise InputError(
             f"views: 8 views need square units, and these are {height} x {width} px. "
@@ -161,7 +166,7 @@ def extract(
     stacks = [np.load(path, mmap_mode="r") for path in unit_files]
     _check_shapes(stacks, unit_files, model)
     places = unit_places(stacks, rows)
-    whole = with_views(model, views)
+    whole = with_views(model, views, stacks[0].shape[1:3] if stacks else None)
     step = max(1, batch_size // views)
     shape = (len(places), int(model.output_shape[-1]))
     done, started = 0, time.perf_counter()

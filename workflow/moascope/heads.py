@@ -359,6 +359,31 @@ def prediction_table(
     return pd.concat([table, pd.DataFrame(probabilities, columns=columns)], axis=1)
 
 
+def class_indices(
+    units: pd.DataFrame, groups: pd.DataFrame
+) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Give a number to each class that a split uses.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table: unit_id and moa.
+    groups : pandas.DataFrame
+        The units of the split: unit_id.
+
+    Returns
+    -------
+    list of str, (n,) int64
+        Class names in order, and the class of every unit; -1 for units outside of the split.
+    """
+    used = units["unit_id"].isin(groups["unit_id"]).to_numpy()
+    moa = units["moa"].to_numpy(str)
+    classes, codes = np.unique(moa[used], return_inverse=True)
+    indices = np.full(len(units), -1, dtype=np.int64)
+    indices[used] = codes
+    return [str(name) for name in classes], indices
+
+
 def temperature(logits: FloatArray, labels: IntArray) -> float:
     """Find the factor to divide logits by so that they are honest about their certainty.
 

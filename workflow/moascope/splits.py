@@ -368,7 +368,7 @@ def summary(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> p
         Columns repeat, fold, fold_name, moa, train, validation, test, excluded (labelled units
         of the split that take no part in this fold).
     """
-    classes, label = np.unique(units["moa"].fillna("").to_numpy(dtype=str), return_inverse=True)
+    label, classes = pd.factorize(units["moa"].fillna(""), sort=True)
     taking_part = units["unit_id"].isin(groups["unit_id"]).to_numpy()
     total = np.bincount(label[taking_part], minlength=len(classes))
     tables = []

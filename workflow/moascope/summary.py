@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from moascope import __version__
+
 #: Packages whose version can change a result or its looks.
 PACKAGES = (
     "moascope",
@@ -148,9 +150,26 @@ def environment(devices: Sequence[Mapping[str, Any]], seed: int) -> dict[str, An
         if values:
             content[key] = "; ".join(values)
     content["seed"] = seed
-    if "moascope" in found:
-        content["workflow_version"] = found["moascope"]
+    content["workflow_version"] = __version__
     return content
+
+
+def computed_with(backend: str, device: str) -> dict[str, Any]:
+    """Note what a job with a network ran on; see `environment`.
+
+    Parameters
+    ----------
+    backend : str
+        Keras backend.
+    device : str
+        The device in words.
+
+    Returns
+    -------
+    dict
+        backend, device and versions.
+    """
+    return {"backend": backend, "device": device, "versions": versions()}
 
 
 def _known(value: Any) -> Any:

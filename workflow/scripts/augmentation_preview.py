@@ -9,7 +9,6 @@ from moascope import devices
 compute = snakemake.params.compute
 devices.choose("never", compute["keras_backend"])
 
-import numpy as np
 import pandas as pd
 
 from moascope import augmentation, units

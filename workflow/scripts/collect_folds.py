@@ -18,9 +18,6 @@ write_parquet(predictions, snakemake.output.predictions)
 write_parquet(read_tables(snakemake.input.history), snakemake.output.history)
 write_array(np.concatenate(embeddings), snakemake.output.embedding)
 write_json(
-    {
-        "backend": notes[0]["backend"],
-        "device": "; ".join(sorted({note["device"] for note in notes})),
-    },
+    {**notes[0], "device": "; ".join(sorted({note["device"] for note in notes}))},
     snakemake.output.device,
 )

@@ -9,9 +9,10 @@ from moascope import devices
 options, compute = snakemake.params.options, snakemake.params.compute
 device = devices.choose(compute["gpu"], compute["keras_backend"])
 
+import numpy as np
 import pandas as pd
 
-from moascope import backbones, features
+from moascope import backbones, features, summary
 from moascope.files import write_json, write_parquet
 
 device = devices.confirm(compute["gpu"], device)
@@ -23,10 +24,11 @@ model = backbones.build(
     {"kind": options["channel_mapping"], "triple": options["triple"]},
     options["taps"],
     pooling=options["pooling"],
+    unit_shape=np.load(snakemake.input.pixels[0], mmap_mode="r").shape[1:3],
 )
 features.extract(
     model, snakemake.input.pixels, None, snakemake.output.features, views=options["views"]
 )
 units = pd.read_parquet(snakemake.input.units, columns=["unit_id"])
 write_parquet(units, snakemake.output.index)
-write_json({"backend": compute["keras_backend"], "device": device}, snakemake.output.device)
+write_json(summary.computed_with(compute["keras_backend"], device), snakemake.output.device)

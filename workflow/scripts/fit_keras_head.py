@@ -12,14 +12,14 @@ device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 import numpy as np
 import pandas as pd
 
-from moascope import heads, splits, training
+from moascope import heads, splits, summary, training
 from moascope.files import write_json, write_parquet
 
 device = devices.confirm(params.compute["gpu"], device)
 units = pd.read_parquet(snakemake.input.units)
 split, groups = (pd.read_parquet(snakemake.input[name]) for name in ("split", "groups"))
 features = np.load(snakemake.input.features, mmap_mode="r")
-classes, labels = splits.class_indices(units, groups)
+classes, labels = heads.class_indices(units, groups)
 names, moa = units["unit_id"].to_numpy(), units["moa"].to_numpy()
 tables, histories = [], []
 for fold in splits.folds(split, groups, units):
@@ -36,4 +36,4 @@ for fold in splits.folds(split, groups, units):
     histories.append(done["history"].assign(repeat=fold.repeat, fold=fold.fold))
 write_parquet(pd.concat(tables, ignore_index=True), snakemake.output.predictions)
 write_parquet(pd.concat(histories, ignore_index=True), snakemake.output.history)
-write_json({"backend": params.compute["keras_backend"], "device": device}, snakemake.output.device)
+write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output.device)

@@ -13,14 +13,14 @@ device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
 import pandas as pd
 
-from moascope import heads, splits, training
+from moascope import heads, splits, summary, training
 from moascope.files import write_array, write_json, write_parquet
 
 device = devices.confirm(params.compute["gpu"], device)
 units = pd.read_parquet(snakemake.input.units)
 split, groups = (pd.read_parquet(snakemake.input[name]) for name in ("split", "groups"))
 fold = list(splits.folds(split, groups, units))[int(snakemake.wildcards.fold)]
-classes, labels = splits.class_indices(units, groups)
+classes, labels = heads.class_indices(units, groups)
 done = training.fit_fold(
     snakemake.input.pixels,
     labels,
@@ -48,6 +48,6 @@ training.save_model(
         "unit_size": params.unit_size,
     },
 )
-write_json({"backend": params.compute["keras_backend"], "device": device}, snakemake.output.device)
+write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output.device)
 write_parquet(table, snakemake.output.predictions)
 Path(params.checkpoint).unlink(missing_ok=True)
