@@ -342,6 +342,13 @@ def test_a_single_fold_that_cannot_be_learned_is_left_out_alone():
     assert "fold 'x in Week1' is left out (2 units of class 'a')" in split.attrs["dropped"][0]
 
 
+def test_leaving_out_all_but_one_class_is_refused():
+    rows = [("a", "x", "b", "p", "A01"), ("b", "y", "b", "p", "A02"), ("b", "z", "b", "p", "A03")]
+    options = leave_one_out("compound", drop_unlearnable_classes=True)
+    with pytest.raises(InputError, match=r"fewer than two classes are left(.|\n)*class 'a'"):
+        make_split(units_table(rows), options, seed=0)
+
+
 def test_what_was_left_out_survives_parquet(tmp_path):
     units = screen(n_classes=2, n_batches=1)
     units = pd.concat([units, units_table([("rare", "taxol", "Week1", "plate1", "H01")])])
@@ -536,6 +543,13 @@ def test_all_problems_of_a_fixed_list_are_told_at_once(tmp_path):
 def test_a_fixed_list_that_cannot_be_used(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         make_split(screen(), fixed(tmp_path, text), seed=0)
+
+
+def test_a_fixed_list_of_unlabelled_units_is_refused(tmp_path):
+    units = pd.concat([screen(), units_table([("", "novel", "Week1", "plate1", "H01")], sites=2)])
+    text = "compound,site,set\nnovel,1,train\nnovel,2,test\n"
+    with pytest.raises(InputError, match="no row of the list has a labelled, usable unit"):
+        make_split(units, fixed(tmp_path, text), seed=0)
 
 
 def test_a_missing_fixed_list_is_named(tmp_path):

@@ -9,7 +9,7 @@ INPUT = ["sites", "ingest"]
 PREPARE = ["prepare", "collect_units"]
 SPLIT = ["split", "audit_split"]
 SCORE = ["baselines", "evaluate"]
-REPORT = ["summary", "figures", "report"]
+REPORT = ["summary", "report"]
 
 
 def edited(config, path, value):

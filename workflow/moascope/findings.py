@@ -32,7 +32,8 @@ _UNIT_NAMES = {"site": ("field", "fields"), "tile": ("tile", "tiles"), "cell": (
 _BASELINE_NAMES = {
     "majority": "most frequent class",
     "channel-mean-sd": "channel mean and SD",
-    "hand-made": "hand-made features",
+    "hand-made": "hand-made features, logistic",
+    "hand-made-lda": "hand-made features, LDA",
     "cell-count": "cell count",
 }
 

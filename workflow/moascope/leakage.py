@@ -17,11 +17,11 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
 
 from moascope.errors import InputError
@@ -237,12 +237,14 @@ def near_duplicates(
             for start in range(0, len(thumbnails), _CHUNK)
         ]
     ).reshape(len(thumbnails), -1)
+    shown = np.flatnonzero(vectors.any(axis=1))
+    vectors = vectors[shown]
     # For unit vectors r = 1 - |x - y|^2 / 2, and a projection P never lengthens x - y, so that
     # Px.Py - |Px|^2 / 2 - |Py|^2 / 2 >= r - 1: a cheap screen that loses no pair.
     basis = _main_directions(vectors)
     small = vectors @ basis
     half = (small**2).sum(axis=1) / 2
-    parts, n_found = [], 0
+    parts, n_found = [_no_pairs()], 0
     for start in range(0, len(vectors), _CHUNK):
         rows = slice(start, start + _CHUNK)
         for turn in range(8 if orientations else 1):
@@ -256,7 +258,7 @@ def near_duplicates(
                 i, j, r = _confirmed(
                     turned, vectors[columns], i[later], j[later], min_correlation, shape
                 )
-                parts.append(_pairs(start + i, other + j, r))
+                parts.append(_pairs(shown[start + i], shown[other + j], r))
                 n_found += len(r)
                 if n_found > _MAX_PAIRS:
                     log.warning("near-duplicates: stopped looking after %d pairs", n_found)
@@ -288,7 +290,7 @@ def adjacent_crops(edges: np.ndarray, plate: np.ndarray) -> pd.DataFrame:
         "below" if downwards).
     """
     n_units = len(edges)
-    parts = [_pairs(*(np.zeros(0, np.int64),) * 3).assign(direction="")]
+    parts = [_no_pairs().assign(direction="")]
     n_references = 4 * (min(n_units, _N_REFERENCES) - 2)
     for first, second, direction in ((RIGHT, LEFT, "right"), (BOTTOM, TOP, "below")):
         if n_units < _MIN_UNITS:
@@ -357,8 +359,8 @@ class _PairCheck:
     def _example(self, names: np.ndarray, row: int, **place: Any) -> dict[str, Any]:
         pair = self.pairs.iloc[row]
         example: dict[str, Any] = {
-            "a": str(names[pair["a"]]),
-            "b": str(names[pair["b"]]),
+            "a": str(names[int(pair["a"])]),
+            "b": str(names[int(pair["b"])]),
             "correlation": float(pair["correlation"]),
         }
         return example | ({"direction": pair["direction"]} if "direction" in pair else {}) | place
@@ -398,6 +400,10 @@ def _pairs(a: np.ndarray, b: np.ndarray, correlation: np.ndarray) -> pd.DataFram
     return pd.DataFrame({"a": a, "b": b, "correlation": correlation.astype(np.float64)})
 
 
+def _no_pairs() -> pd.DataFrame:
+    return _pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+
+
 def _area_weights(n_in: int, n_out: int) -> np.ndarray:
     """Weights (n_out, n_in) that average `n_in` samples over `n_out` equal stretches."""
     bounds = np.linspace(0, n_in, n_out + 1)
@@ -432,14 +438,15 @@ def _edges(images: np.ndarray) -> np.ndarray:
 def _standardised(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """Scale so that a product summed over one item is the mean correlation of its channels.
 
-    Channels without contrast become zero and do not count.
+    Channels without contrast become zero and do not count. Returns float32.
     """
     centred = values - values.mean(axis=axes, keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=axes, keepdims=True))
     informative = spread > _FLAT
     count = np.maximum(informative.sum(axis=-1, keepdims=True), 1)
     size = np.prod([values.shape[axis] for axis in axes])
-    return np.where(informative, centred / np.maximum(spread, _FLAT), 0) / np.sqrt(count * size)
+    scale = np.where(informative, 1 / (np.maximum(spread, _FLAT) * np.sqrt(count * size)), 0)
+    return (centred * scale).astype(np.float32)
 
 
 def _turned(images: np.ndarray, turn: int) -> np.ndarray:
@@ -486,14 +493,27 @@ def _distinct(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _fine_correlation(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Correlation of what is left when smooth structure is taken away, (n,)."""
+    """Correlation of what is left when smooth illumination is taken away, (n,)."""
+    smooth = _polynomials(shape[0])
     fine = []
     for vectors in (a, b):
-        images = vectors.reshape(-1, *shape)
-        smooth = gaussian_filter(images, (0, 3, 3, 0))
-        scaled = (images - smooth) * np.sqrt(vectors.shape[1])
-        fine.append(_standardised(scaled, (1, 2)).reshape(vectors.shape))
+        pixels = vectors.reshape(len(vectors), shape[0] * shape[1], shape[2])
+        channels = pixels.swapaxes(1, 2).reshape(-1, len(smooth))
+        rest = channels - channels @ smooth @ smooth.T
+        norm = np.linalg.norm(rest, axis=1, keepdims=True)
+        informative = norm > 1e-2 * np.linalg.norm(channels, axis=1, keepdims=True)
+        scaled = np.where(informative, rest / np.maximum(norm, 1e-9), 0)
+        count = informative.reshape(len(vectors), shape[2]).sum(axis=1, keepdims=True)
+        fine.append(scaled.reshape(vectors.shape) / np.sqrt(np.maximum(count, 1)))
     return (fine[0] * fine[1]).sum(axis=1)
+
+
+@cache
+def _polynomials(side: int, degree: int = 4) -> np.ndarray:
+    """Orthonormal polynomials in x and y over a square grid, float32 (side^2, n_terms)."""
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j].reshape(2, -1)
+    terms = [y**i * x**j for i in range(degree + 1) for j in range(degree + 1 - i)]
+    return np.linalg.qr(np.stack(terms, axis=1))[0].astype(np.float32)
 
 
 def _edge_features(profiles: np.ndarray) -> np.ndarray:
@@ -510,7 +530,7 @@ def _edge_features(profiles: np.ndarray) -> np.ndarray:
             np.where(flat, 0, rankdata(part, axis=1)) for part in (values, np.diff(values, axis=1))
         )
         both = np.concatenate([level[:, 1:], step], axis=-1)
-        parts.append(_standardised(both, (1,)).reshape(len(values), -1).astype(np.float32))
+        parts.append(_standardised(both, (1,)).reshape(len(values), -1))
     return np.concatenate(parts)
 
 

@@ -69,8 +69,13 @@ class Paths:
         return self.result("plates/{plate}.parquet")
 
     @property
+    def measures(self) -> str:
+        """Focus, saturation, foreground and intensity of every site of a plate."""
+        return self.result("plates/{plate}.quality.parquet")
+
+    @property
     def quality(self) -> str:
-        """Quality of every site of a plate."""
+        """The same, with the flags."""
         return self.result("quality/{plate}.parquet")
 
     @property

@@ -207,7 +207,8 @@ def example_units(units: pd.DataFrame, seed: int, n: int) -> list[tuple[str, lis
     list of (str, list of str)
         Class and unit ids; compounds take turns. Controls come first, unlabelled units last.
     """
-    usable = units[units["usable"]].sample(frac=1, random_state=seed)
+    shown = units["usable"] & ~units["flagged"]
+    usable = units[shown].sample(frac=1, random_state=seed)
     labels = class_labels(usable)
     chosen = []
     for name in class_order(labels, first="control"):

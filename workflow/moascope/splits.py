@@ -183,6 +183,11 @@ def make_split(
             break
         dropped += [_class_sentence(labelled, label, method) for label in whole]
         chosen = chosen[~chosen["moa"].isin(labelled.classes[whole])]
+        if chosen["moa"].nunique() < 2:
+            raise InputError(
+                f"split method {method}: fewer than two classes are left after leaving out what "
+                "cannot be learned. Choose another split method.\n" + "\n".join(dropped)
+            )
     for sentence in dropped:
         log.warning("%s", sentence)
     assignments = _with_validation(
@@ -611,6 +616,11 @@ def _fixed(
     listed = pd.MultiIndex.from_frame(chosen[keys].astype(str))
     wanted = pd.MultiIndex.from_frame(table[keys])
     inside = listed.isin(wanted)
+    if not inside.any():
+        raise InputError(
+            "fixed split: no row of the list has a labelled, usable unit (controls count only with "
+            "include_controls: true)"
+        )
     chosen, listed = chosen[inside], listed[inside]
     log.info("fixed: %d of %d labelled units are in the list", len(chosen), len(inside))
     # The rows' own keys make the groups, so a well without its plate means every such well.

@@ -78,7 +78,9 @@ def code(script):
 def environment(name):
     """Give the conda environment for a kind of work."""
     if name == "tensorflow":
-        name = "tensorflow-gpu" if CONFIG.compute.gpu == "required" else "tensorflow-cpu"
+        name = (
+            "tensorflow-gpu" if CONFIG.compute.gpu == "required" else "tensorflow-cpu"
+        )
     return str(WORKFLOW.parent / "envs" / f"{name}.yaml")
 
 
@@ -135,7 +137,59 @@ def folds_of(pattern):
         made = checkpoints.split.get(split=split).output.split
         import pandas
 
-        count = pandas.read_parquet(made, columns=["repeat", "fold"]).drop_duplicates().shape[0]
-        return [pattern.format(model=wildcards.model, fold=fold) for fold in range(count)]
+        count = (
+            pandas.read_parquet(made, columns=["repeat", "fold"])
+            .drop_duplicates()
+            .shape[0]
+        )
+        return [
+            pattern.format(model=wildcards.model, fold=fold) for fold in range(count)
+        ]
 
     return files
+
+
+def sheets(wildcards):
+    """Give the files that describe the screen."""
+    if SIMULATED:
+        return {"sheets": all_plates(PATHS.simulated_sheet)}
+    named = {
+        key: getattr(CONFIG.input, key) for key in ("sheet", "moa_table", "platemap")
+    }
+    return {key: path for key, path in named.items() if path is not None}
+
+
+def fixed_list(wildcards):
+    """Give the file of a fixed split."""
+    file = CONFIG.splits[wildcards.split].file
+    return {"file": file} if file else {}
+
+
+def devices_of(wildcards):
+    """Give the notes on which device each model was computed."""
+    frozen = [PATHS.feature_device.format(model=model) for model in FROZEN]
+    heads = [PATHS.model_device.format(model=model) for model in [*KERAS_HEADS, *TUNED]]
+    return frozen + heads
+
+
+def has_curves(model):
+    """Tell whether a model is trained in epochs."""
+    return model in KERAS_HEADS or model in TUNED
+
+
+def embedding_of(model):
+    """Give the array that the embedding map of a model is drawn from, and its row names."""
+    if model in TUNED:
+        return PATHS.embedding.format(model=model), PATHS.predictions.format(
+            model=model
+        )
+    return PATHS.features.format(model=model), PATHS.feature_index.format(model=model)
+
+
+def figure(name, caption, category):
+    """Give a figure file that also goes into `snakemake --report`."""
+    return report(
+        PATHS.result(f"figures/{name}"),
+        caption=f"../report/{caption}.rst",
+        category=category,
+    )

@@ -10,20 +10,20 @@ rule baselines:
         audit=PATHS.audit,
     output:
         PATHS.baselines,
-    params:
-        names=CONFIG.section("evaluation", "baselines")["baselines"],
-        seed=CONFIG.seed,
-        code=code("baselines.py"),
-    threads: 4
-    resources:
-        mem_mb=memory(8000),
-        runtime=240,
     log:
         PATHS.log("baselines/{split}"),
     benchmark:
         PATHS.benchmark("baselines/{split}")
     conda:
         environment("learning")
+    threads: 4
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    params:
+        names=CONFIG.section("evaluation", "baselines")["baselines"],
+        seed=CONFIG.seed,
+        code=code("baselines.py"),
     script:
         "../scripts/baselines.py"
 
@@ -35,6 +35,16 @@ rule evaluate:
         baselines=of_split(PATHS.baselines),
     output:
         PATHS.evaluation,
+    log:
+        PATHS.log("evaluation/{model}"),
+    benchmark:
+        PATHS.benchmark("evaluation/{model}")
+    conda:
+        environment("learning")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=120,
     params:
         options=CONFIG.section("evaluation"),
         split=lambda wildcards: CONFIG.models[wildcards.model].split,
@@ -42,15 +52,5 @@ rule evaluate:
         tiles=CONFIG.section("units", "tiles")["tiles"],
         seed=CONFIG.seed,
         code=code("evaluate.py"),
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=120,
-    log:
-        PATHS.log("evaluation/{model}"),
-    benchmark:
-        PATHS.benchmark("evaluation/{model}")
-    conda:
-        environment("learning")
     script:
         "../scripts/evaluate.py"

@@ -7,31 +7,23 @@ if SIMULATED:
         output:
             sheet=PATHS.simulated_sheet,
             truth=PATHS.simulated_truth,
-        params:
-            options=CONFIG.section("simulate"),
-            index=lambda wildcards: PLATES.index(wildcards.plate),
-            seed=CONFIG.seed,
-            code=code("simulate_plate.py"),
-        threads: 1
-        resources:
-            mem_mb=memory(1500),
-            runtime=30,
         log:
             PATHS.log("simulate/{plate}"),
         benchmark:
             PATHS.benchmark("simulate/{plate}")
         conda:
             environment("imaging")
+        threads: 1
+        resources:
+            mem_mb=memory(1500),
+            runtime=30,
+        params:
+            options=CONFIG.section("simulate"),
+            index=lambda wildcards: PLATES.index(wildcards.plate),
+            seed=CONFIG.seed,
+            code=code("simulate_plate.py"),
         script:
             "../scripts/simulate_plate.py"
-
-
-def sheets(wildcards):
-    """Give the files that describe the screen."""
-    if SIMULATED:
-        return {"sheets": all_plates(PATHS.simulated_sheet)}
-    named = {key: getattr(CONFIG.input, key) for key in ("sheet", "moa_table", "platemap")}
-    return {key: path for key, path in named.items() if path is not None}
 
 
 rule sites:
@@ -41,20 +33,20 @@ rule sites:
         sites=PATHS.sites,
         plates=all_plates(PATHS.plate_sites),
         summary=PATHS.inputs,
-    params:
-        options=input_options(),
-        plates=PLATES,
-        code=code("sites.py"),
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=60,
     log:
         PATHS.log("sites"),
     benchmark:
         PATHS.benchmark("sites")
     conda:
         environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        options=input_options(),
+        plates=PLATES,
+        code=code("sites.py"),
     script:
         "../scripts/sites.py"
 
@@ -65,45 +57,48 @@ rule ingest:
     output:
         store=PATHS.store,
         table=PATHS.ingested,
-    params:
-        channels=CHANNELS,
-        options=CONFIG.section(
-            "input", "axes", "on_size_mismatch", "on_bad_image", "pixel_size_um"
-        ),
-        code=code("ingest.py"),
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=120,
+        measures=PATHS.measures,
     log:
         PATHS.log("ingest/{plate}"),
     benchmark:
         PATHS.benchmark("ingest/{plate}")
     conda:
         environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=120,
+    params:
+        channels=CHANNELS,
+        options=CONFIG.section(
+            "input", "axes", "on_size_mismatch", "on_bad_image", "pixel_size_um"
+        ),
+        code=code("ingest.py"),
     script:
         "../scripts/ingest.py"
 
 
 rule quality:
     input:
-        store=PATHS.store,
+        ingested=all_plates(PATHS.ingested),
+        measures=all_plates(PATHS.measures),
     output:
-        PATHS.quality,
+        plates=all_plates(PATHS.quality),
+        table=PATHS.all_quality,
+    log:
+        PATHS.log("quality"),
+    benchmark:
+        PATHS.benchmark("quality")
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
     params:
         options=CONFIG.section(
             "quality", "focus_z", "max_saturated", "min_foreground", "intensity_z"
         ),
         code=code("quality.py"),
-    threads: 1
-    resources:
-        mem_mb=memory(3000),
-        runtime=120,
-    log:
-        PATHS.log("quality/{plate}"),
-    benchmark:
-        PATHS.benchmark("quality/{plate}")
-    conda:
-        environment("imaging")
     script:
         "../scripts/quality.py"

@@ -9,25 +9,25 @@ rule features:
         features=PATHS.features,
         index=PATHS.feature_index,
         device=PATHS.feature_device,
+    log:
+        PATHS.log("features/{model}"),
+    benchmark:
+        PATHS.benchmark("features/{model}")
+    wildcard_constraints:
+        model=one_of(FROZEN),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=720,
+        gpu=gpus(),
     params:
         options=feature_options,
         channels=CHANNELS,
         compute=CONFIG.section("compute"),
         seed=CONFIG.seed,
         code=code("features.py"),
-    wildcard_constraints:
-        model=one_of(FROZEN),
-    threads: 8
-    resources:
-        mem_mb=memory(6000),
-        runtime=720,
-        gpu=gpus(),
-    log:
-        PATHS.log("features/{model}"),
-    benchmark:
-        PATHS.benchmark("features/{model}")
-    conda:
-        environment("tensorflow")
     script:
         "../scripts/features.py"
 
@@ -41,22 +41,22 @@ rule fit_head:
         audit=of_split(PATHS.audit),
     output:
         predictions=PATHS.predictions,
-    params:
-        options=head_options,
-        seed=CONFIG.seed,
-        code=code("fit_head.py"),
-    wildcard_constraints:
-        model=one_of(PLAIN_HEADS),
-    threads: 4
-    resources:
-        mem_mb=memory(8000),
-        runtime=240,
     log:
         PATHS.log("models/{model}"),
     benchmark:
         PATHS.benchmark("models/{model}")
+    wildcard_constraints:
+        model=one_of(PLAIN_HEADS),
     conda:
         environment("learning")
+    threads: 4
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    params:
+        options=head_options,
+        seed=CONFIG.seed,
+        code=code("fit_head.py"),
     script:
         "../scripts/fit_head.py"
 
@@ -72,24 +72,24 @@ rule fit_keras_head:
         predictions=PATHS.predictions,
         history=PATHS.history,
         device=PATHS.model_device,
-    params:
-        options=head_options,
-        compute=CONFIG.section("compute"),
-        seed=CONFIG.seed,
-        code=code("fit_keras_head.py"),
+    log:
+        PATHS.log("models/{model}"),
+    benchmark:
+        PATHS.benchmark("models/{model}")
     wildcard_constraints:
         model=one_of(KERAS_HEADS),
+    conda:
+        environment("tensorflow")
     threads: 8
     resources:
         mem_mb=memory(8000),
         runtime=720,
         gpu=gpus(),
-    log:
-        PATHS.log("models/{model}"),
-    benchmark:
-        PATHS.benchmark("models/{model}")
-    conda:
-        environment("tensorflow")
+    params:
+        options=head_options,
+        compute=CONFIG.section("compute"),
+        seed=CONFIG.seed,
+        code=code("fit_keras_head.py"),
     script:
         "../scripts/fit_keras_head.py"
 
@@ -108,6 +108,19 @@ rule train_fold:
         embedding=PATHS.fold_embedding,
         model=PATHS.fold_model,
         device=PATHS.fold_device,
+    log:
+        PATHS.log("models/{model}/{fold}"),
+    benchmark:
+        PATHS.benchmark("models/{model}/{fold}")
+    wildcard_constraints:
+        model=one_of(TUNED),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(12000),
+        runtime=1440,
+        gpu=gpus(),
     params:
         options=lambda wildcards: model_options(wildcards.model),
         augmentation=CONFIG.model_dump(mode="json")["augmentation"],
@@ -118,19 +131,6 @@ rule train_fold:
         checkpoint=PATHS.fold_checkpoint,
         seed=CONFIG.seed,
         code=code("train_fold.py"),
-    wildcard_constraints:
-        model=one_of(TUNED),
-    threads: 8
-    resources:
-        mem_mb=memory(12000),
-        runtime=1440,
-        gpu=gpus(),
-    log:
-        PATHS.log("models/{model}/{fold}"),
-    benchmark:
-        PATHS.benchmark("models/{model}/{fold}")
-    conda:
-        environment("tensorflow")
     script:
         "../scripts/train_fold.py"
 
@@ -147,19 +147,19 @@ rule collect_folds:
         history=PATHS.history,
         embedding=PATHS.embedding,
         device=PATHS.model_device,
-    params:
-        code=code("collect_folds.py"),
-    wildcard_constraints:
-        model=one_of(TUNED),
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=60,
     log:
         PATHS.log("models/{model}.folds"),
     benchmark:
         PATHS.benchmark("models/{model}.folds")
+    wildcard_constraints:
+        model=one_of(TUNED),
     conda:
         environment("learning")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        code=code("collect_folds.py"),
     script:
         "../scripts/collect_folds.py"

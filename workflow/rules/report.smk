@@ -1,55 +1,27 @@
 # What a person opens and what a program reads.
 
 
-def devices_of(wildcards):
-    """Give the notes on which device each model was computed."""
-    frozen = [PATHS.feature_device.format(model=model) for model in FROZEN]
-    heads = [PATHS.model_device.format(model=model) for model in [*KERAS_HEADS, *TUNED]]
-    return frozen + heads
-
-
-def has_curves(model):
-    """Tell whether a model is trained in epochs."""
-    return model in KERAS_HEADS or model in TUNED
-
-
-def embedding_of(model):
-    """Give the array that the embedding map of a model is drawn from, and its row names."""
-    if model in TUNED:
-        return PATHS.embedding.format(model=model), PATHS.predictions.format(model=model)
-    return PATHS.features.format(model=model), PATHS.feature_index.format(model=model)
-
-
-def figure(name, caption, category):
-    """Give a figure file that also goes into `snakemake --report`."""
-    return report(
-        PATHS.result(f"figures/{name}"),
-        caption=f"../report/{caption}.rst",
-        category=category,
-    )
-
-
 rule augmentation_preview:
     input:
         units=PATHS.units,
         pixels=all_plates(PATHS.pixels),
     output:
         PATHS.augmentation_preview,
-    params:
-        augmentation=CONFIG.model_dump(mode="json")["augmentation"],
-        compute=CONFIG.section("compute"),
-        seed=CONFIG.seed,
-        code=code("augmentation_preview.py"),
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=30,
     log:
         PATHS.log("augmentation_preview"),
     benchmark:
         PATHS.benchmark("augmentation_preview")
     conda:
         environment("tensorflow")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=30,
+    params:
+        augmentation=CONFIG.model_dump(mode="json")["augmentation"],
+        compute=CONFIG.section("compute"),
+        seed=CONFIG.seed,
+        code=code("augmentation_preview.py"),
     script:
         "../scripts/augmentation_preview.py"
 
@@ -63,22 +35,22 @@ rule summary:
         devices=devices_of,
     output:
         PATHS.summary,
-    params:
-        run=CONFIG.run,
-        models=list(CONFIG.models),
-        splits=list(CONFIG.splits),
-        seed=CONFIG.seed,
-        code=code("summary.py"),
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=30,
     log:
         PATHS.log("summary"),
     benchmark:
         PATHS.benchmark("summary")
     conda:
         environment("report")
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=30,
+    params:
+        run=CONFIG.run,
+        models=list(CONFIG.models),
+        splits=list(CONFIG.splits),
+        seed=CONFIG.seed,
+        code=code("summary.py"),
     script:
         "../scripts/summary.py"
 
@@ -103,27 +75,39 @@ rule report:
     output:
         html=report(PATHS.report, caption="../report/report.rst", category="Report"),
         accuracy=[figure("accuracy.svg", "accuracy", "Scores")] if CONFIG.models else [],
-        splits=[figure(f"splits.{name}.svg", "split", "Splits") for name in CONFIG.splits],
+        splits=[
+            figure(f"splits.{name}.svg", "split", "Splits") for name in CONFIG.splits
+        ],
         confusions=[
-            figure(f"{name}.confusion.svg", "confusion", "Scores") for name in CONFIG.models
+            figure(f"{name}.confusion.svg", "confusion", "Scores")
+            for name in CONFIG.models
         ],
         calibrations=[
-            figure(f"{name}.calibration.svg", "calibration", "Scores") for name in CONFIG.models
+            figure(f"{name}.calibration.svg", "calibration", "Scores")
+            for name in CONFIG.models
         ],
-    params:
-        config=CONFIG.model_dump(mode="json"),
-        curves=[has_curves(model) for model in CONFIG.models],
-        figures=PATHS.result("figures"),
-        code=code("report.py"),
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=60,
+        maps=[
+            figure(f"{name}.embedding.svg", "embedding", "Embeddings")
+            for name in CONFIG.models
+        ],
+        curves=[
+            figure(f"{name}.curves.svg", "curves", "Training")
+            for name in filter(has_curves, CONFIG.models)
+        ],
+        examples=figure("examples.png", "examples", "Images"),
     log:
         PATHS.log("report"),
     benchmark:
         PATHS.benchmark("report")
     conda:
         environment("report")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        config=CONFIG.model_dump(mode="json"),
+        curves=[has_curves(model) for model in CONFIG.models],
+        code=code("report.py"),
     script:
         "../scripts/report.py"

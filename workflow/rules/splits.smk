@@ -1,12 +1,6 @@
 # Training, validation and test sets, and the audit that nothing leaks between them.
 
 
-def fixed_list(wildcards):
-    """Give the file of a fixed split."""
-    file = CONFIG.splits[wildcards.split].file
-    return {"file": file} if file else {}
-
-
 checkpoint split:
     input:
         unpack(fixed_list),
@@ -14,6 +8,16 @@ checkpoint split:
     output:
         split=PATHS.split,
         groups=PATHS.groups,
+    log:
+        PATHS.log("splits/{split}"),
+    benchmark:
+        PATHS.benchmark("splits/{split}")
+    conda:
+        environment("learning")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
     params:
         options=lambda wildcards: {
             key: value
@@ -23,16 +27,6 @@ checkpoint split:
         exclude_flagged=CONFIG.quality.exclude_flagged,
         seed=CONFIG.seed,
         code=code("split.py"),
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=60,
-    log:
-        PATHS.log("splits/{split}"),
-    benchmark:
-        PATHS.benchmark("splits/{split}")
-    conda:
-        environment("learning")
     script:
         "../scripts/split.py"
 
@@ -45,18 +39,18 @@ rule audit_split:
         groups=PATHS.groups,
     output:
         PATHS.audit,
-    params:
-        options=lambda wildcards: CONFIG.section(f"splits.{wildcards.split}.audit"),
-        code=code("audit_split.py"),
-    threads: 2
-    resources:
-        mem_mb=memory(8000),
-        runtime=120,
     log:
         PATHS.log("splits/{split}.audit"),
     benchmark:
         PATHS.benchmark("splits/{split}.audit")
     conda:
         environment("learning")
+    threads: 2
+    resources:
+        mem_mb=memory(8000),
+        runtime=120,
+    params:
+        options=lambda wildcards: CONFIG.section(f"splits.{wildcards.split}.audit"),
+        code=code("audit_split.py"),
     script:
         "../scripts/audit_split.py"

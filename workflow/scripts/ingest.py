@@ -1,4 +1,4 @@
-"""Read the images of one plate into its store."""
+"""Read the images of one plate into its store, and measure their quality."""
 
 from _job import start
 
@@ -6,8 +6,9 @@ start(snakemake.log[0])
 
 import pandas as pd
 
+from moascope import quality
 from moascope.files import write_parquet
-from moascope.stores import ingest_plate
+from moascope.stores import PlateStore, ingest_plate
 
 table = ingest_plate(
     pd.read_parquet(snakemake.input.sites),
@@ -16,4 +17,6 @@ table = ingest_plate(
     workers=snakemake.threads,
     **snakemake.params.options,
 )
+with PlateStore(snakemake.output.store) as store:
+    write_parquet(quality.measure_plate(store), snakemake.output.measures)
 write_parquet(table, snakemake.output.table)

@@ -1,13 +1,18 @@
-"""Measure the quality of every site of a plate and flag the bad ones."""
+"""Flag the sites that cannot be trusted, plate by plate."""
 
 from _job import start
 
 start(snakemake.log[0])
 
-from moascope import quality
-from moascope.files import write_parquet
-from moascope.stores import PlateStore
+import pandas as pd
 
-with PlateStore(snakemake.input.store) as store:
-    measured = quality.measure_plate(store)
-write_parquet(quality.flag(measured, snakemake.params.options), snakemake.output[0])
+from moascope import quality
+from moascope.files import read_tables, write_parquet
+
+flagged = []
+for measures, output in zip(snakemake.input.measures, snakemake.output.plates, strict=True):
+    flagged.append(quality.flag(pd.read_parquet(measures), snakemake.params.options))
+    write_parquet(flagged[-1], output)
+ingested = read_tables(snakemake.input.ingested)
+table = ingested.merge(pd.concat(flagged, ignore_index=True), on="site_id", how="left")
+write_parquet(table, snakemake.output.table)

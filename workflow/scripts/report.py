@@ -36,8 +36,9 @@ context = report.load_context(
     },
     config,
 )
+figures = Path(snakemake.output.html).with_name("figures")
 for name, content in report.standalone_figures(context).items():
-    with atomic_path(Path(snakemake.params.figures, name)) as path:
+    with atomic_path(figures / name) as path:
         path.write_bytes(content)
 with atomic_path(snakemake.output.html) as path:
     path.write_text(report.build(context), encoding="utf-8")

@@ -1,0 +1,373 @@
+"""What the leakage audit finds, and what it leaves in peace."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.ndimage import gaussian_filter
+from skimage.io import imread
+
+from moascope.errors import InputError
+from moascope.leakage import (
+    UnitImages,
+    adjacent_crops,
+    audit,
+    near_duplicates,
+    raise_if_leaking,
+    thumbnails_and_edges,
+)
+from moascope.splits import make_split
+
+OPTIONS = {"groups": [], "min_correlation": 0.98}
+
+
+def fields(n, side=128, seed=0, sigma=3.0):
+    """Random smooth two-channel pictures, float16 (n, side, side, 2), range 0 to 1."""
+    noise = np.random.default_rng(seed).standard_normal((n, side, side, 2))
+    smooth = gaussian_filter(noise, (0, sigma, sigma, 0))
+    smooth -= smooth.min()
+    return (smooth / smooth.max()).astype(np.float16)
+
+
+def quadrants(images):
+    """Cut every picture into its quadrants, in the order top left, top right, bottom left, ..."""
+    n, side, _, channels = images.shape
+    half = side // 2
+    cut = images.reshape(n, 2, half, 2, half, channels).transpose(0, 1, 3, 2, 4, 5)
+    return np.ascontiguousarray(cut.reshape(n * 4, half, half, channels))
+
+
+def units_table(n, per_field=1, n_classes=2):
+    """One well per field; the class changes from field to field."""
+    field = np.arange(n) // per_field
+    well = [f"{'ABCDEFGH'[i // 12 % 8]}{i % 12 + 1:02d}" for i in field]
+    plate = [f"plate{i // 96}" for i in field]
+    units = pd.DataFrame({"plate": plate, "well": well})
+    units["site"] = (np.arange(n) % per_field).astype(str)
+    units["unit_id"] = units["plate"] + "/" + units["well"] + "/" + units["site"]
+    units["field"] = units["plate"] + "/" + units["well"]
+    units["moa"] = [f"moa{i % n_classes}" for i in field]
+    units["compound"] = [f"compound{i}" for i in field]
+    return units.assign(batch="Week1", role="treated", usable=True)
+
+
+def random_split(units, **options):
+    return make_split(units, {"method": "stratified-k-fold", "folds": 3, **options}, seed=0)
+
+
+def pairs_of(found):
+    return set(zip(found["a"].tolist(), found["b"].tolist(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def lab(shared_data):
+    """Units and pictures of the real set; its quadrants of a field are its only relatives."""
+    folder = shared_data / "bbbc021-lab"
+    labels = pd.read_csv(folder / "labels.csv", dtype={"replicate": str})
+    units = labels.rename(columns={"quadrant": "site", "week": "batch"})
+    units["unit_id"] = units["plate"] + "/" + units["well"] + "/" + units["site"]
+    units = units.assign(role="treated", usable=True)
+    images = thumbnails_and_edges(
+        (imread(folder / "images" / name)[None] / np.float32(255)) for name in units["filename"]
+    )
+    return units, images
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def test_a_field_on_two_sides_is_counted_and_named():
+    units = units_table(48, per_field=4)
+    result = audit(units, *random_split(units), OPTIONS | {"groups": ["field", "well"]})
+    assert not result["passed"]
+    shared = result["groups"]["field"]["shared"]
+    assert shared >= 10
+    assert result["shared_groups"] == 2 * shared
+    example = result["groups"]["field"]["examples"][0]
+    assert example["group"].startswith("plate0/")
+    assert set(example["sets"]) == {"train", "test"}
+    assert f"{shared} groups of column 'field' stand on two sides" in result["messages"][0]
+
+
+def test_the_shared_groups_are_those_of_a_plain_count():
+    units = units_table(60, per_field=3)
+    split, groups = random_split(units, validation=0.3, repeats=2)
+    sides = (
+        groups.merge(split, on="group")
+        .merge(units[["unit_id", "field"]], on="unit_id")
+        .groupby(["repeat", "fold", "field"])["set"]
+        .nunique()
+    )
+    expected = sides[sides > 1].index.get_level_values("field").nunique()
+    result = audit(units, split, groups, OPTIONS | {"groups": ["field"]})
+    assert result["groups"]["field"]["shared"] == expected > 0
+
+
+def test_whole_fields_pass():
+    units = units_table(48, per_field=4)
+    options = {"method": "group-k-fold", "group": ["field"], "folds": 3, "validation": 0.3}
+    result = audit(
+        units, *make_split(units, options, seed=0), OPTIONS | {"groups": ["field", "well"]}
+    )
+    assert result["passed"]
+    assert result["shared_groups"] == 0
+    assert result["messages"] == []
+
+
+def test_wells_of_the_same_name_on_other_plates_are_other_wells():
+    units = units_table(200)
+    options = {"method": "leave-one-plate-out"}
+    result = audit(units, *make_split(units, options, seed=0), OPTIONS | {"groups": ["well"]})
+    assert result["passed"]
+
+
+def test_a_column_that_does_not_exist_is_refused():
+    units = units_table(12)
+    with pytest.raises(InputError, match="unknown group column 'feild': did you mean 'field'"):
+        audit(units, *random_split(units), OPTIONS | {"groups": ["feild"]})
+
+
+def test_the_result_is_plain_json():
+    units = units_table(48, per_field=4)
+    images = thumbnails_and_edges([quadrants(fields(12))])
+    result = audit(units, *random_split(units), OPTIONS | {"groups": ["field"]}, images)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+# --- near-duplicates ------------------------------------------------------------------------------
+
+
+def thumbnails(images):
+    return thumbnails_and_edges([images]).thumbnails
+
+
+def test_duplicates_are_those_of_a_plain_correlation_matrix():
+    images = fields(40)
+    copies = images[:7] * np.float16(0.7) + np.float16(0.1)
+    small = thumbnails(np.concatenate([images, copies])).astype(np.float64)
+    channels = [np.corrcoef(small[..., c].reshape(len(small), -1)) for c in range(2)]
+    expected = np.argwhere(np.triu(np.mean(channels, axis=0) >= 0.98, k=1))
+    found = near_duplicates(small, 0.98)
+    assert pairs_of(found) == {(int(a), int(b)) for a, b in expected}
+    assert pairs_of(found) == {(i, 40 + i) for i in range(7)}
+
+
+def test_a_noisy_copy_is_found_across_chunks():
+    images = fields(2100, side=32)
+    rng = np.random.default_rng(1)
+    copies = images[[0, 1500]] + 0.01 * rng.standard_normal(images[:2].shape)
+    found = near_duplicates(thumbnails(np.concatenate([images, copies.astype(np.float16)])), 0.98)
+    assert pairs_of(found) == {(0, 2100), (1500, 2101)}
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_turned_and_mirrored_copies_are_found_when_asked(turn):
+    images = fields(30)
+    copy = np.rot90(images[3], turn % 4)
+    copy = copy[:, ::-1] if turn >= 4 else copy
+    small = thumbnails(np.concatenate([images, copy[None]]))
+    assert pairs_of(near_duplicates(small, 0.98, orientations=True)) == {(3, 30)}
+    assert bool(len(near_duplicates(small, 0.98))) == (turn == 0)
+
+
+def test_a_common_background_is_not_a_duplicate():
+    y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    vignette = (1 - 0.5 * (y**2 + x**2))[None, ..., None]
+    images = vignette * 0.8 + 0.02 * fields(40, side=64).astype(np.float64)
+    small = thumbnails(images.astype(np.float16))
+    flat = small.reshape(40, -1).astype(np.float64)
+    assert np.corrcoef(flat).min() > 0.98
+    assert near_duplicates(small, 0.98).empty
+
+
+def test_blank_images_are_not_duplicates_of_each_other():
+    assert near_duplicates(thumbnails(np.zeros((20, 32, 32, 3), np.float16)), 0.98).empty
+
+
+def test_many_copies_of_one_image_stay_within_bounds():
+    images = np.repeat(fields(1, side=32), 700, axis=0)
+    assert len(near_duplicates(thumbnails(images), 0.98)) == 100_000
+
+
+def test_a_duplicate_under_another_compound_fails_leave_one_compound_out():
+    units = units_table(24)
+    images = fields(24)
+    images[5] = images[2]
+    split = make_split(units, {"method": "leave-one-compound-out"}, seed=0)
+    result = audit(units, *split, OPTIONS, thumbnails_and_edges([images]))
+    assert result["near_duplicates"]["pairs"] == 1
+    (example,) = result["near_duplicates"]["examples"]
+    assert (example["a"], example["b"]) == ("plate0/A03/0", "plate0/A06/0")
+    assert "pairs of nearly identical images stand on two sides" in result["messages"][0]
+
+
+def test_a_duplicate_on_one_side_does_not_fail():
+    units = units_table(48, per_field=4)
+    images = fields(48)
+    images[1] = images[0]
+    options = {"method": "group-k-fold", "group": ["field"], "folds": 3}
+    result = audit(
+        units, *make_split(units, options, seed=0), OPTIONS, thumbnails_and_edges([images])
+    )
+    assert result["near_duplicates"]["found"] == 1
+    assert result["near_duplicates"]["pairs"] == 0
+    assert result["passed"]
+
+
+# --- adjacent crops -------------------------------------------------------------------------------
+
+
+def test_quadrants_of_a_field_are_found_and_nothing_else():
+    images = thumbnails_and_edges([quadrants(fields(30))])
+    found = adjacent_crops(images.edges, np.repeat(np.arange(3), 40))
+    first = np.arange(30) * 4
+    right = {(i, i + 1) for i in first} | {(i + 2, i + 3) for i in first}
+    below = {(i, i + 2) for i in first} | {(i + 1, i + 3) for i in first}
+    ours = {name: pairs_of(part) for name, part in found.groupby("direction")}
+    assert ours["right"] <= right
+    assert ours["below"] <= below
+    assert len(found) >= 0.7 * 120
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("one_plate", [True, False])
+def test_unrelated_images_are_not_adjacent(seed, one_plate):
+    images = thumbnails_and_edges([fields(200, side=48, seed=seed)])
+    plate = np.zeros(200, int) if one_plate else np.arange(200) // 20
+    assert adjacent_crops(images.edges, plate).empty
+
+
+def test_a_common_illumination_does_not_make_images_adjacent():
+    y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    vignette = (1 - 0.4 * (y**2 + x**2))[None, ..., None]
+    images = (fields(200, side=64).astype(np.float64) * vignette).astype(np.float16)
+    edges = thumbnails_and_edges([images]).edges
+    assert adjacent_crops(edges, np.zeros(200, int)).empty
+
+
+def test_blank_and_too_few_images_are_not_adjacent():
+    blank = thumbnails_and_edges([np.zeros((20, 32, 32, 3), np.float16)])
+    assert adjacent_crops(blank.edges, np.zeros(20, int)).empty
+    few = thumbnails_and_edges([quadrants(fields(1))])
+    assert adjacent_crops(few.edges, np.zeros(4, int)).empty
+
+
+def test_splitting_quadrants_at_random_fails_without_any_column():
+    units = units_table(80, per_field=4)
+    images = thumbnails_and_edges([quadrants(fields(20))])
+    result = audit(units, *random_split(units), OPTIONS, images)
+    assert not result["passed"]
+    with pytest.raises(
+        InputError, match=r"split 'random' leaks(.|\n)*pairs of adjacent crops(.|\n)*group-k-fold"
+    ):
+        raise_if_leaking(result, "random", "error")
+
+
+def test_a_leak_that_is_only_to_be_reported_does_not_stop_the_run(caplog):
+    units = units_table(48, per_field=4)
+    result = audit(units, *random_split(units), OPTIONS | {"groups": ["field"]})
+    raise_if_leaking(result, "random", "warn")
+    assert "split 'random' leaks" in caplog.text
+
+
+# --- thumbnails and edges -------------------------------------------------------------------------
+
+
+def test_thumbnails_and_edges_are_plain_averages(tmp_path):
+    images = np.random.default_rng(0).random((5, 96, 192, 3)).astype(np.float32)
+    np.save(tmp_path / "a.npy", images[:3])
+    reduced = thumbnails_and_edges([tmp_path / "a.npy", images[3:]], chunk=2)
+    blocks = images.reshape(5, 16, 6, 16, 12, 3).mean(axis=(2, 4))
+    assert reduced.thumbnails == pytest.approx(blocks, abs=1e-3)
+    right = images[:, :, -4:].mean(axis=2).reshape(5, 48, 2, 3).mean(axis=2)
+    top = images[:, :2].mean(axis=1).reshape(5, 48, 4, 3).mean(axis=2)
+    assert reduced.edges[:, 0] == pytest.approx(right, abs=1e-3)
+    assert reduced.edges[:, 3] == pytest.approx(top, abs=1e-3)
+
+
+def test_images_smaller_than_a_thumbnail_are_accepted():
+    reduced = thumbnails_and_edges([np.ones((2, 9, 9, 1), np.float16)])
+    assert reduced.thumbnails.shape == (2, 16, 16, 1)
+    assert reduced.edges.shape == (2, 4, 48, 1)
+    assert (reduced.thumbnails == 1).all()
+
+
+def test_images_of_another_run_are_refused():
+    units = units_table(12)
+    images = thumbnails_and_edges([fields(11, side=32)])
+    with pytest.raises(InputError, match="11 unit images for 12 units"):
+        audit(units, *random_split(units), OPTIONS, images)
+
+
+def test_no_images_at_all_are_refused():
+    with pytest.raises(InputError, match="there are no unit images"):
+        thumbnails_and_edges([])
+
+
+# --- the real set ---------------------------------------------------------------------------------
+
+
+def is_neighbour(units, found):
+    """Whether pairs are quadrants of one field that share a border.
+
+    About 20 fields have their top and bottom row exchanged in the table, so "below" may go up.
+    """
+    a, b = units.iloc[found["a"]], units.iloc[found["b"]]
+    one_field = a["field"].to_numpy() == b["field"].to_numpy()
+    sites = a["site"].to_numpy() + b["site"].to_numpy()
+    right = np.isin(sites, ["TLTR", "BLBR"]) & (found["direction"] == "right")
+    below = np.isin(sites, ["TLBL", "TRBR", "BLTL", "BRTR"]) & (found["direction"] == "below")
+    return one_field & (right | below).to_numpy()
+
+
+def test_real_quadrants_are_found_and_nothing_else(lab):
+    units, images = lab
+    found = adjacent_crops(images.edges, pd.factorize(units["plate"])[0])
+    assert is_neighbour(units, found).all()
+    assert len(found) >= 0.75 * 660
+
+
+def test_real_quadrants_split_at_random_are_named_without_field_or_well(lab):
+    units, images = lab
+    result = audit(units, *random_split(units, folds=5), OPTIONS, images)
+    assert result["adjacent_crops"]["pairs"] >= 400
+    assert result["near_duplicates"]["found"] == 0
+    with pytest.raises(InputError, match="pairs of adjacent crops, cut from one field"):
+        raise_if_leaking(result, "random", "error")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "leave-one-compound-out", "validation": 0.1},
+        {"method": "leave-one-plate-out"},
+        {"method": "group-k-fold", "group": ["field"], "folds": 5, "validation": 0.1},
+    ],
+)
+def test_real_set_split_by_groups_raises_no_false_alarm(lab, options):
+    units, images = lab
+    result = audit(
+        units,
+        *make_split(units, options, seed=0),
+        OPTIONS | {"groups": ["field", "well"], "orientations": True},
+        images,
+    )
+    assert result["passed"], result["messages"]
+
+
+def test_real_images_that_cannot_touch_are_not_adjacent(lab):
+    units, images = lab
+    for site in ("TL", "TR", "BL", "BR"):
+        rows = (units["site"] == site).to_numpy()
+        assert adjacent_crops(images.edges[rows], pd.factorize(units["plate"][rows])[0]).empty
+        assert adjacent_crops(images.edges[rows], np.zeros(rows.sum(), int)).empty
+
+
+def test_real_images_are_each_others_duplicates_only_when_copied(lab):
+    _, images = lab
+    copied = UnitImages(
+        np.concatenate([images.thumbnails, images.thumbnails[:3]]),
+        np.concatenate([images.edges, images.edges[:3]]),
+    )
+    assert pairs_of(near_duplicates(copied.thumbnails, 0.98)) == {(0, 660), (1, 661), (2, 662)}
