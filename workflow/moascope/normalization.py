@@ -77,10 +77,10 @@ def fit_plate(
 ) -> pd.DataFrame:
     """Take the statistics that the steps of one plate need, in bounded memory.
 
-    Each step with scope controls or plate reads the plate once. Means and standard deviations
-    are merged batch by batch in float64 (Chan et al. 1983), extremes are exact, percentiles come
-    from at most `PERCENTILE_SAMPLE` pixels per channel: every k-th pixel of the images laid end
-    to end, so that the same images always give the same values.
+    Each step with scope controls or plate reads the sites that it needs once. Means and standard
+    deviations are merged batch by batch in float64 (Chan et al. 1983), extremes are exact,
+    percentiles come from at most `PERCENTILE_SAMPLE` pixels per channel: every k-th pixel of the
+    images laid end to end, so that the same images always give the same values.
 
     Parameters
     ----------
@@ -306,11 +306,10 @@ def _images(
     store: Store, used: np.ndarray, before: Callable[[np.ndarray], np.ndarray]
 ) -> Iterator[np.ndarray]:
     """Give the usable images after the steps before, (n, C, pixels) float32, batch by batch."""
-    for indices, batch in store.batches(batch_size(store.shape)):
-        wanted = np.isin(indices, used)
-        if wanted.any():
-            values = before(batch[wanted])
-            yield values.reshape(*values.shape[:2], -1)
+    size = batch_size(store.shape)
+    for start in range(0, len(used), size):
+        values = before(store.read(used[start : start + size]))
+        yield values.reshape(*values.shape[:2], -1)
 
 
 def _mean_sd(

@@ -53,6 +53,9 @@ class Store(Protocol):
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Positions (n,) and pixels (n, C, Y, X) of `size` sites at a time."""
 
+    def read(self, indices: Sequence[int], /) -> np.ndarray:
+        """Pixels (n, C, Y, X) of the sites at some positions."""
+
 
 def batch_size(shape: Sequence[int], limit: int = BATCH_BYTES) -> int:
     """How many sites are worked on at once.
@@ -216,7 +219,8 @@ def saturated_share(
     """
     top = highest.max()
     at_top = highest == top
-    piled = share[at_top].sum() > 4 * next_share[at_top].sum()
+    black = highest.min() == top and share.min() == 1
+    piled = not black and share[at_top].sum() > 4 * next_share[at_top].sum()
     return np.where(at_top & (piled | (top == ceiling)), share, 0.0)
 
 
@@ -396,7 +400,7 @@ def flag(table: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     }
     marks = np.stack([found[reason].any(axis=1) for reason in REASONS], axis=1)
     reasons = [";".join(np.array(REASONS)[row]) for row in marks]
-    return table.assign(flagged=marks.any(axis=1), reasons=pd.Series(reasons, dtype="str"))
+    return table.assign(flagged=marks.any(axis=1), reasons=pd.array(reasons, dtype="str"))
 
 
 def _values(table: pd.DataFrame, measure: str) -> np.ndarray:
