@@ -51,9 +51,7 @@ def test_the_summary_keeps_its_contract(finished):
 def test_planted_bad_wells_are_flagged_and_good_ones_are_not(finished):
     results = finished.folder / "results/small"
     quality = pd.read_parquet(results / "quality.parquet")
-    truth = pd.concat(
-        [pd.read_parquet(path) for path in results.glob("simulated/*/truth.parquet")]
-    )
+    truth = pd.concat([pd.read_parquet(path) for path in results.glob("simulated/*/truth.parquet")])
     truth["site_id"] = truth["plate"] + "/" + truth["well"] + "/" + truth["site"].astype(str)
     both = quality.merge(truth, on="site_id", validate="1:1")
     bad = both["planted_problem"] != ""

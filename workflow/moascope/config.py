@@ -151,10 +151,10 @@ class Quality(Section):
 
     focus_z: float = Field(4.0, gt=0, description="blurrier than the plate by this many MADs")
     max_saturated: float = Field(
-        0.02, gt=0, le=1, description="share of saturated pixels above the plate's usual share"
+        0.01, gt=0, le=1, description="share of saturated pixels above the plate's usual share"
     )
     min_foreground: float = Field(
-        0.02, ge=0, lt=1, description="share of pixels above background that a site must have"
+        0.01, ge=0, lt=1, description="share of pixels above background that a site must have"
     )
     intensity_z: float = Field(6.0, gt=0, description="brighter or dimmer by this many MADs")
     exclude_flagged: bool = Field(True, description="leave flagged sites out of classification")
@@ -200,6 +200,11 @@ class Normalization(Section):
 
     @model_validator(mode="after")
     def _honest(self) -> Normalization:
+        if self.steps[-1].method == "anscombe":
+            raise ValueError(
+                "steps must not end with 'anscombe', which leaves counts: add a zscore, percentile "
+                "or minmax step behind it"
+            )
         if not self.treated_wells_in_statistics:
             for number, step in enumerate(self.steps):
                 if step.scope == "plate" and step.method != "anscombe":
@@ -596,7 +601,7 @@ def key_tables() -> str:
         summary = (model.__doc__ or "").strip().splitlines()[0]
         lines.extend([f"### `{title}`" if title else "### top level", "", summary, ""])
         lines.extend(["| key | type | default | meaning |", "|---|---|---|---|"])
-        nested = []
+        nested: list[tuple[str, type[BaseModel]]] = []
         for key, field in model.model_fields.items():
             schema = model.model_json_schema()["properties"][key]
             lines.append(

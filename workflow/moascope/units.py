@@ -255,25 +255,3 @@ def with_flags(sites: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
         The sites with a quality, with the column `flagged`.
     """
     return sites.merge(quality[["site_id", "flagged"]], on="site_id", validate="1:1")
-
-
-def read_rows(files: Sequence[str | os.PathLike[str]], rows: np.ndarray) -> np.ndarray:
-    """Read some units from the arrays of all plates.
-
-    Parameters
-    ----------
-    files : sequence of path
-        The units of each plate, in the order of the units table.
-    rows : (n,) int
-        Row numbers in the units table.
-
-    Returns
-    -------
-    (n, H, W, C) float32
-        Only these rows are read.
-    """
-    stacks = [np.load(file, mmap_mode="r") for file in files]
-    starts = np.cumsum([0, *(len(stack) for stack in stacks)])
-    places = np.searchsorted(starts, rows, side="right") - 1
-    picked = [stacks[place][row - starts[place]] for place, row in zip(places, rows, strict=True)]
-    return np.stack(picked).astype(np.float32)

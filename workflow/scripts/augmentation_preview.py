@@ -6,18 +6,18 @@ start(snakemake.log[0])
 
 from moascope import devices
 
-compute = snakemake.params.compute
-devices.choose("never", compute["keras_backend"])
+params = snakemake.params
+devices.choose("never", params.compute["keras_backend"])
 
+import numpy as np
 import pandas as pd
 
-from moascope import augmentation, units
+from moascope import augmentation, features
 from moascope.files import write_array
 
-table = pd.read_parquet(snakemake.input.units)
-chosen = table[table["usable"]].sample(4, random_state=snakemake.params.seed, replace=True).index
-images = units.read_rows(snakemake.input.pixels, chosen.to_numpy())
-write_array(
-    augmentation.preview(images, snakemake.params.augmentation, snakemake.params.seed, 5),
-    snakemake.output[0],
-)
+units = pd.read_parquet(snakemake.input.units)
+shown = units[units["usable"] & ~units["flagged"]]
+rows = shown.sample(min(4, len(shown)), random_state=params.seed).index.to_numpy()
+stacks = [np.load(path, mmap_mode="r") for path in snakemake.input.pixels]
+images = features.gather(stacks, features.unit_places(stacks)[rows]).astype(np.float32)
+write_array(augmentation.preview(images, params.augmentation, params.seed, 5), snakemake.output[0])

@@ -1,0 +1,322 @@
+"""Intensity transforms, and what their statistics are allowed to see."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_store import FakeStore
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from moascope import normalization
+from moascope.errors import InputError
+
+CHANNELS = ["DNA", "Actin"]
+CONTROLS = [0, 3, 4]
+KENSERT = [
+    {"method": "anscombe", "scope": "image"},
+    {"method": "zscore", "scope": "controls", "z_range": (-3, 9)},
+    {"method": "minmax", "scope": "image"},
+]
+METHODS = ["percentile", "zscore", "minmax"]
+
+
+def step(method, scope="image", low=1.0, high=99.0, z_range=(-3.0, 9.0)):
+    return {"method": method, "scope": scope, "low": low, "high": high, "z_range": z_range}
+
+
+@pytest.fixture
+def store():
+    rng = np.random.default_rng(3)
+    scale = rng.uniform(100, 900, (8, 2, 1, 1))
+    return FakeStore(rng.gamma(3, scale, (8, 2, 20, 24)).astype(np.uint16), CHANNELS)
+
+
+def sites(store, controls=CONTROLS, flagged=()):
+    n = len(store.site_ids)
+    return pd.DataFrame(
+        {
+            "site_id": store.site_ids,
+            "plate": "P1",
+            "role": ["control" if k in controls else "treated" for k in range(n)],
+            "flagged": [k in flagged for k in range(n)],
+        }
+    )
+
+
+def values(statistics, number=0):
+    table = statistics[statistics["step"] == number]
+    return table.pivot(index="statistic", columns="channel", values="value")[CHANNELS]
+
+
+def control_pixels(store, controls=CONTROLS):
+    """Pixels of the controls, (C, all of them)."""
+    return np.moveaxis(store.pixels[list(controls)], 1, 0).reshape(len(CHANNELS), -1).astype(float)
+
+
+# ---------------------------------------------------------------- statistics
+
+
+def test_zscore_statistics_are_mean_and_sd_of_the_controls(store):
+    found = values(normalization.fit_plate(store, sites(store), [step("zscore", "controls")]))
+    expected = control_pixels(store)
+    np.testing.assert_allclose(found.loc["mean"], expected.mean(axis=1))
+    np.testing.assert_allclose(found.loc["sd"], expected.std(axis=1))
+
+
+def test_minmax_statistics_are_the_extremes_of_the_controls(store):
+    found = values(normalization.fit_plate(store, sites(store), [step("minmax", "controls")]))
+    np.testing.assert_array_equal(found.loc["low"], control_pixels(store).min(axis=1))
+    np.testing.assert_array_equal(found.loc["high"], control_pixels(store).max(axis=1))
+
+
+def test_percentile_statistics_are_numpys_where_every_pixel_is_sampled(store):
+    found = values(normalization.fit_plate(store, sites(store), [step("percentile", "controls")]))
+    low, high = np.percentile(control_pixels(store), (1, 99), axis=1)
+    np.testing.assert_allclose(found.loc["low"], low)
+    np.testing.assert_allclose(found.loc["high"], high)
+
+
+def test_percentiles_of_a_sample_are_near_those_of_all_pixels(store, monkeypatch):
+    monkeypatch.setattr(normalization, "PERCENTILE_SAMPLE", 500)
+    steps = [step("percentile", "controls", 10, 90)]
+    found = values(normalization.fit_plate(store, sites(store), steps))
+    expected = np.percentile(control_pixels(store), (10, 90), axis=1)
+    np.testing.assert_allclose(found.loc[["low", "high"]], expected, rtol=0.2)
+
+
+def test_a_sample_takes_pixels_of_every_column(store, monkeypatch):
+    columns = np.broadcast_to(np.arange(24, dtype=np.uint16), store.pixels.shape)
+    flat = FakeStore(columns.copy(), CHANNELS)
+    monkeypatch.setattr(normalization, "PERCENTILE_SAMPLE", 120)  # 1440 pixels: every 12th
+    steps = [step("percentile", "controls", 5, 95)]
+    found = values(normalization.fit_plate(flat, sites(flat), steps))
+    np.testing.assert_allclose(found.loc["low"], np.percentile(np.arange(24), 5), atol=1.5)
+    np.testing.assert_allclose(found.loc["high"], np.percentile(np.arange(24), 95), atol=1.5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_statistics_do_not_depend_on_the_batches(method, store, monkeypatch):
+    monkeypatch.setattr(normalization, "PERCENTILE_SAMPLE", 700)
+    whole = normalization.fit_plate(store, sites(store), [step(method, "controls")])
+    monkeypatch.setattr(normalization, "batch_size", lambda shape: 1)
+    single = normalization.fit_plate(store, sites(store), [step(method, "controls")])
+    pd.testing.assert_frame_equal(whole, single, rtol=1e-12)
+
+
+def test_a_small_spread_on_a_large_mean_is_not_lost():
+    rng = np.random.default_rng(0)
+    store = FakeStore((60000 + rng.integers(0, 2, (40, 2, 32, 32))).astype(np.uint16), CHANNELS)
+    found = values(normalization.fit_plate(store, sites(store), [step("zscore", "controls")]))
+    np.testing.assert_allclose(found.loc["sd"], control_pixels(store).std(axis=1), rtol=1e-9)
+
+
+def test_later_steps_learn_from_what_earlier_ones_give(store):
+    found = values(normalization.fit_plate(store, sites(store), KENSERT), 1)
+    expected = 2 * np.sqrt(control_pixels(store) + 3 / 8)
+    np.testing.assert_allclose(found.loc["mean"], expected.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(found.loc["sd"], expected.std(axis=1), rtol=1e-5)
+
+
+def test_the_table_says_what_it_was_taken_from(store):
+    table = normalization.fit_plate(store, sites(store), KENSERT)
+    assert list(table.columns) == list(normalization.COLUMNS)
+    assert set(table["n_images"]) == {3}
+    assert set(table["source"]) == {"controls"}
+    assert set(table["plate"]) == {"P1"}
+    assert list(table["channel"]) == ["DNA", "DNA", "Actin", "Actin"]
+    assert list(table["statistic"]) == ["mean", "sd"] * 2
+
+
+def test_an_empty_table_has_the_types_of_a_full_one(store):
+    empty = normalization.fit_plate(store, sites(store), [step("percentile")])
+    full = normalization.fit_plate(store, sites(store), [step("minmax", "controls")])
+    assert len(empty) == 0
+    pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
+
+
+# ---------------------------------------------------------------- what must not be seen
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("chain", [[], [{"method": "anscombe", "scope": "image"}]])
+def test_treated_wells_never_change_the_statistics_of_controls(method, chain, store):
+    steps = [*chain, step(method, "controls")]
+    before = normalization.fit_plate(store, sites(store), steps)
+    treated = [k for k in range(8) if k not in CONTROLS]
+    store.pixels[treated] = 65535 - store.pixels[treated]
+    pd.testing.assert_frame_equal(normalization.fit_plate(store, sites(store), steps), before)
+
+
+def test_treated_wells_are_not_even_read(store):
+    normalization.fit_plate(store, sites(store), [step("zscore", "controls")])
+    assert sorted(store.read_sites) == CONTROLS
+
+
+def test_labels_are_neither_needed_nor_looked_at(store):
+    table = sites(store)
+    assert not {"moa", "compound", "concentration", "treatment"} & set(table)
+    before = normalization.fit_plate(store, table, KENSERT)
+    shuffled = table.assign(moa=list("hgfedcba"), compound=list("abcdefgh"))
+    pd.testing.assert_frame_equal(normalization.fit_plate(store, shuffled, KENSERT), before)
+
+
+def test_flagged_controls_do_not_enter(store):
+    table = normalization.fit_plate(store, sites(store, flagged=[3]), [step("zscore", "controls")])
+    np.testing.assert_allclose(
+        values(table).loc["mean"], control_pixels(store, [0, 4]).mean(axis=1)
+    )
+    assert set(table["n_images"]) == {2}
+
+
+def test_quarantined_sites_are_passed_over(store):
+    table = sites(store)
+    kept = FakeStore(store.pixels[1:], CHANNELS)
+    kept.site_ids = store.site_ids[1:]
+    found = values(normalization.fit_plate(kept, table, [step("zscore", "controls")]))
+    np.testing.assert_allclose(found.loc["mean"], control_pixels(store, [3, 4]).mean(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("controls", "flagged", "words"),
+    [([], [], "no control"), ([1, 2], [1, 2], "all 2 control sites are flagged or unreadable")],
+)
+def test_a_plate_without_usable_controls_is_an_error(controls, flagged, words, store):
+    table = sites(store, controls, flagged)
+    with pytest.raises(InputError, match=f"plate 'P1'.*{words}.*input.controls"):
+        normalization.fit_plate(store, table, [step("zscore", "controls")])
+
+
+def test_statistics_of_the_whole_plate_are_refused_and_the_fix_is_named(store):
+    with pytest.raises(
+        InputError, match=r"(?s)steps\[0\].*test folds would leak.*treated_wells_in_statistics"
+    ):
+        normalization.fit_plate(store, sites(store), [step("zscore", "plate")])
+
+
+def test_statistics_of_the_whole_plate_are_there_for_who_asks(store):
+    steps = [step("zscore", "plate")]
+    table = normalization.fit_plate(store, sites(store), steps, treated_in_statistics=True)
+    expected = control_pixels(store, range(8)).mean(axis=1)
+    np.testing.assert_allclose(values(table).loc["mean"], expected)
+    assert set(table["source"]) == {"plate"}
+    with pytest.raises(InputError, match="every site is flagged"):
+        normalization.fit_plate(store, sites(store, flagged=range(8)), steps, True)
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([], "must end in"),
+        ([step("anscombe")], "must end in"),
+        ([step("median")], r"steps\[0\].method 'median': use one of percentile"),
+        ([step("zscore", "well")], r"steps\[0\].scope 'well': use one of image"),
+    ],
+)
+def test_a_chain_that_makes_no_sense_is_an_error(steps, words):
+    with pytest.raises(InputError, match=words):
+        normalization.check_steps(steps)
+
+
+# ---------------------------------------------------------------- applying
+
+
+def test_zscored_controls_have_mean_0_and_sd_1(store):
+    steps = [step("zscore", "controls", z_range=(-1000, 1000))]
+    statistics = normalization.fit_plate(store, sites(store), steps)
+    z = normalization.apply(store.pixels[CONTROLS], statistics, steps, CHANNELS) * 2000.0 - 1000
+    np.testing.assert_allclose(z.mean(axis=(0, 2, 3)), 0, atol=1e-3)
+    np.testing.assert_allclose(z.std(axis=(0, 2, 3)), 1, atol=1e-3)
+
+
+def test_the_z_range_becomes_0_to_1():
+    steps = [step("zscore", "controls", z_range=(-3, 9))]
+    rows = [("mean", 100.0), ("sd", 10.0)]
+    statistics = pd.DataFrame(
+        [{"step": 0, "method": "zscore", "channel": "DNA", "statistic": n, "value": v}
+         for n, v in rows]
+    )  # fmt: skip
+    batch = np.array([50, 70, 100, 130, 190, 250], np.uint16).reshape(1, 1, 1, 6)
+    found = normalization.apply(batch, statistics, steps, ["DNA"])
+    np.testing.assert_allclose(found.ravel(), [0, 0, 0.25, 0.5, 1, 1], atol=1e-6)
+
+
+def test_percentiles_of_an_image_become_0_and_1():
+    batch = np.arange(101, dtype=np.uint16).reshape(1, 1, 1, 101) + 1000
+    steps = [step("percentile", "image", 10, 90)]
+    found = normalization.apply(batch, pd.DataFrame(), steps, ["DNA"]).ravel()
+    expected = np.clip((np.arange(101) - 10) / 80, 0, 1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_anscombe_is_its_formula_and_has_unit_variance_for_counts():
+    assert normalization.anscombe(np.array([0.625, 5.625])) == pytest.approx([2, 24**0.5])
+    counts = np.random.default_rng(0).poisson([[20], [200], [2000]], (3, 20000))
+    np.testing.assert_allclose(normalization.anscombe(counts).std(axis=1), 1, rtol=0.02)
+
+
+def test_the_chain_of_kensert_2019_is_its_formula(store):
+    statistics = normalization.fit_plate(store, sites(store), KENSERT)
+    found = normalization.apply(store.pixels, statistics, KENSERT, CHANNELS)
+    stable = 2 * np.sqrt(store.pixels + 3 / 8)
+    controls = stable[CONTROLS]
+    z = (stable - controls.mean((0, 2, 3), keepdims=True)) / controls.std((0, 2, 3), keepdims=True)
+    low, high = z.min((2, 3), keepdims=True), z.max((2, 3), keepdims=True)
+    np.testing.assert_allclose(found, (z - low) / (high - low), atol=1e-5)
+
+
+def test_statistics_are_found_by_channel_name(store):
+    steps = [step("zscore", "controls")]
+    statistics = normalization.fit_plate(store, sites(store), steps)
+    straight = normalization.apply(store.pixels, statistics, steps, CHANNELS)
+    swapped = normalization.apply(store.pixels[:, ::-1], statistics, steps, CHANNELS[::-1])
+    np.testing.assert_array_equal(swapped[:, ::-1], straight)
+    with pytest.raises(InputError, match=r"no zscore values \(step 0\) for channel 'Tubulin'"):
+        normalization.apply(store.pixels, statistics, steps, ["DNA", "Tubulin"])
+
+
+@pytest.mark.parametrize("scope", ["image", "controls"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_constant_images_stay_finite(method, scope, dtype):
+    store = FakeStore(np.full((8, 2, 16, 16), 77, dtype), CHANNELS)
+    steps = [step(method, scope)]
+    statistics = normalization.fit_plate(store, sites(store), steps)
+    found = normalization.apply(store.pixels, statistics, steps, CHANNELS)
+    assert (found == found[0, 0, 0, 0]).all()
+    assert found[0, 0, 0, 0] == pytest.approx(0.25 if method == "zscore" else 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(np.uint16, (4, 2, 5, 7)),
+    st.lists(
+        st.builds(
+            step,
+            st.sampled_from([*METHODS, "anscombe"]),
+            st.sampled_from(["image", "controls"]),
+        ),
+        max_size=3,
+    ),
+    st.sampled_from(METHODS),
+)
+def test_every_chain_gives_finite_float32_in_0_to_1_and_leaves_its_input_alone(pixels, steps, last):
+    store, chain, before = FakeStore(pixels, CHANNELS), [*steps, step(last)], pixels.copy()
+    statistics = normalization.fit_plate(store, sites(store, [0, 1]), chain)
+    found = normalization.apply(pixels, statistics, chain, CHANNELS)
+    assert found.dtype == np.float32
+    assert found.shape == pixels.shape
+    assert np.isfinite(found).all()
+    assert found.min() >= 0
+    assert found.max() <= 1
+    np.testing.assert_array_equal(pixels, before)
+
+
+def test_statistics_survive_being_written(store, tmp_path):
+    statistics = normalization.fit_plate(store, sites(store), KENSERT)
+    statistics.to_parquet(tmp_path / "s.parquet")
+    read = pd.read_parquet(tmp_path / "s.parquet")
+    np.testing.assert_array_equal(
+        normalization.apply(store.pixels, read, KENSERT, CHANNELS),
+        normalization.apply(store.pixels, statistics, KENSERT, CHANNELS),
+    )
