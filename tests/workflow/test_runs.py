@@ -168,7 +168,7 @@ def test_a_missing_image_is_named_before_any_image_is_read(project, small_config
     code, output = project.snakemake(check=False)
     assert code != 0
     assert re.search(r"line 2.*a\.tif", output)
-    assert "ingest" not in os.listdir(project.folder / "logs/small")
+    assert not (project.folder / "logs/small/ingest").exists()
 
 
 def test_a_damaged_image_stops_the_run_and_is_named(project, small_config):

@@ -372,7 +372,8 @@ class Model(Section):
     )
     taps: list[str] = Field(
         [],
-        description="layers whose outputs are features; empty: the last; fine-tuning takes one at most",
+        description="layers whose outputs are features; empty: the last; fine-tuning takes one "
+        "at most",
     )
     pooling: Literal["mean", "mean+sd"] = Field("mean", description="of features over positions")
     views: Annotated[Literal[1, 4, 8], Whole] = Field(

@@ -308,7 +308,7 @@ def _images(
     """Give the usable images after the steps before, (n, C, pixels) float32, batch by batch."""
     size = batch_size(store.shape)
     for start in range(0, len(used), size):
-        values = before(store.read(used[start : start + size]))
+        values = before(store.read(used[start : start + size].tolist()))
         yield values.reshape(*values.shape[:2], -1)
 
 

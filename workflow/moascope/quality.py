@@ -330,7 +330,8 @@ def measure_plate(store: Store) -> pd.DataFrame:
             f"images of {store.shape[1]} x {store.shape[2]} pixels are too small to judge; they "
             f"need at least {MIN_SIDE} pixels a side"
         )
-    tables, sketches, order, ceiling = [], [], [], None
+    tables, sketches, ceiling = [], [], None
+    order: list[int] = []
     for indices, batch in store.batches(batch_size(store.shape)):
         table, sketch = measure(batch, store.channels)
         tables.append(table)
@@ -343,13 +344,14 @@ def measure_plate(store: Store) -> pd.DataFrame:
     result: dict[str, Any] = {"site_id": [store.site_ids[index] for index in order]}
     for index, channel in enumerate(store.channels):
         threshold = foreground_threshold(levels[:, index])
-        clipped = [f"{name}:{channel}" for name in ("max", "share_at_max", "share_below_max")]
+        highest, share, next_share = (
+            measured[f"{name}:{channel}"].to_numpy()
+            for name in ("max", "share_at_max", "share_below_max")
+        )
         result |= {
             f"focus_slope:{channel}": measured[f"focus_slope:{channel}"],
             f"focus_laplacian:{channel}": measured[f"focus_laplacian:{channel}"],
-            f"saturated:{channel}": saturated_share(
-                *(measured[name].to_numpy() for name in clipped), ceiling
-            ),
+            f"saturated:{channel}": saturated_share(highest, share, next_share, ceiling),
             f"foreground:{channel}": (levels[:, index] > threshold).mean(axis=1),
             **{f"{m}:{channel}": measured[f"{m}:{channel}"] for m in ("p1", "p50", "p99")},
             **{f"{m}:{channel}": measured[f"{m}:{channel}"] for m in ("mean", "sd")},
@@ -400,12 +402,14 @@ def flag(table: pd.DataFrame, options: Mapping[str, Any]) -> pd.DataFrame:
     }
     marks = np.stack([found[reason].any(axis=1) for reason in REASONS], axis=1)
     reasons = [";".join(np.array(REASONS)[row]) for row in marks]
-    return table.assign(flagged=marks.any(axis=1), reasons=pd.array(reasons, dtype="str"))
+    flagged = np.asarray(marks.any(axis=1))
+    return table.assign(flagged=flagged, reasons=pd.array(reasons, dtype="str"))
 
 
 def _values(table: pd.DataFrame, measure: str) -> np.ndarray:
     """Columns of one measure, (sites, channels)."""
-    return table[[name for name in table if name.startswith(f"{measure}:")]].to_numpy(float)
+    names = [name for name in map(str, table) if name.startswith(f"{measure}:")]
+    return table[names].to_numpy(float)
 
 
 def _logs(table: pd.DataFrame, measure: str) -> np.ndarray:
