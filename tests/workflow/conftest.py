@@ -18,7 +18,7 @@ SMALL = {
     "simulate": {"plates": 2, "batches": 2, "image_size": 96, "controls_per_plate": 6},
     "splits": {"loco": {"method": "leave-one-compound-out"}},
     "models": {
-        "lite0": {"split": "loco", "taps": ["block5_add"], "views": 1},
+        "lite0": {"split": "loco", "taps": ["block4_add"], "views": 1},
     },
     "evaluation": {"bootstrap": 200},
 }

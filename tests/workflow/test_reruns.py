@@ -56,7 +56,7 @@ def test_an_edited_key_reruns_what_depends_on_it(finished, small_config, key):
 
 
 def test_a_new_model_leaves_the_old_one_alone(finished, small_config):
-    model = {**small_config["models"]["lite0"], "taps": ["block3_add"]}
+    model = {**small_config["models"]["lite0"], "taps": ["block2_add"]}
     finished.write(edited(small_config, "models.second", model))
     planned = finished.planned()
     assert planned["features"] == planned["fit_head"] == planned["evaluate"] == 1

@@ -121,7 +121,7 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
         },
         "mlp": {
             "split": "folds",
-            "taps": ["block3_add"],
+            "taps": ["block2_add"],
             "views": 1,
             "head": {"type": "mlp", "hidden": [8]},
             "training": training,

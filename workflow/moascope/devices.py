@@ -58,6 +58,7 @@ def choose(gpu: str, backend: str = "tensorflow", lock_dir: Path | None = None) 
     """
     if gpu not in MODES:
         raise InputError(f"compute.gpu: {gpu!r} is none of {', '.join(MODES)}.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter hides real messages
     os.environ["KERAS_BACKEND"] = backend
     # Without it TensorFlow takes the whole memory of a GPU that others may share.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
