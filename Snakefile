@@ -7,7 +7,7 @@ min_version("9.27")
 # A file given with --configfile stands alone: the demo's is read only where none is given.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config/config.yaml"
+    configfile: str(workflow.current_basedir.join("config/config.yaml"))
 
 
 report: "workflow/report/workflow.rst"

@@ -17,7 +17,7 @@ from moascope.leakage import (
     raise_if_leaking,
     thumbnails_and_edges,
 )
-from moascope.splits import make_split
+from moascope.splits import held_out_columns, make_split
 
 OPTIONS = {"groups": [], "min_correlation": 0.98}
 
@@ -126,6 +126,36 @@ def test_a_column_that_does_not_exist_is_refused():
     units = units_table(12)
     with pytest.raises(InputError, match="unknown group column 'feild': did you mean 'field'"):
         audit(units, *random_split(units), OPTIONS | {"groups": ["feild"]})
+
+
+def test_what_the_split_holds_out_is_checked_without_being_asked_for():
+    units = units_table(48, n_classes=2)
+    units["compound"] = [f"compound{i % 6}" for i in range(48)]
+    units["batch"] = [f"Week{i // 6 % 4}" for i in range(48)]
+    options = {"method": "leave-compound-and-batch-out", "validation": 0.1}
+    split, groups = make_split(units, options, seed=0)
+    held_out = held_out_columns(options)
+    assert audit(units, split, groups, OPTIONS, held_out=held_out)["passed"]
+    # A table edited by hand: what was left out of the first fold is learned from all the same.
+    first = split[split["fold"] == 0].iloc[0]
+    absent = set(groups["group"]) - set(split.loc[split["fold"] == 0, "group"])
+    added = pd.DataFrame({**first, "group": name, "set": "train"} for name in sorted(absent))
+    spoiled = pd.concat([split, added], ignore_index=True)
+    assert audit(units, spoiled, groups, OPTIONS)["passed"]
+    result = audit(units, spoiled, groups, OPTIONS | {"groups": ["batch"]}, held_out=held_out)
+    assert list(result["groups"]) == ["compound", "batch"]
+    assert all(found["shared"] > 0 for found in result["groups"].values())
+    assert not result["passed"]
+
+
+def test_columns_that_are_held_out_together_are_checked_together():
+    units = units_table(48, per_field=4)
+    options = {"method": "group-k-fold", "group": ["plate", "compound"], "folds": 3}
+    held_out = held_out_columns(options)
+    result = audit(units, *make_split(units, options, seed=0), OPTIONS, held_out=held_out)
+    assert result["passed"]
+    result = audit(units, *random_split(units), OPTIONS, held_out=held_out)
+    assert result["groups"]["plate+compound"]["shared"] > 0
 
 
 def test_the_result_is_plain_json():

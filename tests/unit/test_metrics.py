@@ -122,13 +122,21 @@ def test_group_counts_add_up_to_the_confusion_matrix(seed):
 
 
 def bootstrap_by_hand(truth, predicted, groups, n_resamples, seed):
-    """Draw groups one by one and score the rows they bring with scikit-learn."""
+    """Draw groups one by one from those of the same classes, score their rows with scikit-learn."""
     rng = np.random.default_rng(seed)
-    names = np.unique(groups)
-    rows = [np.flatnonzero(groups == name) for name in names]
+    strata = {}
+    for name in np.unique(groups):
+        rows = np.flatnonzero(groups == name)
+        strata.setdefault(frozenset(truth[rows]), []).append(rows)
     drawn = []
     for _ in range(n_resamples):
-        chosen = np.concatenate([rows[i] for i in rng.integers(0, len(names), len(names))])
+        chosen = np.concatenate(
+            [
+                stratum[i]
+                for stratum in strata.values()
+                for i in rng.integers(0, len(stratum), len(stratum))
+            ]
+        )
         y, p = truth[chosen], predicted[chosen]
         f1 = reference.f1_score(y, p, labels=np.unique(y), average="macro")
         drawn.append((np.mean(y == p), f1))
@@ -162,6 +170,58 @@ def test_the_same_seed_gives_the_same_intervals():
     assert metrics.bootstrap_intervals(counts, seed=1) != metrics.bootstrap_intervals(
         counts, seed=2
     )
+
+
+def test_the_order_of_the_groups_does_not_matter():
+    truth, predicted = calls(seed=7)
+    counts = metrics.group_counts(truth, predicted, np.arange(60) // 2, 4)
+    turned = metrics.group_counts(truth, predicted, np.arange(60)[::-1] // 2, 4)
+    assert metrics.bootstrap_intervals(counts) == metrics.bootstrap_intervals(turned)
+
+
+@settings(max_examples=50)
+@given(seed=seeds, n_classes=st.integers(2, 10), n_groups=st.integers(2, 30))
+def test_a_constant_classifier_is_never_better_than_chance(seed, n_classes, n_groups):
+    rng = np.random.default_rng(seed)
+    truth = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, 40)])
+    groups = np.unique(rng.integers(0, n_groups, len(truth)), return_inverse=True)[1]
+    counts = metrics.group_counts(truth, np.zeros_like(truth), groups, n_classes)
+    bounds = metrics.bootstrap_intervals(counts, n_resamples=100, seed=seed)["balanced_accuracy"]
+    assert bounds is None or bounds == pytest.approx([1 / n_classes] * 2)
+
+
+def test_every_resample_has_every_class():
+    # Class 1 has two of eight groups: without strata one resample in ten would lose it.
+    truth = np.repeat([0, 0, 0, 0, 0, 0, 1, 1], 5)
+    counts = metrics.group_counts(truth, np.zeros_like(truth), np.arange(40) // 5, 2)
+    samples = metrics._resampled_scores(counts, 500, np.random.default_rng(0))
+    assert set(samples["balanced_accuracy"]) == {0.5}
+    assert set(samples["accuracy"]) == {0.75}
+
+
+def test_a_group_that_is_alone_with_its_classes_stays():
+    # Class 0: four groups, two of them right. Class 1: one group, wrong.
+    truth = np.array([0, 0, 0, 0, 1])
+    counts = metrics.group_counts(truth, np.array([0, 0, 1, 1, 0]), np.arange(5), 2)
+    samples = metrics._resampled_scores(counts, 4000, np.random.default_rng(0))
+    shares, times = np.unique(samples["accuracy"], return_counts=True)
+    np.testing.assert_allclose(shares, np.arange(5) / 5)
+    np.testing.assert_allclose(times / 4000, np.array([1, 4, 6, 4, 1]) / 16, atol=0.03)
+    np.testing.assert_allclose(samples["balanced_accuracy"], samples["accuracy"] * 5 / 8)
+
+
+def test_groups_that_are_all_alone_with_their_classes_have_no_interval():
+    counts = metrics.group_counts(
+        np.array([0, 1, 0, 1, 2]), np.array([0, 0, 0, 1, 2]), np.array([0, 1, 2, 2, 3]), 3
+    )
+    assert set(metrics.bootstrap_intervals(counts).values()) == {None}
+
+
+def test_many_classes_are_strata_of_their_own():
+    # More classes than a byte has bits.
+    truth = np.repeat(np.arange(20), 3)
+    counts = metrics.group_counts(truth, np.zeros_like(truth), np.arange(60), 20)
+    assert metrics.bootstrap_intervals(counts, 50)["balanced_accuracy"] == [1 / 20] * 2
 
 
 def test_a_higher_confidence_gives_a_wider_interval():

@@ -220,6 +220,62 @@ def test_statistics_from_treated_wells_are_admitted(context):
     assert statuses(seen)["Normalization has seen test wells"] == "warn"
 
 
+@pytest.mark.parametrize(
+    ("include", "step", "warned"),
+    [
+        (True, {"method": "zscore", "scope": "controls"}, True),
+        (False, {"method": "zscore", "scope": "controls"}, False),
+        (True, {"method": "zscore", "scope": "image"}, False),
+        (True, {"method": "anscombe", "scope": "controls"}, False),
+    ],
+)
+def test_controls_that_are_a_class_and_set_the_normalization_are_admitted(
+    context, include, step, warned
+):
+    loco = context["splits"]["loco"]
+    loco = {**loco, "config": {**loco["config"], "include_controls": include}}
+    with_controls = changed(context, splits={**context["splits"], "loco": loco})
+    with_controls["config"]["normalization"]["steps"] = [step]
+    title = "Normalization knows the control wells"
+    found = [c for c in findings.checks(with_controls) if c["title"] == title]
+    assert [c["status"] for c in found] == ["warn"] * warned
+    assert all("1 split (“loco”)" in c["text"] for c in found)
+    assert all("optimistic for unmarked wells" in c["text"] for c in found)
+
+
+def _with_majority(context, value):
+    """Give a copy whose models have this score of the majority baseline, or no such baseline."""
+    models = copy.deepcopy(context["models"])
+    for model in models.values():
+        baselines = model["evaluation"]["baselines"]
+        if value is None:
+            del baselines["majority"]
+        else:
+            baselines["majority"]["accuracy"]["value"] = value
+    return changed(context, models=models)
+
+
+def test_the_most_frequent_class_has_one_score_in_headline_and_table(context):
+    rare = _with_majority(context, 0.0123)
+    assert findings.headline(rare)["majority"] == "1.2"
+    rows = [r for r in findings.score_table(rare) if r["label"] == "most frequent class"]
+    assert [row["accuracy"]["value"] for row in rows] == ["1.2", "1.2"]
+
+
+def test_the_most_frequent_class_is_not_said_twice_nor_made_up(context):
+    best = findings.headline(_with_majority(context, 1.0))
+    assert best["baseline"] == {"name": "most frequent class", "value": "100.0"}
+    assert best["majority"] is None
+    assert findings.headline(_with_majority(context, None))["majority"] is None
+
+
+def test_the_table_says_what_the_most_frequent_class_is(context, outline):
+    said = "The most frequent class is that of the training units of each fold; leaving a compound"
+    assert said in outline.text
+    without = Outline(report.build(_with_majority(context, None))).text
+    assert "ost frequent class" not in without
+
+
 def test_a_class_of_one_batch_is_called_confounded(context):
     units = context["units"]
     alone = (units["moa"] == "DNA replication") & (units["batch"] == "week 2")

@@ -292,6 +292,24 @@ def test_sheet_and_table_must_not_contradict_each_other(screen):
     ) in screen.error(moa_table=str(table))
 
 
+@pytest.mark.parametrize("spelling", ["Taxol", "tax ol", "TAX-OL", "tax_ol", "tax\u2011ol"])
+def test_a_compound_with_two_spellings_is_named_with_both_lines(screen, spelling):
+    screen.lines += [f"P2,D4,1,{spelling},0.3,Stabilizer,e/1d.tif,e/1a.tif"]
+    touch(screen.folder, "e/1d.tif", "e/1a.tif")
+    assert (
+        f"column 'compound': 'taxol' (line 4) and {spelling!r} (line 7) look like one compound, "
+        "but would be held out as different ones; spell it alike in every row"
+    ) in screen.error()
+
+
+@pytest.mark.parametrize(("one", "other"), [("C-1-12", "C-11-2"), ("taxol", "taxole"), ("A1", "A")])
+def test_other_compounds_may_have_similar_names(screen, one, other):
+    screen.lines = [line.replace(",taxol,", f",{one},") for line in screen.lines]
+    screen.lines += [f"P2,D4,1,{other},0.3,Stabilizer,e/1d.tif,e/1a.tif"]
+    touch(screen.folder, "e/1d.tif", "e/1a.tif")
+    assert {one, other} < set(screen.read()["compound"])
+
+
 def test_an_moa_table_without_its_columns_is_refused(annotated):
     annotated.table.write_text("compound,mechanism\ntaxol,Stabilizer\n")
     assert "moa.csv (input.moa_table): there is no column 'moa'" in annotated.error()
@@ -843,23 +861,25 @@ def test_plate_names_need_no_pandas(repository):
     assert found.stdout.split() == ["False", "False"]
 
 
-def test_tables_are_written_for_all_and_for_each_plate(screen, tmp_path):
+def test_each_stage_gets_the_columns_that_it_needs(screen, tmp_path):
     sites = screen.read()
-    write_site_tables(
-        sites,
-        tmp_path / "sites.parquet",
-        {p: tmp_path / f"sites/{p}.parquet" for p in ("P1", "P2")},
+    files, roles = (
+        {plate: tmp_path / f"{kind}/{plate}.parquet" for plate in ("P1", "P2")}
+        for kind in ("files", "roles")
     )
+    write_site_tables(sites, tmp_path / "sites.parquet", files, roles)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sites.parquet"), sites)
-    parts = [pd.read_parquet(tmp_path / f"sites/{plate}.parquet") for plate in ("P1", "P2")]
-    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), sites)
+    for kind, columns in ((files, {"path:DNA", "well"}), (roles, {"role"})):
+        parts = pd.concat([pd.read_parquet(path) for path in kind.values()], ignore_index=True)
+        assert columns <= set(parts)
+        assert not {"moa", "compound", "batch"} & set(parts)
+        pd.testing.assert_frame_equal(parts, sites[list(parts)])
 
 
 def test_plates_that_changed_meanwhile_are_refused(screen, tmp_path):
+    wrong = {"P1": tmp_path / "1", "P3": tmp_path / "3"}
     with pytest.raises(InputError, match=r"plates of the screen changed .*\['P2', 'P3'\]"):
-        write_site_tables(
-            screen.read(), tmp_path / "all.parquet", {"P1": tmp_path / "1", "P3": tmp_path / "3"}
-        )
+        write_site_tables(screen.read(), tmp_path / "all.parquet", wrong, wrong)
     assert not (tmp_path / "all.parquet").exists()
 
 

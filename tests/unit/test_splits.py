@@ -12,10 +12,13 @@ from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFol
 from moascope.errors import InputError
 from moascope.splits import (
     METHODS,
+    check_sites,
     folds,
     group_codes,
+    held_out_columns,
     labelled_units,
     make_split,
+    separate_validation_groups,
     summary,
     validation_groups,
 )
@@ -241,6 +244,37 @@ def test_compound_and_batch_out_trains_on_neither(units, validation):
 
 
 @PROPERTY
+@given(screens(), split_options())
+def test_what_a_method_holds_out_stands_on_one_side_of_every_fold(units, options):
+    result = made(units, options)
+    if result is None:
+        return
+    for fold in folds(*result, units):
+        for column in held_out_columns(options):
+            codes, _ = group_codes(units, column.split("+"))
+            sides = [set(codes[rows]) for rows in (fold.train, fold.validation, fold.test)]
+            assert sum(map(len, sides)) == len(set.union(*sides))
+
+
+@PROPERTY
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), min_size=2, max_size=25, unique=True),
+    st.floats(0.05, 0.5),
+    st.integers(0, 2**31),
+)
+def test_separate_validation_shares_nothing_and_leaves_every_class(pairs, fraction, seed):
+    compound, batch = np.array(pairs).T
+    # Two compounds per class.
+    counts = np.where(np.arange(3) == compound[:, None] // 2, 4, 0)
+    validation, training = separate_validation_groups(
+        counts, [compound, batch], fraction, np.random.default_rng(seed)
+    )
+    for column in (compound, batch):
+        assert not set(column[validation]) & set(column[training])
+    assert (counts[training].any(axis=0) == counts.any(axis=0)).all()
+
+
+@PROPERTY
 @given(
     st.integers(2, 30).flatmap(
         lambda n: st.lists(
@@ -286,6 +320,27 @@ def test_a_class_with_one_training_group_gives_nothing_to_validation_and_the_log
     held_out = table[table["test"] > 0]
     assert (held_out["validation"] == 0).all()
     assert (held_out["train"] > 0).all()
+    assert "class 'moa0' has too few training groups" in caplog.text
+
+
+def test_validation_of_compound_and_batch_out_costs_training_no_more_than_it_has_to(caplog):
+    # Without the tested pair, 11 compounds in 3 batches: validation is one pair of each class.
+    units = screen(n_classes=2, n_compounds=6, n_batches=4)
+    options = {"method": "leave-compound-and-batch-out", "validation": 0.05}
+    with caplog.at_level(logging.WARNING):
+        split, groups = make_split(units, options, seed=0)
+    table = summary(split, groups, units)
+    assert (table["validation"] == 2).all()
+    trained = table.groupby("fold_name")["train"].sum()
+    assert (trained == 2 * (11 - 2) * 2).all()
+    assert "takes 6 % of the training units of a fold, and 39 % are left out" in caplog.text
+
+
+def test_compound_and_batch_out_in_two_batches_gets_no_validation_and_the_log_says_so(caplog):
+    options = {"method": "leave-compound-and-batch-out", "validation": 0.2}
+    with caplog.at_level(logging.WARNING):
+        split, _ = make_split(screen(n_batches=2), options, seed=0)
+    assert "validation" not in set(split["set"])
     assert "class 'moa0' has too few training groups" in caplog.text
 
 
@@ -552,6 +607,19 @@ def test_a_fixed_list_of_unlabelled_units_is_refused(tmp_path):
         make_split(units, fixed(tmp_path, text), seed=0)
 
 
+def test_a_fixed_list_that_tests_a_unit_twice_is_refused(tmp_path):
+    lines = ["compound,fold,set"]
+    for fold in ("one", "two"):
+        tested = {"one": (0, 3, 6), "two": (1, 3, 7)}[fold]
+        lines += [f"compound{i},{fold},{'test' if i in tested else 'train'}" for i in range(9)]
+    with pytest.raises(
+        InputError,
+        match=r"split\.csv: 4 units are tested in more than one fold, for example "
+        r"'plate1/A04/1' \(row of 'compound3'\) in folds 'one' and 'two'\. Give every unit",
+    ):
+        make_split(screen(), fixed(tmp_path, "\n".join(lines)), seed=0)
+
+
 def test_a_missing_fixed_list_is_named(tmp_path):
     options = {"method": "fixed", "file": str(tmp_path / "none.csv")}
     with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
@@ -562,6 +630,78 @@ def test_a_fixed_list_that_tests_a_class_it_never_trains_on_is_refused(tmp_path)
     rows = [f"compound{i},{'test' if i < 3 else 'train'}" for i in range(9)]
     with pytest.raises(InputError, match="class 'moa0' is tested in fold 'fixed'"):
         make_split(screen(), fixed(tmp_path, "\n".join(["compound,set", *rows])), seed=0)
+
+
+# --- before images are read -----------------------------------------------------------------------
+
+
+def sites_table(units):
+    """What is known of units before any image is read, with a column of each kind for images."""
+    known = units.drop(columns=["unit_id", "usable", "flagged"])
+    return known.assign(**{"path:DNA": "a.tif", "bytes:DNA": 1})
+
+
+@pytest.mark.parametrize(
+    ("units", "options"),
+    [
+        (units_table([("a", "x", "b", "p", "A01"), ("b", "y", "b", "p", "A02")]), {}),
+        (screen(n_classes=1), {}),
+        (screen(n_batches=1), {"method": "leave-one-batch-out"}),
+        (screen(n_batches=1), {"method": "leave-compound-and-batch-out"}),
+        (screen(), {"method": "group-k-fold", "group": ["compound"], "folds": 10}),
+        (screen(), {"method": "group-k-fold", "group": ["compund"], "folds": 2}),
+        (screen(), {"method": "fixed", "file": "none.csv"}),
+    ],
+)
+def test_sites_are_refused_with_the_message_of_the_split(units, options):
+    options = leave_one_out("compound") | options
+    with pytest.raises(InputError) as of_units:
+        make_split(units, options, seed=0)
+    with pytest.raises(InputError) as of_sites:
+        check_sites(sites_table(units), options, seed=0)
+    assert str(of_sites.value) == str(of_units.value)
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "fixed"])
+def test_sites_that_allow_a_split_pass_and_stay_as_they_are(method):
+    sites = sites_table(screen())
+    before = sites.copy()
+    options = {"method": method, "group": ["compound"], "folds": 3, "validation": 0.2}
+    check_sites(sites, options, seed=0)
+    pd.testing.assert_frame_equal(sites, before)
+
+
+def test_sites_are_counted_as_the_tiles_that_they_are_cut_into(tmp_path):
+    rows = [("a", "x", "b", "p", "A01"), ("b", "y", "b", "p", "A02")]
+    sites = sites_table(units_table(rows, sites=1))
+    options = {"method": "stratified-k-fold", "folds": 4}
+    with pytest.raises(InputError, match="folds is 4, but there are 2 units"):
+        check_sites(sites, options, seed=0)
+    check_sites(sites, options, seed=0, tiles=4)
+    check_sites(sites, {"method": "group-k-fold", "group": ["tile"], "folds": 4}, 0, tiles=4)
+    names = [f"p/A0{well}/1#t{tile},{tile}" for well in (1, 2) for tile in (0, 1)]
+    text = "\n".join(["unit_id,set", *names]).replace(",0", ",train").replace(",1", ",test")
+    check_sites(sites, fixed(tmp_path, text), seed=0, tiles=2)
+
+
+# --- what the audit has to look at ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "columns"),
+    [
+        ({"method": "leave-one-compound-out"}, ["compound"]),
+        ({"method": "leave-one-batch-out"}, ["batch"]),
+        ({"method": "leave-one-plate-out"}, ["plate"]),
+        ({"method": "leave-compound-and-batch-out"}, ["compound", "batch"]),
+        ({"method": "group-k-fold", "group": ["well"]}, ["well"]),
+        ({"method": "group-k-fold", "group": ["plate", "compound"]}, ["plate+compound"]),
+        ({"method": "stratified-k-fold", "group": ["compound"]}, []),
+        ({"method": "fixed", "group": ["compound"]}, []),
+    ],
+)
+def test_each_method_names_what_it_holds_out(options, columns):
+    assert held_out_columns(options) == columns
 
 
 # --- the real set ---------------------------------------------------------------------------------
@@ -587,3 +727,18 @@ def test_real_set_without_the_confounded_class_has_588_units(lab_units, method):
     split, groups = make_split(lab_units, options, seed=0)
     assert len(groups) == 588
     assert "Cholesterol-lowering" in split.attrs["dropped"][0]
+
+
+def test_real_set_validation_of_compound_and_batch_out_is_apart_from_training(lab_units):
+    options = {
+        "method": "leave-compound-and-batch-out",
+        "validation": 0.1,
+        "drop_unlearnable_classes": True,
+    }
+    n_validated = 0
+    for fold in folds(*make_split(lab_units, options, seed=0), lab_units):
+        trained, validated = lab_units.iloc[fold.train], lab_units.iloc[fold.validation]
+        n_validated += len(validated)
+        for column in ("compound", "batch"):
+            assert not set(trained[column]) & set(validated[column])
+    assert n_validated > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from moascope.sheets import Sheet, nearest, read_sheet, similar
 _NOT_KNOWN = ["NA", "N/A", "NaN", "nan"]
 # Relative. Tables write the same dose as 0.3 and 0.300000, or as 0.30000001 after float32.
 _CONCENTRATION_TOLERANCE = 1e-6
+# Spaces, underscores, and hyphens, dashes and minus signs of all kinds.
+_SEPARATORS = r"[\s_\-\u2010-\u2015\u2212]+"
 
 
 def annotate(
@@ -46,6 +49,7 @@ def annotate(
     sites = sites.assign(compound=rows.table["compound"], concentration=doses)
     sites["treatment"] = _treatments(sites)
     _check_one_treatment_per_well(rows, sites, problems)
+    _check_spellings(rows, problems)
 
     table = _read_moa_table(options, problems) if options["moa_table"] else None
     written = rows.table["moa"].mask(rows.table["moa"].isin(_NOT_KNOWN), "")
@@ -155,6 +159,31 @@ def _check_one_treatment_per_well(
         )
 
     problems.rows(differing.index, sentence, "wells with two treatments")
+
+
+def _check_spellings(rows: SampleRows, problems: Problems) -> None:
+    # Splits tell compounds apart by their names: one that has two could be learned and tested.
+    firsts = rows.table[["compound", "place"]].drop_duplicates("compound")
+    firsts = firsts[firsts["compound"] != ""]
+    alike = firsts.groupby(firsts["compound"].map(_loose_spelling), sort=False)
+    groups = pd.Series([group for _, group in alike if len(group) > 1], dtype=object)
+
+    def sentence(index: Any) -> str:
+        group = groups[index]
+        listed = " and ".join(f"{row.compound!r} ({row.place})" for row in group.itertuples())
+        return (
+            f"{rows.labels.get('compound', 'compound')}: {listed} look like one compound, but "
+            "would be held out as different ones; spell it alike in every row"
+        )
+
+    problems.rows(groups.index, sentence, "compounds with several spellings")
+
+
+def _loose_spelling(compound: str) -> str:
+    text = unicodedata.normalize("NFKC", compound).casefold()
+    # Between digits a separator tells numbers apart: C-1-12 is not C-11-2.
+    text = re.sub(rf"(?<=\d){_SEPARATORS}(?=\d)", "\0", text)
+    return re.sub(_SEPARATORS, "", text)
 
 
 def _joined_sheet(path: str, key: str, problems: Problems) -> Sheet | None:

@@ -145,6 +145,18 @@ class Simulate(Section):
     )
     damaged_file: bool = Field(False, description="truncate one TIFF of the first plate")
 
+    @model_validator(mode="after")
+    def _fits(self) -> Simulate:
+        if self.batches > self.plates:
+            raise ValueError(f"batches ({self.batches}) must not exceed plates ({self.plates})")
+        wells = self.mechanisms * self.compounds * self.doses + self.controls_per_plate
+        if wells > 96:
+            raise ValueError(
+                f"{wells} wells do not fit on a plate of 96; lower mechanisms, compounds, doses or "
+                "controls_per_plate"
+            )
+        return self
+
 
 class Quality(Section):
     """When a site is flagged. Thresholds are robust z-scores within the plate."""
@@ -416,6 +428,7 @@ class Evaluation(Section):
     )
     baselines: list[Literal["majority", "channel-mean-sd", "hand-made", "hand-made-lda"]] = Field(
         ["majority", "channel-mean-sd", "hand-made", "hand-made-lda"],
+        min_length=1,
         description="simple classifiers scored beside every model: the most frequent class; "
         "logistic regression on channel means and SDs; logistic regression, and shrinkage LDA, on "
         "hand-made texture features",

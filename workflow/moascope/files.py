@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ from moascope.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+
+FILE_COLUMNS = ("path:", "index:", "bytes:", "mtime_ns:")
+"""How the columns of a sites table begin that tell where its images are."""
 
 
 @contextmanager
@@ -33,7 +38,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If the folder cannot be written or the disk is full; nothing is left behind.
+        If the folder cannot be made or written, or the disk is full; nothing is left behind.
+        Errors of other files that the block opens, say to read them, pass through unchanged.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
@@ -42,20 +48,36 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         temporary.replace(target)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _STORAGE_ADVICE:
-            raise InputError(
-                f"{target}: cannot be written ({error.strerror}). {_STORAGE_ADVICE[error.errno]}"
-            ) from error
+        # Where the folder is no folder, removing what was never written fails as well.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        advice = _advice(error, temporary) if isinstance(error, OSError) else None
+        if isinstance(error, OSError) and advice:
+            raise InputError(f"{target}: cannot be written ({error.strerror}). {advice}") from error
         raise
 
 
 _STORAGE_ADVICE = {
-    28: "Free space on that disk, or run with --directory on another one, and start again.",
-    122: "The disk quota is used up: free space or run with --directory elsewhere.",
-    13: "Check the permissions of the folder, or run with --directory elsewhere.",
-    30: "The file system is read-only: run with --directory elsewhere.",
+    errno.ENOSPC: "Free space on that disk, or run with --directory on another one, and start "
+    "again.",
+    errno.EDQUOT: "The disk quota is used up: free space or run with --directory elsewhere.",
+    errno.EACCES: "Check the permissions of the folder, or run with --directory elsewhere.",
+    errno.EROFS: "The file system is read-only: run with --directory elsewhere.",
 }
+
+
+def _advice(error: OSError, temporary: Path) -> str | None:
+    """Say how to make `temporary` writable; None where the error is of another file or kind."""
+    folders = [Path(os.path.realpath(folder)) for folder in temporary.parents]
+    # A failed write names no file; what cannot be opened or made is named, as its user spelled it.
+    if isinstance(error.filename, (str, bytes, os.PathLike)):
+        named = Path(os.path.realpath(os.fsdecode(error.filename)))
+        if named not in (folders[0] / temporary.name, *folders):
+            return None
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        file = next((folder for folder in folders if folder.is_file()), None)
+        return f"{file} is a file where a folder is needed: move it away." if file else None
+    return _STORAGE_ADVICE.get(error.errno or 0)
 
 
 def write_parquet(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

@@ -116,8 +116,8 @@ def headline(context: Context) -> dict[str, Any] | None:
     entry = models[name]["evaluation"]
     split = context["splits"][entry["split"]]["config"]
     details = entry["details"]
-    confusion = details["confusion"]["unit"]
     best = _best_baseline(entry)
+    majority = entry.get("baselines", {}).get("majority")
     treatment = entry["by_treatment"]
     return {
         "model": name,
@@ -130,7 +130,10 @@ def headline(context: Context) -> dict[str, Any] | None:
         "baseline": None
         if best is None
         else {"name": baseline_name(best[0]), "value": percent(best[1])},
-        "majority": percent(max(sum(row) for row in confusion) / sum(map(sum, confusion))),
+        # The same number as in the table of scores; not said twice where it is the best one.
+        "majority": None
+        if majority is None or best is None or best[0] == "majority"
+        else percent(float(majority["accuracy"]["value"])),
         "n_classes": len(details["classes"]),
         "treatments": {
             "right": round(float(treatment["accuracy"]["value"]) * treatment["n"]),
@@ -188,6 +191,22 @@ def _input_checks(context: Context) -> Iterable[dict[str, str]]:
             "Intensity statistics are taken from all wells of a plate, those of the test folds "
             "included (never their labels). A plate with other treatments would be scaled "
             "differently.",
+        )
+    with_controls = [
+        f"“{name}”"
+        for name, split in context["splits"].items()
+        if split["config"].get("include_controls", False)
+    ]
+    if with_controls and any(
+        step["scope"] == "controls" and step["method"] != "anscombe" for step in steps
+    ):
+        yield _check(
+            "warn",
+            "Normalization knows the control wells",
+            f"Controls are a class of their own in {_count(len(with_controls), 'split', 'splits')} "
+            f"({listed(with_controls)}), and the control class of the test plates set the "
+            "normalization of these plates, as in practice where controls are marked on the plate "
+            "map. The score for the control class is optimistic for unmarked wells.",
         )
 
 

@@ -2,7 +2,8 @@
 
 Three questions are asked of every fold; training and validation count as different sides too:
 
-- Groups: does a field, a well, or another configured column have units on two sides?
+- Groups: does a field, a well, another configured column, or what the split itself holds out
+  (its compounds, its batches) have units on two sides?
 - Near-duplicates: are there two units on different sides that show the same picture (copied,
   encoded again, brightened)? Their thumbnails correlate.
 - Adjacent crops: do the border of one unit and the opposite border of another one continue each
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -107,6 +108,7 @@ def audit(
     groups: pd.DataFrame,
     audit_options: Mapping[str, Any],
     images: UnitImages | None = None,
+    held_out: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Look for everything that stands on two sides of a split.
 
@@ -121,6 +123,9 @@ def audit(
         `orientations`: also look for turned and mirrored duplicates (eight times the work).
     images : UnitImages or None
         One row per row of `units`; without it no pixels are looked at.
+    held_out : sequence of str
+        Columns that are checked in any case, see `splits.held_out_columns`. Names joined with "+"
+        are checked as a combination.
 
     Returns
     -------
@@ -143,7 +148,8 @@ def audit(
     rows = np.flatnonzero(units["unit_id"].isin(groups["unit_id"]).to_numpy())
     chosen = units.iloc[rows].reset_index(drop=True)
     columns = {
-        column: _GroupCheck(*group_codes(chosen, [column])) for column in audit_options["groups"]
+        column: _GroupCheck(*group_codes(chosen, column.split("+")))
+        for column in dict.fromkeys([*held_out, *audit_options["groups"]])
     }
     pairs: dict[str, _PairCheck] = {}
     if images is not None:

@@ -86,8 +86,8 @@ def balanced_accuracy(counts: ClassCounts) -> FloatArray:
 def macro_f1(counts: ClassCounts) -> FloatArray:
     """Mean F1 over the classes that have units, (...) float64.
 
-    A class that is called but has no units does not count as an F1 of zero: a bootstrap resample
-    may have lost it by chance. Its wrong calls still cost the recall of the other classes.
+    A class that is called but has no units does not count as an F1 of zero. Its wrong calls still
+    cost the recall of the other classes.
     """
     f1 = _ratio(2 * counts.hits, counts.actual + counts.called)
     return _mean_where(f1, counts.actual > 0)
@@ -251,13 +251,24 @@ def bootstrap_intervals(
 ) -> dict[str, list[float] | None]:
     """Confidence intervals of every score in `SCORES` by resampling whole groups.
 
-    The percentile cluster bootstrap: groups are drawn with replacement, all predictions of a group
-    come along (and all repetitions of them), the scores are computed per repetition and averaged
-    over repetitions. Predictions of one group may depend on each other in any way.
+    The percentile cluster bootstrap within strata (Davison and Hinkley, 1997, section 3.2): groups
+    are drawn with replacement, all predictions of a group come along (and all repetitions of
+    them), the scores are computed per repetition and averaged over repetitions. Predictions of one
+    group may depend on each other in any way.
+
+    The stratum of a group is the set of classes that it holds, and each stratum keeps its number of
+    groups. Otherwise resamples would lose whole classes, and a score that is a mean over classes
+    would jump with the number of those left: that of a constant classifier above one over the
+    number of classes. So the intervals are those for groups of the same classes as here.
+
+    A group that is alone in its stratum has nothing to be exchanged with and stays in every
+    resample once. The intervals then do not show how much another group of these classes (where
+    each class has one compound, say, another compound) might differ: they are too narrow, the more
+    so the more groups are alone. Where all of them are, there are no intervals.
 
     Groups with the same counts cannot be told apart, so what is drawn is how often each distinct
-    pattern of counts occurs: one multinomial per resample, exactly the same distribution, and
-    cheap even for a million groups of one unit.
+    pattern of counts occurs: one multinomial per stratum and resample, exactly the same
+    distribution, and cheap even for a million groups of one unit.
 
     Where all calls are right, or all wrong, every resample looks the same and the bootstrap claims
     certainty; then the Wilson interval of the share of right groups is given instead.
@@ -276,7 +287,8 @@ def bootstrap_intervals(
     Returns
     -------
     dict of str to [float, float] or None
-        Lower and upper bound by score; None when there are fewer than two groups.
+        Lower and upper bound by score; None when there are fewer than two groups, or when no two
+        groups hold the same classes.
     """
     if n_resamples < 1 or not 0 < confidence < 1:
         raise InputError(
@@ -291,6 +303,8 @@ def bootstrap_intervals(
         bounds = wilson_interval(n_groups if hits else 0, n_groups, confidence)
         return {name: list(bounds) for name in SCORES}
     samples = _resampled_scores(counts, n_resamples, np.random.default_rng(seed))
+    if samples is None:
+        return dict.fromkeys(SCORES)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     return {name: np.quantile(values, tails).tolist() for name, values in samples.items()}
 
@@ -321,22 +335,46 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
 def _resampled_scores(
     counts: ClassCounts, n_resamples: int, rng: np.random.Generator
-) -> dict[str, FloatArray]:
-    """Scores of every resample, (n_resamples,) by name."""
-    n_groups = counts.actual.shape[0]
+) -> dict[str, FloatArray] | None:
+    """Scores of every resample, (n_resamples,) by name; None if no stratum has two groups."""
     table = np.stack(counts, axis=1)
-    patterns, frequency = _distinct_rows(table.reshape(n_groups, -1))
+    patterns, frequency = _distinct_rows(table.reshape(len(table), -1))
+    strata = _strata(patterns.reshape(-1, *table.shape[1:])[:, ClassCounts._fields.index("actual")])
+    sizes = [int(frequency[members].sum()) for members in strata]
+    if max(sizes) == 1:
+        return None
     flat = patterns.astype(np.float64)
     block = max(1, _WEIGHTS_PER_BLOCK // len(flat))
     parts: dict[str, list[FloatArray]] = {name: [] for name in SCORES}
     for start in range(0, n_resamples, block):
-        size = min(block, n_resamples - start)
-        weights = rng.multinomial(n_groups, frequency / n_groups, size=size).astype(np.float64)
-        summed = (weights @ flat).reshape(size, *table.shape[1:])
+        weights = np.empty((min(block, n_resamples - start), len(flat)))
+        for members, size in zip(strata, sizes, strict=True):
+            shares = frequency[members] / size
+            weights[:, members] = rng.multinomial(size, shares, size=len(weights))
+        summed = (weights @ flat).reshape(len(weights), *table.shape[1:])
         resampled = ClassCounts(*np.moveaxis(summed, 1, 0))
         for name, score in SCORES.items():
             parts[name].append(np.nanmean(score(resampled), axis=-1))
     return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def _strata(actual: IntArray) -> list[npt.NDArray[np.intp]]:
+    """Put the patterns that hold the same set of classes together, in a fixed order.
+
+    Parameters
+    ----------
+    actual : (n_patterns, n_repeats, n_classes) int
+        Units of each class; a class counts as held if any repetition has it.
+
+    Returns
+    -------
+    list of (n_members,) int
+        Indices of patterns; each pattern is in one of them.
+    """
+    held = np.packbits((actual > 0).any(axis=1), axis=1)
+    _, stratum, n_patterns = np.unique(held, axis=0, return_inverse=True, return_counts=True)
+    by_stratum = np.argsort(stratum.reshape(-1), kind="stable")
+    return np.split(by_stratum, np.cumsum(n_patterns)[:-1])
 
 
 def _distinct_rows(rows: IntArray) -> tuple[IntArray, IntArray]:

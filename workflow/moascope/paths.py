@@ -49,9 +49,14 @@ class Paths:
         return self.result("sites.parquet")
 
     @property
-    def plate_sites(self) -> str:
-        """The sites of one plate."""
-        return self.result("sites/{plate}.parquet")
+    def plate_files(self) -> str:
+        """Where the images of one plate are."""
+        return self.result("sites/files/{plate}.parquet")
+
+    @property
+    def plate_roles(self) -> str:
+        """Which sites of one plate are controls."""
+        return self.result("sites/roles/{plate}.parquet")
 
     @property
     def inputs(self) -> str:
@@ -66,16 +71,16 @@ class Paths:
     @property
     def ingested(self) -> str:
         """What became of every site of a plate when it was read."""
-        return self.result("plates/{plate}.parquet")
+        return self.result("ingested/{plate}.parquet")
 
     @property
     def measures(self) -> str:
         """Focus, saturation, foreground and intensity of every site of a plate."""
-        return self.result("plates/{plate}.quality.parquet")
+        return self.result("measures/{plate}.parquet")
 
     @property
     def quality(self) -> str:
-        """The same, with the flags."""
+        """The same, with flags."""
         return self.result("quality/{plate}.parquet")
 
     @property
@@ -86,17 +91,17 @@ class Paths:
     @property
     def pixels(self) -> str:
         """Units of a plate at training resolution."""
-        return self.result("units/{plate}.npy")
+        return self.result("units/pixels/{plate}.npy")
 
     @property
     def plate_units(self) -> str:
         """What the units of a plate are."""
-        return self.result("units/{plate}.parquet")
+        return self.result("units/index/{plate}.parquet")
 
     @property
     def handmade(self) -> str:
         """Hand-made features of the units of a plate."""
-        return self.result("units/{plate}.baseline.npz")
+        return self.result("units/handmade/{plate}.npz")
 
     @property
     def units(self) -> str:

@@ -235,6 +235,23 @@ def plate_names(input_options: Mapping[str, Any]) -> list[str]:
     return sorted(names)
 
 
+def simulated_plates(plates: int, batches: int) -> list[str]:
+    """Name the plates of a simulated screen, without doing any of the work.
+
+    Parameters
+    ----------
+    plates, batches : int
+        How many; batches are as even as they can be, larger ones first.
+
+    Returns
+    -------
+    list of str
+        For example Batch1_P1, Batch1_P2, Batch2_P1: plates are counted within their batch.
+    """
+    sizes = [plates // batches + (batch < plates % batches) for batch in range(batches)]
+    return [f"Batch{b}_P{p}" for b, size in enumerate(sizes, 1) for p in range(1, size + 1)]
+
+
 def plates_of_rows(sheet: Sheet, input_options: Mapping[str, Any]) -> list[str]:
     """Give the plate of every row of a sheet.
 

@@ -32,6 +32,7 @@ def code_digest(script: str | Path) -> str:
         Sixteen hexadecimal digits.
     """
     digest = hashlib.sha256()
+    digest.update(_code_of(ROOT / "__init__.py").encode())
     for module in sorted(library_modules(Path(script))):
         digest.update(f"{module}:{_code_of(_module_file(module))}\n".encode())
     return digest.hexdigest()[:16]
@@ -84,30 +85,33 @@ def _module_file(module: str) -> Path:
 
 @cache
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    """Parse a file and drop its docstrings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and len(node.body) > 1:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                del node.body[0]
+    return tree
 
 
 @cache
 def _imported_names(file: Path) -> frozenset[str]:
     names: set[str] = set()
-    for node in _runtime_nodes(_tree(file)):
+    waiting: list[ast.AST] = [_tree(file)]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             if node.module == PACKAGE:
                 names.update(f"{PACKAGE}.{alias.name}" for alias in node.names)
-    return frozenset(names)
-
-
-def _runtime_nodes(node: ast.AST) -> list[ast.AST]:
-    found: list[ast.AST] = []
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
-        found.append(child)
-        found.extend(_runtime_nodes(child))
-    return found
+        elif isinstance(node, ast.stmt | ast.Module | ast.ExceptHandler):
+            waiting.extend(ast.iter_child_nodes(node))
+    return frozenset(names)
 
 
 def _imports(file: Path) -> list[str]:
@@ -117,17 +121,4 @@ def _imports(file: Path) -> list[str]:
 
 @cache
 def _code_of(file: Path) -> str:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and len(body) > 1 and _is_docstring(body[0]):
-            del body[0]
-    return ast.dump(tree)
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+    return ast.dump(_tree(file))

@@ -16,7 +16,7 @@ import pandas as pd
 
 from moascope.annotations import annotate, join_platemap
 from moascope.errors import InputError
-from moascope.files import write_parquet
+from moascope.files import FILE_COLUMNS, write_parquet
 from moascope.image_files import image_columns
 from moascope.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
 from moascope.sample_rows import Problems, SampleRows, heading, read_rows, well_positions
@@ -98,9 +98,13 @@ def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) ->
 def write_site_tables(
     sites: pd.DataFrame,
     out_all: str | os.PathLike[str],
-    out_per_plate: Mapping[str, str | os.PathLike[str]],
+    out_files: Mapping[str, str | os.PathLike[str]],
+    out_roles: Mapping[str, str | os.PathLike[str]],
 ) -> None:
-    """Write the sites of all plates to one file, and those of each plate to its own.
+    """Write the sites of all plates to one file, and what each stage needs of a plate to its own.
+
+    Reading images needs their files, normalizing them needs to know the controls; neither needs
+    compounds or mechanisms. So a corrected label touches no file that pixels depend on.
 
     Parameters
     ----------
@@ -108,8 +112,10 @@ def write_site_tables(
         From `read_sites`.
     out_all : path
         Parquet file of all sites.
-    out_per_plate : mapping of str to path
-        Parquet file of each plate.
+    out_files : mapping of str to path
+        Parquet file of each plate: where its images are.
+    out_roles : mapping of str to path
+        Parquet file of each plate: site_id, plate and role.
 
     Raises
     ------
@@ -117,13 +123,17 @@ def write_site_tables(
         If these are not the plates of the table; then nothing is written.
     """
     plates = {str(plate): group for plate, group in sites.groupby("plate")}
-    if differing := set(plates) ^ set(out_per_plate):
+    if differing := set(plates) ^ set(out_files):
         raise InputError(
             f"the plates of the screen changed while the workflow ran ({sorted(differing)}); "
             "start it again"
         )
-    for plate, path in out_per_plate.items():
-        write_parquet(plates[plate].reset_index(drop=True), path)
+    places = ["site_id", "plate", "well", "row", "col", "site"]
+    files = [name for name in map(str, sites) if name.startswith(FILE_COLUMNS)]
+    for plate, rows in plates.items():
+        write_parquet(rows[[*places, *files]].reset_index(drop=True), out_files[plate])
+        roles = rows[["site_id", "plate", "role"]].reset_index(drop=True)
+        write_parquet(roles, out_roles[plate])
     write_parquet(sites, out_all)
 
 

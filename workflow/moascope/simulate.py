@@ -22,6 +22,7 @@ from scipy import fft, ndimage
 
 from moascope.errors import InputError
 from moascope.files import atomic_path
+from moascope.plates import simulated_plates
 
 log = logging.getLogger(__name__)
 
@@ -251,8 +252,7 @@ def plate_names(options: Mapping[str, Any] | None = None) -> list[str]:
         For example Batch1_P1, Batch1_P2, Batch2_P1: plates are counted within their batch.
     """
     resolved = resolve_options(options)
-    groups = np.array_split(np.arange(resolved["plates"]), resolved["batches"])
-    return [f"Batch{b}_P{p}" for b, group in enumerate(groups, 1) for p in range(1, len(group) + 1)]
+    return simulated_plates(resolved["plates"], resolved["batches"])
 
 
 def treatments(options: Mapping[str, Any] | None = None, seed: int = 0) -> list[Treatment]:

@@ -24,12 +24,14 @@ fixed
     A CSV file with the columns `set` (train, validation or test), optionally `fold`, and at least
     one of `FIXED_KEYS` (site_id; or plate and well; or compound; ...). A row speaks for all units
     that agree with it in every one of its key columns. Units that no row speaks for are left out.
+    Every unit is tested in one fold at most.
 
 Validation units are carved out of the training groups of each fold by the same grouping: whole
 groups, in a seeded random order, move to validation until each class has its share there; where
 every group is larger than the share, the one that exceeds it least moves. Every class keeps at
 least one training group, so a class with a single training group has no validation units (this is
-logged).
+logged). Under leave-compound-and-batch-out, training also loses what shares a compound or a batch
+with validation, so that validation is to training what the test is to both.
 """
 
 from __future__ import annotations
@@ -191,7 +193,7 @@ def make_split(
     for sentence in dropped:
         log.warning("%s", sentence)
     assignments = _with_validation(
-        labelled, assignments, float(options.get("validation", 0.0)), seed
+        labelled, assignments, float(options.get("validation", 0.0)), seed, method
     )
     split = _split_table(labelled, assignments)
     split.attrs["dropped"] = dropped
@@ -210,6 +212,58 @@ def make_split(
         len(assignments),
     )
     return split, groups
+
+
+def check_sites(sites: pd.DataFrame, options: Mapping[str, Any], seed: int, tiles: int = 1) -> None:
+    """Find out before any image is read whether the sites allow a split.
+
+    Every site counts as usable, so that what passes here can still fail once flagged sites and
+    empty tiles are known.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        The sites table.
+    options : mapping
+        As of `make_split`.
+    seed : int
+        As of `make_split`.
+    tiles : int
+        Units that every site is going to be cut into.
+
+    Raises
+    ------
+    InputError
+        As `make_split` would, with the same message.
+    """
+    # Paths and sizes of images are most of the table and say nothing here.
+    units = sites[[column for column in sites.columns if ":" not in column]]
+    units = units.loc[units.index.repeat(tiles)].reset_index(drop=True)
+    tile = np.tile(np.arange(tiles), len(sites))
+    suffix = np.where(tiles > 1, pd.Series(tile, dtype="int64").map("#t{}".format), "")
+    units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=True, flagged=False)
+    make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
+
+
+def held_out_columns(options: Mapping[str, Any]) -> list[str]:
+    """Name the columns whose values a split promises to keep on one side of every fold.
+
+    Parameters
+    ----------
+    options : mapping
+        As of `make_split`.
+
+    Returns
+    -------
+    list of str
+        For `leakage.audit`. Columns that are held out only in combination are joined with "+".
+    """
+    method = options["method"]
+    if method in _LEAVE_ONE_OUT:
+        return [_LEAVE_ONE_OUT[method]]
+    if method == "leave-compound-and-batch-out":
+        return ["compound", "batch"]
+    return ["+".join(options["group"])] if method == "group-k-fold" else []
 
 
 def folds(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> Iterator[Fold]:
@@ -428,6 +482,65 @@ def validation_groups(
     return chosen
 
 
+def separate_validation_groups(
+    counts: np.ndarray,
+    columns: Sequence[np.ndarray],
+    fraction: float,
+    generator: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose validation groups, and training groups that have nothing in common with them.
+
+    Pairs of compound and batch are taken until each class has its share in validation, always the
+    one that costs training the fewest units (at random among equals), and only if every class
+    keeps a training group. What shares a compound or a batch with them leaves training; of that,
+    what has both in common with validation joins it, because nothing else could use it.
+
+    Parameters
+    ----------
+    counts : int array (n_groups, n_classes)
+        Units per training group and class.
+    columns : two arrays (n_groups,)
+        Compound and batch of every group; no two groups agree in both.
+    fraction : float
+        Share of every class's units that is to be in validation, 0 to 0.5.
+    generator : numpy.random.Generator
+        Decides between groups of equal cost.
+
+    Returns
+    -------
+    validation : bool array (n_groups,)
+        True for validation.
+    training : bool array (n_groups,)
+        True for what is left to learn from.
+    """
+    codes = [np.unique(values, return_inverse=True)[1] for values in columns]
+    taken = [np.zeros(len(counts), bool) for _ in codes]
+    tie = generator.random(len(counts))
+    target = fraction * counts.sum(axis=0)
+    while True:
+        shares = [of_value[code] for of_value, code in zip(taken, codes, strict=True)]
+        validation, training = shares[0] & shares[1], ~(shares[0] | shares[1])
+        # Per group: its units by class, and itself once for each of its classes.
+        weights = np.hstack([counts, counts > 0]) * training[:, None]
+        lost = -weights
+        for code in codes:
+            per_value = np.zeros_like(weights)
+            np.add.at(per_value, code, weights)
+            lost = lost + per_value[code]
+        units, groups = np.split(lost, 2, axis=1)
+        left = (weights.sum(axis=0)[counts.shape[1] :] - groups)[:, counts.any(axis=0)]
+        missing = counts[validation].sum(axis=0) < target
+        possible = np.flatnonzero(
+            ~validation & (counts[:, missing] > 0).any(axis=1) & (left > 0).all(axis=1)
+        )
+        if not len(possible):
+            return validation, training
+        cost = units.sum(axis=1)
+        best = possible[np.lexsort((tie[possible], cost[possible]))[0]]
+        for of_value, code in zip(taken, codes, strict=True):
+            of_value[code[best]] = True
+
+
 def _assign(
     chosen: pd.DataFrame, options: Mapping[str, Any], seed: int, fixed: pd.DataFrame | None
 ) -> tuple[_Labelled, list[_Assignment]]:
@@ -442,7 +555,7 @@ def _assign(
         labelled = _with_groups(chosen, ["compound", "batch"])
         base = _leave_compound_and_batch_out(labelled)
     elif fixed is not None:
-        return _fixed(chosen, fixed, repeats)
+        return _fixed(chosen, fixed, repeats, str(options["file"]))
     else:
         columns = ["unit_id"]
         if method == "group-k-fold":
@@ -479,11 +592,7 @@ def _leave_one_out(labelled: _Labelled, method: str) -> list[_Assignment]:
 
 
 def _leave_compound_and_batch_out(labelled: _Labelled) -> list[_Assignment]:
-    n_groups = len(labelled.group_names)
-    first = np.full(n_groups, len(labelled.group))
-    np.minimum.at(first, labelled.group, np.arange(len(labelled.group)))
-    pairs = labelled.units.iloc[first][["compound", "batch"]]
-    compound, batch = (pairs[column].to_numpy(dtype=object) for column in pairs)
+    compound, batch = _compounds_and_batches(labelled)
     for column, values in (("compound", compound), ("batch", batch)):
         if len(set(values)) < 2:
             raise InputError(
@@ -492,13 +601,20 @@ def _leave_compound_and_batch_out(labelled: _Labelled) -> list[_Assignment]:
                 f"method, or check where {column!r} is read from."
             )
     assignments = []
-    for fold in range(n_groups):
+    for fold in range(len(labelled.group_names)):
         learned = (compound != compound[fold]) & (batch != batch[fold])
         sides = np.where(learned, TRAIN, EXCLUDED).astype(np.int8)
         sides[fold] = TEST
         name = f"{compound[fold]} in {batch[fold]}"
         assignments.append(_Assignment(0, fold, name, sides))
     return assignments
+
+
+def _compounds_and_batches(labelled: _Labelled) -> tuple[np.ndarray, np.ndarray]:
+    """Compound and batch of every group, object arrays (n_groups,)."""
+    _, first = np.unique(labelled.group, return_index=True)
+    pairs = labelled.units.iloc[first]
+    return pairs["compound"].to_numpy(dtype=object), pairs["batch"].to_numpy(dtype=object)
 
 
 def _k_fold(
@@ -610,7 +726,7 @@ def _fixed_problems(table: pd.DataFrame, keys: list[str], units: pd.DataFrame) -
 
 
 def _fixed(
-    chosen: pd.DataFrame, table: pd.DataFrame, repeats: int
+    chosen: pd.DataFrame, table: pd.DataFrame, repeats: int, path: str
 ) -> tuple[_Labelled, list[_Assignment]]:
     keys = [column for column in table.columns if column in FIXED_KEYS]
     listed = pd.MultiIndex.from_frame(chosen[keys].astype(str))
@@ -646,7 +762,25 @@ def _fixed(
                     "usable unit (controls count only with include_controls: true)"
                 )
         base.append(_Assignment(0, fold, str(name), sides))
+    _check_tested_once(labelled, base, path)
     return labelled, [replace(a, repeat=repeat) for repeat in range(repeats) for a in base]
+
+
+def _check_tested_once(labelled: _Labelled, assignments: list[_Assignment], path: str) -> None:
+    tested = np.array([assignment.sides == TEST for assignment in assignments])
+    often = np.flatnonzero(tested.sum(axis=0) > 1)
+    if not len(often):
+        return
+    inside = np.isin(labelled.group, often)
+    row = int(np.argmax(inside))
+    where = np.flatnonzero(tested[:, labelled.group[row]])
+    names = " and ".join(repr(assignments[fold].name) for fold in where[:2])
+    raise InputError(
+        f"{path}: {int(inside.sum())} units are tested in more than one fold, for example "
+        f"{labelled.units['unit_id'].iloc[row]!r} (row of "
+        f"{str(labelled.group_names[labelled.group[row]])!r}) in folds {names}. Give every unit "
+        "the set test in one fold at most, or make each list a split of its own."
+    )
 
 
 def _untrained(labelled: _Labelled, assignments: list[_Assignment]) -> list[tuple[int, int]]:
@@ -725,25 +859,44 @@ def _fold_sentence(labelled: _Labelled, assignment: _Assignment, label: int) -> 
 
 
 def _with_validation(
-    labelled: _Labelled, assignments: list[_Assignment], fraction: float, seed: int
+    labelled: _Labelled, assignments: list[_Assignment], fraction: float, seed: int, method: str
 ) -> list[_Assignment]:
     if fraction <= 0:
         return assignments
     counts = labelled.counts
+    apart = method == "leave-compound-and-batch-out"
+    columns = _compounds_and_batches(labelled) if apart else ()
     result = []
     without = np.zeros(counts.shape[1], np.int64)
+    costs = []
     for assignment in assignments:
         train = np.flatnonzero(assignment.sides == TRAIN)
         if (assignment.sides == VALIDATION).any():
             result.append(assignment)
             continue
         entropy = np.random.SeedSequence([seed, assignment.repeat, assignment.fold])
-        chosen = validation_groups(counts[train], fraction, np.random.default_rng(entropy))
+        generator = np.random.default_rng(entropy)
         sides = assignment.sides.copy()
+        if apart:
+            chosen, kept = separate_validation_groups(
+                counts[train], [values[train] for values in columns], fraction, generator
+            )
+            sides[train[~kept]] = EXCLUDED
+            parts = [counts[train[rows]].sum() for rows in (chosen, ~kept & ~chosen)]
+            costs.append(np.array(parts) / counts[train].sum())
+        else:
+            chosen = validation_groups(counts[train], fraction, generator)
         sides[train[chosen]] = VALIDATION
         learned = counts[train].sum(axis=0) > 0
         without += learned & (counts[train[chosen]].sum(axis=0) == 0)
         result.append(replace(assignment, sides=sides))
+    if np.any(costs):
+        log.warning(
+            "%s: on average validation takes %.0f %% of the training units of a fold, and %.0f %% "
+            "are left out because they share a compound or a batch with it",
+            method,
+            *(100 * np.mean(costs, axis=0)),
+        )
     for label in np.flatnonzero(without):
         log.warning(
             "class %r has too few training groups to give one to validation in %d of %d folds",

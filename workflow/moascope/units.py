@@ -15,13 +15,11 @@ import numpy as np
 import pandas as pd
 
 from moascope.errors import InputError
-from moascope.files import atomic_path
+from moascope.files import FILE_COLUMNS, atomic_path
 from moascope.normalization import Step, apply
 from moascope.quality import Store, batch_size
 
 log = logging.getLogger(__name__)
-
-FILE_COLUMNS = ("path:", "index:", "bytes:", "mtime_ns:")
 
 
 def prepare_plate(
@@ -255,3 +253,25 @@ def with_flags(sites: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
         The sites with a quality, with the column `flagged`.
     """
     return sites.merge(quality[["site_id", "flagged"]], on="site_id", validate="1:1")
+
+
+def describe(units: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Join units with the metadata of their sites.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        From `prepare_plate`, of any number of plates.
+    sites : pandas.DataFrame
+        The sites table of the screen.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The units in their order: unit_id, the metadata of the site without its files, tile,
+        flagged and usable.
+    """
+    about = [name for name in map(str, sites) if not name.startswith(FILE_COLUMNS)]
+    own = ["unit_id", "site_id", "tile", "flagged", "usable"]
+    joined = units[own].merge(sites[about], on="site_id", how="left", validate="m:1")
+    return joined[["unit_id", *about, "tile", "flagged", "usable"]]

@@ -1,4 +1,5 @@
 # The validated configuration, the plates, and the functions that rules share.
+import re
 import sys
 from pathlib import Path
 
@@ -29,13 +30,11 @@ SIMULATED = CONFIG.input.format == "simulate"
 
 def plates():
     """Name the plates, from the sample sheet or the simulation."""
-    from moascope.plates import plate_names
+    from moascope.plates import plate_names, simulated_plates
 
+    if SIMULATED:
+        return simulated_plates(CONFIG.simulate.plates, CONFIG.simulate.batches)
     try:
-        if SIMULATED:
-            from moascope.simulate import plate_names as simulated_names
-
-            return simulated_names(CONFIG.section("simulate"))
         return plate_names(input_options())
     except InputError as error:
         raise WorkflowError(str(error)) from None
@@ -64,7 +63,7 @@ def one_of(names):
 
 
 wildcard_constraints:
-    plate=one_of([plate.replace(".", r"\.") for plate in PLATES]),
+    plate=one_of(map(re.escape, PLATES)),
     split=one_of(CONFIG.splits),
     model=one_of(CONFIG.models),
     fold=r"\d+",
@@ -121,7 +120,37 @@ def feature_options(wildcards):
 
 def head_options(wildcards):
     """Give the options of a model that its head depends on."""
-    return CONFIG.section(f"models.{wildcards.model}", "head", "training")
+    model = CONFIG.section(f"models.{wildcards.model}")
+    kind = model["head"]["type"]
+    keys = {
+        "lda": ("type", "shrinkage", "balanced"),
+        "logistic": ("type", "C", "balanced"),
+        "mlp": ("type", "hidden", "dropout", "l2"),
+    }[kind]
+    options = {"head": {key: model["head"][key] for key in keys}}
+    return {**options, "training": model["training"]} if kind == "mlp" else options
+
+
+def weights_of(wildcards):
+    """Give the weights file of a model, where it is one."""
+    weights = CONFIG.models[wildcards.model].weights
+    return {} if weights in ("imagenet", "none") else {"weights": weights}
+
+
+def seed_of_weights(wildcards):
+    """Give the seed of frozen weights: there is one only where they are random."""
+    return CONFIG.seed if CONFIG.models[wildcards.model].weights == "none" else None
+
+
+def listing():
+    """Digest the names of the image files where no sheet lists them."""
+    if CONFIG.input.format != "folder":
+        return None
+    from hashlib import sha256
+
+    from moascope.plates import matching_files
+
+    return sha256(repr(matching_files(input_options())).encode()).hexdigest()
 
 
 def of_split(pattern):

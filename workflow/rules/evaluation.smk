@@ -4,7 +4,7 @@
 rule baselines:
     input:
         units=PATHS.units,
-        baseline=all_plates(PATHS.handmade),
+        handmade=all_plates(PATHS.handmade),
         split=PATHS.split,
         groups=PATHS.groups,
         audit=PATHS.audit,

@@ -31,7 +31,8 @@ rule sites:
         unpack(sheets),
     output:
         sites=PATHS.sites,
-        plates=all_plates(PATHS.plate_sites),
+        files=all_plates(PATHS.plate_files),
+        roles=all_plates(PATHS.plate_roles),
         summary=PATHS.inputs,
     log:
         PATHS.log("sites"),
@@ -46,6 +47,7 @@ rule sites:
     params:
         options=input_options(),
         plates=PLATES,
+        listing=listing(),
         code=code("sites.py"),
     script:
         "../scripts/sites.py"
@@ -53,7 +55,7 @@ rule sites:
 
 rule ingest:
     input:
-        sites=PATHS.plate_sites,
+        files=PATHS.plate_files,
     output:
         store=PATHS.store,
         table=PATHS.ingested,
@@ -76,29 +78,3 @@ rule ingest:
         code=code("ingest.py"),
     script:
         "../scripts/ingest.py"
-
-
-rule quality:
-    input:
-        ingested=all_plates(PATHS.ingested),
-        measures=all_plates(PATHS.measures),
-    output:
-        plates=all_plates(PATHS.quality),
-        table=PATHS.all_quality,
-    log:
-        PATHS.log("quality"),
-    benchmark:
-        PATHS.benchmark("quality")
-    conda:
-        environment("imaging")
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=60,
-    params:
-        options=CONFIG.section(
-            "quality", "focus_z", "max_saturated", "min_foreground", "intensity_z"
-        ),
-        code=code("quality.py"),
-    script:
-        "../scripts/quality.py"

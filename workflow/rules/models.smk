@@ -3,7 +3,8 @@
 
 rule features:
     input:
-        units=PATHS.units,
+        unpack(weights_of),
+        units=all_plates(PATHS.plate_units),
         pixels=all_plates(PATHS.pixels),
     output:
         features=PATHS.features,
@@ -26,7 +27,7 @@ rule features:
         options=feature_options,
         channels=CHANNELS,
         compute=CONFIG.section("compute"),
-        seed=CONFIG.seed,
+        seed=seed_of_weights,
         code=code("features.py"),
     script:
         "../scripts/features.py"
@@ -96,6 +97,7 @@ rule fit_keras_head:
 
 rule train_fold:
     input:
+        unpack(weights_of),
         units=PATHS.units,
         pixels=all_plates(PATHS.pixels),
         statistics=PATHS.all_statistics,

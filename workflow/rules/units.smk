@@ -4,13 +4,14 @@
 rule prepare:
     input:
         store=PATHS.store,
-        sites=PATHS.plate_sites,
-        quality=PATHS.quality,
+        roles=PATHS.plate_roles,
+        measures=PATHS.measures,
     output:
         pixels=PATHS.pixels,
         units=PATHS.plate_units,
         statistics=PATHS.statistics,
-        baseline=PATHS.handmade,
+        handmade=PATHS.handmade,
+        quality=PATHS.quality,
     log:
         PATHS.log("prepare/{plate}"),
     benchmark:
@@ -22,6 +23,9 @@ rule prepare:
         mem_mb=memory(3000),
         runtime=120,
     params:
+        quality=CONFIG.section(
+            "quality", "focus_z", "max_saturated", "min_foreground", "intensity_z"
+        ),
         steps=CONFIG.section("normalization")["steps"],
         treated_in_statistics=CONFIG.normalization.treated_wells_in_statistics,
         units=CONFIG.section("units"),
@@ -32,10 +36,14 @@ rule prepare:
 
 rule collect_units:
     input:
+        sites=PATHS.sites,
+        ingested=all_plates(PATHS.ingested),
+        quality=all_plates(PATHS.quality),
         units=all_plates(PATHS.plate_units),
         statistics=all_plates(PATHS.statistics),
     output:
         units=PATHS.units,
+        quality=PATHS.all_quality,
         statistics=PATHS.all_statistics,
     log:
         PATHS.log("collect_units"),

@@ -14,7 +14,7 @@ folds = splits.folds(
     pd.read_parquet(snakemake.input.split), pd.read_parquet(snakemake.input.groups), units
 )
 predictions = baselines.run_baselines(
-    read_arrays(snakemake.input.baseline),
+    read_arrays(snakemake.input.handmade),
     units,
     list(folds),
     snakemake.params.names,

@@ -1,10 +1,18 @@
-"""Join the tables of all plates."""
+"""Join the tables of all plates with what the sites are."""
 
 from _job import start
 
 start(snakemake.log[0])
 
+import pandas as pd
+
+from moascope import units
 from moascope.files import read_tables, write_parquet
 
-write_parquet(read_tables(snakemake.input.units), snakemake.output.units)
+sites = pd.read_parquet(snakemake.input.sites)
+ingested = read_tables(snakemake.input.ingested)
+quality = ingested.merge(read_tables(snakemake.input.quality), on="site_id", how="left")
+described = units.describe(read_tables(snakemake.input.units), sites)
+write_parquet(described, snakemake.output.units)
+write_parquet(quality, snakemake.output.quality)
 write_parquet(read_tables(snakemake.input.statistics), snakemake.output.statistics)

@@ -9,13 +9,15 @@ from moascope import devices
 options, compute = snakemake.params.options, snakemake.params.compute
 device = devices.choose(compute["gpu"], compute["keras_backend"])
 
+import keras
 import numpy as np
-import pandas as pd
 
 from moascope import backbones, features, summary
-from moascope.files import write_json, write_parquet
+from moascope.files import read_tables, write_json, write_parquet
 
 device = devices.confirm(compute["gpu"], device)
+if snakemake.params.seed is not None:
+    keras.utils.set_random_seed(snakemake.params.seed)
 model = backbones.build(
     options["backbone"],
     options["weights"],
@@ -29,6 +31,6 @@ model = backbones.build(
 features.extract(
     model, snakemake.input.pixels, None, snakemake.output.features, views=options["views"]
 )
-units = pd.read_parquet(snakemake.input.units, columns=["unit_id"])
+units = read_tables(snakemake.input.units)[["unit_id"]]
 write_parquet(units, snakemake.output.index)
 write_json(summary.computed_with(compute["keras_backend"], device), snakemake.output.device)

@@ -11,7 +11,7 @@ from moascope.files import write_parquet
 from moascope.stores import PlateStore, ingest_plate
 
 table = ingest_plate(
-    pd.read_parquet(snakemake.input.sites),
+    pd.read_parquet(snakemake.input.files),
     snakemake.params.channels,
     snakemake.output.store,
     workers=snakemake.threads,

@@ -11,6 +11,11 @@ options = snakemake.params.options
 if options["format"] == "simulate":
     options = {**options, "format": "table", "sheet": list(snakemake.input.sheets)}
 sites = screen.read_sites(options)
-plates = dict(zip(snakemake.params.plates, snakemake.output.plates, strict=True))
-screen.write_site_tables(sites, snakemake.output.sites, plates)
-write_json({**screen.summarise(sites), "digest": screen.digest(sites)}, snakemake.output.summary)
+plates, output = snakemake.params.plates, snakemake.output
+screen.write_site_tables(
+    sites,
+    output.sites,
+    dict(zip(plates, output.files, strict=True)),
+    dict(zip(plates, output.roles, strict=True)),
+)
+write_json({**screen.summarise(sites), "digest": screen.digest(sites)}, output.summary)
