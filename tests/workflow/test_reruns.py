@@ -4,12 +4,14 @@ import copy
 import shutil
 
 import pytest
+
 # They share one small screen, so they run in one process.
 pytestmark = pytest.mark.xdist_group("workflow")
 
 
 PREPARE = ["prepare", "collect_units"]
 SPLIT = ["split", "audit_split"]
+CHECK = "check_splits"
 SCORE = ["baselines", "evaluate"]
 REPORT = ["summary", "report"]
 
@@ -29,7 +31,7 @@ CASES = {
     "evaluation.bootstrap": (300, ["evaluate", *REPORT]),
     "models.lite0.head": ({"type": "logistic"}, ["fit_head", "evaluate", *REPORT]),
     "models.lite0.views": (4, ["features", "fit_head", "evaluate", *REPORT]),
-    "splits.loco.method": ("group-k-fold", [*SPLIT, "fit_head", *SCORE, *REPORT]),
+    "splits.loco.method": ("group-k-fold", [CHECK, *SPLIT, "fit_head", *SCORE, *REPORT]),
     "quality.focus_z": (5.0, [*PREPARE, *SPLIT, "features", "fit_head", *SCORE, *REPORT]),
     "input.on_bad_image": (
         "quarantine",

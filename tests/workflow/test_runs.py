@@ -173,6 +173,17 @@ def test_a_missing_image_is_named_before_any_image_is_read(project, small_config
     assert not (project.folder / "logs/small/ingest").exists()
 
 
+def test_a_split_that_cannot_be_made_stops_before_any_image_is_read(project, small_config):
+    config = copy.deepcopy(small_config)
+    config["simulate"].update({"plates": 1, "batches": 1, "compounds": 1})
+    project.write(config)
+    code, output = project.snakemake(check=False)
+    assert code != 0
+    assert "leave-one-compound-out" in output
+    assert "only one compound" in output or "one compound" in output
+    assert not (project.folder / "logs/small/ingest").exists()
+
+
 def test_a_damaged_image_stops_the_run_and_is_named(project, small_config):
     config = copy.deepcopy(small_config)
     config["simulate"].update({"plates": 1, "batches": 1, "damaged_file": True})

@@ -119,6 +119,11 @@ class Paths:
         return self.result("normalization.parquet")
 
     @property
+    def checked(self) -> str:
+        """A note that the screen can be split as configured."""
+        return self.result("splits.json")
+
+    @property
     def split(self) -> str:
         """Which group is in which set of which fold."""
         return self.result("splits/{split}.parquet")

@@ -153,6 +153,12 @@ def listing():
     return sha256(repr(matching_files(input_options())).encode()).hexdigest()
 
 
+def split_options(name):
+    """Give the options of a split that decide who is in which set."""
+    section = CONFIG.section(f"splits.{name}")
+    return {key: value for key, value in section.items() if key != "audit"}
+
+
 def of_split(pattern):
     """Give an input function: the file of the split that a model is evaluated on."""
     return lambda wildcards: pattern.format(split=CONFIG.models[wildcards.model].split)

@@ -1,6 +1,31 @@
 # Training, validation and test sets, and the audit that nothing leaks between them.
 
 
+rule check_splits:
+    input:
+        sites=PATHS.sites,
+        files=[split.file for split in CONFIG.splits.values() if split.file],
+    output:
+        PATHS.checked,
+    log:
+        PATHS.log("check_splits"),
+    benchmark:
+        PATHS.benchmark("check_splits")
+    conda:
+        environment("learning")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=30,
+    params:
+        splits={name: split_options(name) for name in CONFIG.splits},
+        tiles=CONFIG.units.tiles[0] * CONFIG.units.tiles[1],
+        seed=CONFIG.seed,
+        code=code("check_splits.py"),
+    script:
+        "../scripts/check_splits.py"
+
+
 checkpoint split:
     input:
         unpack(fixed_list),
@@ -19,11 +44,7 @@ checkpoint split:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        options=lambda wildcards: {
-            key: value
-            for key, value in CONFIG.section(f"splits.{wildcards.split}").items()
-            if key != "audit"
-        },
+        options=lambda wildcards: split_options(wildcards.split),
         exclude_flagged=CONFIG.quality.exclude_flagged,
         seed=CONFIG.seed,
         code=code("split.py"),
@@ -51,6 +72,7 @@ rule audit_split:
         runtime=120,
     params:
         options=lambda wildcards: CONFIG.section(f"splits.{wildcards.split}.audit"),
+        split=lambda wildcards: split_options(wildcards.split),
         code=code("audit_split.py"),
     script:
         "../scripts/audit_split.py"
