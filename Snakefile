@@ -31,3 +31,4 @@ rule all:
     input:
         PATHS.report,
         PATHS.summary,
+        PATHS.checked,

