@@ -37,6 +37,9 @@ checkpoint split:
         PATHS.log("splits/{split}"),
     benchmark:
         PATHS.benchmark("splits/{split}")
+    # First of all: a split that cannot be made stops the run in seconds. Nothing depends on it,
+    # since images do not change with the splits.
+    priority: 100
     conda:
         environment("learning")
     threads: 1
