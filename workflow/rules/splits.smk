@@ -11,6 +11,9 @@ rule check_splits:
         PATHS.log("check_splits"),
     benchmark:
         PATHS.benchmark("check_splits")
+    # A split that cannot be made stops the run in seconds. Nothing depends on this rule, since
+    # images do not change with the splits.
+    priority: 100
     conda:
         environment("learning")
     threads: 1
@@ -37,9 +40,6 @@ checkpoint split:
         PATHS.log("splits/{split}"),
     benchmark:
         PATHS.benchmark("splits/{split}")
-    # First of all: a split that cannot be made stops the run in seconds. Nothing depends on it,
-    # since images do not change with the splits.
-    priority: 100
     conda:
         environment("learning")
     threads: 1
