@@ -1,5 +1,6 @@
 """Whole runs on a small simulated screen."""
 
+import json
 import re
 import subprocess
 import sys
@@ -47,6 +48,10 @@ class Project:
         if check and done.returncode:
             raise AssertionError(output[-6000:])
         return done.returncode, output
+
+    def summary(self):
+        """Read what the small screen came to."""
+        return json.loads((self.folder / "results/small/summary.json").read_text())
 
     def planned(self, *arguments, **options):
         """Give the rules that would run now, with the number of jobs of each."""

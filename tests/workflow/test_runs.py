@@ -1,103 +1,17 @@
-"""Whole runs: what comes out, and what happens when something goes wrong."""
+"""Whole runs of other screens: trained networks, bad input, broken disks."""
 
 import copy
-import json
-import os
 import re
-import signal
 import subprocess
-import sys
-import time
 
 import pandas as pd
 import pytest
-
-# They share one small screen, so they run in one process.
-pytestmark = pytest.mark.xdist_group("workflow")
-
-
-def summary(project):
-    return json.loads((project.folder / "results/small/summary.json").read_text())
 
 
 def with_input(config, **changes):
     changed = copy.deepcopy(config)
     changed["input"].update(changes)
     return changed
-
-
-# --- what comes out ---------------------------------------------------------------------------
-
-
-def test_the_summary_keeps_its_contract(finished):
-    content = summary(finished)
-    assert set(content) == {
-        *("run", "inputs", "quality", "classification", "leakage_audit", "environment"),
-    }
-    assert {"plates", "wells", "sites", "images", "digest"} <= set(content["inputs"])
-    model = content["classification"]["lite0"]
-    assert model["unit"] == "site"
-    assert model["split"] == "loco"
-    assert {"accuracy", "macro_f1", "balanced_accuracy", "calibration_error"} <= set(model)
-    low, high = model["accuracy"]["ci95"]
-    assert 0 <= low <= model["accuracy"]["value"] <= high <= 1
-    assert set(model["baselines"]) == {
-        *("majority", "channel-mean-sd", "hand-made", "hand-made-lda"),
-    }
-    assert content["leakage_audit"]["loco"]["shared_groups"] == 0
-    assert {"versions", "backend", "device", "seed", "workflow_version"} <= set(
-        content["environment"]
-    )
-
-
-def test_planted_bad_wells_are_flagged_and_good_ones_are_not(finished):
-    results = finished.folder / "results/small"
-    quality = pd.read_parquet(results / "quality.parquet")
-    truth = pd.concat([pd.read_parquet(path) for path in results.glob("simulated/*/truth.parquet")])
-    truth["site_id"] = truth["plate"] + "/" + truth["well"] + "/" + truth["site"].astype(str)
-    both = quality.merge(truth, on="site_id", validate="1:1")
-    bad = both["planted_problem"] != ""
-    assert bad.sum() == 6
-    assert both.loc[bad, "flagged"].all()
-    assert both.loc[~bad, "flagged"].mean() <= 0.02
-
-
-def test_nothing_half_written_is_left(finished):
-    assert not [path for path in finished.folder.rglob(".*partial*") if path.is_file()]
-
-
-def test_the_snakemake_report_can_be_made(finished, small_config, tmp_path):
-    finished.write(small_config)
-    page = tmp_path / "report.zip"
-    finished.snakemake("--report", str(page))
-    assert page.stat().st_size > 10_000
-
-
-def test_the_workflow_is_usable_as_a_module(finished, small_config, repository):
-    finished.write(small_config)
-    other = finished.folder / "other.smk"
-    other.write_text(
-        f"""
-configfile: "config.yaml"
-
-
-module moascope:
-    snakefile:
-        "{repository / "Snakefile"}"
-    config:
-        config
-
-
-use rule * from moascope as screen_*
-
-
-rule everything:
-    default_target: True
-    input:
-        rules.screen_all.input,
-"""
-    )
-    assert set(finished.planned(snakefile=other)) <= {"everything"}
 
 
 # --- networks that are trained ----------------------------------------------------------------
@@ -132,7 +46,7 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     project.write(config)
     project.snakemake()
     results = project.folder / "results/small"
-    scores = summary(project)["classification"]
+    scores = project.summary()["classification"]
     assert scores["lenet"]["n"] == scores["mlp"]["n"] > 0
     history = pd.read_parquet(results / "predictions/lenet.history.parquet")
     assert set(history["fold"]) == {0, 1}
@@ -240,27 +154,3 @@ def test_a_full_disk_is_named_with_a_fix_and_leaves_nothing_half_written(
     assert "Free space on that disk" in output
     assert not list(tiny_disk.rglob("sheet.csv"))
     assert not list(tiny_disk.rglob("*.ozx"))
-
-
-def test_a_killed_run_is_resumed_with_the_same_result(finished, project, small_config):
-    project.write(small_config)
-    command = [
-        *(sys.executable, "-m", "snakemake"),
-        *("--snakefile", str(project.repository / "Snakefile"), "--cores", "2"),
-        *("--directory", str(project.folder), "--configfile", str(project.file)),
-    ]
-    running = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    stores = project.folder / "results/small/plates"
-    deadline = time.monotonic() + 300
-    while not list(stores.glob("*.ozx")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    assert not (project.folder / "results/small/summary.json").exists()
-    project.snakemake("--unlock")
-    project.snakemake()
-    resumed, uncut = summary(project), summary(finished)
-    assert resumed["classification"] == uncut["classification"]
-    assert resumed["quality"] == uncut["quality"]

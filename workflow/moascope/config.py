@@ -258,6 +258,9 @@ class Audit(Section):
     min_correlation: float = Field(
         0.98, gt=0, le=1, description="correlation of thumbnails from which two are duplicates"
     )
+    orientations: bool = Field(
+        False, description="look for turned and mirrored duplicates too (eight times the work)"
+    )
     on_leak: Literal["error", "warn"] = Field("error", description="stop, or only report")
 
 
@@ -331,6 +334,9 @@ class Head(Section):
         "auto", description="lda: Ledoit-Wolf, or a fixed share"
     )
     balanced: bool = Field(True, description="lda, logistic: give every class the same weight")
+    calibrate: bool = Field(
+        False, description="lda, logistic: fit one temperature to the validation units"
+    )
     C: float = Field(1.0, gt=0, description="logistic: inverse regularization strength")
     hidden: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
         [256], description="mlp: width of each hidden layer"

@@ -123,8 +123,8 @@ def head_options(wildcards):
     model = CONFIG.section(f"models.{wildcards.model}")
     kind = model["head"]["type"]
     keys = {
-        "lda": ("type", "shrinkage", "balanced"),
-        "logistic": ("type", "C", "balanced"),
+        "lda": ("type", "shrinkage", "balanced", "calibrate"),
+        "logistic": ("type", "C", "balanced", "calibrate"),
         "mlp": ("type", "hidden", "dropout", "l2"),
     }[kind]
     options = {"head": {key: model["head"][key] for key in keys}}

@@ -45,6 +45,7 @@ training.save_model(
         "channels": params.channels,
         "classes": list(classes),
         "normalization": params.normalization,
+        "statistics": pd.read_parquet(snakemake.input.statistics).to_dict("records"),
         "unit_size": params.unit_size,
     },
 )

@@ -1,0 +1,189 @@
+"""One small screen, run to the end: what came out, what reruns after an edit, what a kill does."""
+
+import copy
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+PREPARE = ["prepare", "collect_units"]
+SPLIT = ["split", "audit_split"]
+CHECK = "check_splits"
+SCORE = ["baselines", "evaluate"]
+REPORT = ["summary", "report"]
+
+
+# --- what comes out ---------------------------------------------------------------------------
+
+
+def test_the_summary_keeps_its_contract(finished):
+    content = finished.summary()
+    assert set(content) == {
+        *("run", "inputs", "quality", "classification", "leakage_audit", "environment"),
+    }
+    assert {"plates", "wells", "sites", "images", "digest"} <= set(content["inputs"])
+    model = content["classification"]["lite0"]
+    assert model["unit"] == "site"
+    assert model["split"] == "loco"
+    assert {"accuracy", "macro_f1", "balanced_accuracy", "calibration_error"} <= set(model)
+    low, high = model["accuracy"]["ci95"]
+    assert 0 <= low <= model["accuracy"]["value"] <= high <= 1
+    assert set(model["baselines"]) == {
+        *("majority", "channel-mean-sd", "hand-made", "hand-made-lda"),
+    }
+    assert content["leakage_audit"]["loco"]["shared_groups"] == 0
+    assert {"versions", "backend", "device", "seed", "workflow_version"} <= set(
+        content["environment"]
+    )
+
+
+def test_planted_bad_wells_are_flagged_and_good_ones_are_not(finished):
+    results = finished.folder / "results/small"
+    quality = pd.read_parquet(results / "quality.parquet")
+    truth = pd.concat([pd.read_parquet(path) for path in results.glob("simulated/*/truth.parquet")])
+    truth["site_id"] = truth["plate"] + "/" + truth["well"] + "/" + truth["site"].astype(str)
+    both = quality.merge(truth, on="site_id", validate="1:1")
+    bad = both["planted_problem"] != ""
+    assert bad.sum() == 6
+    assert both.loc[bad, "flagged"].all()
+    assert both.loc[~bad, "flagged"].mean() <= 0.02
+
+
+def test_nothing_half_written_is_left(finished):
+    assert not [path for path in finished.folder.rglob(".*partial*") if path.is_file()]
+
+
+def test_the_snakemake_report_can_be_made(finished, small_config, tmp_path):
+    finished.write(small_config)
+    page = tmp_path / "report.zip"
+    finished.snakemake("--report", str(page))
+    assert page.stat().st_size > 10_000
+
+
+def test_the_workflow_is_usable_as_a_module(finished, small_config, repository):
+    finished.write(small_config)
+    other = finished.folder / "other.smk"
+    other.write_text(
+        f"""
+configfile: "config.yaml"
+
+
+module moascope:
+    snakefile:
+        "{repository / "Snakefile"}"
+    config:
+        config
+
+
+use rule * from moascope as screen_*
+
+
+rule everything:
+    default_target: True
+    input:
+        rules.screen_all.input,
+"""
+    )
+    assert set(finished.planned(snakefile=other)) <= {"everything"}
+
+
+# --- what reruns -----------------------------------------------------------------------------
+
+
+def edited(config, path, value):
+    changed = copy.deepcopy(config)
+    *parents, key = path.split(".")
+    section = changed
+    for part in parents:
+        section = section.setdefault(part, {})
+    section[key] = value
+    return changed
+
+
+CASES = {
+    "report.title": ("Another title", ["report"]),
+    "evaluation.bootstrap": (300, ["evaluate", *REPORT]),
+    "models.lite0.head": ({"type": "logistic"}, ["fit_head", "evaluate", *REPORT]),
+    "models.lite0.views": (4, ["features", "fit_head", "evaluate", *REPORT]),
+    "splits.loco.method": ("group-k-fold", [CHECK, *SPLIT, "fit_head", *SCORE, *REPORT]),
+    "quality.focus_z": (5.0, [*PREPARE, *SPLIT, "features", "fit_head", *SCORE, *REPORT]),
+    "input.on_bad_image": (
+        "quarantine",
+        ["ingest", *PREPARE, *SPLIT, "features", "fit_head", *SCORE, *REPORT],
+    ),
+}
+
+
+def test_a_finished_run_has_nothing_to_do(finished, small_config):
+    finished.write(small_config)
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize("key", CASES)
+def test_an_edited_key_reruns_what_depends_on_it(finished, small_config, key):
+    value, expected = CASES[key]
+    finished.write(edited(small_config, key, value))
+    assert set(finished.planned()) == set(expected)
+
+
+def test_a_new_model_leaves_the_old_one_alone(finished, small_config):
+    model = {**small_config["models"]["lite0"], "taps": ["block2_add"]}
+    finished.write(edited(small_config, "models.second", model))
+    planned = finished.planned()
+    assert planned["features"] == planned["fit_head"] == planned["evaluate"] == 1
+    assert not {"sites", "ingest", *PREPARE, *SPLIT, "baselines"} & set(planned)
+
+
+@pytest.mark.parametrize(
+    ("module", "first", "untouched"),
+    [
+        ("evaluation.py", "evaluate", ["features", "fit_head", "prepare"]),
+        ("stores.py", "ingest", ["simulate_plate", "sites"]),
+    ],
+)
+def test_an_edited_library_function_reruns_what_imports_it(
+    finished, small_config, repository, tmp_path, module, first, untouched
+):
+    for name in ("workflow", "envs"):
+        shutil.copytree(repository / name, tmp_path / name)
+    shutil.copy(repository / "Snakefile", tmp_path)
+    finished.write(small_config)
+    with (tmp_path / "workflow/moascope" / module).open("a") as file:
+        file.write("\nEXTRA = 1\n")
+    # The copied scripts are new files; what is asked here is what the digests see.
+    triggers = ("--rerun-triggers", "params", "input", "mtime")
+    planned = finished.planned(*triggers, snakefile=tmp_path / "Snakefile")
+    assert first in planned
+    assert not set(untouched) & set(planned)
+
+
+# --- a kill -----------------------------------------------------------------------------------
+
+
+def test_a_killed_run_is_resumed_with_the_same_result(finished, project, small_config):
+    project.write(small_config)
+    command = [
+        *(sys.executable, "-m", "snakemake"),
+        *("--snakefile", str(project.repository / "Snakefile"), "--cores", "2"),
+        *("--directory", str(project.folder), "--configfile", str(project.file)),
+    ]
+    running = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    stores = project.folder / "results/small/plates"
+    deadline = time.monotonic() + 300
+    while not list(stores.glob("*.ozx")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (project.folder / "results/small/summary.json").exists()
+    project.snakemake("--unlock")
+    project.snakemake()
+    resumed, uncut = project.summary(), finished.summary()
+    assert resumed["classification"] == uncut["classification"]
+    assert resumed["quality"] == uncut["quality"]
