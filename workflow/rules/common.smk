@@ -40,10 +40,19 @@ def plates():
         raise WorkflowError(str(error)) from None
 
 
+# How images are read, which the sample sheet does not depend on.
+READING = ["axes", "on_size_mismatch", "on_bad_image", "pixel_size_um"]
+
+
 def input_options():
-    """Give the input section with what other sections ask of it."""
+    """Give what the sample sheet is read with: the input section, and what others ask of it."""
+    section = CONFIG.section("input")
     return {
-        **CONFIG.section("input"),
+        **{
+            key: value
+            for key, value in section.items()
+            if key not in [*READING, "unit"]
+        },
         "needs_controls": CONFIG.needs_controls(),
         "labels_required": bool(CONFIG.models),
     }

@@ -72,9 +72,7 @@ rule ingest:
         runtime=120,
     params:
         channels=CHANNELS,
-        options=CONFIG.section(
-            "input", "axes", "on_size_mismatch", "on_bad_image", "pixel_size_um"
-        ),
+        options=CONFIG.section("input", *READING),
         code=code("ingest.py"),
     script:
         "../scripts/ingest.py"
