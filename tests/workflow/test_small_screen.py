@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -129,6 +130,39 @@ def test_an_edited_key_reruns_what_depends_on_it(finished, small_config, key):
     value, expected = CASES[key]
     finished.write(edited(small_config, key, value))
     assert set(finished.planned()) == set(expected)
+
+
+def test_an_edited_sheet_reruns_the_plates_it_changes(finished, small_config, project):
+    simulated = finished.folder / "results/small/simulated"
+    sheets = []
+    for file in sorted(simulated.glob("*/sheet.csv")):
+        sheet = pd.read_csv(file)
+        for column in ("DNA", "Actin", "Tubulin"):
+            sheet[column] = file.parent.name + "/" + sheet[column]
+        sheets.append(sheet.drop(columns="mask"))
+    sheet = pd.concat(sheets, ignore_index=True)
+    config = copy.deepcopy(small_config)
+    config["input"].update({"format": "table", "sheet": "sheet.csv", "images": str(simulated)})
+
+    def ran(sheet):
+        sheet.to_csv(project.folder / "sheet.csv", index=False)
+        _, output = project.snakemake("results/small/units.parquet")
+        jobs = re.findall(r"^(?:local)?rule (\w+):", output, re.MULTILINE)
+        return output, jobs
+
+    project.write(config)
+    _, jobs = ran(sheet)
+    assert jobs.count("ingest") == 2
+    shorter = sheet.drop(index=sheet.index[-1])
+    output, jobs = ran(shorter)
+    assert jobs.count("ingest") == jobs.count("prepare") == 1
+    assert "wildcards: plate=Batch2_P1" in output
+    assert "wildcards: plate=Batch1_P1" not in output
+    dose = shorter["compound"] != "DMSO"
+    relabelled = shorter.assign(concentration=shorter["concentration"].where(~dose, 7.0))
+    _, jobs = ran(relabelled)
+    assert "ingest" not in jobs and "prepare" not in jobs
+    assert jobs.count("collect_units") == 1
 
 
 def test_a_new_model_leaves_the_old_one_alone(finished, small_config):

@@ -64,6 +64,11 @@ class Paths:
         return self.result("sites.json")
 
     @property
+    def sheet_is_read(self) -> str:
+        """An empty file: every plate's rows are known."""
+        return self.result("sites/read")
+
+    @property
     def store(self) -> str:
         """The images of one plate."""
         return self.result("plates/{plate}.ozx")

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import CodeType
 
 PACKAGE = "moascope"
 ROOT = Path(__file__).resolve().parent
@@ -85,32 +87,34 @@ def _module_file(module: str) -> Path:
 
 @cache
 def _tree(file: Path) -> ast.Module:
-    """Parse a file and drop its docstrings."""
-    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and len(node.body) > 1:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                del node.body[0]
-    return tree
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Walk the statements of a module, which are few beside its expressions."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting.extend(getattr(node, name, ()))
 
 
 @cache
 def _imported_names(file: Path) -> frozenset[str]:
     names: set[str] = set()
-    waiting: list[ast.AST] = [_tree(file)]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Import):
+    typing_only: set[int] = set()
+    for node in _statements(_tree(file)):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            typing_only.update(map(id, node.body))
+        elif id(node) in typing_only:
+            continue
+        elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             if node.module == PACKAGE:
                 names.update(f"{PACKAGE}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        elif isinstance(node, ast.stmt | ast.Module | ast.ExceptHandler):
-            waiting.extend(ast.iter_child_nodes(node))
     return frozenset(names)
 
 
@@ -121,4 +125,36 @@ def _imports(file: Path) -> list[str]:
 
 @cache
 def _code_of(file: Path) -> str:
-    return ast.dump(_tree(file))
+    """Give what a file compiles to, without docstrings and line numbers."""
+    tree = _tree(file)
+    for node in _statements(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and len(node.body) > 1:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                del node.body[0]
+    return "".join(_described(compile(tree, "", "exec", dont_inherit=True)))
+
+
+def _described(code: CodeType) -> Iterator[str]:
+    yield repr(
+        (
+            code.co_name,
+            code.co_argcount,
+            code.co_posonlyargcount,
+            code.co_kwonlyargcount,
+            code.co_flags,
+            code.co_names,
+            code.co_varnames,
+            code.co_freevars,
+            code.co_cellvars,
+            code.co_code,
+            code.co_exceptiontable,
+        )
+    )
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _described(constant)
+        elif isinstance(constant, frozenset):  # in an order that differs between processes
+            yield repr(sorted(map(repr, constant)))
+        else:
+            yield repr(constant)

@@ -203,6 +203,16 @@ def sheets(wildcards):
     return {key: path for key, path in named.items() if path is not None}
 
 
+def of_plate(pattern):
+    """Give an input function: what the sample sheet says of a plate, once it has been read."""
+
+    def file(wildcards):
+        checkpoints.sheet_is_read.get()
+        return pattern.format(plate=wildcards.plate)
+
+    return file
+
+
 def fixed_list(wildcards):
     """Give the file of a fixed split."""
     file = CONFIG.splits[wildcards.split].file

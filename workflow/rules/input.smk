@@ -53,9 +53,20 @@ rule sites:
         "../scripts/sites.py"
 
 
+# Once this checkpoint has passed, Snakemake compares the rows of each plate with those that it was
+# made from, so that an edited row reruns its plate and no other. It is a rule of its own because a
+# checkpoint is looked up for every plate, and looking up one with a thousand outputs is slow.
+checkpoint sheet_is_read:
+    input:
+        PATHS.inputs,
+    output:
+        touch(PATHS.sheet_is_read),
+    localrule: True
+
+
 rule ingest:
     input:
-        files=PATHS.plate_files,
+        files=of_plate(PATHS.plate_files),
     output:
         store=PATHS.store,
         table=PATHS.ingested,

@@ -4,7 +4,7 @@
 rule prepare:
     input:
         store=PATHS.store,
-        roles=PATHS.plate_roles,
+        roles=of_plate(PATHS.plate_roles),
         measures=PATHS.measures,
     output:
         pixels=PATHS.pixels,
