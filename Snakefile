@@ -14,11 +14,18 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/input.smk"
-include: "workflow/rules/units.smk"
-include: "workflow/rules/splits.smk"
-include: "workflow/rules/models.smk"
-include: "workflow/rules/evaluation.smk"
+
+
+if SCREEN:
+
+    include: "workflow/rules/input.smk"
+    include: "workflow/rules/units.smk"
+    include: "workflow/rules/splits.smk"
+    include: "workflow/rules/models.smk"
+    include: "workflow/rules/evaluation.smk"
+
+
+include: "workflow/rules/segmentation.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -31,4 +38,5 @@ rule all:
     input:
         PATHS.report,
         PATHS.summary,
-        PATHS.checked,
+        [PATHS.checked] if SCREEN else [],
+        expand(PATHS.model, model=FROZEN),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moascope import evaluation, report, summary
+from moascope import evaluation, report, report_segmentation, summary
 from moascope.files import write_json, write_parquet
 
 CHANNELS = ["DNA", "Actin", "Tubulin"]
@@ -267,14 +267,16 @@ def write(
     inputs = {"plates": 2, "wells": 132, "sites": len(units), "images": 3 * len(units)}
     content = summary.build(
         config["run"],
-        {**inputs, "digest": "5f3a9c" * 10},
-        summary.count_quality(quality),
-        scores,
-        dict.fromkeys(config["splits"], audit),
         summary.environment([{"device": "CPU", "backend": "tensorflow"}], config["seed"]),
+        inputs={**inputs, "digest": "5f3a9c" * 10},
+        quality=summary.count_quality(quality),
+        evaluations=scores,
+        audits=dict.fromkeys(config["splits"], audit),
     )
-    write_json(content, paths["summary"])
-    return paths, config
+    written = paths.pop("summary")
+    write_json(content, written)
+    segmentation = report_segmentation.files({}, [], [])
+    return {"summary": written, "screen": paths, "segmentation": segmentation}, config
 
 
 def _write_model(

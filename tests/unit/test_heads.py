@@ -161,7 +161,7 @@ def test_balanced_lda_has_equal_priors():
 @pytest.mark.parametrize("options", [LDA, LOGISTIC])
 def test_a_head_is_one_dense_layer(options):
     features, labels = blobs(seed=9)
-    head = heads.fit_final(features, labels, options)
+    head = heads.fit_head(features, labels, options)
     kernel, bias = head.dense()
     assert kernel.shape == (20, 3)
     np.testing.assert_allclose(
@@ -171,16 +171,6 @@ def test_a_head_is_one_dense_layer(options):
         softmax((features - head.mean) / head.scale @ head.weights + head.bias, axis=1),
         head.probabilities(features),
         atol=1e-9,
-    )
-
-
-def test_the_final_head_leaves_out_rows_without_a_label():
-    features, labels = blobs(seed=10)
-    unknown = labels.copy()
-    unknown[:30] = ""
-    np.testing.assert_array_equal(
-        heads.fit_final(features, unknown, LDA).weights,
-        heads.fit_head(features[30:], labels[30:], LDA).weights,
     )
 
 

@@ -867,7 +867,9 @@ def test_each_stage_gets_the_columns_that_it_needs(screen, tmp_path):
         {plate: tmp_path / f"{kind}/{plate}.parquet" for plate in ("P1", "P2")}
         for kind in ("files", "roles")
     )
-    write_site_tables(sites, tmp_path / "sites.parquet", files, roles)
+    masks = tmp_path / "masks.parquet"
+    write_site_tables(sites, tmp_path / "sites.parquet", files, roles, masks)
+    assert pd.read_parquet(masks).empty
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sites.parquet"), sites)
     for kind, columns in ((files, {"path:DNA", "well"}), (roles, {"role"})):
         parts = pd.concat([pd.read_parquet(path) for path in kind.values()], ignore_index=True)
@@ -876,10 +878,35 @@ def test_each_stage_gets_the_columns_that_it_needs(screen, tmp_path):
         pd.testing.assert_frame_equal(parts, sites[list(parts)])
 
 
+def with_masks(screen, *names):
+    screen.lines = [screen.lines[0] + ",mask"] + [
+        f"{line},{name}" for line, name in zip(screen.lines[1:], names, strict=True)
+    ]
+    return screen.read(columns={"mask": "mask"})
+
+
+def test_label_images_get_a_table_of_their_own(screen, tmp_path):
+    touch(screen.folder, "masks/1.tif", "masks/3.tif")
+    sites = with_masks(screen, "masks/1.tif", "", "masks/3.tif", "", "")
+    tables = [{plate: tmp_path / f"{k}/{plate}" for plate in ("P1", "P2")} for k in "fr"]
+    write_site_tables(sites, tmp_path / "sites.parquet", *tables, tmp_path / "masks.parquet")
+    masks = pd.read_parquet(tmp_path / "masks.parquet")
+    assert masks["site_id"].tolist() == ["P1/A01/1", "P1/B02/1"]
+    assert masks["path"][1] == str(screen.folder / "masks/3.tif")
+    assert masks["bytes"].tolist() == [11, 11]
+    assert not [name for name in pd.read_parquet(tmp_path / "sites.parquet") if "mask" in name]
+
+
+def test_a_label_image_that_is_not_there_is_named(screen):
+    touch(screen.folder, "masks/1.tif")
+    with pytest.raises(InputError, match=r"line 4, column 'mask': \S+masks/9.tif does not exist"):
+        with_masks(screen, "masks/1.tif", "", "masks/9.tif", "", "")
+
+
 def test_plates_that_changed_meanwhile_are_refused(screen, tmp_path):
     wrong = {"P1": tmp_path / "1", "P3": tmp_path / "3"}
     with pytest.raises(InputError, match=r"plates of the screen changed .*\['P2', 'P3'\]"):
-        write_site_tables(screen.read(), tmp_path / "all.parquet", wrong, wrong)
+        write_site_tables(screen.read(), tmp_path / "all.parquet", wrong, wrong, tmp_path / "m")
     assert not (tmp_path / "all.parquet").exists()
 
 

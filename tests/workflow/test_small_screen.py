@@ -15,6 +15,7 @@ import pytest
 PREPARE = ["prepare", "collect_units"]
 SPLIT = ["split", "audit_split"]
 CHECK = "check_splits"
+FIT = ["fit_head", "final_model"]
 SCORE = ["baselines", "evaluate"]
 REPORT = ["summary", "report"]
 
@@ -41,6 +42,25 @@ def test_the_summary_keeps_its_contract(finished):
     assert {"versions", "backend", "device", "seed", "workflow_version"} <= set(
         content["environment"]
     )
+
+
+def test_the_saved_model_predicts_from_pixels_alone(finished):
+    import numpy as np
+
+    from moascope import training
+
+    results = finished.folder / "results/small"
+    channels = ["DNA", "Actin", "Tubulin"]
+    model, metadata = training.load_model(results / "models/lite0.keras", {"channels": channels})
+    assert len(metadata["classes"]) == 6
+    assert metadata["normalization"]["steps"][0]["method"] == "percentile"
+    pixels = np.load(results / "units/pixels/Batch1_P1.npy")
+    units = pd.read_parquet(results / "units.parquet").iloc[: len(pixels)]
+    treated = (units["moa"].isin(metadata["classes"]) & ~units["flagged"]).to_numpy()
+    probabilities = model.predict_on_batch(pixels[treated])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    predicted = np.array(metadata["classes"])[probabilities.argmax(axis=1)]
+    assert (predicted == units["moa"][treated]).mean() > 0.9  # it was fitted to these
 
 
 def test_planted_bad_wells_are_flagged_and_good_ones_are_not(finished):
@@ -109,13 +129,13 @@ def edited(config, path, value):
 CASES = {
     "report.title": ("Another title", ["report"]),
     "evaluation.bootstrap": (300, ["evaluate", *REPORT]),
-    "models.lite0.head": ({"type": "logistic"}, ["fit_head", "evaluate", *REPORT]),
-    "models.lite0.views": (4, ["features", "fit_head", "evaluate", *REPORT]),
-    "splits.loco.method": ("group-k-fold", [CHECK, *SPLIT, "fit_head", *SCORE, *REPORT]),
-    "quality.focus_z": (5.0, [*PREPARE, *SPLIT, "features", "fit_head", *SCORE, *REPORT]),
+    "models.lite0.head": ({"type": "logistic"}, [*FIT, "evaluate", *REPORT]),
+    "models.lite0.views": (4, ["features", *FIT, "evaluate", *REPORT]),
+    "splits.loco.method": ("group-k-fold", [CHECK, *SPLIT, *FIT, *SCORE, *REPORT]),
+    "quality.focus_z": (5.0, [*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT]),
     "input.on_bad_image": (
         "quarantine",
-        ["ingest", *PREPARE, *SPLIT, "features", "fit_head", *SCORE, *REPORT],
+        ["ingest", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT],
     ),
 }
 
@@ -169,7 +189,8 @@ def test_a_new_model_leaves_the_old_one_alone(finished, small_config):
     model = {**small_config["models"]["lite0"], "taps": ["block2_add"]}
     finished.write(edited(small_config, "models.second", model))
     planned = finished.planned()
-    assert planned["features"] == planned["fit_head"] == planned["evaluate"] == 1
+    assert planned["features"] == planned["fit_head"] == planned["final_model"] == 1
+    assert planned["evaluate"] == 1
     assert not {"sites", "ingest", *PREPARE, *SPLIT, "baselines"} & set(planned)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +190,35 @@ def build(
     # Features stay float32 also under mixed precision.
     output = layers.Activation("linear", dtype="float32", name="features")(joined)
     return keras.Model(image, output, name=name.replace("-", "_"))
+
+
+def from_options(
+    options: Mapping[str, Any], channels: Sequence[str], unit_shape: tuple[int, int]
+) -> keras.Model:
+    """Build the feature extractor that a model of the config names.
+
+    Parameters
+    ----------
+    options : mapping
+        `backbone`, `weights`, `input_size`, `channel_mapping`, `triple`, `taps` and `pooling`.
+    channels, unit_shape
+        As for `build`.
+
+    Returns
+    -------
+    keras.Model
+        As from `build`.
+    """
+    return build(
+        options["backbone"],
+        options["weights"],
+        options["input_size"],
+        channels,
+        {"kind": options["channel_mapping"], "triple": options["triple"]},
+        options["taps"],
+        pooling=options["pooling"],
+        unit_shape=unit_shape,
+    )
 
 
 def layer_names(name: str) -> list[str]:

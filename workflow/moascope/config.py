@@ -19,19 +19,13 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from moascope.augmentation_table import PARAMETERS
+from moascope.config_section import Name, Section
+from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Column = str | list[str] | None
 # `--config 'input={plate_format: 384}'` arrives as text.
 Whole = BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)
-
-
-class Section(BaseModel):
-    """A part of the configuration; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
 class Columns(Section):
@@ -53,6 +47,11 @@ class Columns(Section):
         None,
         description="physical field of view that an image belongs to, where several images are "
         "crops of one field; null: every image is a field of its own",
+    )
+    mask: Column = Field(
+        None,
+        description="path of a label image (0 background, a number per object) of the site, below "
+        "`images`; sites without one leave it empty. See `segmentation`",
     )
 
 
@@ -465,13 +464,18 @@ class Config(Section):
 
     run: Name = Field(description="name of the run: results go to results/{run}")
     seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of everything random")
-    input: Input = Field(description="images and metadata")
+    input: Input | None = Field(
+        None, description="images and metadata of a screen; null: only `segmentation` is run"
+    )
     simulate: Simulate = Field(default_factory=Simulate, description="synthetic screen")
     quality: Quality = Field(default_factory=Quality, description="quality control")
     normalization: Normalization = Field(
         default_factory=Normalization, description="intensity normalization"
     )
     units: Units = Field(default_factory=Units, description="units of classification")
+    segmentation: Segmentation = Field(
+        default_factory=Segmentation, description="finding cells and nuclei"
+    )
     splits: dict[Name, Split] = Field({}, description="splits by name")
     augmentation: list[Augmentation] = Field([], description="applied in order, in training only")
     models: dict[Name, Model] = Field({}, description="models by name")
@@ -481,13 +485,15 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
-        problems = []
+        problems = self._problems_of_segmentation()
+        if self.input is None and self.models:
+            problems.append("models: there is nothing to classify without input")
         for name, model in self.models.items():
             if model.split not in self.splits:
                 problems.append(
                     f"models.{name}.split: " + _unknown("split", model.split, self.splits)
                 )
-            channels = list(self.input.channels)
+            channels = list(self.input.channels) if self.input else []
             for channel in model.triple or []:
                 if channel not in channels:
                     problems.append(
@@ -502,6 +508,28 @@ class Config(Section):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _problems_of_segmentation(self) -> list[str]:
+        section = self.segmentation
+        if self.input is None:
+            return (
+                []
+                if section.annotated
+                else ["input: this key is required (or segmentation.annotated)"]
+            )
+        problems = []
+        channels = list(self.input.channels)
+        for channel in section.channels:
+            if channel not in channels and section.engines:
+                problems.append("segmentation.channels: " + _unknown("channel", channel, channels))
+        fits = [name for name, engine in section.engines.items() if engine.model is None]
+        if fits and section.annotated is None and self.input.columns.mask is None:
+            problems.append(
+                f"segmentation.engines.{fits[0]}: there are no known objects to learn from or to "
+                "score with; name their column in input.columns.mask, give "
+                "segmentation.annotated, or a model"
+            )
+        return problems
 
     def needs_controls(self) -> bool:
         """Tell whether normalization takes statistics from control wells."""

@@ -159,13 +159,15 @@ def checks(context: Context) -> list[dict[str, str]]:
     list of dict
         status (warn, note, ok), title and text; warnings first.
     """
-    found = [
-        *_input_checks(context),
-        *_quality_checks(context),
-        *_label_checks(context),
-        *_split_checks(context),
-        *_model_checks(context),
-    ]
+    found = list(_segmentation_checks(context))
+    if context["has_screen"]:
+        found += [
+            *_input_checks(context),
+            *_quality_checks(context),
+            *_label_checks(context),
+            *_split_checks(context),
+            *_model_checks(context),
+        ]
     order = {"warn": 0, "note": 1, "ok": 2}
     return sorted(found, key=lambda check: order[check["status"]])
 
@@ -314,6 +316,40 @@ def _model_checks(context: Context) -> Iterable[dict[str, str]]:
             "The headline is the best of several models",
             f"It was chosen among {len(context['models'])} by the same test scores, which "
             "flatters it a little.",
+        )
+
+
+def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
+    segmentation = context["segmentation"]
+    if segmentation is None:
+        return
+    objects = segmentation["objects"].lower()
+    for name, engine in segmentation["engines"].items():
+        if engine["scores"]["n_predicted"] == 0:
+            yield _check(
+                "warn",
+                f"Engine “{name}” found nothing",
+                f"Not a single one of the {objects} of the test images was found. Look at the "
+                "pictures, at the channels it was given, and at what it learnt from.",
+            )
+    if segmentation["engines"]:
+        test = segmentation["images"].set_index("set").loc["test"]
+        yield _check(
+            "note",
+            "What the segmentation was scored on",
+            f"{int(test['images']):,} test images with {int(test['objects']):,} known {objects}; "
+            "nothing was fitted or tuned on them. Intervals resample images. Images of another "
+            "microscope or stain may do worse.",
+        )
+    counts = segmentation["counts"]
+    empty = 0 if counts is None else int((counts["count"] == 0).sum())
+    if counts is not None and empty:
+        yield _check(
+            "warn",
+            f"No {objects} in {_count(empty, 'site', 'sites')}",
+            f"{segmentation['measured_with']} found none there: "
+            + listed(counts.loc[counts["count"] == 0, "site_id"])
+            + ".",
         )
 
 

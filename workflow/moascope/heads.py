@@ -246,19 +246,6 @@ def fit_head(
     return LinearHead(tuple(map(str, classes)), weights, bias, mean, scale)
 
 
-def fit_final(
-    features: FloatArray, labels: npt.NDArray[Any], head: Mapping[str, Any], seed: int = 0
-) -> LinearHead:
-    """Fit the head that is shipped with a model: `fit_head` on every labelled row.
-
-    Rows without a label (an empty string) are left out. `LinearHead.dense` gives the kernel and
-    bias of the dense layer.
-    """
-    labels = np.asarray(labels).astype(str)
-    known = labels != ""
-    return fit_head(np.asarray(features)[known], labels[known], head, seed)
-
-
 def fit_predict_folds(
     features: FloatArray,
     unit_ids: npt.NDArray[Any],

@@ -49,7 +49,8 @@ def image_columns(
         columns |= {f"path:{channel}": paths, f"index:{channel}": planes}
         # Channels that are planes of the same files need not be looked at again.
         if label not in images:
-            usable = _usable_paths(rows, channel, label, paths, problems)
+            _check_blank(rows, channel, label, problems)
+            usable = _usable_paths(table[f"file:{channel}"], paths, label, rows, problems)
             image = {"path": paths, "plane": planes, "label": label, "root": table["root"]}
             images[label] = pd.DataFrame(image)[usable]
     if not images:
@@ -63,6 +64,35 @@ def image_columns(
         columns[f"bytes:{channel}"] = pd.Series(size_and_time[:, 0], index=table.index)
         columns[f"mtime_ns:{channel}"] = pd.Series(size_and_time[:, 1], index=table.index)
     return pd.DataFrame(columns)
+
+
+def mask_columns(rows: SampleRows, check_files: bool, problems: Problems) -> pd.DataFrame:
+    """Find the label images of the sites that have one.
+
+    Parameters
+    ----------
+    rows : SampleRows
+        What the user gave.
+    check_files : bool
+        As for `image_columns`.
+    problems : Problems
+        Takes files that are not there or outside the image root.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `path` (str, absolute; empty where the sheet gives none), `bytes` and `mtime_ns` (int64, -1
+        without a file), under the index of `rows.table`.
+    """
+    table, label = rows.table, rows.labels.get("mask", "")
+    paths = _absolute_paths(table["mask"], table["root"])
+    usable = _usable_paths(table["mask"], paths, label, rows, problems)
+    image = pd.DataFrame({"path": paths, "label": label, "root": table["root"]})[usable]
+    facts = _find_files(image, table["place"], problems) if check_files and len(image) else {}
+    found = np.array([facts.get(path, (-1, -1)) for path in paths.tolist()], dtype=np.int64)
+    return pd.DataFrame(
+        {"path": paths, "bytes": found[:, 0], "mtime_ns": found[:, 1]}, index=table.index
+    )
 
 
 def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
@@ -87,20 +117,24 @@ def _planes(rows: SampleRows, channel: str, problems: Problems) -> pd.Series:
     return text.mask(wrong, "-1").astype("int64")
 
 
-def _usable_paths(
-    rows: SampleRows, channel: str, label: str, paths: pd.Series, problems: Problems
-) -> pd.Series:
-    # Which files are named, local, and below the image root.
-    files, places, roots = rows.table[f"file:{channel}"], rows.table["place"], rows.table["root"]
-    blank = files == ""
+def _check_blank(rows: SampleRows, channel: str, label: str, problems: Problems) -> None:
+    files, places = rows.table[f"file:{channel}"], rows.table["place"]
     problems.rows(
-        files.index[blank],
+        files.index[files == ""],
         lambda index: (
             f"{places[index]}, {label}: no image file for channel {channel!r}; name it, or leave "
             "the site out"
         ),
         f"sites without an image file for channel {channel!r}",
     )
+
+
+def _usable_paths(
+    files: pd.Series, paths: pd.Series, label: str, rows: SampleRows, problems: Problems
+) -> pd.Series:
+    # Which files are named, local, and below the image root.
+    places, roots = rows.table["place"], rows.table["root"]
+    blank = files == ""
     remote = files.str.match(r"[A-Za-z][A-Za-z0-9+.-]+:/")
     problems.values(
         files[remote],

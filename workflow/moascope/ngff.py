@@ -113,6 +113,8 @@ def _index(plan: Plan) -> dict[str, Any]:
     """Tell a reader of the whole plate what it needs, so that it opens one document, not all."""
     pairs = zip(plan.site_ids, plan.fields, strict=True)
     return {
+        "plate": plan.plate,
+        "pixel_size_um": plan.pixel_size_um,
         "sites": [{"site_id": site_id, "path": field} for site_id, field in pairs],
         "channels": list(plan.channels),
         "shape": list(plan.shape),

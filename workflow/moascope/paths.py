@@ -59,6 +59,11 @@ class Paths:
         return self.result("sites/roles/{plate}.parquet")
 
     @property
+    def masks(self) -> str:
+        """Which sites have a label image, and where."""
+        return self.result("sites/masks.parquet")
+
+    @property
     def inputs(self) -> str:
         """Counts and digest of the input."""
         return self.result("sites.json")
@@ -107,6 +112,76 @@ class Paths:
     def handmade(self) -> str:
         """Hand-made features of the units of a plate."""
         return self.result("units/handmade/{plate}.npz")
+
+    @property
+    def annotated(self) -> str:
+        """Images with known objects: what engines learn from and are scored on."""
+        return self.result("segmentation/annotated.h5")
+
+    @property
+    def annotated_table(self) -> str:
+        """One row per annotated image."""
+        return self.result("segmentation/annotated.parquet")
+
+    @property
+    def unet(self) -> str:
+        """A segmentation network that was trained here."""
+        return self.result("segmentation/{engine}.keras")
+
+    @property
+    def unet_history(self) -> str:
+        """Its training curve."""
+        return self.result("segmentation/{engine}.history.parquet")
+
+    @property
+    def unet_device(self) -> str:
+        """What it was trained on."""
+        return self.result("segmentation/{engine}.device.json")
+
+    @property
+    def unet_checkpoint(self) -> str:
+        """What a killed training goes on from."""
+        return self.result("segmentation/{engine}.checkpoint.npz")
+
+    @property
+    def classical(self) -> str:
+        """Tuned parameters of the classical method."""
+        return self.result("segmentation/{engine}.json")
+
+    @property
+    def test_labels(self) -> str:
+        """Objects that an engine found in the test images."""
+        return self.result("segmentation/{engine}.labels.h5")
+
+    @property
+    def test_times(self) -> str:
+        """How long each test image took."""
+        return self.result("segmentation/{engine}.times.parquet")
+
+    @property
+    def engine_scores(self) -> str:
+        """Scores of an engine on the test images."""
+        return self.result("segmentation/{engine}.scores.json")
+
+    @property
+    def engine_by_image(self) -> str:
+        """Scores of an engine, image by image."""
+        return self.result("segmentation/{engine}.scores.parquet")
+
+    @property
+    def labels(self) -> str:
+        """Objects in the images of one plate, laid out like its store."""
+        return self.result("labels/{plate}.ozx")
+
+    @property
+    def plate_cells(self) -> str:
+        """Measurements of every object on one plate."""
+        return self.result("cells/{plate}.parquet")
+
+    @property
+    def cell_counts(self) -> str:
+        """Number of objects and their median measurements, by site."""
+        return self.result("cell_counts.parquet")
 
     @property
     def units(self) -> str:
@@ -187,6 +262,11 @@ class Paths:
     def fold_embedding(self) -> str:
         """Test embeddings of one fold."""
         return self.result("folds/{model}/{fold}.embedding.npy")
+
+    @property
+    def model(self) -> str:
+        """A frozen backbone and its head, fitted to all labelled units, with all they need."""
+        return self.result("models/{model}.keras")
 
     @property
     def fold_model(self) -> str:

@@ -252,6 +252,58 @@ def simulated_plates(plates: int, batches: int) -> list[str]:
     return [f"Batch{b}_P{p}" for b, size in enumerate(sizes, 1) for p in range(1, size + 1)]
 
 
+def dealt_plates(plates: Sequence[str], named: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Say which plates engines of segmentation learn from, are tuned on and are scored on.
+
+    Parameters
+    ----------
+    plates : sequence of str
+        All plates of the screen, in order.
+    named : mapping of str to sequence of str
+        What the config names for train, validation and test.
+
+    Returns
+    -------
+    dict of str to list of str
+        As named; if none is, the last quarter tests, the quarter before it validates, and the
+        others train, with one plate each at least.
+
+    Raises
+    ------
+    InputError
+        For a plate that is not there or is named twice, a set without plates, or fewer than three
+        plates to deal.
+    """
+    problems = []
+    sets = {name: list(chosen) for name, chosen in named.items()}
+    if any(sets.values()):
+        places: dict[str, str] = {}
+        for name, chosen in sets.items():
+            key = f"segmentation.{name}_plates"
+            if not chosen:
+                problems.append(f"{key}: no plate is named, while other sets have some")
+            for plate in chosen:
+                if plate not in plates:
+                    problems.append(f"{key}: there is no plate {plate!r}; {nearest(plate, plates)}")
+                if plate in places:
+                    problems.append(f"{key}: {plate!r} is also in {places[plate]}; choose one")
+                places[plate] = key
+    elif len(plates) < 3:
+        problems.append(
+            f"segmentation: {len(plates)} plates are too few to train, validate and test on; use "
+            "segmentation.annotated, or an engine with a model"
+        )
+    else:
+        quarter = max(1, len(plates) // 4)
+        ends = len(plates) - 2 * quarter, len(plates) - quarter
+        sets["train"] = list(plates[: ends[0]])
+        sets["validation"] = list(plates[ends[0] : ends[1]])
+        sets["test"] = list(plates[ends[1] :])
+    if problems:
+        raise InputError.collect(problems, "plates of the segmentation")
+    return sets
+
+
 def plates_of_rows(sheet: Sheet, input_options: Mapping[str, Any]) -> list[str]:
     """Give the plate of every row of a sheet.
 

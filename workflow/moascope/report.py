@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import yaml
 
-from moascope import composites, figures, findings
+from moascope import composites, figures, findings, report_segmentation
 from moascope.composites import Array
 from moascope.findings import percent
 from moascope.report_context import (
@@ -62,34 +62,48 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         lstrip_blocks=True,
     )
     config = context["config"]
-    painter = _Painter(context)
-    models = []
-    for name in context["models"]:
-        log.info("report: model %s", name)
-        models.append(_model_section(context, name, painter))
+    nothing: dict[str, Any] = {"models": [], "splits": [], "augmentation": []}
+    screen = _screen_sections(context) if context["has_screen"] else nothing
     page = environment.get_template("report.html.j2").render(
         title=config["report"]["title"] or config["run"],
         run=config["run"],
         css=figures.style_sheet() + "\n" + (templates / "report.css").read_text("utf-8"),
+        has_screen=context["has_screen"],
         headline=findings.headline(context),
         facts=_facts(context),
         checks=findings.checks(context),
         scores=findings.score_table(context),
         confidence=percent(float(config["evaluation"]["confidence"]), 0),
         accuracy=accuracy_figure(context) if context["models"] else None,
-        quality=_quality_section(context, painter),
-        examples=_examples_section(context, painter),
-        augmentation=_augmentation_section(context, painter),
-        augmentation_names=[step["name"].replace("_", " ") for step in config["augmentation"]],
-        channels=painter.colours,
-        bar_um=painter.bar_um,
-        splits=[_split_section(context, name) for name in context["splits"]],
-        models=models,
+        segmentation=report_segmentation.section(
+            context["segmentation"],
+            config["input"]["plate_format"] if context["has_screen"] else 96,
+        ),
         environment=context["summary"]["environment"],
         config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100),
+        **screen,
     )
     log.info("report: %.1f MB", len(page.encode()) / 1e6)
     return page
+
+
+def _screen_sections(context: Context) -> dict[str, Any]:
+    config = context["config"]
+    painter = _Painter(context)
+    models = []
+    for name in context["models"]:
+        log.info("report: model %s", name)
+        models.append(_model_section(context, name, painter))
+    return {
+        "quality": _quality_section(context, painter),
+        "examples": _examples_section(context, painter),
+        "augmentation": _augmentation_section(context, painter),
+        "augmentation_names": [step["name"].replace("_", " ") for step in config["augmentation"]],
+        "channels": painter.colours,
+        "bar_um": painter.bar_um,
+        "splits": [_split_section(context, name) for name in context["splits"]],
+        "models": models,
+    }
 
 
 def standalone_figures(context: Context) -> dict[str, bytes]:
@@ -105,7 +119,7 @@ def standalone_figures(context: Context) -> dict[str, bytes]:
     dict of str to bytes
         By file name: accuracy.svg (with models), splits.{split}.svg, {model}.confusion.svg,
         {model}.calibration.svg, {model}.curves.svg (with training curves), {model}.embedding.svg
-        and examples.png (with enough units).
+        and examples.png (with enough units), segmentation.ap.svg and segmentation.sizes.svg.
     """
     drawn: dict[str, str] = {}
     if context["models"]:
@@ -120,7 +134,10 @@ def standalone_figures(context: Context) -> dict[str, bytes]:
             drawn[f"{name}.embedding.svg"] = maps[min(1, len(maps) - 1)]["svg"]
         if model["history"] is not None:
             drawn[f"{name}.curves.svg"] = curves_figure(name, model["history"])
+    drawn |= report_segmentation.standalone_figures(context["segmentation"])
     files = {name: figures.standalone(svg).encode() for name, svg in drawn.items()}
+    if not context["has_screen"]:
+        return files
     painter = _Painter(context)
     rows = {
         name: [painter.rgb(context["images"][unit]) for unit in chosen]
@@ -133,6 +150,9 @@ def standalone_figures(context: Context) -> dict[str, bytes]:
 
 def _facts(context: Context) -> list[tuple[str, str]]:
     """Give what the run is about, as names and values."""
+    if not context["has_screen"]:
+        device = context["summary"]["environment"].get("device", "no network was used")
+        return [("device", str(device)), ("seed", str(context["config"]["seed"]))]
     inputs, config, units = context["summary"]["inputs"], context["config"], context["units"]
     treated = units[units["role"] != "control"]
     mechanisms = units.loc[units["moa"] != "", "moa"].nunique()

@@ -10,8 +10,9 @@ from typing import Any, TypedDict, cast
 import numpy as np
 import pandas as pd
 
-from moascope import figures
+from moascope import figures, report_segmentation
 from moascope.composites import Array
+from moascope.report_segmentation import SegmentationContext
 
 MAX_MISTAKES = 24
 MAX_FLAGGED = 12
@@ -49,6 +50,8 @@ class Context(TypedDict):
     ----------
     config : dict
         The whole validated configuration as plain values.
+    has_screen : bool
+        Without a screen only config, summary and segmentation have content.
     summary : dict
         See `summary.build`; the report takes inputs and environment from it.
     quality : pandas.DataFrame
@@ -65,9 +68,12 @@ class Context(TypedDict):
         Side of a pixel of `images` in micrometres.
     augmentation : ndarray, shape (n, k, H, W, C), or None
         Rows of one unit each: as it is, then augmented.
+    segmentation : SegmentationContext or None
+        What was segmented, see there.
     """
 
     config: dict[str, Any]
+    has_screen: bool
     summary: dict[str, Any]
     quality: pd.DataFrame
     quarantined: pd.DataFrame
@@ -77,6 +83,7 @@ class Context(TypedDict):
     images: dict[str, Array]
     pixel_um: float | None
     augmentation: Array | None
+    segmentation: SegmentationContext | None
 
 
 def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context:
@@ -85,12 +92,8 @@ def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context
     Parameters
     ----------
     paths : mapping
-        summary (JSON), quality (parquet: the quality table joined to what became of every site
-        when it was read: status, message, height, width), units (parquet of the whole screen),
-        pixels (list of npy, one per plate, which together follow the units), splits ({name:
-        {table, groups, audit}}), models ({name: {evaluation, predictions, history (or None),
-        embedding (npy), embedding_index (parquet with unit_id in its row order)}}), augmentation
-        (npy or None).
+        summary (JSON), screen (None, or see `screen_files`) and segmentation (see
+        `report_segmentation.load`).
     config : mapping
         The whole configuration as plain values.
 
@@ -99,6 +102,85 @@ def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context
     Context
         Only the pixels that the report shows are read.
     """
+    screen = paths["screen"]
+    shown = _load_screen(screen, config) if screen else _no_screen()
+    return cast(
+        Context,
+        {
+            "config": dict(config),
+            "has_screen": bool(screen),
+            "summary": _read_json(paths["summary"]),
+            "segmentation": report_segmentation.load(paths["segmentation"], config),
+            **shown,
+        },
+    )
+
+
+def screen_files(
+    given: Mapping[str, Any], config: Mapping[str, Any], has_curves: Sequence[bool]
+) -> dict[str, Any] | None:
+    """Sort the files that a report is made from.
+
+    Parameters
+    ----------
+    given : mapping
+        Flat lists of files, in the order of the splits and models of the configuration: units,
+        pixels, quality, splits, groups, audits, evaluations, predictions, embeddings, embedded,
+        histories (only of models with curves) and augmentation (one or none).
+    config : mapping
+        The whole configuration as plain values.
+    has_curves : sequence of bool
+        By model.
+
+    Returns
+    -------
+    dict or None
+        quality (parquet: the quality table joined to what became of every site when it was read:
+        status, message, height, width), units (parquet of the whole screen), pixels (list of npy,
+        one per plate, which together follow the units), splits ({name: {table, groups, audit}}),
+        models ({name: {evaluation, predictions, history (or None), embedding (npy),
+        embedding_index (parquet with unit_id in its row order)}}), augmentation (npy or None).
+        None where no screen is given.
+    """
+    if "units" not in given:
+        return None
+    histories = iter(given["histories"])
+    return {
+        **{key: given[key] for key in ("units", "quality", "pixels")},
+        "augmentation": next(iter(given["augmentation"]), None),
+        "splits": {
+            name: {"table": table, "groups": groups, "audit": audit}
+            for name, table, groups, audit in zip(
+                config["splits"], given["splits"], given["groups"], given["audits"], strict=True
+            )
+        },
+        "models": {
+            name: {
+                "evaluation": given["evaluations"][number],
+                "predictions": given["predictions"][number],
+                "embedding": given["embeddings"][number],
+                "embedding_index": given["embedded"][number],
+                "history": next(histories) if has_curves[number] else None,
+            }
+            for number, name in enumerate(config["models"])
+        },
+    }
+
+
+def _no_screen() -> dict[str, Any]:
+    return {
+        "quality": pd.DataFrame(),
+        "quarantined": pd.DataFrame(),
+        "units": pd.DataFrame(),
+        "splits": {},
+        "models": {},
+        "images": {},
+        "pixel_um": None,
+        "augmentation": None,
+    }
+
+
+def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     units = pd.read_parquet(paths["units"])
     seed = int(config["seed"])
     sites = pd.read_parquet(paths["quality"])
@@ -116,8 +198,6 @@ def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context
     images = _read_images(paths["pixels"], units["unit_id"], shown)
     preview = paths["augmentation"]
     return {
-        "config": dict(config),
-        "summary": _read_json(paths["summary"]),
         "quality": quality,
         "quarantined": sites.loc[unread, ["site_id", "message"]].reset_index(drop=True),
         "units": units,

@@ -16,7 +16,10 @@ from moascope.plates import LAYOUTS, find_columns, matching_files, sheet_paths
 from moascope.sheets import Sheet, nearest, read_sheet
 from moascope.wells import parse_well, well_from_parts, well_name
 
-_ROLES = ["plate", "site", "batch", "compound", "concentration", "moa", "replicate", "field"]
+_ROLES = [
+    *("plate", "site", "batch"),
+    *("compound", "concentration", "moa", "replicate", "field", "mask"),
+]
 # What a table joined to the sheet can supply in its place.
 _JOINED_ROLES = {
     "platemap": ("batch", "compound", "concentration", "moa"),

@@ -17,7 +17,7 @@ import pandas as pd
 from moascope.annotations import annotate, join_platemap
 from moascope.errors import InputError
 from moascope.files import FILE_COLUMNS, write_parquet
-from moascope.image_files import image_columns
+from moascope.image_files import image_columns, mask_columns
 from moascope.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
 from moascope.sample_rows import Problems, SampleRows, heading, read_rows, well_positions
 
@@ -43,6 +43,9 @@ METADATA = [
 ]
 
 
+_MASK_COLUMNS = ("mask:path", "mask:bytes", "mask:mtime_ns")
+
+
 def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) -> pd.DataFrame:
     """Read and check a screen.
 
@@ -61,7 +64,8 @@ def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) ->
     pandas.DataFrame
         One row per site, sorted by plate, row, column and site: the columns `METADATA`
         (concentration in micromolar), and per channel `path:{ch}` (absolute), `index:{ch}` (plane
-        of the file, -1 for the only one), `bytes:{ch}` and `mtime_ns:{ch}`.
+        of the file, -1 for the only one), `bytes:{ch}` and `mtime_ns:{ch}`; and where
+        the sheet has label images `mask:path` (empty for none), `mask:bytes`, `mask:mtime_ns`.
 
     Raises
     ------
@@ -85,6 +89,8 @@ def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) ->
     field = _fields(rows, problems)
     sites = annotate(rows, sites, input_options, problems)
     files = image_columns(rows, list(input_options["channels"]), check_files, problems)
+    if "mask" in rows.labels:
+        files = files.join(mask_columns(rows, check_files, problems).add_prefix("mask:"))
     problems.raise_if_any(source)
 
     sites["site_id"] = sites["plate"] + "/" + sites["well"] + "/" + sites["site"]
@@ -100,6 +106,7 @@ def write_site_tables(
     out_all: str | os.PathLike[str],
     out_files: Mapping[str, str | os.PathLike[str]],
     out_roles: Mapping[str, str | os.PathLike[str]],
+    out_masks: str | os.PathLike[str],
 ) -> None:
     """Write the sites of all plates to one file, and what each stage needs of a plate to its own.
 
@@ -116,6 +123,9 @@ def write_site_tables(
         Parquet file of each plate: where its images are.
     out_roles : mapping of str to path
         Parquet file of each plate: site_id, plate and role.
+    out_masks : path
+        Parquet file of the sites that have a label image: what `out_files` has, and path, bytes
+        and mtime_ns of the label image.
 
     Raises
     ------
@@ -134,7 +144,11 @@ def write_site_tables(
         write_parquet(rows[[*places, *files]].reset_index(drop=True), out_files[plate])
         roles = rows[["site_id", "plate", "role"]].reset_index(drop=True)
         write_parquet(roles, out_roles[plate])
-    write_parquet(sites, out_all)
+    annotated = sites.reindex(columns=[*places, *_MASK_COLUMNS])
+    annotated = annotated[annotated["mask:path"].fillna("") != ""]
+    masks = annotated.rename(columns=lambda name: name.removeprefix("mask:"))
+    write_parquet(masks.reset_index(drop=True), out_masks)
+    write_parquet(sites.drop(columns=list(_MASK_COLUMNS), errors="ignore"), out_all)
 
 
 def digest(sites: pd.DataFrame) -> str:

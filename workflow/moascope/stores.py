@@ -159,6 +159,49 @@ def ingest_plate(
     return _outcome_table(outcomes)
 
 
+def write_labels(
+    out: str | os.PathLike[str],
+    store: PlateStore,
+    objects: str,
+    images: Iterable[NDArray[np.int32]],
+) -> None:
+    """Write the label images of a plate as a store with the layout of the plate's own.
+
+    They are not added to the plate's store: a file is written by one job, once.
+
+    Parameters
+    ----------
+    out : path
+        The store to write, by convention ending in ``.ozx``. It appears when it is complete.
+    store : PlateStore
+        What was segmented.
+    objects : str
+        What they are called; the name of the only channel.
+    images : iterable of (Y, X) int32
+        For every site of `store`, in its order.
+    """
+    shape = (1, *store.shape[1:])
+
+    def plan(shard: Shard) -> Plan:
+        return Plan(
+            plate=store.plate,
+            fields=store.fields,
+            site_ids=store.site_ids,
+            channels=[objects],
+            shape=shape,
+            dtype="uint32",
+            windows=display_windows(decode_shard(b"".join(shard.parts), shape, "uint32")),
+            pixel_size_um=store.pixel_size_um,
+        )
+
+    with atomic_path(out) as temporary, StoredZip(temporary, ARCHIVE_COMMENT) as archive:
+        for field, image in zip(store.fields, images, strict=True):
+            shard = join_chunks([encode_chunk(image.astype(np.uint32))])
+            if len(archive) == 0:
+                _write_metadata(archive, plan(shard))
+            archive.add(shard_name(field), shard.parts, shard.crc)
+
+
 def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
         raise InputError(f"{key}: '{value}' is not known. Use one of: {', '.join(choices)}.")
@@ -554,14 +597,20 @@ class PlateStore:
 
     Attributes
     ----------
+    plate : str
+        Its name.
     site_ids : list of str
         The sites, in the order of their indices.
+    fields : list of str
+        Where each lies: row/column/field.
     channels : list of str
         Channel names.
     shape : tuple of int
         (C, Y, X) of every site.
     dtype : numpy.dtype
-        Of the pixels: uint8, uint16 or float32.
+        Of the pixels: uint8, uint16 or float32; of label images uint32.
+    pixel_size_um : float or None
+        Micrometres per pixel, where they are known.
 
     Raises
     ------
@@ -583,6 +632,9 @@ class PlateStore:
                 f"({type(error).__name__}: {error}). Delete it and run the ingest again."
             ) from error
         self.site_ids: list[str] = [site["site_id"] for site in own["sites"]]
+        self.fields: list[str] = [site["path"] for site in own["sites"]]
+        self.plate: str = own["plate"]
+        self.pixel_size_um: float | None = own["pixel_size_um"]
         self.channels: list[str] = own["channels"]
         channels, height, width = own["shape"]
         self.shape: tuple[int, int, int] = (channels, height, width)

@@ -80,11 +80,13 @@ def count_quality(quality: pd.DataFrame) -> dict[str, Any]:
 
 def build(
     run: str,
-    inputs: Mapping[str, Any],
-    quality: Mapping[str, Any],
-    evaluations: Mapping[str, Mapping[str, Any]],
-    audits: Mapping[str, Mapping[str, Any]],
     environment: Mapping[str, Any],
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    quality: Mapping[str, Any] | None = None,
+    evaluations: Mapping[str, Mapping[str, Any]] | None = None,
+    audits: Mapping[str, Mapping[str, Any]] | None = None,
+    segmentations: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Compose summary.json.
 
@@ -92,16 +94,18 @@ def build(
     ----------
     run : str
         Name of the run.
-    inputs : mapping
-        Counts and digest of the input, see `screen.summarise` and `screen.digest`.
-    quality : mapping
-        See `count_quality`.
-    evaluations : mapping of str to mapping
-        By model; ``details``, which only the report needs, are left out.
-    audits : mapping of str to mapping
-        Result of the leakage audit by split.
     environment : mapping
         versions, backend, device, seed, workflow_version.
+    inputs : mapping, optional
+        Counts and digest of the input, see `screen.summarise` and `screen.digest`.
+    quality : mapping, optional
+        See `count_quality`.
+    evaluations : mapping of str to mapping, optional
+        By model; ``details``, which only the report needs, are left out.
+    audits : mapping of str to mapping, optional
+        Result of the leakage audit by split.
+    segmentations : mapping of str to mapping, optional
+        By engine, see `segmentation_scores.score`.
 
     Returns
     -------
@@ -111,13 +115,14 @@ def build(
     """
     content = {
         "run": run,
-        "inputs": inputs,
-        "quality": quality,
+        "inputs": inputs or {},
+        "quality": quality or {},
         "classification": {
             name: {key: value for key, value in entry.items() if key != "details"}
-            for name, entry in evaluations.items()
+            for name, entry in (evaluations or {}).items()
         },
-        "leakage_audit": audits,
+        "segmentation": segmentations or {},
+        "leakage_audit": audits or {},
         "environment": environment,
     }
     known = _known(content)

@@ -31,6 +31,7 @@ from moascope.backbone_table import nearest
 from moascope.errors import InputError
 from moascope.features import gather, prefetched, unit_places
 from moascope.files import atomic_path
+from moascope.heads import LinearHead, fit_head
 
 logger = logging.getLogger(__name__)
 
@@ -190,6 +191,69 @@ def fit_mlp(
         history = _fit(model, model, samples, training, seed, None, task)
         (predictions,) = _predict(model, samples, "test", training["batch_size"])
     return {"predictions": predictions, "history": history, "model": model}
+
+
+def fit_final_head(
+    features: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    options: Mapping[str, Any],
+    seed: int,
+) -> LinearHead | keras.Model:
+    """Fit a head to all labelled units: the one that is shipped, as no test set is left for it.
+
+    Parameters
+    ----------
+    features : numpy.ndarray
+        float `(N, d)`, may be memory-mapped.
+    labels : numpy.ndarray
+        int `(N,)`, index into `classes`; -1 for units that have no label or are left out.
+    classes : sequence of str
+        Class names.
+    options : mapping
+        `head`, and for a multilayer perceptron `training`.
+    seed : int
+        Of weights and order.
+
+    Returns
+    -------
+    LinearHead or keras.Model
+        As `classifier` takes it.
+    """
+    rows = np.flatnonzero(labels >= 0)
+    if options["head"]["type"] == "mlp":
+        none = np.empty(0, dtype=np.int64)
+        sets = {"train": rows, "validation": none, "test": none}
+        fitted = fit_mlp(
+            features, labels, sets, classes, options["head"], options["training"], seed=seed
+        )
+        model: keras.Model = fitted["model"]
+        return model
+    return fit_head(features[rows], np.asarray(classes)[labels[rows]], options["head"], seed)
+
+
+def classifier(extractor: keras.Model, head: LinearHead | keras.Model) -> keras.Model:
+    """Put a fitted head on a frozen extractor, so that one model does both.
+
+    Parameters
+    ----------
+    extractor : keras.Model
+        `(n, H, W, C)` to `(n, d)`, from `moascope.features.with_views`.
+    head : LinearHead or keras.Model
+        From `moascope.heads.fit_head`, or the `model` of `fit_mlp`.
+
+    Returns
+    -------
+    keras.Model
+        `(n, H, W, C)` to `(n, n_classes)` probabilities.
+    """
+    if isinstance(head, keras.Model):
+        return keras.Model(extractor.input, head(extractor.output), name="classifier")
+    kernel, bias = (part.astype("float32") for part in head.dense())
+    dense = layers.Dense(len(bias), activation="softmax", dtype="float32", name="head")
+    model = keras.Model(extractor.input, dense(extractor.output), name="classifier")
+    dense.set_weights([kernel, bias])
+    return model
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:

@@ -25,13 +25,16 @@ def validated():
 
 CONFIG = validated()
 PATHS = Paths(CONFIG.run)
-SIMULATED = CONFIG.input.format == "simulate"
+SCREEN = CONFIG.input is not None
+SIMULATED = SCREEN and CONFIG.input.format == "simulate"
 
 
 def plates():
     """Name the plates, from the sample sheet or the simulation."""
     from moascope.plates import plate_names, simulated_plates
 
+    if not SCREEN:
+        return []
     if SIMULATED:
         return simulated_plates(CONFIG.simulate.plates, CONFIG.simulate.batches)
     try:
@@ -59,7 +62,7 @@ def input_options():
 
 
 PLATES = plates()
-CHANNELS = list(CONFIG.input.channels)
+CHANNELS = list(CONFIG.input.channels) if SCREEN else []
 FROZEN = [name for name, model in CONFIG.models.items() if model.transfer == "frozen"]
 TUNED = [name for name in CONFIG.models if name not in FROZEN]
 KERAS_HEADS = [name for name in FROZEN if CONFIG.models[name].head.type == "mlp"]
@@ -75,6 +78,7 @@ wildcard_constraints:
     plate=one_of(map(re.escape, PLATES)),
     split=one_of(CONFIG.splits),
     model=one_of(CONFIG.models),
+    engine=one_of(CONFIG.segmentation.engines),
     fold=r"\d+",
 
 
@@ -220,10 +224,13 @@ def fixed_list(wildcards):
 
 
 def devices_of(wildcards):
-    """Give the notes on which device each model was computed."""
+    """Give the notes on which device each network was computed."""
     frozen = [PATHS.feature_device.format(model=model) for model in FROZEN]
     heads = [PATHS.model_device.format(model=model) for model in [*KERAS_HEADS, *TUNED]]
-    return frozen + heads
+    unets = [
+        PATHS.unet_device.format(engine=name) for name in SCORED if is_trained(name)
+    ]
+    return frozen + heads + unets
 
 
 def has_curves(model):
@@ -247,3 +254,164 @@ def figure(name, caption, category):
         caption=f"../report/{caption}.rst",
         category=category,
     )
+
+
+# --- segmentation --------------------------------------------------------------------------------
+
+ENGINE_ENVIRONMENTS = {
+    "unet": "tensorflow",
+    "classical": "imaging",
+    "stardist": "stardist",
+    "cellpose": "cellpose",
+}
+ENGINES = CONFIG.segmentation.engines
+ENGINE_CHANNELS = CONFIG.segmentation.channels or CHANNELS
+HAS_MASKS = SCREEN and CONFIG.input.columns.mask is not None and bool(ENGINES)
+SCORED = list(ENGINES) if CONFIG.segmentation.annotated or HAS_MASKS else []
+MEASURING_NAME = CONFIG.segmentation.measure_with or next(iter(ENGINES), None)
+MEASURING = ENGINES[MEASURING_NAME] if SCREEN and ENGINES else None
+
+
+def plate_sets():
+    """Give the plates whose known objects train, tune and test the engines."""
+    from moascope.plates import dealt_plates
+
+    section = CONFIG.segmentation
+    named = {
+        "train": section.train_plates,
+        "validation": section.validation_plates,
+        "test": section.test_plates,
+    }
+    try:
+        return dealt_plates(PLATES, named)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+PLATE_SETS = plate_sets() if HAS_MASKS and not CONFIG.segmentation.annotated else {}
+ANNOTATED_PLATES = [plate for plates in PLATE_SETS.values() for plate in plates]
+
+
+def engines(method):
+    """Name the engines of a method."""
+    return [name for name, engine in ENGINES.items() if engine.method == method]
+
+
+def engine_options(name):
+    """Give the options of an engine that decide what it finds."""
+    return CONFIG.section(
+        f"segmentation.engines.{name}", "model", "turns", "tile", "overlap", "diameter"
+    )
+
+
+def unet_options(name):
+    """Give the options of a U-Net that decide what it learns."""
+    return CONFIG.section(
+        f"segmentation.engines.{name}", "network", "training", "augmentation"
+    )
+
+
+def fitted(name):
+    """Give the file that an engine was fitted to, or is given by path; nothing for the others."""
+    engine = ENGINES[name]
+    if engine.method == "unet":
+        return {"model": engine.model or PATHS.unet.format(engine=name)}
+    if engine.method == "classical" and SCORED:
+        return {"model": PATHS.classical.format(engine=name)}
+    return {}
+
+
+def model_of_engine(wildcards):
+    """Give the fitted file of the engine of a job."""
+    return fitted(wildcards.engine)
+
+
+def model_of_measuring(wildcards):
+    """Give the fitted file of the engine that segments the screen."""
+    return fitted(MEASURING_NAME)
+
+
+def annotated_sheets(wildcards):
+    """Give the files that list annotated images."""
+    section = CONFIG.segmentation.annotated
+    sets = {"sets": section.set_file} if section.set_file else {}
+    return {"sheet": section.sheet, **sets}
+
+
+def is_trained(name):
+    """Tell whether an engine is a network that this run trains."""
+    return ENGINES[name].method == "unet" and ENGINES[name].model is None
+
+
+# --- report --------------------------------------------------------------------------------------
+
+
+def screen_summary(wildcards):
+    """Give what the summary takes from a screen."""
+    if not SCREEN:
+        return {}
+    return {
+        "inputs": PATHS.inputs,
+        "quality": PATHS.all_quality,
+        "evaluations": expand(PATHS.evaluation, model=CONFIG.models),
+        "audits": expand(PATHS.audit, split=CONFIG.splits),
+    }
+
+
+def screen_report(wildcards):
+    """Give what the report shows of a screen."""
+    if not SCREEN:
+        return {}
+    return {
+        "units": PATHS.units,
+        "pixels": all_plates(PATHS.pixels),
+        "quality": PATHS.all_quality,
+        "splits": expand(PATHS.split, split=CONFIG.splits),
+        "groups": expand(PATHS.groups, split=CONFIG.splits),
+        "audits": expand(PATHS.audit, split=CONFIG.splits),
+        "evaluations": expand(PATHS.evaluation, model=CONFIG.models),
+        "predictions": expand(PATHS.predictions, model=CONFIG.models),
+        "embeddings": [embedding_of(model)[0] for model in CONFIG.models],
+        "embedded": [embedding_of(model)[1] for model in CONFIG.models],
+        "histories": expand(PATHS.history, model=filter(has_curves, CONFIG.models)),
+        "augmentation": [PATHS.augmentation_preview] if CONFIG.augmentation else [],
+    }
+
+
+def segmentation_report(wildcards):
+    """Give what the report shows of the segmentation."""
+    scored = {
+        "annotated": PATHS.annotated,
+        "annotated_table": PATHS.annotated_table,
+        "engine_scores": expand(PATHS.engine_scores, engine=SCORED),
+        "engine_by_image": expand(PATHS.engine_by_image, engine=SCORED),
+        "engine_labels": expand(PATHS.test_labels, engine=SCORED),
+        "engine_histories": expand(
+            PATHS.unet_history, engine=filter(is_trained, SCORED)
+        ),
+    }
+    return {
+        **(scored if SCORED else {}),
+        **({"counts": PATHS.cell_counts} if MEASURING else {}),
+    }
+
+
+def report_figures():
+    """Name the figures that the report is also cut up into, with caption and category."""
+    found = {}
+    if CONFIG.models:
+        found["accuracy.svg"] = ("accuracy", "Scores")
+    for name in CONFIG.splits:
+        found[f"splits.{name}.svg"] = ("split", "Splits")
+    for name in CONFIG.models:
+        found[f"{name}.confusion.svg"] = ("confusion", "Scores")
+        found[f"{name}.calibration.svg"] = ("calibration", "Scores")
+        found[f"{name}.embedding.svg"] = ("embedding", "Embeddings")
+    for name in filter(has_curves, CONFIG.models):
+        found[f"{name}.curves.svg"] = ("curves", "Training")
+    if SCREEN:
+        found["examples.png"] = ("examples", "Images")
+    if SCORED:
+        found["segmentation.ap.svg"] = ("segmentation", "Segmentation")
+        found["segmentation.sizes.svg"] = ("sizes", "Segmentation")
+    return found

@@ -33,6 +33,7 @@ rule sites:
         sites=PATHS.sites,
         files=all_plates(PATHS.plate_files),
         roles=all_plates(PATHS.plate_roles),
+        masks=PATHS.masks,
         summary=PATHS.inputs,
     log:
         PATHS.log("sites"),

@@ -95,6 +95,42 @@ rule fit_keras_head:
         "../scripts/fit_keras_head.py"
 
 
+rule final_model:
+    input:
+        unpack(weights_of),
+        units=PATHS.units,
+        pixels=all_plates(PATHS.pixels),
+        features=PATHS.features,
+        statistics=PATHS.all_statistics,
+        groups=of_split(PATHS.groups),
+    output:
+        PATHS.model,
+    log:
+        PATHS.log("models/{model}.final"),
+    benchmark:
+        PATHS.benchmark("models/{model}.final")
+    wildcard_constraints:
+        model=one_of(FROZEN),
+    conda:
+        environment("tensorflow")
+    threads: 1
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    params:
+        options=feature_options,
+        head=head_options,
+        channels=CHANNELS,
+        normalization=CONFIG.section("normalization"),
+        compute=CONFIG.section("compute"),
+        unit_size=CONFIG.units.size,
+        seed=CONFIG.seed,
+        weights_seed=seed_of_weights,
+        code=code("final_model.py"),
+    script:
+        "../scripts/final_model.py"
+
+
 rule train_fold:
     input:
         unpack(weights_of),

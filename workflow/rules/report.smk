@@ -28,10 +28,8 @@ rule augmentation_preview:
 
 rule summary:
     input:
-        inputs=PATHS.inputs,
-        quality=PATHS.all_quality,
-        evaluations=expand(PATHS.evaluation, model=CONFIG.models),
-        audits=expand(PATHS.audit, split=CONFIG.splits),
+        unpack(screen_summary),
+        segmentations=expand(PATHS.engine_scores, engine=SCORED),
         devices=devices_of,
     output:
         PATHS.summary,
@@ -49,6 +47,7 @@ rule summary:
         run=CONFIG.run,
         models=list(CONFIG.models),
         splits=list(CONFIG.splits),
+        engines=SCORED,
         seed=CONFIG.seed,
         code=code("summary.py"),
     script:
@@ -57,44 +56,17 @@ rule summary:
 
 rule report:
     input:
+        unpack(screen_report),
+        unpack(segmentation_report),
         template=WORKFLOW / "report/report.html.j2",
         style=WORKFLOW / "report/report.css",
         summary=PATHS.summary,
-        units=PATHS.units,
-        pixels=all_plates(PATHS.pixels),
-        quality=PATHS.all_quality,
-        splits=expand(PATHS.split, split=CONFIG.splits),
-        groups=expand(PATHS.groups, split=CONFIG.splits),
-        audits=expand(PATHS.audit, split=CONFIG.splits),
-        evaluations=expand(PATHS.evaluation, model=CONFIG.models),
-        predictions=expand(PATHS.predictions, model=CONFIG.models),
-        embeddings=[embedding_of(model)[0] for model in CONFIG.models],
-        embedded=[embedding_of(model)[1] for model in CONFIG.models],
-        histories=expand(PATHS.history, model=filter(has_curves, CONFIG.models)),
-        augmentation=[PATHS.augmentation_preview] if CONFIG.augmentation else [],
     output:
         html=report(PATHS.report, caption="../report/report.rst", category="Report"),
-        accuracy=[figure("accuracy.svg", "accuracy", "Scores")] if CONFIG.models else [],
-        splits=[
-            figure(f"splits.{name}.svg", "split", "Splits") for name in CONFIG.splits
+        figures=[
+            figure(name, caption, category)
+            for name, (caption, category) in report_figures().items()
         ],
-        confusions=[
-            figure(f"{name}.confusion.svg", "confusion", "Scores")
-            for name in CONFIG.models
-        ],
-        calibrations=[
-            figure(f"{name}.calibration.svg", "calibration", "Scores")
-            for name in CONFIG.models
-        ],
-        maps=[
-            figure(f"{name}.embedding.svg", "embedding", "Embeddings")
-            for name in CONFIG.models
-        ],
-        curves=[
-            figure(f"{name}.curves.svg", "curves", "Training")
-            for name in filter(has_curves, CONFIG.models)
-        ],
-        examples=figure("examples.png", "examples", "Images"),
     log:
         PATHS.log("report"),
     benchmark:
@@ -108,6 +80,8 @@ rule report:
     params:
         config=CONFIG.model_dump(mode="json"),
         curves=[has_curves(model) for model in CONFIG.models],
+        engines=SCORED,
+        learning=[is_trained(name) for name in SCORED],
         code=code("report.py"),
     script:
         "../scripts/report.py"

@@ -18,16 +18,8 @@ from moascope.files import read_tables, write_json, write_parquet
 device = devices.confirm(compute["gpu"], device)
 if snakemake.params.seed is not None:
     keras.utils.set_random_seed(snakemake.params.seed)
-model = backbones.build(
-    options["backbone"],
-    options["weights"],
-    options["input_size"],
-    snakemake.params.channels,
-    {"kind": options["channel_mapping"], "triple": options["triple"]},
-    options["taps"],
-    pooling=options["pooling"],
-    unit_shape=np.load(snakemake.input.pixels[0], mmap_mode="r").shape[1:3],
-)
+unit_shape = np.load(snakemake.input.pixels[0], mmap_mode="r").shape[1:3]
+model = backbones.from_options(options, snakemake.params.channels, unit_shape)
 features.extract(
     model, snakemake.input.pixels, None, snakemake.output.features, views=options["views"]
 )

@@ -6,35 +6,17 @@ start(snakemake.log[0])
 
 from pathlib import Path
 
-from moascope import report
+from moascope import report, report_context, report_segmentation
 from moascope.files import atomic_path
 
-given, config = snakemake.input, snakemake.params.config
-histories = iter(given.histories)
-splits = {
-    name: {"table": table, "groups": groups, "audit": audit}
-    for name, table, groups, audit in zip(
-        config["splits"], given.splits, given.groups, given.audits, strict=True
-    )
-}
-models = {
-    name: {
-        "evaluation": given.evaluations[number],
-        "predictions": given.predictions[number],
-        "embedding": given.embeddings[number],
-        "embedding_index": given.embedded[number],
-        "history": next(histories) if snakemake.params.curves[number] else None,
-    }
-    for number, name in enumerate(config["models"])
-}
+given, params = dict(snakemake.input.items()), snakemake.params
 context = report.load_context(
     {
-        **{key: given[key] for key in ("summary", "units", "quality", "pixels")},
-        "augmentation": given.augmentation[0] if given.augmentation else None,
-        "splits": splits,
-        "models": models,
+        "summary": given["summary"],
+        "screen": report_context.screen_files(given, params.config, params.curves),
+        "segmentation": report_segmentation.files(given, params.engines, params.learning),
     },
-    config,
+    params.config,
 )
 figures = Path(snakemake.output.html).with_name("figures")
 for name, content in report.standalone_figures(context).items():

@@ -17,5 +17,6 @@ screen.write_site_tables(
     output.sites,
     dict(zip(plates, output.files, strict=True)),
     dict(zip(plates, output.roles, strict=True)),
+    output.masks,
 )
 write_json({**screen.summarise(sites), "digest": screen.digest(sites)}, output.summary)

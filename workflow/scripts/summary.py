@@ -17,13 +17,19 @@ def read(paths):
     return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
 
 
-params = snakemake.params
+given, params = dict(snakemake.input.items()), snakemake.params
+sections = {}
+if "inputs" in given:
+    sections = {
+        "inputs": read([given["inputs"]])[0],
+        "quality": summary.count_quality(pd.read_parquet(given["quality"])),
+        "evaluations": dict(zip(params.models, read(given["evaluations"]), strict=True)),
+        "audits": dict(zip(params.splits, read(given["audits"]), strict=True)),
+    }
 content = summary.build(
     params.run,
-    read([snakemake.input.inputs])[0],
-    summary.count_quality(pd.read_parquet(snakemake.input.quality)),
-    dict(zip(params.models, read(snakemake.input.evaluations), strict=True)),
-    dict(zip(params.splits, read(snakemake.input.audits), strict=True)),
     summary.environment(read(snakemake.input.devices), params.seed),
+    segmentations=dict(zip(params.engines, read(snakemake.input.segmentations), strict=True)),
+    **sections,
 )
 write_json(content, snakemake.output[0])

@@ -1,0 +1,167 @@
+"""Other ways to segment, behind one interface."""
+
+import importlib.util
+import os
+import sys
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from moascope.engines import (
+    ClassicalParameters,
+    cellpose,
+    classical,
+    segment_classical,
+    stardist,
+    tune_classical,
+)
+from moascope.errors import InputError
+from moascope.matching import scores, tally
+
+HAS_STARDIST = importlib.util.find_spec("stardist") is not None
+HAS_CELLPOSE = importlib.util.find_spec("cellpose") is not None
+
+
+@pytest.fixture(scope="module")
+def nuclei() -> tuple[np.ndarray, np.ndarray]:
+    """Discs on a noisy 16-bit image, two of them touching, and their labels."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:128, :160]
+    labels = np.zeros((128, 160), np.int32)
+    for number, (cy, cx) in enumerate([(25, 25), (25, 43), (80, 40), (90, 110), (40, 120)], 1):
+        labels[(y - cy) ** 2 + (x - cx) ** 2 <= 100] = number
+    image = 300 + 2000 * (labels > 0) + rng.normal(0, 60, labels.shape)
+    return image.astype(np.uint16)[np.newaxis], labels
+
+
+def test_bright_objects_are_found_and_told_apart(nuclei):
+    image, truth = nuclei
+    found = segment_classical(image, ClassicalParameters())
+    assert found.dtype == np.int32
+    assert found.max() == 5
+    assert scores(tally(truth, found))["ap"]["0.8"] == 1
+
+
+def test_brightness_and_its_scale_do_not_matter(nuclei):
+    image, _ = nuclei
+    found = segment_classical(image, ClassicalParameters())
+    brighter = 3 * image.astype(np.float32) + 1000
+    np.testing.assert_array_equal(found > 0, segment_classical(brighter, ClassicalParameters()) > 0)
+
+
+@pytest.mark.parametrize("value", [0, 40_000])
+def test_a_constant_16_bit_image_has_no_objects(value):
+    image = np.full((1, 30, 40), value, np.uint16)
+    assert not segment_classical(image, ClassicalParameters()).any()
+
+
+def test_small_and_border_objects_are_removed_where_asked(nuclei):
+    image, _ = nuclei
+    assert segment_classical(image, ClassicalParameters(min_area=400)).max() == 0
+    cut = image[:, 25:]
+    kept = classical(ClassicalParameters(clear_border=True))(cut)
+    assert segment_classical(cut, ClassicalParameters()).max() == 5
+    assert kept.max() == 3
+
+
+def test_the_channel_is_chosen_and_checked(nuclei):
+    image, _ = nuclei
+    both = np.concatenate([np.zeros_like(image), image])
+    assert segment_classical(both, ClassicalParameters(channel=1)).max() == 5
+    with pytest.raises(InputError, match="channel 2 is to be segmented, but the image has 2 chan"):
+        segment_classical(both, ClassicalParameters(channel=2))
+
+
+def test_tuning_improves_the_parameters(nuclei):
+    image, truth = nuclei
+    start = ClassicalParameters(correction=0.1, local_weight=0.0)
+    grid = {"correction": (0.1, 0.8), "separation": (3, 6)}
+    best, tried = tune_classical([(image, truth)], grid, start)
+    assert best.correction == 0.8
+    assert best.local_weight == 0.0
+    assert tried["mean_ap"].iloc[0] > tried["mean_ap"].iloc[-1]
+
+
+def test_real_nuclei_are_segmented_as_well_as_the_reference(shared_data):
+    """Four test images of the benchmark, with what tuning on its validation images gave."""
+    import json
+
+    root = shared_data / "dsb2018"
+    names = json.loads((root / "fluo_split.json").read_text())["test"][:4]
+    total = 0.0
+    for name in names:
+        image, labels = (
+            imagecodecs.png_decode((root / kind / f"{name}.png").read_bytes())
+            for kind in ("images", "masks")
+        )
+        found = segment_classical(image[np.newaxis], ClassicalParameters())
+        total += scores(tally(labels, found))["ap"]["0.5"]
+    assert total / len(names) > 0.6
+
+
+@pytest.mark.skipif(HAS_STARDIST, reason="StarDist is installed here")
+def test_stardist_that_is_not_installed_is_explained(monkeypatch):
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    with pytest.raises(InputError, match=r"engine stardist: .*--sdm conda.*pip install stardist"):
+        stardist("2D_versatile_fluo")
+
+
+def test_stardist_needs_a_process_of_its_own(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
+    with pytest.raises(InputError, match=r"TensorFlow runs with Keras 3.*process of its own"):
+        stardist("2D_versatile_fluo")
+
+
+@pytest.mark.skipif(HAS_CELLPOSE, reason="Cellpose is installed here")
+def test_cellpose_that_is_not_installed_is_explained():
+    with pytest.raises(InputError, match=r"engine cellpose: .*--sdm conda.*pip install cellpose"):
+        cellpose()
+
+
+needs_stardist = pytest.mark.skipif(not HAS_STARDIST, reason="StarDist is not installed here")
+
+
+@needs_stardist
+def test_a_stardist_model_is_run_by_path(shared_data):
+    root = shared_data / "dsb2018"
+    name = "1a75e9f15481d11084fe66bc2a5afac6dc5bec20ed56a7351a6d65ef0fe8762b"
+    image, labels = (
+        imagecodecs.png_decode((root / kind / f"{name}.png").read_bytes())
+        for kind in ("images", "masks")
+    )
+    segment = stardist(shared_data / "stardist-dsb2018")
+    found = segment(image[np.newaxis])
+    assert found.dtype == np.int32
+    assert scores(tally(labels, found))["ap"]["0.5"] > 0.55
+    assert segment(np.zeros((1, 64, 64), np.uint16)).max() == 0
+
+
+@needs_stardist
+def test_unknown_stardist_models_are_refused():
+    with pytest.raises(InputError, match=r"'2D_versatile' is neither a folder .*2D_versatile_fluo"):
+        stardist("2D_versatile")
+
+
+@needs_stardist
+def test_a_damaged_stardist_model_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"has no weights \(weights_best\.h5\)"):
+        stardist(tmp_path)
+    (tmp_path / "weights_best.h5").write_bytes(os.urandom(100))
+    with pytest.raises(InputError, match="cannot be read as a StarDist model"):
+        stardist(tmp_path)
+
+
+needs_cellpose = pytest.mark.skipif(not HAS_CELLPOSE, reason="Cellpose is not installed here")
+
+
+@needs_cellpose
+def test_cellpose_models_that_are_not_there_are_explained(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(InputError, match="'cyto9' is neither a file nor a published model"):
+        cellpose("cyto9")
+    (tmp_path / "weights").write_bytes(os.urandom(100))
+    with pytest.raises(InputError, match="cannot be read as weights of Cellpose 4"):
+        cellpose(tmp_path / "weights")

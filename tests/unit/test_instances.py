@@ -1,0 +1,214 @@
+"""From maps to objects."""
+
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from moascope.instances import (
+    InstanceParameters,
+    as_maps,
+    fill_holes,
+    foreground,
+    height,
+    label_objects,
+    tune,
+)
+from moascope.matching import scores, tally
+
+PLAIN = InstanceParameters(smoothing=0, min_area=1)
+
+
+def discs(size: int, centres: list[tuple[int, int]], radius: int) -> np.ndarray:
+    """Labels of discs; where they touch, each pixel belongs to the nearest centre."""
+    y, x = np.mgrid[:size, :size]
+    away = np.stack([np.hypot(y - cy, x - cx) for cy, cx in centres])
+    return np.where(away.min(axis=0) <= radius, away.argmin(axis=0) + 1, 0).astype(np.int32)
+
+
+def perfect_maps(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Maps as a perfect network would predict them, built object by object."""
+    distance = np.zeros(labels.shape, np.float32)
+    for label in range(1, labels.max() + 1):
+        inside = ndimage.distance_transform_edt(np.pad(labels == label, 1))[1:-1, 1:-1]
+        distance += inside / inside.max()
+    inner = distance > 0.3
+    classes = np.stack([labels == 0, inner, (labels > 0) & ~inner], axis=-1)
+    return {"classes": classes.astype(np.float32), "distance": distance}
+
+
+TOUCHING = discs(96, [(20, 20), (20, 38), (60, 30), (70, 75), (52, 75)], 11)
+MAPS = perfect_maps(TOUCHING)
+
+
+@pytest.mark.parametrize("names", [("classes",), ("distance",), ("classes", "distance")])
+def test_touching_objects_are_told_apart(names):
+    maps = {name: MAPS[name] for name in names}
+    parameters = InstanceParameters(mask_threshold=0.02 if names == ("distance",) else 0.5)
+    found = label_objects(maps, parameters)
+    assert found.dtype == np.int32
+    assert scores(tally(TOUCHING, found))["ap"]["0.9"] == 1
+
+
+def test_half_precision_maps_give_the_same_objects():
+    half = {name: values.astype(np.float16) for name, values in MAPS.items()}
+    parameters = InstanceParameters()
+    np.testing.assert_array_equal(
+        label_objects(half, parameters) > 0, label_objects(MAPS, parameters) > 0
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.2, 0.9), st.floats(0.1, 0.8), st.integers(0, 40))
+def test_objects_are_consecutive_connected_and_inside_the_mask(seed, seed_at, mask_at, min_area):
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.normal(size=(40, 50)), 2)
+    maps = {"distance": np.clip(0.5 + 3 * smooth, 0, 1).astype(np.float32)}
+    parameters = InstanceParameters(seed_at, mask_at, 0.5, min_area, fill_holes=False)
+    labels = label_objects(maps, parameters)
+    assert set(np.unique(labels)) - {0} == set(range(1, labels.max() + 1))
+    assert not (labels[maps["distance"] <= mask_at]).any()
+    for label in range(1, labels.max() + 1):
+        mask = labels == label
+        assert ndimage.label(mask)[1] == 1
+        assert mask.sum() >= min_area
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_nothing_predicted_gives_no_objects(value):
+    found = label_objects({"distance": np.full((30, 40), value, np.float32)}, PLAIN)
+    assert found.shape == (30, 40)
+    assert not found.any()
+
+
+def test_everything_foreground_is_one_object():
+    assert (label_objects({"distance": np.ones((30, 40), np.float32)}, PLAIN) == 1).all()
+
+
+def test_small_objects_are_removed_and_the_rest_renumbered():
+    maps = {"distance": np.zeros((12, 12), np.float32)}
+    maps["distance"][1:3, 1:3] = maps["distance"][5:10, 5:10] = 1
+    assert label_objects(maps, PLAIN).max() == 2
+    kept = label_objects(maps, replace(PLAIN, min_area=5))
+    np.testing.assert_array_equal(kept, (maps["distance"] > 0) & (np.arange(12) > 3))
+
+
+def test_objects_at_the_border_go_where_asked():
+    maps = {"distance": np.zeros((12, 12), np.float32)}
+    maps["distance"][:3, 4:8] = maps["distance"][5:10, 5:11] = 1
+    kept = label_objects(maps, replace(PLAIN, clear_border=True))
+    assert kept.max() == 1
+    assert kept[7, 7] == 1
+
+
+def test_holes_are_filled_where_asked():
+    maps = {"distance": np.zeros((12, 12), np.float32)}
+    maps["distance"][2:10, 2:10] = 1
+    maps["distance"][4:6, 4:6] = 0
+    assert label_objects(maps, PLAIN)[4, 4] == 1
+    assert label_objects(maps, replace(PLAIN, fill_holes=False))[4, 4] == 0
+
+
+def test_only_background_inside_one_object_is_a_hole():
+    labels = np.array(
+        [
+            [0, 0, 1, 1, 0, 0],
+            [1, 1, 1, 0, 2, 2],
+            [1, 0, 1, 0, 2, 0],
+            [1, 1, 1, 0, 2, 2],
+            [0, 0, 1, 2, 0, 0],
+        ],
+        np.int32,
+    )
+    expected = labels.copy()
+    expected[2, 1] = 1  # enclosed by 1; what 1 and 2 enclose together stays, and so does the border
+    np.testing.assert_array_equal(fill_holes(labels), expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6))
+def test_holes_are_those_that_scipy_fills_object_by_object(seed):
+    labels = np.random.default_rng(seed).integers(0, 4, (9, 9)).astype(np.int32)
+    pieces, n_pieces = ndimage.label(labels == 0)
+    expected = labels.copy()
+    for piece in range(1, n_pieces + 1):
+        for label in (1, 2, 3):
+            filled = ndimage.binary_fill_holes(labels == label)
+            around = labels[ndimage.binary_dilation(pieces == piece)]
+            if filled[pieces == piece].all() and set(around) <= {0, label}:
+                expected[pieces == piece] = label
+    np.testing.assert_array_equal(fill_holes(labels), expected)
+
+
+def test_output_channels_are_named():
+    output = np.random.default_rng(0).random((4, 5, 4)).astype(np.float32)
+    assert set(as_maps(output)) == {"classes", "distance"}
+    assert set(as_maps(output[..., :3])) == {"classes"}
+    assert set(as_maps(output[..., :1])) == {"distance"}
+    np.testing.assert_array_equal(as_maps(output)["distance"], output[..., 3])
+
+
+def test_the_relief_joins_interior_and_distance():
+    np.testing.assert_allclose(
+        height(MAPS), (MAPS["classes"][..., 1] + MAPS["distance"]) / 2, atol=1e-6
+    )
+    np.testing.assert_array_equal(foreground(MAPS) > 0.5, TOUCHING > 0)
+
+
+def test_blocks_give_the_objects_of_the_whole_image():
+    rng = np.random.default_rng(0)
+    centres = [tuple(centre) for centre in rng.integers(0, 300, (60, 2))]
+    maps = {"distance": perfect_maps(discs(300, centres, 12))["distance"]}
+    parameters = InstanceParameters(mask_threshold=0.05)
+    whole = label_objects(maps, parameters)
+    in_blocks = label_objects(maps, parameters, block=64, margin=32)
+    assert in_blocks.max() == whole.max() > 30
+    assert (in_blocks != whole).mean() < 0.001
+
+
+def test_an_object_larger_than_block_and_margin_stays_one():
+    maps = {"distance": np.zeros((200, 200), np.float32)}
+    maps["distance"][5:190, 80:130] = 1
+    assert label_objects(maps, PLAIN, block=32, margin=8).max() == 1
+
+
+def test_tuning_finds_what_tells_objects_apart():
+    """Low thresholds merge the touching discs, high ones lose the small disc."""
+    best, tried = tune([(MAPS, TOUCHING)], start=InstanceParameters(seed_threshold=0.05))
+    assert best.seed_threshold > 0.05
+    assert tried["mean_ap"].is_monotonic_decreasing
+    assert tried.loc[0, "mean_ap"] == pytest.approx(1)
+    assert tried.loc[0, "mean_ap"] > tried["mean_ap"].iloc[-1]
+    assert not tried.duplicated(list(asdict(best))).any()
+    assert dict(tried.loc[0, ["seed_threshold", "min_area"]]) == {
+        "seed_threshold": best.seed_threshold,
+        "min_area": best.min_area,
+    }
+
+
+def test_tuning_stays_where_nothing_is_better():
+    nothing = {"distance": np.zeros((20, 20), np.float32)}
+    start = InstanceParameters(smoothing=0.5)
+    best, tried = tune([(nothing, np.zeros((20, 20), np.int32))], start=start)
+    assert best == start
+    assert (tried["mean_ap"] == 0).all()
+
+
+def test_tuning_takes_a_generator():
+    pairs = [(MAPS, TOUCHING)] * 2
+    grid = {"seed_threshold": (0.05, 0.5)}
+    assert tune((pair for pair in pairs), grid)[0] == tune(pairs, grid)[0]
+
+
+def test_an_image_is_cut_in_milliseconds():
+    labels = discs(256, [(y, x) for y in range(15, 256, 26) for x in range(15, 256, 26)], 14)
+    maps = perfect_maps(labels)
+    label_objects(maps, InstanceParameters())
+    start = time.perf_counter()
+    for _ in range(5):
+        label_objects(maps, InstanceParameters())
+    assert (time.perf_counter() - start) / 5 < 0.1

@@ -1,0 +1,84 @@
+import keras
+import numpy as np
+import pytest
+
+from moascope import backbones, segmentation
+from moascope.errors import InputError
+from moascope.segmentation import NetworkOptions
+
+TINY = NetworkOptions(encoder="none", depth=2, filters=4)
+
+
+def maps(network, size=(32, 64), channels=1):
+    images = np.random.default_rng(0).random((2, *size, channels)).astype("float32")
+    return network.predict_on_batch(images)
+
+
+@pytest.mark.parametrize(("outputs", "k"), [("classes", 3), ("distance", 1), ("both", 4)])
+def test_a_network_gives_one_value_per_pixel_and_map(outputs, k):
+    network = segmentation.build(NetworkOptions("none", 2, 4, outputs=outputs), ["DNA"])
+    assert maps(network).shape == (2, 32, 64, k)
+
+
+@pytest.mark.parametrize("normalization", segmentation.NORMALIZATIONS)
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_any_number_of_channels_and_every_normalization(normalization, n_channels):
+    options = NetworkOptions("none", 1, 4, normalization, dropout=0.5)
+    network = segmentation.build(options, "abc"[:n_channels])
+    assert maps(network, channels=n_channels).shape == (2, 32, 64, 4)
+    kinds = {type(layer).__name__ for layer in network.layers}
+    assert ("BatchNormalization" in kinds) == (normalization == "batch")
+    assert ("GroupNormalization" in kinds) == (normalization == "group")
+
+
+@pytest.mark.parametrize("channels", [["DNA"], ["DNA", "Actin"]])
+def test_the_pretrained_encoder_is_that_of_imagenet(channels):
+    options = NetworkOptions(depth=3, filters=4)
+    network = segmentation.build(options, channels)
+    assert maps(network, channels=len(channels)).shape == (2, 32, 64, 4)
+    image = np.random.default_rng(0).random((1, 64, 64, len(channels))).astype("float32")
+    mapping = {"kind": "inflate"}
+    whole = backbones.build(
+        "efficientnet-lite0", "imagenet", None, channels, mapping, ["block4_add"], pooling=None
+    )
+    scaled = whole.layers[1](image)
+    np.testing.assert_allclose(
+        network.get_layer("encoder")(scaled)[-1], whole(image), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_coarser_heads_are_for_training_only():
+    options = NetworkOptions("none", 2, 4, deep_supervision=True)
+    network = segmentation.build(options, ["DNA"])
+    everything = maps(network)
+    assert everything.shape[-1] == 8
+    np.testing.assert_allclose(maps(segmentation.core(network)), everything[..., :4], rtol=1e-5)
+
+
+def test_folding_changes_nothing(tmp_path):
+    network = segmentation.build(NetworkOptions(depth=2, filters=4), ["DNA"])
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(layer.moving_mean + 0.1)
+    folded = backbones.folded(segmentation.core(network))
+    np.testing.assert_allclose(maps(folded), maps(network), rtol=1e-3, atol=1e-3)
+    folded.save(tmp_path / "unet.keras")
+    again = keras.models.load_model(tmp_path / "unet.keras", compile=False)
+    np.testing.assert_allclose(maps(again), maps(folded), rtol=1e-5, atol=1e-6)
+
+
+def test_the_predictor_gives_probabilities():
+    network = segmentation.build(TINY, ["DNA"])
+    images = np.random.default_rng(0).random((2, 32, 32, 1)).astype("float32")
+    predicted = segmentation.predictor(network)(images)
+    assert predicted.dtype == np.float32
+    np.testing.assert_allclose(predicted[..., :3].sum(axis=-1), 1, rtol=1e-5)
+    np.testing.assert_allclose(predicted[..., 3], network.predict_on_batch(images)[..., 3])
+
+
+def test_bad_options_are_named_all_at_once():
+    options = NetworkOptions("resnet", 9, 0, "layer", dropout=1.0)
+    with pytest.raises(InputError) as caught:
+        segmentation.build(options, [])
+    for key in ("encoder", "depth", "filters", "normalization", "dropout", "channels"):
+        assert f"{key}: " in str(caught.value)

@@ -1,0 +1,187 @@
+import json
+import logging
+import math
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from annotated_discs import write_discs
+
+from moascope import segmentation, segmentation_training
+from moascope.errors import InputError
+from moascope.instances import InstanceParameters
+from moascope.segmentation import NetworkOptions
+from moascope.segmentation_data import PairedAugmentation
+from moascope.segmentation_training import TrainingOptions, load, save, train, validate
+
+TINY = NetworkOptions(encoder="none", depth=2, filters=4)
+SHORT = TrainingOptions(steps=4, batch_size=2, patch_size=32, learning_rate=5e-3, validate_every=2)
+
+
+def fit(annotated, network=TINY, training=SHORT, **more):
+    return train(annotated, network, training, PairedAugmentation(), seed=0, **more)
+
+
+def weights(result):
+    return np.concatenate([value.ravel() for value in result["model"].get_weights()])
+
+
+def test_a_network_learns_to_find_discs(tmp_path):
+    annotated = write_discs(tmp_path)
+    training = replace(SHORT, steps=120, batch_size=4, patch_size=48, validate_every=60)
+    result = fit(annotated, replace(TINY, filters=8), training)
+    history = result["history"]
+    assert list(history.columns) == list(segmentation_training.HISTORY_COLUMNS)
+    assert history["step"].tolist() == [60, 120]
+    assert history["loss"].is_monotonic_decreasing
+    assert history["ap_50"].max() > 0.5
+
+
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, monkeypatch, caplog):
+    annotated = write_discs(tmp_path)
+    network = replace(TINY, dropout=0.3)
+    whole = fit(annotated, network)
+    checkpoint = tmp_path / "unet.npz"
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        # Killed right after the first checkpoint.
+        patch.setattr(segmentation_training, "_log", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(annotated, network, checkpoint=checkpoint)
+    with caplog.at_level(logging.INFO):
+        resumed = fit(annotated, network, checkpoint=checkpoint)
+    assert "going on from" in caplog.text
+    np.testing.assert_array_equal(weights(resumed), weights(whole))
+    same = ["step", "loss", "mean_ap", "learning_rate"]
+    assert resumed["history"][same].equals(whole["history"][same])
+
+
+def test_a_checkpoint_of_another_task_is_not_taken_up(tmp_path, caplog):
+    annotated = write_discs(tmp_path)
+    checkpoint = tmp_path / "unet.npz"
+    once = replace(SHORT, steps=2)
+    fit(annotated, training=once, checkpoint=checkpoint)
+    with caplog.at_level(logging.INFO):
+        fit(annotated, training=replace(once, learning_rate=1e-3), checkpoint=checkpoint)
+    assert "belongs to other data or options" in caplog.text
+
+
+def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, monkeypatch):
+    annotated = write_discs(tmp_path)
+    given = iter([0.5, 0.4, 0.3, 0.2])
+    seen = []
+
+    def scores(_):
+        return {"ap_50": 0.0, "mean_ap": next(given)}
+
+    monkeypatch.setattr(segmentation_training, "_scores", scores)
+    original = segmentation_training.validate
+
+    def watched(model, *rest):
+        seen.append(np.concatenate([value.ravel() for value in model.get_weights()]))
+        return original(model, *rest)
+
+    monkeypatch.setattr(segmentation_training, "validate", watched)
+    network = replace(TINY, normalization="none")
+    result = fit(annotated, network, replace(SHORT, steps=20, patience=2))
+    assert result["history"]["mean_ap"].tolist() == [0.5, 0.4, 0.3]
+    np.testing.assert_array_equal(weights(result), seen[0])
+
+
+def test_without_validation_images_the_last_weights_are_taken(tmp_path):
+    annotated = write_discs(tmp_path, sets=("train", "train"))
+    history = fit(annotated, training=replace(SHORT, patience=1))["history"]
+    assert history["step"].tolist() == [2, 4]
+    assert history["mean_ap"].isna().all()
+
+
+def test_the_schedule_ends_with_the_time_limit(tmp_path):
+    annotated = write_discs(tmp_path)
+    training = replace(SHORT, steps=100_000, validate_every=100_000, max_minutes=0.02)
+    history = fit(annotated, training=training)["history"]
+    assert history["step"].iloc[-1] < 5000
+    assert history["minutes"].iloc[-1] >= 0.02
+
+
+def test_the_learning_rate_rises_then_falls():
+    training = TrainingOptions(steps=1000, learning_rate=1.0, warm_up=0.1)
+    rates = [segmentation_training._learning_rate(training, share / 1000) for share in range(1000)]
+    assert rates[0] < 0.02
+    assert np.argmax(rates) == pytest.approx(100, abs=2)
+    assert (np.diff(rates[100:]) < 0).all()
+    assert rates[-1] == pytest.approx(0.01, abs=0.001)
+
+
+@pytest.mark.parametrize("outputs", ["classes", "distance"])
+def test_every_kind_of_output_and_deep_supervision_can_be_trained(tmp_path, outputs):
+    annotated = write_discs(tmp_path, channels=("DNA", "Actin"))
+    network = replace(TINY, outputs=outputs, deep_supervision=True)
+    result = fit(annotated, network, replace(SHORT, steps=2))
+    (tally, *_) = validate(result["model"], annotated, annotated.rows("validation"), 4)
+    assert tally.n_objects > 0
+    assert math.isfinite(result["history"]["loss"].iloc[-1])
+
+
+def test_a_diverging_training_says_what_to_do(tmp_path):
+    annotated = write_discs(tmp_path)
+    with pytest.raises(InputError, match=r"diverged. Lower learning_rate \(now inf\)"):
+        fit(annotated, training=replace(SHORT, learning_rate=math.inf))
+
+
+def test_a_set_without_training_images_is_refused(tmp_path):
+    annotated = write_discs(tmp_path)
+    annotated.table["set"] = "test"
+    with pytest.raises(InputError, match="has no training images"):
+        fit(annotated)
+
+
+def test_bad_options_are_named_all_at_once(tmp_path):
+    annotated = write_discs(tmp_path)
+    with pytest.raises(InputError) as caught:
+        fit(annotated, training=TrainingOptions(loss="hinge", steps=0, patch_size=50))
+    for key in ("loss", "steps", "patch_size"):
+        assert f"{key}: " in str(caught.value)
+
+
+# --- Saved models ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = segmentation.core(segmentation.build(TINY, ["DNA"]))
+    path = tmp_path / "unet.keras"
+    save(model, path, ["DNA"], TINY, InstanceParameters(min_area=7), {"set": "discs"})
+    return path, model
+
+
+def test_a_saved_network_knows_its_input_and_its_instances(saved):
+    path, model = saved
+    again, metadata = load(path, ["DNA"])
+    images = np.random.default_rng(0).random((1, 32, 32, 1)).astype("float32")
+    np.testing.assert_allclose(again.predict_on_batch(images), model.predict_on_batch(images))
+    assert InstanceParameters(**metadata["instances"]) == InstanceParameters(min_area=7)
+    assert metadata["set"] == "discs"
+    assert metadata["outputs"] == "both"
+    assert metadata["multiple"] == 4
+    assert metadata["normalization"] == {"percentiles": [1.0, 99.8]}
+
+
+def test_other_channels_are_refused_by_name(saved):
+    with pytest.raises(InputError, match=r"has \['DNA'\], the data have \['DNA', 'Actin', 'ER'\]"):
+        load(saved[0], ["DNA", "Actin", "ER"])
+
+
+def test_a_file_of_another_version_is_refused(saved, tmp_path):
+    path = tmp_path / "new.keras"
+    with zipfile.ZipFile(saved[0]) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "moascope.json":
+                content = json.dumps({**json.loads(content), "format": 99}).encode()
+            new.writestr(name, content)
+    with pytest.raises(InputError, match="format: the model has 99, the data have 1"):
+        load(path, ["DNA"])

@@ -1,0 +1,371 @@
+"""Annotated sets: images and the objects in them, in one HDF5 file with a table beside it.
+
+The file holds `images/000000` (C, Y, X) as read, `labels/000000` (Y, X) int32, and the percentiles
+`low` and `high` (n, C) that images are scaled by. Images may differ in size.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from moascope.errors import ImageError, InputError
+from moascope.files import atomic_path, write_parquet
+from moascope.images import read_planes
+from moascope.masks import Mask, check_size, read_mask
+
+logger = logging.getLogger(__name__)
+
+SETS = ("train", "validation", "test")
+PERCENTILES = (1.0, 99.8)
+"""Intensities that become 0 and 1."""
+
+_CHUNK = 256  # px: about a training patch
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One image with its objects, as read."""
+
+    image: NDArray[np.generic]
+    mask: Mask
+
+
+def scaled(
+    image: NDArray[np.generic], low: NDArray[np.floating[Any]], high: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """Scale every channel from its percentiles to 0 .. 1, without a limit above or below.
+
+    Parameters
+    ----------
+    image : (C, Y, X) array
+        Raw intensities.
+    low, high : (C,) float
+        From `percentiles` of the whole image.
+
+    Returns
+    -------
+    (C, Y, X) float32
+        A channel with equal percentiles, such as a constant one, is all 0.
+    """
+    span = np.asarray(high, np.float64) - low
+    gain = np.divide(1, span, out=np.zeros_like(span), where=span > 0).astype(np.float32)
+    shifted = image.astype(np.float32) - np.asarray(low, np.float32)[:, None, None]
+    shifted *= gain[:, None, None]
+    return shifted
+
+
+def percentiles(image: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find the intensities of an image that become 0 and 1.
+
+    Parameters
+    ----------
+    image : (C, Y, X) array
+        Raw intensities.
+
+    Returns
+    -------
+    low, high : (C,) float64
+        The percentiles 1 and 99.8 of every channel. Where so few pixels are bright that both are
+        equal, `high` is the brightest pixel.
+    """
+    pixels = image.reshape(len(image), -1).astype(np.float32, copy=False)
+    low, high = np.percentile(pixels, PERCENTILES, axis=1).astype(np.float64)
+    return low, np.where(high > low, high, pixels.max(axis=1))
+
+
+def write(
+    rows: pd.DataFrame,
+    channels: Sequence[str],
+    out: str | os.PathLike[str],
+    table: str | os.PathLike[str],
+    *,
+    read_image: Callable[[Any], NDArray[np.generic]] | None = None,
+    read_labels: Callable[[Any], Mask] | None = None,
+    axes: str | None = None,
+    split_parts: bool = False,
+    workers: int = 2,
+) -> pd.DataFrame:
+    """Read images and masks, check them, and write them as an annotated set.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        One row per image: name, set (train, validation or test), image, mask. Other columns, such
+        as plate, well and site, go into the table as they are.
+    channels : sequence of str
+        Names of the channels of the images, in order.
+    out : path
+        The HDF5 file to write.
+    table : path
+        The parquet file to write beside it.
+    read_image : callable or None
+        Gives the image (C, Y, X) for the content of the column image; None: it is a file.
+    read_labels : callable or None
+        Gives the objects for the content of the column mask; None: it is a file or a folder.
+    axes : str or None
+        The order of the axes in image files that do not say, for example "CYX".
+    split_parts : bool
+        Make one object of each connected part of a label in a file.
+    workers : int
+        Threads that read; four images per thread are in memory at most.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table, one row per image in the order of `rows`: name, set, height and width (px),
+        n_objects, warnings (sentences, empty if none), then the other columns of `rows`.
+
+    Raises
+    ------
+    InputError
+        If images or masks cannot be read or do not fit each other or `channels` (all are named),
+        or no training image has an object.
+    """
+
+    def image_of(place: Any) -> NDArray[np.generic]:
+        return read_planes(place, axes)[0]
+
+    def mask_of(place: Any) -> Mask:
+        return read_mask(Path(place), split_parts)
+
+    def pair(places: tuple[Any, Any]) -> _Pair | str:
+        try:
+            image = (read_image or image_of)(places[0])
+            return _checked_pair(image, (read_labels or mask_of)(places[1]), channels, places)
+        except ImageError as error:
+            return str(error)
+
+    facts: list[dict[str, Any]] = []
+    problems: list[str] = []
+    dtypes: set[np.dtype[Any]] = set()
+    lows, highs = [], []
+    with atomic_path(out) as temporary, h5py.File(temporary, "w") as file:
+        for found in _in_threads(
+            pair, list(zip(rows["image"], rows["mask"], strict=True)), workers
+        ):
+            if isinstance(found, str):
+                problems.append(found)
+                continue
+            if problems:  # nothing will be written, but the other images are checked too
+                continue
+            low, high = percentiles(found.image)
+            lows.append(low)
+            highs.append(high)
+            dtypes.add(found.image.dtype)
+            _write_pair(file, len(facts), found)
+            facts.append(_facts(found))
+        if problems:
+            raise InputError.collect(problems, f"{table}: images or masks cannot be used")
+        shape = (len(facts), len(channels))
+        file.create_dataset("low", data=np.reshape(lows, shape).astype(np.float64))
+        file.create_dataset("high", data=np.reshape(highs, shape).astype(np.float64))
+        file.attrs["channels"] = json.dumps(list(channels))
+        file.attrs["dtype"] = np.result_type(*dtypes).name if dtypes else "uint8"
+        written = _table(rows, facts)
+        _check_objects(written, table)
+    write_parquet(written, table)
+    return written
+
+
+def _checked_pair(
+    image: NDArray[np.generic], mask: Mask, channels: Sequence[str], places: tuple[Any, Any]
+) -> _Pair:
+    if len(channels) == 1 and len(image) == 3 and (image == image[:1]).all():
+        image = image[:1]  # grey saved as RGB
+    if len(image) != len(channels):
+        raise ImageError(
+            f"{places[0]}: holds {len(image)} channels, but {len(channels)} are expected "
+            f"({', '.join(channels)}). Name all channels of the images, or export only these."
+        )
+    check_size(mask.labels.shape, places[1], image.shape[1:], places[0])
+    return _Pair(image, mask)
+
+
+def _in_threads(
+    function: Callable[[tuple[Any, Any]], _Pair | str], places: list[tuple[Any, Any]], workers: int
+) -> Iterator[_Pair | str]:
+    """Map in threads, in order, some images at a time."""
+    step = 4 * max(1, workers)
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for start in range(0, len(places), step):
+            yield from pool.map(function, places[start : start + step])
+            logger.info("%d of %d images", min(start + step, len(places)), len(places))
+
+
+def _write_pair(file: h5py.File, number: int, pair: _Pair) -> None:
+    height, width = pair.mask.labels.shape
+    chunk = (min(_CHUNK, height), min(_CHUNK, width))
+    options = {"compression": "lzf", "shuffle": True}
+    file.create_dataset(f"images/{number:06d}", data=pair.image, chunks=(1, *chunk), **options)
+    file.create_dataset(f"labels/{number:06d}", data=pair.mask.labels, chunks=chunk, **options)
+
+
+def _facts(pair: _Pair) -> dict[str, Any]:
+    for warning in pair.mask.warnings:
+        logger.warning("%s", warning)
+    height, width = pair.mask.labels.shape
+    return {
+        "height": height,
+        "width": width,
+        "n_objects": int(pair.mask.labels.max()),
+        "warnings": " ".join(pair.mask.warnings),
+    }
+
+
+def _table(rows: pd.DataFrame, facts: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = ["height", "width", "n_objects", "warnings"]
+    found = pd.DataFrame(facts, columns=columns, index=rows.index)
+    others = rows.drop(columns=["name", "set", "image", "mask"])
+    return pd.concat([rows[["name", "set"]], found, others], axis=1).reset_index(drop=True)
+
+
+def _check_objects(table: pd.DataFrame, place: str | os.PathLike[str]) -> None:
+    training = table[table["set"] == "train"]
+    if not training["n_objects"].any():
+        raise InputError(
+            f"{os.fspath(place)}: none of the {len(training)} training images has an object. Check "
+            "that the masks belong to these images, or put images with objects into the training "
+            "set."
+        )
+    empty = int((table["n_objects"] == 0).sum())
+    if empty:
+        logger.info("%d of %d images have no objects", empty, len(table))
+
+
+class AnnotatedSet:
+    """An annotated set opened for reading.
+
+    Parameters
+    ----------
+    path : path
+        The HDF5 file that `write` wrote.
+    table : path
+        The parquet file beside it.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row per image: name, set, height, width, n_objects and more.
+    channels : list of str
+        Names of the channels.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, or they do not belong together.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], table: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.table = _read_table(Path(table))
+        try:
+            self._file = h5py.File(self.path, "r")
+            self.channels: list[str] = json.loads(self._file.attrs["channels"])
+            self._low, self._high = self._file["low"][:], self._file["high"][:]
+        except FileNotFoundError:
+            raise InputError(f"{self.path}: no such annotated set. Pack the masks first.") from None
+        except (OSError, KeyError, ValueError) as error:
+            raise InputError(
+                f"{self.path}: truncated, or not an annotated set that MoAscope wrote ({error}). "
+                "Delete it and pack the masks again."
+            ) from error
+        if len(self._low) != len(self.table):
+            raise InputError(
+                f"{self.path}: holds {len(self._low)} images, but {os.fspath(table)} lists "
+                f"{len(self.table)}. Delete both and pack the masks again."
+            )
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.table)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice does nothing."""
+        self._file.close()
+
+    def rows(self, name: str) -> NDArray[np.int64]:
+        """Give the positions of the images of a set.
+
+        Parameters
+        ----------
+        name : {"train", "validation", "test"}
+            The set.
+
+        Returns
+        -------
+        (n,) int64
+            In the order of the table.
+        """
+        return np.flatnonzero(self.table["set"] == name)
+
+    def image(self, index: int) -> NDArray[np.generic]:
+        """Read one image: (C, Y, X), raw intensities."""
+        return self._file[f"images/{index:06d}"][:]
+
+    def labels(self, index: int) -> NDArray[np.int32]:
+        """Read the objects of one image: (Y, X) int32, 0 is background."""
+        return self._file[f"labels/{index:06d}"][:]
+
+    def normalized(self, index: int) -> NDArray[np.float32]:
+        """Read one image as a network takes it: (Y, X, C) float32, percentiles at 0 and 1."""
+        image = scaled(self.image(index), self._low[index], self._high[index])
+        return np.ascontiguousarray(image.transpose(1, 2, 0))
+
+    def window(
+        self, index: int, y: slice, x: slice
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Read a part of one image, and nothing but this part.
+
+        Parameters
+        ----------
+        index : int
+            Position in the table.
+        y, x : slice
+            Where, in px.
+
+        Returns
+        -------
+        image : (Y, X, C) float32
+            As in `normalized`, by the percentiles of the whole image.
+        labels : (Y, X) int32
+            0 is background; objects have the numbers they have in the whole image.
+        """
+        part = self._file[f"images/{index:06d}"][:, y, x]
+        image = scaled(part, self._low[index], self._high[index])
+        return np.moveaxis(image, 0, -1), self._file[f"labels/{index:06d}"][y, x]
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such table. Pack the masks first.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a table that MoAscope wrote ({error}). Delete it and pack the masks "
+            "again."
+        ) from error

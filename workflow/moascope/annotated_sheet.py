@@ -1,0 +1,299 @@
+"""Which images have masks, and which of them train, tune and test: read from a sheet."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from moascope.annotated import SETS
+from moascope.errors import InputError
+from moascope.sample_rows import Problems
+from moascope.sheets import Sheet, nearest, read_sheet
+
+logger = logging.getLogger(__name__)
+
+UNUSED = "unused"
+"""The set of images that are left out."""
+
+_SET_NAMES = {
+    **{name: name for name in (*SETS, UNUSED)},
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "testing": "test",
+}
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True)
+class SheetOptions:
+    """How a sheet of images and masks is read. The sets come from one of three places."""
+
+    root: Path
+    """Folder that paths in the sheet are relative to; nothing outside it is read."""
+    image: str
+    """A column with paths of images, or a pattern of columns such as images/{id}.png."""
+    mask: str
+    """The same for masks: label images, or folders with one mask per object."""
+    name: str = ""
+    """A column or pattern with the names of images; empty: file names without their ending."""
+    set_column: str = ""
+    """A column that tells the set of each image."""
+    set_of: Mapping[str, str] | None = None
+    """Values of `set_column` and their sets (or unused); None: it holds the sets themselves."""
+    split_file: Path | None = None
+    """A JSON file with the lists of names train, val or validation, and test. Images in none of
+    them are left out. In its place, not beside a column."""
+    validation_share: float = 0.0
+    """Where no image is in the set validation, hold out this share of the training images: the last
+    ones in the order of the sheet, since neighbouring frames look alike."""
+
+
+def from_config(options: Mapping[str, Any]) -> SheetOptions:
+    """Take the options of a sheet from the configuration.
+
+    Parameters
+    ----------
+    options : mapping
+        The section `segmentation.annotated`.
+
+    Returns
+    -------
+    SheetOptions
+        For `read_annotations`.
+    """
+    set_file = options["set_file"]
+    return SheetOptions(
+        root=Path(options["images"] or Path(options["sheet"]).parent),
+        image=options["image"],
+        mask=options["mask"],
+        name=options["name"],
+        set_column="" if set_file else options["set_column"],
+        set_of=options["sets"] or None,
+        split_file=Path(set_file) if set_file else None,
+        validation_share=options["validation"],
+    )
+
+
+def read_annotations(sheet_path: Path, options: SheetOptions) -> pd.DataFrame:
+    """Read a sheet of images and masks.
+
+    Parameters
+    ----------
+    sheet_path : pathlib.Path
+        A CSV or TSV file with one row per image.
+    options : SheetOptions
+        Which columns mean what.
+
+    Returns
+    -------
+    pandas.DataFrame
+        name, set (train, validation or test), image, mask (absolute paths), in sheet order; what
+        `moascope.annotated.write` takes.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong: unknown columns and sets, missing files, repeated names, no
+        images to train on, to tune on or to test on.
+    """
+    sheet = read_sheet(sheet_path)
+    problems = Problems()
+    problems.sentences += sheet.problems
+    images = _texts(sheet, options.image, "image", problems)
+    masks = _texts(sheet, options.mask, "mask", problems)
+    names = _texts(sheet, options.name, "name", problems) if options.name else _stems(images)
+    problems.raise_if_any(str(sheet_path))
+    sets = _sets(sheet, names, options, problems)
+    has_known_sets = not problems.sentences
+    table = pd.DataFrame(
+        {"name": names, "set": sets, "image": images, "mask": masks},
+        dtype="str",
+        index=pd.Index([f"line {line}" for line in sheet.lines]),
+    )
+    table = table[table["set"] != UNUSED]
+    _check_names(table, problems)
+    for column in ("image", "mask"):
+        table[column] = _files(table[column], options.root, column, problems)
+    if not (table["set"] == "validation").any():
+        table = _held_out(table, options.validation_share)
+    if has_known_sets:
+        _check_sets(table["set"], problems)
+    problems.raise_if_any(str(sheet_path))
+    counts = ", ".join(f"{name} {count}" for name, count in table["set"].value_counts().items())
+    logger.info("%s: %d images (%s) of %d rows", sheet_path, len(table), counts, len(names))
+    return table.reset_index(drop=True)
+
+
+def _texts(sheet: Sheet, source: str, key: str, problems: Problems) -> list[str]:
+    """Give a text per row from a column, or from a pattern of columns."""
+    columns = _PLACEHOLDER.findall(source) or [source]
+    unknown = [column for column in columns if column not in sheet.header]
+    for column in unknown:
+        problems.add(f"{key}: the sheet has no column {column!r}; {nearest(column, sheet.header)}")
+    if unknown:
+        return [""] * len(sheet.rows)
+    values = {column: sheet.values([column]) for column in columns}
+    pattern = source if _PLACEHOLDER.search(source) else f"{{{source}}}"
+    for column in columns:
+        blank = [line for line, value in zip(sheet.lines, values[column], strict=True) if not value]
+        if blank:
+            more = f" (and {len(blank) - 1} more)" if len(blank) > 1 else ""
+            problems.add(f"line {blank[0]}{more}, {column}: blank; the {key} cannot be found")
+    return [
+        _PLACEHOLDER.sub(lambda match: values[match[1]][row], pattern)  # noqa: B023
+        for row in range(len(sheet.rows))
+    ]
+
+
+def _stems(paths: Iterable[str]) -> list[str]:
+    return [Path(path.replace("\\", "/")).stem for path in paths]
+
+
+def _sets(sheet: Sheet, names: list[str], options: SheetOptions, problems: Problems) -> list[str]:
+    """Give the set of every row; what is wrong is noted, and such rows count as unused."""
+    if options.split_file is not None:
+        set_of = _listed_sets(options.split_file, set(names), problems)
+        return [set_of.get(name, UNUSED) for name in names]
+    if not options.set_column:
+        problems.add(
+            "no sets: name the column that tells the set of each image, or give a JSON file with "
+            "the lists train, validation and test"
+        )
+        return [UNUSED] * len(names)
+    values = _texts(sheet, options.set_column, "set", problems)
+    set_of = _known_sets(values if options.set_of is None else options.set_of, problems)
+    table = pd.Series(values, index=[f"line {line}" for line in sheet.lines], dtype="str")
+    known = table.map(set_of)
+    unknown = table[known.isna() & (table != "")]
+    problems.values(
+        unknown,
+        pd.Series(unknown.index, index=unknown.index),
+        options.set_column,
+        lambda value: f"{value!r} is no set that is known; {_advice(options)}",
+    )
+    return known.fillna(UNUSED).tolist()
+
+
+def _known_sets(given: Iterable[str] | Mapping[str, str], problems: Problems) -> dict[str, str]:
+    """Translate values to sets; from a mapping, note those that name no set."""
+    pairs = given.items() if isinstance(given, Mapping) else [(value, value) for value in given]
+    found = {str(value): _SET_NAMES.get(str(name).casefold()) for value, name in pairs}
+    if isinstance(given, Mapping):
+        for value, name in given.items():
+            if found[str(value)] is None:
+                problems.add(f"sets: {value!r} is given the set {name!r}; {_advice(None)}")
+    return {value: name for value, name in found.items() if name}
+
+
+def _advice(options: SheetOptions | None) -> str:
+    if options is not None and options.set_of is not None:
+        return f"give it one of {', '.join(SETS)} or {UNUSED}, as you gave {list(options.set_of)}"
+    return f"use {', '.join(SETS)} or {UNUSED}"
+
+
+def _listed_sets(path: Path, names: set[str], problems: Problems) -> dict[str, str]:
+    """Read lists of names from a JSON file. What is no list is a note."""
+    lists = _read_json(path)
+    set_of: dict[str, str] = {}
+    for key, values in lists.items():
+        if not isinstance(values, list):
+            continue
+        if key.casefold() not in _SET_NAMES:
+            problems.add(f"{path}: {key!r} is no set that is known; {_advice(None)}")
+            continue
+        target = _SET_NAMES[key.casefold()]
+        twice = [str(name) for name in values if set_of.get(str(name), target) != target]
+        missing = [str(name) for name in values if str(name) not in names]
+        if twice:
+            problems.add(
+                f"{path}, {key}: {_some(twice)} also in the set {set_of[twice[0]]}; an image "
+                "belongs to one set"
+            )
+        if missing:
+            problems.add(
+                f"{path}, {key}: {_some(missing)} not in the sheet; correct the names, or how they "
+                "are made from the columns of the sheet"
+            )
+        set_of |= {str(name): target for name in values}
+    return set_of
+
+
+def _some(names: list[str]) -> str:
+    return f"{names[0]!r} is" if len(names) == 1 else f"{len(names)} names ({names[0]!r} ...) are"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; correct the path") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f'{path}: holds no lists by set; write {{"train": [...], "validation": [...], '
+            '"test": [...]}'
+        )
+    return content
+
+
+def _check_names(table: pd.DataFrame, problems: Problems) -> None:
+    repeated = table["name"][table["name"].duplicated()]
+    problems.values(
+        repeated,
+        pd.Series(repeated.index, index=repeated.index),
+        "name",
+        lambda name: (
+            f"{name!r} is the name of an image above as well; give each image a name of its own, "
+            "by a column or a pattern such as {plate}_{site}"
+        ),
+    )
+
+
+def _files(texts: pd.Series, root: Path, column: str, problems: Problems) -> pd.Series:
+    """Make absolute paths; note those that do not exist or lead out of the root."""
+    top = root.resolve()
+    paths = texts.map(lambda text: str(top / text.replace("\\", "/")))
+    outside = [not Path(path).resolve().is_relative_to(top) for path in paths]
+    missing = [
+        not out and not Path(path).exists() for path, out in zip(paths, outside, strict=True)
+    ]
+    places = pd.Series(paths.index, index=paths.index)
+    problems.values(
+        texts[outside],
+        places,
+        column,
+        lambda text: f"{text!r} leads out of {root}; give paths below it, or another root",
+    )
+    problems.values(
+        paths[missing], places, column, lambda path: f"{path} does not exist; correct the name"
+    )
+    return paths
+
+
+def _held_out(table: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Give the last training images of the sheet to the set validation."""
+    training = table.index[table["set"] == "train"]
+    count = round(share * len(training))
+    last = training[len(training) - count :]
+    return table.assign(set=table["set"].mask(table.index.isin(last), "validation"))
+
+
+def _check_sets(sets: pd.Series, problems: Problems) -> None:
+    advice = {
+        "train": "put images there to train on",
+        "validation": "put images there to tune on, or hold out a validation_share of the training "
+        "images",
+        "test": "put images there to test on",
+    }
+    for name in SETS:
+        if not (sets == name).any():
+            problems.add(f"no image is in the set {name}; {advice[name]}")

@@ -1,0 +1,126 @@
+"""The sites of a screen whose objects are known, as rows of an annotated set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from moascope.errors import ImageError, InputError
+from moascope.stores import PlateStore
+
+
+def choose(
+    masks: pd.DataFrame, sets: Mapping[str, Sequence[str]], per_set: int | None
+) -> pd.DataFrame:
+    """Say which sites train, tune and test.
+
+    Parameters
+    ----------
+    masks : pandas.DataFrame
+        Sites with a label image: site_id, plate, well, site, path.
+    sets : mapping of str to sequence of str
+        Plates of train, validation and test.
+    per_set : int or None
+        At most so many sites of each, evenly spread over its plates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `moascope.annotated.write` takes it: name, set, image (plate and site_id), mask, plate,
+        well and site.
+
+    Raises
+    ------
+    InputError
+        If the plates of a set have no label image.
+    """
+    parts = []
+    for name, plates in sets.items():
+        rows = masks[masks["plate"].isin(list(plates))]
+        if rows.empty:
+            raise InputError(
+                f"segmentation.{name}_plates: no site of {', '.join(plates)} has a label image in "
+                "the sample sheet. Name plates that have, or fill in the column of masks."
+            )
+        if per_set is not None and len(rows) > per_set:
+            rows = rows.iloc[np.linspace(0, len(rows) - 1, per_set).round().astype(int)]
+        parts.append(rows.assign(set=name))
+    chosen = pd.concat(parts, ignore_index=True)
+    places = list(zip(chosen["plate"], chosen["site_id"], strict=True))
+    return pd.DataFrame(
+        {
+            "name": chosen["site_id"],
+            "set": chosen["set"],
+            "image": pd.Series(places, index=chosen.index, dtype="object"),
+            "mask": chosen["path"],
+            **{key: chosen[key] for key in ("plate", "well", "site")},
+        }
+    )
+
+
+class StoreReader:
+    """Reads chosen channels of single sites from the stores of several plates.
+
+    Parameters
+    ----------
+    stores : mapping of str to path
+        Plate stores by plate.
+    channels : sequence of str
+        Which channels, in which order.
+    """
+
+    def __init__(
+        self, stores: Mapping[str, str | os.PathLike[str]], channels: Sequence[str]
+    ) -> None:
+        self._stores = {plate: PlateStore(path) for plate, path in stores.items()}
+        self._places = {
+            (plate, site): index
+            for plate, store in self._stores.items()
+            for index, site in enumerate(store.site_ids)
+        }
+        self._channels = list(channels)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for store in self._stores.values():
+            store.close()
+
+    def read(self, place: tuple[str, str]) -> NDArray[np.generic]:
+        """Read one site.
+
+        Parameters
+        ----------
+        place : (str, str)
+            Plate and site_id.
+
+        Returns
+        -------
+        (C, Y, X) array
+            Raw intensities.
+
+        Raises
+        ------
+        ImageError
+            If the site was left out when the plate was read.
+        """
+        if place not in self._places:
+            raise ImageError(
+                f"site {place[1]}: is not in the store of its plate, because its images could not "
+                "be read. Empty its cell in the column of masks."
+            )
+        store = self._stores[place[0]]
+        image: NDArray[Any] = store.read([self._places[place]])[0]
+        return image[[store.channels.index(channel) for channel in self._channels]]

@@ -1,0 +1,205 @@
+"""The section `segmentation` of the configuration."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from moascope.config_section import Name, Section
+
+METHODS = Literal["unet", "classical", "stardist", "cellpose"]
+
+
+class Annotated(Section):
+    """Images with known objects that belong to no screen."""
+
+    sheet: str = Field(description="CSV/TSV with one row per image")
+    images: str | None = Field(
+        None, description="folder that paths are relative to; null: the folder of the sheet"
+    )
+    image: str = Field(
+        "{image}", description="path of the image, with columns of the sheet in braces"
+    )
+    mask: str = Field(
+        "{mask}",
+        description="path of the label image (TIFF or PNG, a number per object), or of a folder "
+        "with one binary mask per object",
+    )
+    name: str = Field(
+        "",
+        description="name of the image in tables and in `set_file`; empty: its file name without "
+        "the ending",
+    )
+    set_column: str = Field(
+        "set", description="column that says train, validation or test, or is translated by `sets`"
+    )
+    sets: dict[str, Literal["train", "validation", "test"]] = Field(
+        {}, description="what the values of `set_column` mean, where they are not these words"
+    )
+    set_file: str | None = Field(
+        None,
+        description="JSON file with the lists train, val and test of image names, instead of "
+        "`set_column`; images in no list are left out",
+    )
+    validation: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of the training images, the last ones of the sheet, that are used for "
+        "validation where the sheet names none",
+    )
+    split_merged: bool = Field(
+        False, description="give separate parts of one label numbers of their own"
+    )
+
+
+class Network(Section):
+    """The U-Net."""
+
+    encoder: Literal["efficientnet-lite0", "none"] = Field(
+        "efficientnet-lite0",
+        description="pretrained on ImageNet, or convolutions trained from scratch",
+    )
+    depth: int = Field(
+        5, ge=1, le=6, description="how often the resolution is halved; at most 5 if pretrained"
+    )
+    filters: int = Field(16, ge=1, le=256, description="channels at full resolution")
+    normalization: Literal["batch", "group", "none"] = Field(
+        "batch", description="after every convolution but those of a pretrained encoder"
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="at the lowest resolution")
+    outputs: Literal["classes", "distance", "both"] = Field(
+        "both",
+        description="background, interior and boundary; the distance to the border of the object, "
+        "relative to its centre; or both",
+    )
+    deep_supervision: bool = Field(
+        False, description="learn from coarser predictions of deeper levels as well"
+    )
+
+
+class NetworkTraining(Section):
+    """How the U-Net learns."""
+
+    loss: Literal["cross-entropy", "dice", "cross-entropy+dice", "tversky", "focal"] = Field(
+        "cross-entropy+dice", description="of the classes; the distance has its own"
+    )
+    touching_weight: float = Field(
+        5.0, ge=1, le=100, description="what pixels between touching objects weigh"
+    )
+    steps: int = Field(6000, ge=1, le=1_000_000, description="batches to learn from")
+    max_minutes: float | None = Field(
+        None, gt=0, description="time limit; the schedule then ends with it; null: none"
+    )
+    batch_size: int = Field(8, ge=1, le=256, description="patches per step")
+    patch_size: int = Field(256, ge=32, le=2048, description="side of a patch in pixels")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="highest; falls by a cosine")
+    warm_up: float = Field(0.05, ge=0, lt=1, description="share of steps in which it rises")
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="of AdamW")
+    validate_every: int = Field(250, ge=1, description="steps between validations by AP")
+    validation_images: int = Field(
+        50, ge=1, description="validation images that are looked at while training"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="validations without a better AP before stopping; null: never"
+    )
+    mixed_precision: bool = Field(False, description="float16 arithmetic on GPUs")
+
+
+class PatchAugmentation(Section):
+    """How patches are varied, image and objects together; 0 is off."""
+
+    flip: bool = Field(True, description="mirror every other patch")
+    quarter_turn: bool = Field(True, description="turn by 0, 90, 180 or 270 degrees")
+    warp: float = Field(
+        0.5, ge=0, le=1, description="share of patches that are rotated, zoomed and deformed"
+    )
+    rotation: float = Field(180.0, ge=0, le=180, description="largest angle in degrees")
+    zoom: tuple[float, float] = Field((0.75, 1.5), description="smallest and largest zoom")
+    elastic: float = Field(3.0, ge=0, le=50, description="SD of the deformation in pixels")
+    inversion: float = Field(0.0, ge=0, le=1, description="share with inverted intensities")
+    gamma: float = Field(0.4, ge=0, le=5, description="powers from 1 / (1 + gamma) to 1 + gamma")
+    contrast: float = Field(0.3, ge=0, lt=1, description="factors 1 - contrast to 1 + contrast")
+    brightness: float = Field(0.05, ge=0, le=1, description="largest offset")
+    blur: float = Field(1.0, ge=0, le=10, description="largest SD of the blur in pixels")
+    noise: float = Field(0.05, ge=0, le=1, description="largest SD of the noise")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PatchAugmentation:
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise ValueError("zoom must go from a smaller to a larger magnification above 0")
+        return self
+
+
+class Engine(Section):
+    """One way to find objects."""
+
+    method: METHODS = Field(description="U-Net, Otsu and watershed, StarDist, or Cellpose")
+    model: str | None = Field(
+        None,
+        description="unet: path of a model that MoAscope trained; stardist: folder of a model or "
+        "a pretrained name; cellpose: pretrained name or path; null: train (unet), tune "
+        "(classical), or the engine's default",
+    )
+    network: Network = Field(default_factory=Network, description="unet: what it looks like")
+    training: NetworkTraining = Field(
+        default_factory=NetworkTraining, description="unet: how it learns"
+    )
+    augmentation: PatchAugmentation = Field(
+        default_factory=PatchAugmentation, description="unet: how patches are varied"
+    )
+    turns: bool = Field(
+        False, description="unet: average the maps of all eight flips and quarter turns"
+    )
+    tile: int = Field(1024, ge=64, le=8192, description="unet: side of a tile in pixels")
+    overlap: int = Field(128, ge=0, le=2048, description="unet: overlap of tiles in pixels")
+    diameter: float | None = Field(
+        None, gt=0, description="cellpose: usual diameter in pixels; null: its own estimate"
+    )
+
+    @model_validator(mode="after")
+    def _overlapping(self) -> Engine:
+        if self.overlap >= self.tile:
+            raise ValueError(f"overlap ({self.overlap}) must be smaller than tile ({self.tile})")
+        return self
+
+
+class Segmentation(Section):
+    """Finding cells or nuclei: engines, what they learn from, and what is measured."""
+
+    objects: Name = Field("Nuclei", description="what the objects are called in tables")
+    channels: list[Name] = Field(
+        [], description="channels that the engines see, in order; of a screen, empty: all"
+    )
+    annotated: Annotated | None = Field(
+        None, description="images with known objects; null: those of the screen, by columns.mask"
+    )
+    train_plates: list[str] = Field([], description="plates whose objects are learnt from")
+    validation_plates: list[str] = Field([], description="plates that parameters are tuned on")
+    test_plates: list[str] = Field(
+        [],
+        description="plates that engines are scored on; all three lists empty: the plates of the "
+        "screen in order, about half to train, a quarter each to validate and test",
+    )
+    images_per_set: int | None = Field(
+        None, ge=1, description="at most so many images of a screen per set, evenly spread"
+    )
+    engines: dict[Name, Engine] = Field({}, description="engines by name, compared in the report")
+    measure_with: Name | None = Field(
+        None, description="engine that segments the screen; null: the first"
+    )
+    clear_border: bool = Field(
+        False, description="leave out objects that touch the border of a site"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Segmentation:
+        if self.annotated is not None and not self.channels:
+            raise ValueError("channels must name the channels of the annotated images, in order")
+        if self.measure_with is not None and self.measure_with not in self.engines:
+            raise ValueError(
+                f"measure_with: there is no engine {self.measure_with!r}; known: "
+                f"{', '.join(self.engines) or 'none'}"
+            )
+        return self

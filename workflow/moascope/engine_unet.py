@@ -1,0 +1,150 @@
+"""The U-Net as an engine: fitted to annotated images, then images in and label images out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from moascope import segmentation, segmentation_training
+from moascope.annotated import AnnotatedSet, percentiles, scaled
+from moascope.instances import InstanceParameters, Maps, as_maps, label_objects, tune
+from moascope.segmentation import NetworkOptions
+from moascope.segmentation_data import PairedAugmentation
+from moascope.segmentation_training import TrainingOptions
+from moascope.tiles import predict_tiled, with_turns
+
+logger = logging.getLogger(__name__)
+
+_TUNED_ON = 50  # validation images at most
+
+
+class UNet:
+    """A trained network that segments images of any size.
+
+    Parameters
+    ----------
+    path : path
+        A model of `segmentation_training.save`.
+    channels : sequence of str
+        Of the images, in order; those of the model, or it is refused.
+    options : mapping
+        `turns`, `tile` and `overlap`, as in the configuration.
+    clear_border : bool
+        Leave out objects that touch the border.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        channels: Sequence[str],
+        options: Mapping[str, Any],
+        clear_border: bool = False,
+    ) -> None:
+        network, about = segmentation_training.load(path, channels)
+        parameters = {**about["instances"], "clear_border": clear_border}
+        self.parameters = InstanceParameters(**parameters)
+        self._multiple = int(about["multiple"])
+        predict = segmentation.predictor(network)
+        self._predict = with_turns(predict) if options["turns"] else predict
+        self._tile, self._overlap = options["tile"], options["overlap"]
+
+    def maps(self, image: NDArray[np.float32]) -> Maps:
+        """Predict the maps of an image (Y, X, C), scaled by its percentiles."""
+        output = predict_tiled(
+            self._predict, image, self._tile, self._overlap, 1, multiple=self._multiple
+        )
+        return as_maps(output)
+
+    def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
+        """Find the objects of an image.
+
+        Parameters
+        ----------
+        image : (C, Y, X) array
+            Raw intensities.
+
+        Returns
+        -------
+        (Y, X) int32
+            0 is background.
+        """
+        prepared = scaled(image, *percentiles(image)).transpose(1, 2, 0)
+        return label_objects(self.maps(prepared), self.parameters)
+
+
+def fit(
+    annotated: AnnotatedSet,
+    channels: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]],
+    out: str | os.PathLike[str],
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str],
+) -> pd.DataFrame:
+    """Train a network, tune how objects are cut out of its maps, and save it.
+
+    Parameters
+    ----------
+    annotated : AnnotatedSet
+        Learnt from, and tuned on its validation images; test images are not looked at.
+    channels : sequence of str
+        Its channels.
+    options : mapping
+        `network`, `training` and `augmentation`, as in the configuration.
+    out : path
+        Where the model is written, ending in `.keras`.
+    seed : int
+        Of everything random.
+    checkpoint : path
+        What a killed training goes on from.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The training curve, see `segmentation_training.train`.
+    """
+    network = NetworkOptions(**options["network"])
+    zoom = options["augmentation"]["zoom"]
+    done = segmentation_training.train(
+        annotated.path,
+        annotated.table,
+        channels,
+        network,
+        TrainingOptions(**options["training"]),
+        PairedAugmentation(**{**options["augmentation"], "zoom": (zoom[0], zoom[1])}),
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+    rows = annotated.rows("validation")
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, _TUNED_ON).round().astype(int))]
+    segmentation_training.save(
+        done["model"], out, channels, network, InstanceParameters(), {"options": dict(options)}
+    )
+    engine = UNet(out, channels, {"turns": False, "tile": 1024, "overlap": 128})
+
+    def samples() -> Iterator[tuple[Maps, NDArray[np.int32]]]:
+        for row in rows:
+            yield engine.maps(annotated.normalized(row)), annotated.labels(row)
+
+    parameters, tried = tune(samples())
+    logger.info("tuned on %d validation images: %s", len(rows), parameters)
+    logger.info("validation: %s", tried.iloc[0][["ap_50", "mean_ap"]].to_dict())
+    segmentation_training.save(
+        done["model"],
+        out,
+        channels,
+        network,
+        parameters,
+        {
+            "options": dict(options),
+            "validation": {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")},
+        },
+    )
+    history: pd.DataFrame = done["history"]
+    return history

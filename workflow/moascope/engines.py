@@ -1,0 +1,317 @@
+"""Ways to segment besides the own network, all with the same interface: image in, labels out."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+from skimage.morphology import remove_small_holes
+from skimage.segmentation import watershed
+
+from moascope.annotated import percentiles, scaled
+from moascope.errors import InputError
+from moascope.instances import fill_holes, search, tidied
+
+Engine = Callable[[NDArray[np.generic]], NDArray[np.int32]]
+"""Takes one image (C, Y, X) of raw intensities and gives its objects (Y, X): 0 is background."""
+
+_TILE = 1024  # px; larger images go through the network in several tiles
+
+
+# --- Classical -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ClassicalParameters:
+    """How `segment_classical` tells bright objects from the background and from each other."""
+
+    channel: int = 0
+    """Which channel shows the objects, from 0."""
+    smoothing: float = 1.0
+    """Standard deviation in px of the Gaussian that smoothes the image; 0: none."""
+    correction: float = 0.8
+    """Otsu's threshold, counted from the darkest percent of the pixels, is multiplied by this."""
+    local_weight: float = 1.0
+    """An object is also this many times as bright as its surroundings; 0: no such condition."""
+    local_radius: float = 30.0
+    """Standard deviation in px of the Gaussian that averages the surroundings, about the diameter
+    of an object."""
+    separation: int = 6
+    """Smallest distance in px between the centres of two objects, to each side."""
+    relief_smoothing: float = 1.0
+    """Standard deviation in px of the Gaussian that smoothes the distance to the background."""
+    min_area: int = 20
+    """Objects with fewer pixels are removed, and smaller holes filled."""
+    clear_border: bool = False
+    """Remove objects that touch the border of the image."""
+
+
+CLASSICAL_GRID: dict[str, Sequence[float]] = {
+    "correction": (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2),
+    "local_weight": (0.0, 0.8, 1.0, 1.2),
+    "local_radius": (15.0, 30.0, 60.0),
+    "separation": (3, 5, 8, 12, 20),
+    "relief_smoothing": (0.5, 1.0, 2.0),
+    "smoothing": (0.5, 1.0, 2.0),
+    "min_area": (10, 20, 40, 80),
+}
+"""Values that `tune_classical` tries."""
+
+
+def segment_classical(
+    image: NDArray[np.generic], parameters: ClassicalParameters
+) -> NDArray[np.int32]:
+    """Find bright objects: a threshold, then a watershed on the distance to the background.
+
+    Parameters
+    ----------
+    image : (C, Y, X) array
+        Raw intensities.
+    parameters : ClassicalParameters
+        How.
+
+    Returns
+    -------
+    (Y, X) int32
+        0 is background, objects are 1 .. n; n is 0 in a constant image.
+
+    Raises
+    ------
+    InputError
+        If the image has no such channel.
+    """
+    mask = _bright(_channel(image, parameters.channel), parameters)
+    distance = ndimage.distance_transform_edt(mask).astype(np.float32)
+    distance = ndimage.gaussian_filter(distance, parameters.relief_smoothing)
+    highest_around = ndimage.maximum_filter(distance, 2 * parameters.separation + 1)
+    # Centres that touch by a corner are one plateau.
+    centres, _ = ndimage.label((distance == highest_around) & mask, np.ones((3, 3)))
+    labels = watershed(-distance, centres.astype(np.int32), mask=mask)
+    return tidied(fill_holes(labels), parameters.min_area, parameters.clear_border)
+
+
+def _bright(plane: NDArray[np.float32], parameters: ClassicalParameters) -> NDArray[np.bool_]:
+    above = ndimage.gaussian_filter(plane, parameters.smoothing)
+    above -= np.percentile(above, 1)
+    if above.max() <= above.min():
+        return np.zeros(above.shape, bool)
+    mask = above > threshold_otsu(above) * parameters.correction
+    if parameters.local_weight:
+        around = ndimage.gaussian_filter(above, parameters.local_radius)
+        mask &= above > around * parameters.local_weight
+    return remove_small_holes(mask, max_size=parameters.min_area)
+
+
+def _channel(image: NDArray[np.generic], channel: int) -> NDArray[np.float32]:
+    if not 0 <= channel < len(image):
+        raise InputError(
+            f"channel {channel} is to be segmented, but the image has {len(image)} channels, "
+            "counted from 0. Choose another channel."
+        )
+    return image[channel].astype(np.float32)
+
+
+def classical(parameters: ClassicalParameters) -> Engine:
+    """Make the classical engine: see `segment_classical`."""
+    return lambda image: segment_classical(image, parameters)
+
+
+def tune_classical(
+    samples: Iterable[tuple[NDArray[np.generic], NDArray[np.integer[Any]]]],
+    grid: Mapping[str, Sequence[Any]] = CLASSICAL_GRID,
+    start: ClassicalParameters | None = None,
+) -> tuple[ClassicalParameters, pd.DataFrame]:
+    """Choose the parameters of the classical engine on images with known objects.
+
+    Parameters
+    ----------
+    samples : iterable of ((C, Y, X) array, (Y, X) int)
+        Images and their true labels; see `moascope.instances.search`.
+    grid : mapping of str to sequence
+        Values to try for parameters.
+    start : ClassicalParameters or None
+        Where to begin; None: the defaults.
+
+    Returns
+    -------
+    best : ClassicalParameters
+        With the highest mean AP.
+    tried : pandas.DataFrame
+        One row per set of parameters, best first.
+    """
+    return search(segment_classical, samples, grid, start or ClassicalParameters())
+
+
+# --- StarDist ------------------------------------------------------------------------------------
+
+
+def stardist(model: str | Path, channel: int = 0) -> Engine:
+    """Make an engine of a StarDist model (Schmidt et al. 2018).
+
+    Parameters
+    ----------
+    model : str or path
+        The folder of a trained model, or the name of a published one such as 2D_versatile_fluo,
+        which StarDist downloads.
+    channel : int
+        Which channel a model of one channel is shown, from 0. Others are shown all channels.
+
+    Returns
+    -------
+    Engine
+        Images are scaled by their percentiles 1 and 99.8.
+
+    Raises
+    ------
+    InputError
+        If StarDist is not installed, or the model cannot be found, fetched or read.
+    """
+    # StarDist 0.9 is written for Keras 2, which TensorFlow only looks for when it is imported.
+    if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+        raise InputError(
+            "engine stardist: TensorFlow runs with Keras 3 in this process, but StarDist needs "
+            "Keras 2. Start it in a process of its own."
+        )
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    models = _imported("stardist.models", "stardist", "stardist tf-keras")
+    network = _stardist_model(models.StarDist2D, model)
+    n_channels: int = network.config.n_channel_in
+
+    def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
+        chosen = _channel(image, channel)[np.newaxis] if n_channels == 1 else image
+        if len(chosen) != n_channels:
+            raise InputError(
+                f"engine stardist: the model {model} takes {n_channels} channels, but the image "
+                f"has {len(image)}. Use a model that was trained on such images."
+            )
+        shown = np.moveaxis(scaled(chosen, *percentiles(chosen)), 0, -1)
+        tiles = (*(-(-side // _TILE) for side in shown.shape[:2]), 1)
+        labels, _ = network.predict_instances(
+            shown, axes="YXC", n_tiles=tiles, show_tile_progress=False
+        )
+        return labels.astype(np.int32)
+
+    return segment
+
+
+def _stardist_model(kind: Any, model: str | Path) -> Any:
+    folder = Path(model)
+    if (folder / "config.json").is_file():
+        if not any(folder.glob("*.h5")):  # StarDist would go on with random weights
+            raise InputError(
+                f"{folder}: has no weights (weights_best.h5). Copy the whole folder of the model."
+            )
+        try:
+            return kind(None, name=folder.resolve().name, basedir=str(folder.resolve().parent))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{folder}: cannot be read as a StarDist model ({error}). It needs config.json, "
+                "thresholds.json and weights_best.h5 as StarDist wrote them."
+            ) from error
+    known = sorted(_stardist_names(kind))
+    if str(model) not in known:
+        raise InputError(
+            f"engine stardist: {str(model)!r} is neither a folder with config.json nor a published "
+            f"model ({', '.join(known)}). Give the folder of a trained model, or one of these "
+            "names."
+        )
+    try:
+        return kind.from_pretrained(str(model))
+    except Exception as error:  # a download fails in as many ways as there are networks
+        raise InputError(
+            f"engine stardist: the model {model} cannot be downloaded ({error}). Download "
+            f"{model}.zip from github.com/stardist/stardist-models/releases elsewhere, unpack it "
+            "here, and give its folder instead of its name."
+        ) from error
+
+
+def _stardist_names(kind: Any) -> list[str]:
+    models, _ = importlib.import_module("csbdeep.models.pretrained").get_registered_models(kind)
+    return list(models)
+
+
+# --- Cellpose ------------------------------------------------------------------------------------
+
+
+def cellpose(
+    model: str | Path = "cpsam_v2",
+    channels: Sequence[int] = (0,),
+    diameter: float | None = None,
+    *,
+    gpu: bool = False,
+) -> Engine:
+    """Make an engine of a Cellpose 4 model (Pachitariu et al. 2025).
+
+    Parameters
+    ----------
+    model : str or path
+        A file of weights, or the name of a published model, which Cellpose downloads.
+    channels : sequence of int
+        Up to three channels that the network is shown, from 0.
+    diameter : float or None
+        Typical diameter of the objects in px; None: as in the images that the model knows.
+    gpu : bool
+        Compute on the GPU.
+
+    Returns
+    -------
+    Engine
+        Cellpose scales intensities itself.
+
+    Raises
+    ------
+    InputError
+        If Cellpose is not installed, or the model cannot be found, fetched or read.
+    """
+    models = _imported("cellpose.models", "cellpose", "cellpose")
+    network = _cellpose_model(models, model, gpu)
+
+    def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
+        shown = np.stack([_channel(image, channel) for channel in channels], axis=-1)
+        labels = network.eval(shown, channel_axis=-1, diameter=diameter)[0]
+        return labels.astype(np.int32)
+
+    return segment
+
+
+def _cellpose_model(models: Any, model: str | Path, gpu: bool) -> Any:
+    is_file = Path(model).is_file()
+    if not is_file and str(model) not in models.MODEL_NAMES:
+        raise InputError(
+            f"engine cellpose: {str(model)!r} is neither a file nor a published model "
+            f"({', '.join(models.MODEL_NAMES)}). Give a file of weights, or one of these names."
+        )
+    try:
+        return models.CellposeModel(gpu=gpu, pretrained_model=str(model))
+    except Exception as error:  # a download fails in as many ways as there are networks
+        if is_file:
+            raise InputError(
+                f"{model}: cannot be read as weights of Cellpose 4 ({error}). Models of other "
+                "versions of Cellpose do not fit."
+            ) from error
+        raise InputError(
+            f"engine cellpose: the weights {model} cannot be downloaded ({error}). Download them "
+            "elsewhere from huggingface.co/mouseland/cellpose-sam, and put them into "
+            f"{models.MODEL_DIR} or give their path instead of the name."
+        ) from error
+
+
+def _imported(module: str, engine: str, packages: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f"engine {engine}: cannot be imported here ({error}). Run the workflow with --sdm "
+            f"conda, which makes an environment for it, or install it: pip install {packages}"
+        ) from error

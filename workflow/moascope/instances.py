@@ -1,0 +1,374 @@
+"""From the maps that a network predicts to objects: seeds, a watershed, and tidying up.
+
+Every step works on all objects at once. Images larger than a block are flooded block by block from
+seeds that are numbered once for the whole image, so that memory stays bounded and an object that
+lies across blocks is one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from moascope.matching import THRESHOLDS, Tally, average_precision, pooled, tally
+
+Maps = Mapping[str, NDArray[np.floating[Any]]]
+"""What a network predicts for one image: "classes" (Y, X, 3), probabilities of background, interior
+and boundary; "distance" (Y, X), from 0 at the border of an object to 1 at its centre; or both."""
+
+Input = TypeVar("Input")
+Parameters = TypeVar("Parameters", bound=Any)
+
+BLOCK = 2048
+"""Pixels along the side of a block; images up to this size are flooded in one piece."""
+MARGIN = 128
+"""Pixels around a block that are flooded with it, more than objects are usually wide."""
+
+
+@dataclass(frozen=True)
+class InstanceParameters:
+    """How objects are cut out of maps; `dataclasses.asdict` makes it ready for JSON."""
+
+    seed_threshold: float = 0.5
+    """An object begins where its height (see `height`) is above this, in [0, 1]."""
+    mask_threshold: float = 0.5
+    """A pixel can belong to an object where the foreground is above this, in [0, 1]."""
+    smoothing: float = 1.0
+    """Standard deviation of the Gaussian that smoothes the height, in px; 0: none."""
+    min_area: int = 10
+    """Objects with fewer pixels are removed."""
+    fill_holes: bool = True
+    """Give background that one object encloses to this object."""
+    clear_border: bool = False
+    """Remove objects that touch the border of the image."""
+
+
+GRID: dict[str, Sequence[float]] = {
+    "mask_threshold": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    "seed_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    "smoothing": (0.0, 0.5, 1.0, 2.0),
+    "min_area": (5, 10, 20, 40, 80),
+}
+"""Values that `tune` tries."""
+
+
+def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
+    """Name what a network predicts.
+
+    Parameters
+    ----------
+    output : (Y, X, K) float
+        K = 3: classes, K = 1: distance, K = 4: classes, then distance. Classes are probabilities.
+
+    Returns
+    -------
+    Maps
+        Views of `output`.
+    """
+    channels = output.shape[-1]
+    maps = {"classes": output[..., :3]} if channels >= 3 else {}
+    return maps if channels == 3 else maps | {"distance": output[..., -1]}
+
+
+def foreground(maps: Maps) -> NDArray[np.float32]:
+    """How surely each pixel belongs to any object.
+
+    Parameters
+    ----------
+    maps : Maps
+        Of one image.
+
+    Returns
+    -------
+    (Y, X) float32
+        The probability not to be background; without classes, the distance.
+    """
+    if "classes" in maps:
+        return 1 - maps["classes"][..., 0].astype(np.float32)
+    return maps["distance"].astype(np.float32)
+
+
+def height(maps: Maps) -> NDArray[np.float32]:
+    """How central each pixel is in its object: the relief that is flooded from its tops.
+
+    Parameters
+    ----------
+    maps : Maps
+        Of one image.
+
+    Returns
+    -------
+    (Y, X) float32
+        The probability of the interior, the distance, or the mean of both.
+    """
+    parts = []
+    if "classes" in maps:
+        parts.append(maps["classes"][..., 1].astype(np.float32))
+    if "distance" in maps:
+        parts.append(maps["distance"].astype(np.float32))
+    return sum(parts[1:], start=parts[0]) / np.float32(len(parts))
+
+
+def label_objects(
+    maps: Maps, parameters: InstanceParameters, block: int = BLOCK, margin: int = MARGIN
+) -> NDArray[np.int32]:
+    """Cut objects out of maps.
+
+    Parameters
+    ----------
+    maps : Maps
+        Of one image, of any size.
+    parameters : InstanceParameters
+        How.
+    block : int
+        Side of the blocks in px that are flooded at a time.
+    margin : int
+        Pixels around a block that are flooded with it. Where the border between two objects in a
+        block depends on what lies beyond, it can differ there from that in one piece.
+
+    Returns
+    -------
+    (Y, X) int32
+        0 is background, objects are 1 .. n; n may be 0. Each object is connected by edges.
+    """
+    size = next(iter(maps.values())).shape[:2]
+    windows = list(_windows(size, block, margin))
+    seeds = np.zeros(size, bool)
+    for window in windows:
+        part = window.of(maps)
+        found = _smooth_height(part, parameters) > parameters.seed_threshold
+        found &= foreground(part) > parameters.mask_threshold
+        seeds[window.core] = found[window.inner]
+    labels = np.empty(size, np.int32)
+    # Numbered once for all blocks. Each block then continues what earlier ones have flooded.
+    if ndimage.label(seeds, output=labels) == 0:
+        return labels
+    del seeds
+    for window in windows:
+        part = window.of(maps)
+        mask = foreground(part) > parameters.mask_threshold
+        relief = -_smooth_height(part, parameters)
+        flooded = watershed(relief, labels[window.outer], mask=mask)
+        if parameters.fill_holes:
+            flooded = fill_holes(flooded)
+        labels[window.core] = flooded[window.inner]
+    return tidied(labels, parameters.min_area, parameters.clear_border)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A block of an image and its margin."""
+
+    core: tuple[slice, slice]
+    """The block, in the image."""
+    outer: tuple[slice, slice]
+    """The block with its margin, in the image."""
+    inner: tuple[slice, slice]
+    """The block, in the block with its margin."""
+
+    def of(self, maps: Maps) -> Maps:
+        return {name: values[self.outer] for name, values in maps.items()}
+
+
+def _windows(size: tuple[int, ...], block: int, margin: int) -> Iterator[_Window]:
+    for y in range(0, size[0], block):
+        for x in range(0, size[1], block):
+            axes = [
+                _axis_slices(start, length, block, margin)
+                for start, length in zip((y, x), size, strict=True)
+            ]
+            (core_y, outer_y, inner_y), (core_x, outer_x, inner_x) = axes
+            yield _Window((core_y, core_x), (outer_y, outer_x), (inner_y, inner_x))
+
+
+def _axis_slices(start: int, length: int, block: int, margin: int) -> tuple[slice, slice, slice]:
+    stop = min(start + block, length)
+    first = max(start - margin, 0)
+    outer = slice(first, min(stop + margin, length))
+    return slice(start, stop), outer, slice(start - first, stop - first)
+
+
+def _smooth_height(maps: Maps, parameters: InstanceParameters) -> NDArray[np.float32]:
+    relief = height(maps)
+    if parameters.smoothing > 0:
+        return ndimage.gaussian_filter(relief, parameters.smoothing)
+    return relief
+
+
+def fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Give background that is enclosed by one object to this object.
+
+    Parameters
+    ----------
+    labels : (Y, X) int32
+        0 is background.
+
+    Returns
+    -------
+    (Y, X) int32
+        Background between several objects, or at the border of the image, stays background.
+    """
+    pieces, n_pieces = ndimage.label(labels == 0)
+    is_inside = np.ones(n_pieces + 1, bool)
+    is_inside[_at_border(pieces)] = is_inside[0] = False
+    if not is_inside.any():
+        return labels
+    pieces *= is_inside[pieces]
+    lowest = np.full(n_pieces + 1, np.iinfo(np.int32).max, np.int32)
+    highest = np.zeros(n_pieces + 1, np.int32)
+    towards_top, towards_bottom = (slice(None, -1), slice(None)), (slice(1, None), slice(None))
+    for here, there in (
+        (towards_top, towards_bottom),
+        (towards_bottom, towards_top),
+        (towards_top[::-1], towards_bottom[::-1]),
+        (towards_bottom[::-1], towards_top[::-1]),
+    ):
+        neighbours = (pieces[here] > 0) & (labels[there] > 0)
+        piece, label = pieces[here][neighbours], labels[there][neighbours]
+        np.minimum.at(lowest, piece, label)
+        np.maximum.at(highest, piece, label)
+    enclosing = np.where(lowest == highest, highest, 0).astype(np.int32)
+    return labels + enclosing[pieces]
+
+
+def _at_border(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    return np.unique(np.concatenate(edges))
+
+
+def tidied(labels: NDArray[np.int32], min_area: int, clear_border: bool) -> NDArray[np.int32]:
+    """Drop objects and number the others.
+
+    Parameters
+    ----------
+    labels : (Y, X) int32
+        0 is background; changed in place.
+    min_area : int
+        Objects with fewer pixels are dropped.
+    clear_border : bool
+        Drop objects that touch the border of the image.
+
+    Returns
+    -------
+    (Y, X) int32
+        `labels`, with objects 1 .. n.
+    """
+    # In bands of rows, since counting needs 8 bytes per pixel.
+    bands = [slice(y, y + BLOCK) for y in range(0, len(labels), BLOCK)]
+    n = max(int(labels[band].max()) for band in bands)
+    counts = (np.bincount(labels[band].ravel(), minlength=n + 1) for band in bands)
+    is_kept = sum(counts, start=np.zeros(n + 1, np.int64)) >= max(min_area, 1)
+    if clear_border:
+        is_kept[_at_border(labels)] = False
+    is_kept[0] = False
+    numbers = (np.cumsum(is_kept) * is_kept).astype(np.int32)
+    for band in bands:
+        labels[band] = numbers[labels[band]]
+    return labels
+
+
+def tune(
+    samples: Iterable[tuple[Maps, NDArray[np.integer[Any]]]],
+    grid: Mapping[str, Sequence[Any]] = GRID,
+    start: InstanceParameters | None = None,
+    rounds: int = 2,
+) -> tuple[InstanceParameters, pd.DataFrame]:
+    """Choose how objects are cut out of maps, on images with known objects.
+
+    Parameters
+    ----------
+    samples : iterable of (Maps, (Y, X) int)
+        Maps and true labels of every image; see `search`.
+    grid : mapping of str to sequence
+        Values to try for parameters.
+    start : InstanceParameters or None
+        Where to begin; None: the defaults.
+    rounds : int
+        How often every parameter is tuned at most.
+
+    Returns
+    -------
+    best : InstanceParameters
+        With the highest mean AP.
+    tried : pandas.DataFrame
+        See `search`.
+    """
+    return search(label_objects, samples, grid, start or InstanceParameters(), rounds)
+
+
+def search(
+    segment: Callable[[Input, Parameters], NDArray[np.int32]],
+    samples: Iterable[tuple[Input, NDArray[np.integer[Any]]]],
+    grid: Mapping[str, Sequence[Any]],
+    start: Parameters,
+    rounds: int = 2,
+) -> tuple[Parameters, pd.DataFrame]:
+    """Choose the parameters of a method with the best mean AP on images with known objects.
+
+    One parameter after the other is set to its best value, until none changes any more.
+
+    Parameters
+    ----------
+    segment : callable
+        Takes an input and parameters, gives labels (Y, X).
+    samples : iterable of (input, (Y, X) int)
+        Input and true labels of every image. It is gone through a few times, so that it may read or
+        predict each image anew; a generator is kept as a list.
+    grid : mapping of str to sequence
+        Values to try for parameters, in the order in which they are tuned.
+    start : frozen dataclass
+        Where to begin. A parameter stays where nothing is better.
+    rounds : int
+        How often every parameter is tuned at most.
+
+    Returns
+    -------
+    best : frozen dataclass
+        With the highest mean AP over IoU 0.50 to 0.90, pooled over objects.
+    tried : pandas.DataFrame
+        One row per set of parameters, best first: the parameters, `ap_50` and `mean_ap`.
+    """
+    images = list(samples) if isinstance(samples, Iterator) else samples
+    best = start
+    tried: dict[Parameters, Tally] = {}
+    for _ in range(rounds):
+        before = best
+        for name, values in grid.items():
+            candidates = [best, *(replace(best, **{name: value}) for value in values)]
+            new = [one for one in dict.fromkeys(candidates) if one not in tried]
+            tried |= _tallies(segment, images, new)
+            best = max(candidates, key=lambda one: _mean_ap(tried[one]))
+        if best == before:
+            break
+    rows = [
+        asdict(parameters)
+        | {"ap_50": float(average_precision(counts)[0]), "mean_ap": _mean_ap(counts)}
+        for parameters, counts in tried.items()
+    ]
+    table = pd.DataFrame(rows).sort_values("mean_ap", ascending=False, kind="stable")
+    return best, table.reset_index(drop=True)
+
+
+def _tallies(
+    segment: Callable[[Input, Parameters], NDArray[np.int32]],
+    samples: Iterable[tuple[Input, NDArray[np.integer[Any]]]],
+    candidates: Sequence[Parameters],
+) -> dict[Parameters, Tally]:
+    # One pass over the images for all candidates, since reading or predicting takes time.
+    totals = dict.fromkeys(candidates, pooled([]))
+    if candidates:
+        for given, truth in samples:
+            for parameters in candidates:
+                totals[parameters] += tally(truth, segment(given, parameters), THRESHOLDS)
+    return totals
+
+
+def _mean_ap(counts: Tally) -> float:
+    return float(average_precision(counts).mean())

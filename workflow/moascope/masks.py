@@ -1,0 +1,246 @@
+"""Masks in: label images, or one binary mask per object, checked and numbered 1 .. n."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from skimage.measure import label as connected_parts
+from tifffile import TiffFile
+
+from moascope.errors import ImageError
+from moascope.images import SUFFIXES, image_format
+
+
+@dataclass(frozen=True)
+class Mask:
+    """The objects of an image, and what is odd about them."""
+
+    labels: NDArray[np.int32]
+    """(Y, X), 0 is background, objects are 1 .. n; n may be 0."""
+    warnings: tuple[str, ...] = ()
+    """Sentences that start with the path of the mask."""
+
+
+def read_mask(path: Path, split_parts: bool = False) -> Mask:
+    """Read the objects of one image.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A label image (TIFF or PNG of 8, 16 or 32 bit; every value but 0 is an object), or a folder
+        with one binary mask per object, where everything but 0 is the object.
+    split_parts : bool
+        Make one object of each connected part of a label. Without it parts are only warned of.
+
+    Returns
+    -------
+    Mask
+        Numbered in the order of the values in the file, or of the files in the folder.
+
+    Raises
+    ------
+    ImageError
+        If a file is missing, damaged or holds no labels, or the masks of a folder differ in size.
+    """
+    labels, warnings = _read_folder(path) if path.is_dir() else (read_labels(path), [])
+    labels, odd = checked(labels, str(path), split_parts)
+    return Mask(labels, (*warnings, *odd))
+
+
+def read_labels(path: Path) -> NDArray[np.int32]:
+    """Read a label image.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        TIFF or PNG.
+
+    Returns
+    -------
+    (Y, X) int32
+        0 is background, objects are 1 .. n in the order of their values in the file.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, of another format, or its pixels are no labels.
+    """
+    found = image_format(path)
+    if found == "JPEG":
+        raise ImageError(
+            f"{path}: JPEG changes pixel values, so labels cannot be kept in it. Export the mask "
+            "as PNG or TIFF."
+        )
+    try:
+        values = _tiff(path) if found == "TIFF" else imagecodecs.png_decode(path.read_bytes())
+    except Exception as error:  # a decoder that is fed damaged bytes can raise anything
+        raise ImageError(
+            f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). Export the "
+            "mask again."
+        ) from error
+    return consecutive(_integers(_one_plane(values, path), path))
+
+
+def _tiff(path: Path) -> NDArray[Any]:
+    with TiffFile(path, _multifile=False) as tiff:
+        return tiff.series[0].asarray(maxworkers=1)
+
+
+def _one_plane(values: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Reduce to (Y, X): many programs save grey images as RGB, some with opacity."""
+    planes = values
+    while planes.ndim > 2 and len(planes) == 1:
+        planes = planes[0]
+    if planes.ndim == 3 and planes.shape[-1] in {2, 4} and np.ptp(planes[..., -1]) == 0:
+        planes = planes[..., :-1]
+    if planes.ndim == 3 and planes.shape[-1] in {1, 3} and not np.ptp(planes, axis=-1).any():
+        planes = planes[..., 0]
+    if planes.ndim != 2 or not planes.size:
+        raise ImageError(
+            f"{path}: holds an array of shape {values.shape}; a mask is one image of (Y, X) labels."
+            " Export labels as greyscale numbers, not as colours, and one image per file."
+        )
+    return planes
+
+
+def _integers(values: NDArray[Any], path: Path) -> NDArray[Any]:
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all() or (values != np.floor(values)).any():
+            raise ImageError(
+                f"{path}: its values are fractions (such as "
+                f"{values[~(values == np.floor(values))].flat[0]:g}); labels are whole numbers. "
+                "Export labels, not probabilities."
+            )
+    elif values.dtype.kind not in "iu":
+        raise ImageError(
+            f"{path}: its pixels are {values.dtype.name}. Export labels as 8, 16 or 32 bit "
+            "integers."
+        )
+    if values.min() < 0:
+        raise ImageError(
+            f"{path}: holds negative labels (such as {values.min():g}); 0 is background, and "
+            "objects are above 0. Set what is to be left out to 0."
+        )
+    return values
+
+
+def consecutive(labels: NDArray[Any]) -> NDArray[np.int32]:
+    """Count objects from 1 to n, without gaps.
+
+    Parameters
+    ----------
+    labels : (Y, X) array of whole numbers >= 0
+        0 is background.
+
+    Returns
+    -------
+    (Y, X) int32
+        Objects in the order of their values.
+    """
+    codes, values = pd.factorize(labels.ravel(), sort=True)
+    # Without background the smallest value is an object.
+    start = 0 if len(values) and values[0] == 0 else 1
+    return (codes + start).astype(np.int32).reshape(labels.shape)
+
+
+def checked(
+    labels: NDArray[np.int32], name: str, split_parts: bool = False
+) -> tuple[NDArray[np.int32], list[str]]:
+    """Look for what is odd about labels.
+
+    Parameters
+    ----------
+    labels : (Y, X) int32
+        From `consecutive`.
+    name : str
+        Where they come from, for the sentences.
+    split_parts : bool
+        Make one object of each connected part of a label.
+
+    Returns
+    -------
+    labels : (Y, X) int32
+        The same, or split.
+    warnings : list of str
+        One sentence for an object that covers the whole image, one for labels in several parts.
+    """
+    warnings = []
+    if labels.min() == labels.max() == 1:
+        warnings.append(
+            f"{name}: one object covers the whole image. Check that the mask is not inverted or of "
+            "another image."
+        )
+    parts, n_parts = connected_parts(labels, connectivity=2, return_num=True)
+    label_of_part = np.zeros(n_parts + 1, np.int64)
+    label_of_part[parts.ravel()] = labels.ravel()
+    scattered = np.flatnonzero(np.bincount(label_of_part[1:], minlength=1) > 1)
+    if not len(scattered):
+        return labels, warnings
+    what = "1 label is" if len(scattered) == 1 else f"{len(scattered)} labels are"
+    warnings.append(
+        f"{name}: {what} in several unconnected parts (such as object {scattered[0]}), so that "
+        "several objects may share a label. "
+        + ("They were split." if split_parts else "Split them with split_parts, or mend the mask.")
+    )
+    return (parts.astype(np.int32) if split_parts else labels), warnings
+
+
+def _read_folder(folder: Path) -> tuple[NDArray[np.int32], list[str]]:
+    """Put one binary mask per object together; the first of two that overlap keeps its pixels."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise ImageError(
+            f"{folder}: holds no TIFF or PNG file, one for each object was expected. For an image "
+            "without objects, put one all-black mask there."
+        )
+    labels = np.zeros(read_labels(paths[0]).shape, np.int32)
+    n_shared, empty = 0, []
+    for number, path in enumerate(paths, start=1):
+        mask = read_labels(path) > 0
+        check_size(mask.shape, path, labels.shape, paths[0])
+        n_shared += int((mask & (labels > 0)).sum())
+        labels[mask & (labels == 0)] = number
+        if not mask.any():
+            empty.append(path.name)
+    warnings = []
+    if n_shared:
+        warnings.append(
+            f"{folder}: {n_shared} px belong to several objects; each stays with the first one by "
+            "file name."
+        )
+    if empty and len(paths) > 1:
+        warnings.append(f"{folder}: {len(empty)} masks are empty (such as {empty[0]}).")
+    return consecutive(labels), warnings
+
+
+def check_size(
+    mask_size: tuple[int, ...], mask: object, image_size: tuple[int, ...], image: object
+) -> None:
+    """Check that a mask is of the size of its image.
+
+    Parameters
+    ----------
+    mask_size, image_size : (height, width)
+        In px.
+    mask, image : object
+        What messages call them, usually paths.
+
+    Raises
+    ------
+    ImageError
+        If the sizes differ.
+    """
+    if tuple(mask_size) != tuple(image_size):
+        raise ImageError(
+            f"{mask}: the mask is {mask_size[0]} x {mask_size[1]} px, but {image} is "
+            f"{image_size[0]} x {image_size[1]} px (height x width). Give the mask of this image, "
+            "at its size."
+        )

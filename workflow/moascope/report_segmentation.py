@@ -1,0 +1,275 @@
+"""The part of the report about finding cells: engines compared, pictures, and counts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from moascope import composites, figures, segmentation_figures
+from moascope.segmentation_figures import RGB
+
+MAX_PICTURES = 8
+PANEL_SIDE = 256
+
+
+class EngineContext(TypedDict):
+    """One engine: what it is and how it did on the test images."""
+
+    config: dict[str, Any]
+    scores: dict[str, Any]
+    by_image: pd.DataFrame
+    history: pd.DataFrame | None
+    pictures: list[dict[str, Any]]
+
+
+class SegmentationContext(TypedDict):
+    """What the report shows of the segmentation.
+
+    `images` counts annotated images and objects by set; `counts` is the table of
+    `cells.counts` with what the sites are, or None where no screen was measured.
+    """
+
+    objects: str
+    images: pd.DataFrame
+    engines: dict[str, EngineContext]
+    counts: pd.DataFrame | None
+    measured_with: str | None
+
+
+def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationContext | None:
+    """Read what the report shows of the segmentation.
+
+    Parameters
+    ----------
+    paths : mapping
+        annotated (HDF5) and annotated_table, or None; engines ({name: {scores, by_image, labels,
+        history (or None)}}); counts (parquet) or None.
+    config : mapping
+        The whole configuration as plain values.
+
+    Returns
+    -------
+    SegmentationContext or None
+        None where nothing was segmented.
+    """
+    if not paths["engines"] and not paths["counts"]:
+        return None
+    section = config["segmentation"]
+    images = pd.DataFrame({"set": [], "images": [], "objects": []})
+    if paths["annotated_table"]:
+        table = pd.read_parquet(paths["annotated_table"])
+        grouped = table.groupby("set")["n_objects"]
+        images = pd.DataFrame({"images": grouped.size(), "objects": grouped.sum()}).reset_index()
+    return {
+        "objects": section["objects"],
+        "images": images,
+        "engines": {
+            name: _load_engine(files, section["engines"][name], paths["annotated"])
+            for name, files in paths["engines"].items()
+        },
+        "counts": pd.read_parquet(paths["counts"]) if paths["counts"] else None,
+        "measured_with": section["measure_with"] or next(iter(section["engines"]), None),
+    }
+
+
+def files(
+    given: Mapping[str, Any], engines: Sequence[str], is_trained: Sequence[bool]
+) -> dict[str, Any]:
+    """Sort the files that this part is made from.
+
+    Parameters
+    ----------
+    given : mapping
+        Flat lists of files in the order of `engines`: engine_scores, engine_by_image,
+        engine_labels, engine_histories (only of those that were trained); annotated,
+        annotated_table, counts. Any may be missing.
+    engines : sequence of str
+        Engines that were scored.
+    is_trained : sequence of bool
+        By engine.
+
+    Returns
+    -------
+    dict
+        As `load` takes it.
+    """
+    histories = iter(given.get("engine_histories", ()))
+    return {
+        **{key: given.get(key) for key in ("annotated", "annotated_table", "counts")},
+        "engines": {
+            name: {
+                "scores": given["engine_scores"][number],
+                "by_image": given["engine_by_image"][number],
+                "labels": given["engine_labels"][number],
+                "history": next(histories) if is_trained[number] else None,
+            }
+            for number, name in enumerate(engines)
+        },
+    }
+
+
+def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: str) -> EngineContext:
+    by_image = pd.read_parquet(files["by_image"])
+    worst = by_image.sort_values(["mean_ap", "name"]).head(MAX_PICTURES)
+    pictures = []
+    with h5py.File(annotated, "r") as known, h5py.File(files["labels"], "r") as found:
+        for row in worst.to_dict("records"):
+            key = f"{row['row']:06d}"
+            image, truth = known[f"images/{key}"][0], known[f"labels/{key}"][:]
+            drawn = segmentation_figures.panels(image, truth, found[f"labels/{key}"][:], PANEL_SIDE)
+            pictures.append({**row, "panels": drawn})
+    history = files["history"]
+    return {
+        "config": config,
+        "scores": json.loads(Path(files["scores"]).read_text(encoding="utf-8")),
+        "by_image": by_image,
+        "history": pd.read_parquet(history) if history else None,
+        "pictures": pictures,
+    }
+
+
+def section(context: SegmentationContext | None, plate_format: int) -> dict[str, Any] | None:
+    """Compose what the template shows.
+
+    Parameters
+    ----------
+    context : SegmentationContext or None
+        From `load`.
+    plate_format : {96, 384, 1536}
+        Wells of the plates that were measured.
+
+    Returns
+    -------
+    dict or None
+        Rows of tables, SVG figures and pictures.
+    """
+    if context is None:
+        return None
+    engines = context["engines"]
+    return {
+        "objects": context["objects"],
+        "noun": context["objects"].lower(),
+        "images": context["images"].to_dict("records"),
+        "rows": [_row(name, engine) for name, engine in engines.items()],
+        "nothing_found": [
+            name for name, engine in engines.items() if engine["scores"]["n_predicted"] == 0
+        ],
+        "curves": _curves(engines) if engines else None,
+        "sizes": _sizes(engines) if engines else None,
+        "engines": [
+            {
+                "name": name,
+                "training": None
+                if engine["history"] is None
+                else segmentation_figures.learning_curve(
+                    engine["history"], f"Training of {name}: loss and validation AP over steps"
+                ),
+                "pictures": [_picture(picture) for picture in engine["pictures"]],
+            }
+            for name, engine in engines.items()
+        ],
+        "outlines": segmentation_figures.OUTLINES,
+        "counts": _counts(context["counts"], plate_format),
+        "measured_with": context["measured_with"],
+    }
+
+
+def standalone_figures(context: SegmentationContext | None) -> dict[str, str]:
+    """Draw the main figures: segmentation.ap.svg and segmentation.sizes.svg, as SVG text."""
+    if context is None or not context["engines"]:
+        return {}
+    engines = context["engines"]
+    return {"segmentation.ap.svg": _curves(engines), "segmentation.sizes.svg": _sizes(engines)}
+
+
+def _row(name: str, engine: EngineContext) -> dict[str, Any]:
+    scores = engine["scores"]
+    return {
+        "name": name,
+        "method": engine["config"]["method"],
+        "ap": scores["ap"]["0.5"],
+        "ap_75": scores["ap"].get("0.75"),
+        "mean_ap": scores["mean_ap"],
+        "ap_ci": scores["ci95"]["ap_50"],
+        "mean_ci": scores["ci95"]["mean_ap"],
+        "by_image": scores["by_image"]["ap"]["0.5"],
+        "panoptic": scores["panoptic_quality"]["0.5"],
+        "seg": scores["seg"],
+        "iou": scores["foreground_iou"],
+        "count_error": scores["count_error"],
+        "n_predicted": scores["n_predicted"],
+        "n_objects": scores["n_objects"],
+        "seconds": scores["seconds_per_image"],
+    }
+
+
+def _curves(engines: Mapping[str, EngineContext]) -> str:
+    scores = {name: engine["scores"] for name, engine in engines.items()}
+    said = "; ".join(f"{name} {entry['ap']['0.5']:.3f} at 0.5" for name, entry in scores.items())
+    return segmentation_figures.ap_curves(scores, f"Average precision over IoU: {said}")
+
+
+def _sizes(engines: Mapping[str, EngineContext]) -> str:
+    first = next(iter(engines.values()))["by_image"]
+    areas: dict[str, npt.NDArray[Any]] = {"known": _joined(first["true_areas"])}
+    areas |= {name: _joined(engine["by_image"]["found_areas"]) for name, engine in engines.items()}
+    said = "; ".join(f"{name} {len(values)}" for name, values in areas.items())
+    return segmentation_figures.size_distribution(areas, f"Sizes of objects. Objects: {said}")
+
+
+def _joined(lists: pd.Series) -> npt.NDArray[Any]:
+    return np.concatenate([np.asarray(values, float) for values in lists] or [np.empty(0)])
+
+
+def _picture(picture: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": figures.shortened(picture["name"]),
+        "ap": picture["ap_50"],
+        "mean_ap": picture["mean_ap"],
+        "n_objects": picture["n_objects"],
+        "n_predicted": picture["n_predicted"],
+        "panels": [
+            {"title": title, "src": _source(rgb)} for title, rgb in picture["panels"].items()
+        ],
+    }
+
+
+def _source(rgb: RGB) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(composites.jpeg(rgb)).decode('ascii')}"
+
+
+def _counts(counts: pd.DataFrame | None, plate_format: int) -> dict[str, Any] | None:
+    if counts is None:
+        return None
+    wells = counts.groupby(["plate", "row", "col"], as_index=False)["count"].sum()
+    limits = (0.0, max(1.0, float(wells["count"].quantile(0.99))))
+    maps = []
+    for plate, table in wells.groupby("plate"):
+        median = float(table["count"].median())
+        maps.append(
+            {
+                "name": plate,
+                "svg": figures.plate_map(
+                    table.rename(columns={"count": "value"}).assign(flagged=False),
+                    plate_format,
+                    f"{plate}: objects per well",
+                    limits=limits,
+                    tick_format=",.0f",
+                    alt=f"Objects per well of plate {plate}, median {median:.0f}",
+                ),
+            }
+        )
+    return {
+        "total": int(counts["count"].sum()),
+        "sites": len(counts),
+        "empty": int((counts["count"] == 0).sum()),
+        "maps": maps,
+    }

@@ -1,0 +1,241 @@
+"""The U-Net: any depth, width and number of channels, with a pretrained encoder if wanted.
+
+A network takes images `(B, Y, X, C)` float32, scaled by percentiles, Y and X multiples of
+`multiple(options)`, and gives `(B, Y, X, K)`: three class logits (background, interior, boundary),
+then a distance, as far as it has these outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from moascope import backbones
+from moascope.errors import InputError
+from moascope.segmentation_targets import CLASSES, n_maps
+
+ENCODERS = ("none", "efficientnet-lite0")
+NORMALIZATIONS = ("batch", "group", "none")
+
+# The last layer of EfficientNet-Lite0 at 1/2, 1/4, ... 1/32 of the input's size, except at 1/2,
+# where the stem has twice the channels of what follows.
+_TAPS = ("stem_relu", "block2_add", "block4_add", "block10_add", "block14_add")
+_WIDEST = 8  # times `filters`: deep levels of the decoder need not grow further
+_SKIP = 8  # filters of the skip connection at full resolution, beside a pretrained encoder
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What a U-Net looks like."""
+
+    encoder: str = "efficientnet-lite0"
+    """`efficientnet-lite0`, pretrained on ImageNet, or `none`: convolutions, trained from scratch.
+    """
+    depth: int = 5
+    """How often the resolution is halved; at most 5 with a pretrained encoder."""
+    filters: int = 16
+    """Channels at full resolution. They double with every level: without limit in an encoder of
+    our own, up to eight times in the decoder of a pretrained one."""
+    normalization: str = "batch"
+    """`batch`, `group` or `none`, after every convolution but those of a pretrained encoder."""
+    dropout: float = 0.0
+    """Share of the values that are dropped at the lowest resolution."""
+    outputs: str = "both"
+    """`classes`, `distance` or `both`."""
+    deep_supervision: bool = False
+    """Learn from coarser predictions of the deeper levels, too; they are no part of the result."""
+
+
+def multiple(options: NetworkOptions) -> int:
+    """Give the number of pixels that height and width must be multiples of.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+        Of the network.
+
+    Returns
+    -------
+    int
+        A power of two.
+    """
+    return int(2**options.depth)
+
+
+def build(options: NetworkOptions, channels: Sequence[str]) -> keras.Model:
+    """Build a network to train.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+        What it looks like.
+    channels : sequence of str
+        Channel names, in the order of the image's last axis. The first layer of a pretrained
+        encoder is inflated to their number.
+
+    Returns
+    -------
+    keras.Model
+        Named `unet`. With deep supervision its output has K more channels for every level that
+        predicts, so that `core` is to be taken of it for anything but training.
+
+    Raises
+    ------
+    InputError
+        For options that do not exist or do not fit together.
+    """
+    _check(options, channels)
+    image = keras.Input((None, None, len(channels)), name="image")
+    if options.encoder == "none":
+        levels = _own_encoder(image, options)
+        n_convolutions = 2
+    else:
+        levels = [_block(image, _SKIP, 3, options, "skip"), *_lite0(image, options, channels)]
+        n_convolutions = 1
+    x = levels[-1]
+    if options.dropout:
+        x = layers.Dropout(options.dropout, name="dropout")(x)
+    heads = []
+    for level in reversed(range(options.depth)):
+        width = _width(level, options)
+        # Fewer channels before the image grows save most of the time of the decoder.
+        x = _block(x, width, 1, options, f"up{level}_narrow")
+        x = layers.UpSampling2D(name=f"up{level}")(x)
+        x = layers.Concatenate(name=f"up{level}_joined")([x, levels[level]])
+        for i in range(n_convolutions):
+            x = _block(x, width, 3, options, f"up{level}_{i}")
+        if level == 0 or (options.deep_supervision and level <= 2):
+            heads.append(_head(x, level, options))
+    output = heads[0] if len(heads) == 1 else layers.Concatenate(name="heads")(heads[::-1])
+    return keras.Model(image, output, name="unet")
+
+
+def core(network: keras.Model) -> keras.Model:
+    """Take the part of a network that predicts, without the outputs of deep supervision.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From `build`.
+
+    Returns
+    -------
+    keras.Model
+        It shares the weights of `network`.
+    """
+    return keras.Model(network.input, network.get_layer("maps").output, name="unet")
+
+
+def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Make the function that `tiles.predict_tiled` wants.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From `core`, or loaded.
+
+    Returns
+    -------
+    callable
+        Images `(B, Y, X, C)` to maps `(B, Y, X, K)`, the classes as probabilities.
+    """
+    has_classes = network.output_shape[-1] >= len(CLASSES)
+
+    def predict(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        maps = np.array(network.predict_on_batch(images), dtype=np.float32)
+        if has_classes:
+            maps[..., :3] = _softmax(maps[..., :3])
+        return maps
+
+    return predict
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _check(options: NetworkOptions, channels: Sequence[str]) -> None:
+    n_maps(options.outputs)
+    deepest = len(_TAPS) if options.encoder != "none" else 6
+    problems = []
+    if options.encoder not in ENCODERS:
+        problems.append(f"encoder: {options.encoder!r} is none of {', '.join(ENCODERS)}")
+    if options.normalization not in NORMALIZATIONS:
+        problems.append(
+            f"normalization: {options.normalization!r} is none of {', '.join(NORMALIZATIONS)}"
+        )
+    if not 1 <= options.depth <= deepest:
+        problems.append(f"depth: {options.depth} is not between 1 and {deepest}")
+    if options.filters < 1:
+        problems.append(f"filters: {options.filters} is less than 1")
+    if not 0 <= options.dropout < 1:
+        problems.append(f"dropout: {options.dropout} is not in [0, 1)")
+    if not channels:
+        problems.append("channels: none are given; name at least one")
+    if problems:
+        raise InputError.collect(problems, "the segmentation network")
+
+
+def _width(level: int, options: NetworkOptions) -> int:
+    factor = 2**level
+    return options.filters * (factor if options.encoder == "none" else min(factor, _WIDEST))
+
+
+def _own_encoder(image: Any, options: NetworkOptions) -> list[Any]:
+    x, levels = image, []
+    for level in range(options.depth + 1):
+        if level:
+            x = layers.MaxPooling2D(name=f"down{level}")(x)
+        for i in range(2):
+            x = _block(x, _width(level, options), 3, options, f"down{level}_{i}")
+        levels.append(x)
+    return levels
+
+
+def _lite0(image: Any, options: NetworkOptions, channels: Sequence[str]) -> list[Any]:
+    taps = _TAPS[: options.depth]
+    mapping = {"kind": "inflate"}
+    whole = backbones.build(
+        "efficientnet-lite0", "imagenet", None, channels, mapping, [taps[-1]], pooling=None
+    )
+    trunk = whole.get_layer("trunk")
+    tapped = keras.Model(trunk.input, [trunk.get_layer(tap).output for tap in taps], name="encoder")
+    # Statistics of a few patches would be worse than those of ImageNet, and keeping them costs a
+    # third of the time. Folded into the convolutions they are free, and go on learning.
+    encoder = backbones.folded(tapped, keep=taps)
+    maps = encoder(whole.layers[1](image))
+    return list(maps) if isinstance(maps, list | tuple) else [maps]
+
+
+def _block(x: Any, filters: int, kernel: int, options: NetworkOptions, name: str) -> Any:
+    has_bias = options.normalization == "none"
+    x = layers.Conv2D(
+        filters,
+        kernel,
+        padding="same",
+        use_bias=has_bias,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    if options.normalization == "batch":
+        x = layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
+    elif options.normalization == "group":
+        x = layers.GroupNormalization(math.gcd(filters, 8), name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _head(x: Any, level: int, options: NetworkOptions) -> Any:
+    name = f"maps{level}" if level else "maps"
+    # Maps stay float32 also under mixed precision.
+    x = layers.Conv2D(n_maps(options.outputs), 1, dtype="float32", name=name)(x)
+    if level:
+        x = layers.UpSampling2D(2**level, interpolation="bilinear", name=f"{name}_grown")(x)
+    return x

@@ -1,0 +1,232 @@
+"""Figures and pictures of segmentations, for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from moascope.figures import _STYLE, _category, _colour, _marker, _new, _svg
+from moascope.matching import match, overlaps
+
+Labels = npt.NDArray[np.integer[Any]]
+RGB = npt.NDArray[np.uint8]
+
+#: Outlines on pictures, by what they say; the same on light and dark pages, since images are dark.
+OUTLINES = {
+    "known": "#49d3f2",
+    "found": "#f2e14c",
+    "both": "#9aa4ad",
+    "missed": "#ff7a2f",
+    "invented": "#d94bd6",
+}
+
+
+def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
+    """Draw average precision against the overlap that is asked for, a line per engine.
+
+    Parameters
+    ----------
+    scores : mapping of str to mapping
+        Scores by engine, with `ap` by threshold.
+    alt : str
+        Text for those who cannot see the figure.
+
+    Returns
+    -------
+    str
+        SVG text.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = _new(560, 300)
+        axes = figure.add_axes((0.1, 0.16, 0.86, 0.76))
+        for number, (name, entry) in enumerate(scores.items()):
+            thresholds = [float(threshold) for threshold in entry["ap"]]
+            axes.plot(
+                thresholds,
+                list(entry["ap"].values()),
+                color=_category(number),
+                marker=_marker(number),
+                ms=5,
+                lw=1.8,
+                label=f"{name} (mean {entry['mean_ap']:.3f})",
+            )
+        axes.set_xlabel("IoU from which an object counts as found")
+        axes.set_ylabel("average precision")
+        axes.set_ylim(-0.02, 1.02)
+        axes.grid()
+        axes.set_axisbelow(True)
+        axes.legend(loc="lower left")
+        return _svg(figure, alt)
+
+
+def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
+    """Draw how many objects have which size, a line per source.
+
+    Parameters
+    ----------
+    areas : mapping of str to (n,) array
+        Areas in px; the first is what is known.
+    alt : str
+        Text for those who cannot see the figure.
+
+    Returns
+    -------
+    str
+        SVG text.
+    """
+    every = np.concatenate([np.asarray(values, float) for values in areas.values()])
+    top = max(4.0, float(every.max())) if len(every) else 4.0
+    low = max(1.0, float(every.min())) if len(every) else 1.0
+    edges = np.geomspace(low, top * 1.01, 31)
+    with mpl.rc_context(_STYLE):
+        figure = _new(560, 280)
+        axes = figure.add_axes((0.12, 0.18, 0.84, 0.74))
+        for number, (name, values) in enumerate(areas.items()):
+            counts, _ = np.histogram(values, edges)
+            known = number == 0
+            axes.stairs(
+                counts,
+                edges,
+                color=_colour("muted") if known else _category(number - 1),
+                fill=known,
+                alpha=0.35 if known else 1,
+                lw=1.6,
+                label=f"{name} ({len(values):,})",
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        axes.set_xlabel("area of an object in pixels")
+        axes.set_ylabel("objects")
+        axes.legend(loc="upper left")
+        return _svg(figure, alt)
+
+
+def learning_curve(history: pd.DataFrame, alt: str) -> str:
+    """Draw the loss, and the AP on validation images, over the steps of a training.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        step, loss, ap_50 and mean_ap (NaN without validation images).
+    alt : str
+        Text for those who cannot see the figure.
+
+    Returns
+    -------
+    str
+        SVG text.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = _new(720, 250)
+        for index, (title, columns) in enumerate(
+            {"training loss": ["loss"], "validation AP": ["ap_50", "mean_ap"]}.items()
+        ):
+            axes = figure.add_axes((0.08 + 0.49 * index, 0.2, 0.42, 0.66))
+            words = {"ap_50": "at IoU 0.5", "mean_ap": "mean, IoU 0.5 to 0.9", "loss": "loss"}
+            for number, column in enumerate(columns):
+                if history[column].isna().all():
+                    continue
+                axes.plot(
+                    history["step"],
+                    history[column],
+                    color=_colour("accent" if number == 0 else "contrast"),
+                    ls="-" if number == 0 else (0, (4, 2)),
+                    lw=1.8,
+                    marker="o" if len(history) == 1 else None,
+                    label=words[column],
+                )
+            axes.set_title(title)
+            axes.set_xlabel("step")
+            axes.grid()
+            axes.set_axisbelow(True)
+            if index:
+                axes.set_ylim(-0.02, 1.02)
+                axes.legend(loc="lower right")
+        return _svg(figure, alt)
+
+
+def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> dict[str, RGB]:
+    """Draw an image, its known objects, those that were found, and where they disagree.
+
+    Parameters
+    ----------
+    image : (Y, X) array
+        Any range; shown from its percentile 1 to 99.8.
+    truth, found : (Y, X) int
+        0 is background, objects are 1 .. n.
+    side : int
+        Longest side of a panel in px; larger images are shown by their busiest part.
+
+    Returns
+    -------
+    dict of str to (y, x, 3) uint8
+        image, known, found and disagreement.
+    """
+    window = _busiest(truth, side)
+    grey = _grey(image)[window]
+    small = np.repeat(np.repeat(grey, *_zoom(grey.shape, side, 0)), *_zoom(grey.shape, side, 1))
+    known, seen = (
+        np.repeat(
+            np.repeat(labels[window], *_zoom(grey.shape, side, 0)), *_zoom(grey.shape, side, 1)
+        )
+        for labels in (truth, found)
+    )
+    plain = np.repeat(small[..., np.newaxis], 3, axis=2)
+    pairs = overlaps(truth, found)
+    matched = match(pairs, 0.5)
+    # Both are numbered 1 .. n, so that positions are one below the labels.
+    is_hit = np.zeros(len(pairs.true_areas) + 1, bool)
+    is_hit[pairs.true[matched] + 1] = True
+    is_right = np.zeros(len(pairs.predicted_areas) + 1, bool)
+    is_right[pairs.predicted[matched] + 1] = True
+    disagreement = _outlined(plain, np.where(is_right[seen], seen, 0), "both")
+    disagreement = _outlined(disagreement, np.where(is_right[seen], 0, seen), "invented")
+    disagreement = _outlined(disagreement, np.where(is_hit[known], 0, known), "missed")
+    return {
+        "image": plain,
+        "known": _outlined(plain, known, "known"),
+        "found": _outlined(plain, seen, "found"),
+        "disagreement": disagreement,
+    }
+
+
+def _zoom(shape: tuple[int, ...], side: int, axis: int) -> tuple[int, int]:
+    return max(1, side // max(shape)), axis
+
+
+def _busiest(labels: Labels, side: int) -> tuple[slice, slice]:
+    """Find the part of an image, at most `side` each way, that has most foreground."""
+    starts = []
+    for axis in (0, 1):
+        profile = (labels > 0).sum(axis=1 - axis)
+        length = min(side, labels.shape[axis])
+        sums = np.convolve(profile, np.ones(length), "valid")
+        starts.append(slice(int(sums.argmax()), int(sums.argmax()) + length))
+    return starts[0], starts[1]
+
+
+def _grey(image: npt.NDArray[Any]) -> RGB:
+    low, high = np.percentile(image, [1, 99.8])
+    share = np.clip((image - low) / max(float(high - low), 1e-9), 0, 1)
+    # Dim objects beside bright ones would not be seen otherwise.
+    return np.round(255 * share**0.6).astype(np.uint8)
+
+
+def _outlined(picture: RGB, labels: Labels, colour: str) -> RGB:
+    inner = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        ahead = np.diff(labels, axis=axis) != 0
+        first, last = [slice(None)] * 2, [slice(None)] * 2
+        first[axis], last[axis] = slice(None, -1), slice(1, None)
+        inner[tuple(first)] |= ahead
+        inner[tuple(last)] |= ahead
+    out = picture.copy()
+    red, green, blue = (round(255 * part) for part in mpl.colors.to_rgb(OUTLINES[colour]))
+    out[inner & (labels > 0)] = (red, green, blue)
+    return out

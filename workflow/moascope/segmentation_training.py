@@ -1,0 +1,385 @@
+"""Training a segmentation network: streamed patches, early stopping on validation AP, resume.
+
+What a step does depends only on the seed and the number of the step, so that a killed run goes on
+from its last checkpoint as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from moascope import backbones, segmentation
+from moascope.annotated import PERCENTILES, AnnotatedSet
+from moascope.errors import InputError
+from moascope.instances import InstanceParameters, as_maps, label_objects
+from moascope.matching import Tally, average_precision, pooled, tally
+from moascope.segmentation import NetworkOptions
+from moascope.segmentation_data import PairedAugmentation, Patches
+from moascope.segmentation_targets import LOSSES, loss, n_maps
+from moascope.tiles import predict_tiled
+from moascope.training import _precision, _restored, _save, load_model, save_model
+
+logger = logging.getLogger(__name__)
+
+HISTORY_COLUMNS = ("step", "loss", "ap_50", "mean_ap", "learning_rate", "minutes")
+FORMAT = 1
+"""Version of what a saved segmentation model expects of its input."""
+
+_LOWEST_RATE = 0.01  # of the learning rate, at the end of the schedule
+_TILE, _OVERLAP = 1024, 128  # px; most validation images are predicted in one piece
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a segmentation network learns."""
+
+    loss: str = "cross-entropy+dice"
+    """Of the classes: one of `segmentation_targets.LOSSES`."""
+    touching_weight: float = 5.0
+    """What pixels between touching objects weigh more than the others."""
+    steps: int = 6000
+    """Batches to learn from."""
+    max_minutes: float | None = None
+    """Time limit; where it comes before the last step, the schedule ends with it."""
+    batch_size: int = 8
+    """Patches per step."""
+    patch_size: int = 256
+    """Side of the patches in px; a multiple of what the network needs."""
+    learning_rate: float = 1e-3
+    """Its highest value: Adam, a linear warm-up, then a cosine down to a hundredth of it."""
+    warm_up: float = 0.05
+    """Share of the training in which the learning rate rises."""
+    weight_decay: float = 1e-4
+    """Share of the learning rate by which weights shrink in every step (AdamW)."""
+    validate_every: int = 250
+    """Steps between validations; a checkpoint is written after each."""
+    validation_images: int = 50
+    """Largest number of validation images that are looked at, evenly spread over the set."""
+    patience: int | None = None
+    """Stop after so many validations without a better mean AP; None: never."""
+    mixed_precision: bool = False
+    """Compute in half precision where there is a GPU."""
+
+
+def train(
+    annotated: AnnotatedSet,
+    network: NetworkOptions,
+    training: TrainingOptions,
+    augmentation: PairedAugmentation,
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> dict[str, Any]:
+    """Train a network on an annotated set.
+
+    Parameters
+    ----------
+    annotated : AnnotatedSet
+        It is read patch by patch. Without validation images there is no early stopping, and the
+        last weights are taken; with them those of the best validation.
+    network, training, augmentation
+        Options.
+    seed : int
+        Of weights, dropout, patches and augmentation.
+    checkpoint : path or None
+        Written after every validation; if it is there and belongs to the same task, training goes
+        on from it. To be removed by the caller once the results are safe.
+
+    Returns
+    -------
+    dict
+        `model` keras.Model, ready to predict, with batch normalization folded in; `history`
+        DataFrame of `HISTORY_COLUMNS`, mean AP over IoU 0.50 to 0.90, pooled over objects, with
+        the default instance parameters.
+
+    Raises
+    ------
+    InputError
+        For options that do not go together, a set without training images or without any object
+        in them, or a training that diverges.
+    """
+    _check(network, training)
+    if not len(annotated.rows("train")):
+        raise InputError(f"{annotated.path}: the set has no training images. Check the split.")
+    keras.utils.set_random_seed(seed)
+    with _precision(training.mixed_precision):
+        learner = segmentation.build(network, annotated.channels)
+        core = segmentation.core(learner)
+    patches = Patches(annotated, training.patch_size, augmentation, training.touching_weight, seed)
+    task = _fingerprint(annotated, [network, training, augmentation, seed])
+    learner.compile(
+        optimizer=keras.optimizers.AdamW(
+            training.learning_rate, weight_decay=training.weight_decay, global_clipnorm=1.0
+        ),
+        loss=_supervised(network, training.loss),
+        # XLA is far slower for depthwise networks on a CPU, and needs a matching CUDA compiler.
+        jit_compile=False,
+    )
+    learner.optimizer.build(learner.trainable_variables)
+    watched = _spread(annotated.rows("validation"), training.validation_images)
+    history: list[dict[str, float]] = []
+    best: list[NDArray[Any]] = []
+    if checkpoint is not None:
+        history, best = _restored(checkpoint, task, learner, core)
+    while not _is_over(history, training):
+        row = _stretch(learner, patches, training, history)
+        tallies = list(validate(core, annotated, watched, segmentation.multiple(network)))
+        row |= _scores(tallies)
+        history.append(row)
+        if len(watched) and row["mean_ap"] >= max(past["mean_ap"] for past in history):
+            best = core.get_weights()
+        if checkpoint is not None:
+            _save(checkpoint, task, learner, history, best)
+        _log(row, training)
+    if best:
+        core.set_weights(best)
+    frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
+    return {"model": backbones.folded(core), "history": frame}
+
+
+def validate(
+    model: keras.Model,
+    annotated: AnnotatedSet,
+    rows: Sequence[int],
+    multiple: int,
+    parameters: InstanceParameters | None = None,
+) -> Iterator[Tally]:
+    """Segment images of an annotated set and compare with its labels.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A network that predicts.
+    annotated : AnnotatedSet
+        Where the images are.
+    rows : sequence of int
+        Which of them.
+    multiple : int
+        What height and width of the network's input must be multiples of.
+    parameters : InstanceParameters or None
+        How objects are cut out; None: the defaults.
+
+    Yields
+    ------
+    Tally
+        Of each image.
+    """
+    predict = segmentation.predictor(model)
+    for row in rows:
+        image = annotated.normalized(row)
+        maps = predict_tiled(predict, image, _TILE, _OVERLAP, 1, multiple=multiple)
+        labels = label_objects(as_maps(maps), parameters or InstanceParameters())
+        yield tally(annotated.labels(row), labels)
+
+
+def save(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    channels: Sequence[str],
+    network: NetworkOptions,
+    parameters: InstanceParameters,
+    about: Mapping[str, Any],
+) -> None:
+    """Write a network as one `.keras` file that knows what it expects and how to cut out objects.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `train`.
+    path : path
+        Ends in `.keras`.
+    channels : sequence of str
+        Channel names, in the order of the image's last axis.
+    network : NetworkOptions
+        Of the model.
+    parameters : InstanceParameters
+        Tuned for it.
+    about : mapping
+        What else is to be kept, ready for JSON: the training set, options, scores.
+    """
+    metadata = {
+        **about,
+        "kind": "segmentation",
+        "format": FORMAT,
+        "channels": list(channels),
+        "outputs": network.outputs,
+        "multiple": segmentation.multiple(network),
+        "normalization": {"percentiles": list(PERCENTILES)},
+        "instances": asdict(parameters),
+    }
+    save_model(model, path, metadata)
+
+
+def load(
+    path: str | os.PathLike[str], channels: Sequence[str]
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Read a segmentation network, and refuse it where it is not for these images.
+
+    Parameters
+    ----------
+    path : path
+        Written by `save`.
+    channels : sequence of str
+        Of the images that it is to segment.
+
+    Returns
+    -------
+    (keras.Model, dict)
+        The network and what `save` was given.
+
+    Raises
+    ------
+    InputError
+        If the file is no such network, is of another version, or wants other channels.
+    """
+    expected = {"kind": "segmentation", "format": FORMAT, "channels": list(channels)}
+    return load_model(path, expected)
+
+
+# --- the loop ---------------------------------------------------------------------------------
+
+
+def _stretch(
+    learner: keras.Model,
+    patches: Patches,
+    training: TrainingOptions,
+    history: Sequence[Mapping[str, float]],
+) -> dict[str, float]:
+    """Train until the next validation; give the mean loss and where it ended."""
+    step, minutes = _position(history)
+    first, losses, rate = step, [], 0.0
+    started = time.perf_counter()
+    batches = patches.batches(step, training.batch_size)
+    now = minutes
+    while step < min(first + training.validate_every, training.steps):
+        progress = _progress(training, step, now)
+        if progress >= 1:
+            break
+        rate = _learning_rate(training, progress)
+        learner.optimizer.learning_rate = rate
+        losses.append(float(learner.train_on_batch(*next(batches))))
+        if not math.isfinite(losses[-1]):
+            raise InputError(
+                f"training: the loss is {losses[-1]} in step {step + 1}, so it has diverged. Lower "
+                f"learning_rate (now {training.learning_rate}), or switch mixed_precision off."
+            )
+        step += 1
+        now = minutes + (time.perf_counter() - started) / 60
+    batches.close()
+    mean = float(np.mean(losses)) if losses else math.nan
+    return {"step": step, "loss": mean, "learning_rate": rate, "minutes": now}
+
+
+def _position(history: Sequence[Mapping[str, float]]) -> tuple[int, float]:
+    """Give the steps and minutes of training so far."""
+    return (int(history[-1]["step"]), history[-1]["minutes"]) if history else (0, 0.0)
+
+
+def _progress(training: TrainingOptions, step: int, minutes: float) -> float:
+    """Give the share of the training that is done, in steps or in time."""
+    in_time = minutes / training.max_minutes if training.max_minutes else 0.0
+    return max(step / training.steps, in_time)
+
+
+def _learning_rate(training: TrainingOptions, progress: float) -> float:
+    if progress < training.warm_up:
+        share = (progress + 1 / training.steps) / training.warm_up
+        return training.learning_rate * min(1.0, share)
+    falling = (progress - training.warm_up) / (1 - training.warm_up)
+    share = _LOWEST_RATE + (1 - _LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * falling))
+    return training.learning_rate * share
+
+
+def _is_over(history: Sequence[Mapping[str, float]], training: TrainingOptions) -> bool:
+    if _progress(training, *_position(history)) >= 1:
+        return True
+    scores = [row["mean_ap"] for row in history if not math.isnan(row["mean_ap"])]
+    if not training.patience or not scores:
+        return False
+    since = len(scores) - 1 - int(np.argmax(scores))
+    if since >= training.patience:
+        logger.info("no better mean AP for %d validations: stopped early", since)
+    return since >= training.patience
+
+
+def _supervised(network: NetworkOptions, name: str) -> Any:
+    """Give the loss of all heads; those of deep supervision count half of the one above them."""
+    k = n_maps(network.outputs)
+    single = loss(network.outputs, name)
+
+    def total(truth: Any, predicted: Any) -> Any:
+        n_heads = predicted.shape[-1] // k
+        parts = [single(truth, predicted[..., k * i : k * (i + 1)]) / 2**i for i in range(n_heads)]
+        return sum(parts[1:], start=parts[0])
+
+    return total
+
+
+def _scores(tallies: Sequence[Tally]) -> dict[str, float]:
+    if not tallies:
+        return {"ap_50": math.nan, "mean_ap": math.nan}
+    ap = average_precision(pooled(tallies))
+    return {"ap_50": float(ap[0]), "mean_ap": float(ap.mean())}
+
+
+def _spread(rows: NDArray[Any], n: int) -> list[int]:
+    """Choose at most n of the rows, evenly."""
+    chosen = np.linspace(0, len(rows) - 1, min(n, len(rows))).round().astype(int)
+    return [int(row) for row in rows[chosen]]
+
+
+def _log(row: Mapping[str, float], training: TrainingOptions) -> None:
+    validation = ""
+    if not math.isnan(row["mean_ap"]):
+        validation = f", validation AP@0.5 {row['ap_50']:.3f}, mean AP {row['mean_ap']:.3f}"
+    logger.info(
+        "step %d/%d: loss %.4f%s (rate %.2g, %.1f min)",
+        row["step"],
+        training.steps,
+        row["loss"],
+        validation,
+        row["learning_rate"],
+        row["minutes"],
+    )
+
+
+def _fingerprint(annotated: AnnotatedSet, options: Sequence[Any]) -> str:
+    """Digest everything that a checkpoint must agree with."""
+    plain = [asdict(part) if is_dataclass(part) else part for part in options]
+    text = json.dumps([annotated.channels, plain], sort_keys=True)
+    digest = hashlib.sha256((text + annotated.table.to_json()).encode())
+    # A few images stand for the content, which may be far too large.
+    for row in _spread(annotated.rows("train"), 16):
+        digest.update(annotated.normalized(row).tobytes())
+        digest.update(annotated.labels(row).tobytes())
+    return digest.hexdigest()
+
+
+def _check(network: NetworkOptions, training: TrainingOptions) -> None:
+    problems = []
+    if training.loss not in LOSSES:
+        problems.append(f"loss: {training.loss!r} is none of {', '.join(LOSSES)}")
+    for name in ("steps", "batch_size", "patch_size", "validate_every"):
+        if getattr(training, name) < 1:
+            problems.append(f"{name}: {getattr(training, name)} is less than 1")
+    multiple = segmentation.multiple(network)
+    if training.patch_size % multiple:
+        problems.append(
+            f"patch_size: {training.patch_size} px is no multiple of {multiple} px, which a "
+            f"network of depth {network.depth} needs"
+        )
+    if problems:
+        raise InputError.collect(problems, "training the segmentation network")

@@ -1,0 +1,140 @@
+"""Runs an engine over annotated test images, or over a plate, whatever the engine is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from moascope.annotated import AnnotatedSet
+from moascope.cells import measure
+from moascope.engines import Engine
+from moascope.errors import InputError
+from moascope.files import atomic_path, write_parquet
+from moascope.stores import PlateStore, write_labels
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    engine: Engine,
+    given: Mapping[str, str],
+    out: Mapping[str, str],
+    channels: Sequence[str],
+    objects: str | None,
+) -> None:
+    """Segment a plate if one is given, and otherwise the test images of an annotated set.
+
+    Parameters
+    ----------
+    engine : Engine
+        What finds objects.
+    given : mapping of str to path
+        `store`, or `images` and `table`.
+    out : mapping of str to path
+        `labels` and `cells`, or `labels` and `times`.
+    channels, objects
+        As for `segment_plate`; test images have the channels of the engine.
+    """
+    if "store" in given:
+        segment_plate(engine, given["store"], channels, str(objects), out["labels"], out["cells"])
+    else:
+        segment_test(engine, given["images"], given["table"], out["labels"], out["times"])
+
+
+def segment_test(
+    engine: Engine,
+    images: str | os.PathLike[str],
+    table: str | os.PathLike[str],
+    labels: str | os.PathLike[str],
+    times: str | os.PathLike[str],
+) -> None:
+    """Segment the test images of an annotated set, one after the other, as an engine would be used.
+
+    Parameters
+    ----------
+    engine : Engine
+        What finds objects.
+    images, table : path
+        The annotated set.
+    labels : path
+        Gets an HDF5 file with `labels/000000` (Y, X) int32, numbered as in the set.
+    times : path
+        Gets a parquet table: name and seconds, from raw pixels to labels. The first image is
+        segmented twice and timed once, so that what is made ready on first use does not count.
+    """
+    seconds = []
+    with AnnotatedSet(images, table) as annotated, atomic_path(labels) as temporary:
+        rows = annotated.rows("test")
+        engine(annotated.image(rows[0]))
+        with h5py.File(temporary, "w") as file:
+            for number, row in enumerate(rows, start=1):
+                image = annotated.image(row)
+                started = time.perf_counter()
+                found = engine(image)
+                seconds.append(time.perf_counter() - started)
+                file.create_dataset(f"labels/{row:06d}", data=found, chunks=True, compression="lzf")
+                if number % 10 == 0 or number == len(rows):
+                    logger.info("%d of %d test images", number, len(rows))
+        names = annotated.table["name"].iloc[rows].to_numpy()
+    write_parquet(pd.DataFrame({"name": names, "seconds": seconds}), times)
+
+
+def segment_plate(
+    engine: Engine,
+    store: str | os.PathLike[str],
+    channels: Sequence[str],
+    objects: str,
+    labels: str | os.PathLike[str],
+    cells: str | os.PathLike[str],
+) -> None:
+    """Segment all sites of a plate and measure their objects.
+
+    Parameters
+    ----------
+    engine : Engine
+        What finds objects.
+    store : path
+        The plate store.
+    channels : sequence of str
+        Channels that the engine sees, in its order.
+    objects : str
+        What they are called.
+    labels : path
+        Gets a store of label images, laid out like `store`.
+    cells : path
+        Gets a parquet table with one row per object: site_id, plate, well, site,
+        ObjectNumber and the measurements of `cells.measure` in all channels of the store.
+    """
+    tables: list[pd.DataFrame] = []
+    with PlateStore(store) as plate:
+        missing = [channel for channel in channels if channel not in plate.channels]
+        if missing:
+            raise InputError(
+                f"{os.fspath(store)}: has no channel {', '.join(missing)}, which the engine needs; "
+                f"it has {', '.join(plate.channels)}. Mend segmentation.channels."
+            )
+        seen = [plate.channels.index(channel) for channel in channels]
+
+        def found() -> Iterator[NDArray[np.int32]]:
+            for indices, batch in plate.batches():
+                for index, image in zip(indices, batch, strict=True):
+                    objects_here = engine(image[seen])
+                    table = measure(image, objects_here, plate.channels, objects)
+                    site_id = plate.site_ids[index]
+                    _, well, site = site_id.split("/", 2)
+                    keys = {"site_id": site_id, "plate": plate.plate, "well": well, "site": site}
+                    for place, (key, value) in enumerate(keys.items()):
+                        table.insert(place, key, pd.Series(value, table.index, dtype="str"))
+                    tables.append(table)
+                    yield objects_here
+                logger.info("%d of %d sites", len(tables), len(plate))
+
+        write_labels(labels, plate, objects, found())
+    write_parquet(pd.concat(tables, ignore_index=True), cells)

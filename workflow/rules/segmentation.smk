@@ -1,0 +1,307 @@
+# Finding cells or nuclei: known objects, engines, their scores, and what is measured with one.
+
+
+if CONFIG.segmentation.annotated:
+
+    rule annotate_images:
+        input:
+            unpack(annotated_sheets),
+        output:
+            images=PATHS.annotated,
+            table=PATHS.annotated_table,
+        log:
+            PATHS.log("segmentation/annotated"),
+        benchmark:
+            PATHS.benchmark("segmentation/annotated")
+        conda:
+            environment("imaging")
+        threads: 2
+        resources:
+            mem_mb=memory(4000),
+            runtime=240,
+        params:
+            options=CONFIG.section("segmentation")["annotated"],
+            channels=ENGINE_CHANNELS,
+            code=code("annotate_images.py"),
+        script:
+            "../scripts/annotate_images.py"
+
+elif HAS_MASKS:
+
+    rule annotate_sites:
+        input:
+            masks=PATHS.masks,
+            stores=expand(PATHS.store, plate=ANNOTATED_PLATES),
+        output:
+            images=PATHS.annotated,
+            table=PATHS.annotated_table,
+        log:
+            PATHS.log("segmentation/annotated"),
+        benchmark:
+            PATHS.benchmark("segmentation/annotated")
+        conda:
+            environment("imaging")
+        threads: 2
+        resources:
+            mem_mb=memory(4000),
+            runtime=240,
+        params:
+            sets=PLATE_SETS,
+            plates=ANNOTATED_PLATES,
+            per_set=CONFIG.segmentation.images_per_set,
+            channels=ENGINE_CHANNELS,
+            code=code("annotate_sites.py"),
+        script:
+            "../scripts/annotate_sites.py"
+
+
+rule train_unet:
+    input:
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        model=PATHS.unet,
+        history=PATHS.unet_history,
+        device=PATHS.unet_device,
+    log:
+        PATHS.log("segmentation/{engine}"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}")
+    wildcard_constraints:
+        engine=one_of(engines("unet")),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=1440,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: unet_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
+        checkpoint=PATHS.unet_checkpoint,
+        seed=CONFIG.seed,
+        code=code("train_unet.py"),
+    script:
+        "../scripts/train_unet.py"
+
+
+rule tune_classical:
+    input:
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        PATHS.classical,
+    log:
+        PATHS.log("segmentation/{engine}"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}")
+    wildcard_constraints:
+        engine=one_of(engines("classical")),
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=240,
+    params:
+        code=code("tune_classical.py"),
+    script:
+        "../scripts/tune_classical.py"
+
+
+rule segment_test_unet:
+    input:
+        unpack(model_of_engine),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        labels=PATHS.test_labels,
+        times=PATHS.test_times,
+    log:
+        PATHS.log("segmentation/{engine}.test"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.test")
+    wildcard_constraints:
+        engine=one_of(engines("unet")),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: engine_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
+        clear_border=CONFIG.segmentation.clear_border,
+        code=code("segment_unet.py"),
+    script:
+        "../scripts/segment_unet.py"
+
+
+rule segment_test_classical:
+    input:
+        unpack(model_of_engine),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        labels=PATHS.test_labels,
+        times=PATHS.test_times,
+    log:
+        PATHS.log("segmentation/{engine}.test"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.test")
+    wildcard_constraints:
+        engine=one_of(engines("classical")),
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=240,
+    params:
+        options=lambda wildcards: engine_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        clear_border=CONFIG.segmentation.clear_border,
+        code=code("segment_classical.py"),
+    script:
+        "../scripts/segment_classical.py"
+
+
+rule segment_test_stardist:
+    input:
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        labels=PATHS.test_labels,
+        times=PATHS.test_times,
+    log:
+        PATHS.log("segmentation/{engine}.test"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.test")
+    wildcard_constraints:
+        engine=one_of(engines("stardist")),
+    conda:
+        environment("stardist")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: engine_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        clear_border=CONFIG.segmentation.clear_border,
+        code=code("segment_stardist.py"),
+    script:
+        "../scripts/segment_stardist.py"
+
+
+rule segment_test_cellpose:
+    input:
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        labels=PATHS.test_labels,
+        times=PATHS.test_times,
+    log:
+        PATHS.log("segmentation/{engine}.test"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.test")
+    wildcard_constraints:
+        engine=one_of(engines("cellpose")),
+    conda:
+        environment("cellpose")
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: engine_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        clear_border=CONFIG.segmentation.clear_border,
+        code=code("segment_cellpose.py"),
+    script:
+        "../scripts/segment_cellpose.py"
+
+
+rule score_engine:
+    input:
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+        labels=PATHS.test_labels,
+        times=PATHS.test_times,
+    output:
+        scores=PATHS.engine_scores,
+        by_image=PATHS.engine_by_image,
+    log:
+        PATHS.log("segmentation/{engine}.scores"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.scores")
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=120,
+    params:
+        code=code("score_engine.py"),
+    script:
+        "../scripts/score_engine.py"
+
+
+if MEASURING:
+
+    rule segment_plate:
+        input:
+            unpack(model_of_measuring),
+            store=PATHS.store,
+        output:
+            labels=PATHS.labels,
+            cells=PATHS.plate_cells,
+        log:
+            PATHS.log("cells/{plate}"),
+        benchmark:
+            PATHS.benchmark("cells/{plate}")
+        conda:
+            environment(ENGINE_ENVIRONMENTS[MEASURING.method])
+        threads: 2
+        resources:
+            mem_mb=memory(6000),
+            runtime=240,
+            gpu=gpus() if MEASURING.method != "classical" else 0,
+        params:
+            options=engine_options(MEASURING_NAME),
+            channels=ENGINE_CHANNELS,
+            objects=CONFIG.segmentation.objects,
+            compute=CONFIG.section("compute"),
+            clear_border=CONFIG.segmentation.clear_border,
+            code=code(f"segment_{MEASURING.method}.py"),
+        script:
+            f"../scripts/segment_{MEASURING.method}.py"
+
+    rule collect_cells:
+        input:
+            sites=PATHS.sites,
+            ingested=all_plates(PATHS.ingested),
+            cells=all_plates(PATHS.plate_cells),
+        output:
+            PATHS.cell_counts,
+        log:
+            PATHS.log("cells"),
+        benchmark:
+            PATHS.benchmark("cells")
+        conda:
+            environment("imaging")
+        threads: 1
+        resources:
+            mem_mb=memory(4000),
+            runtime=60,
+        params:
+            code=code("collect_cells.py"),
+        script:
+            "../scripts/collect_cells.py"

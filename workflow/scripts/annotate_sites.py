@@ -1,0 +1,22 @@
+"""Pack the sites of a screen whose objects are known."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+import pandas as pd
+
+from moascope import annotated, annotated_sites
+
+params = snakemake.params
+rows = annotated_sites.choose(pd.read_parquet(snakemake.input.masks), params.sets, params.per_set)
+stores = dict(zip(params.plates, snakemake.input.stores, strict=True))
+with annotated_sites.StoreReader(stores, params.channels) as reader:
+    annotated.write(
+        rows,
+        params.channels,
+        snakemake.output.images,
+        snakemake.output.table,
+        read_image=reader.read,
+        workers=snakemake.threads,
+    )

@@ -1,0 +1,39 @@
+"""Fit a head to all labelled units and save it with its backbone as one model."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+from moascope import devices
+
+params = snakemake.params
+options, compute = params.options, params.compute
+devices.choose("never", compute["keras_backend"])
+
+import keras
+import numpy as np
+import pandas as pd
+
+from moascope import backbones, features, heads, training
+
+if params.weights_seed is not None:
+    keras.utils.set_random_seed(params.weights_seed)
+unit_shape = np.load(snakemake.input.pixels[0], mmap_mode="r").shape[1:3]
+backbone = backbones.from_options(options, params.channels, unit_shape)
+units = pd.read_parquet(snakemake.input.units)
+classes, labels = heads.class_indices(units, pd.read_parquet(snakemake.input.groups))
+head = training.fit_final_head(
+    np.load(snakemake.input.features, mmap_mode="r"), labels, classes, params.head, params.seed
+)
+training.save_model(
+    training.classifier(features.with_views(backbone, options["views"], unit_shape), head),
+    snakemake.output[0],
+    {
+        "channels": params.channels,
+        "classes": classes,
+        "normalization": params.normalization,
+        "statistics": pd.read_parquet(snakemake.input.statistics).to_dict("records"),
+        "unit_size": params.unit_size,
+        "unit_shape": list(unit_shape),
+    },
+)

@@ -1,0 +1,19 @@
+"""Find objects with a threshold and a watershed, in annotated test images or on a plate."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from moascope import engines, segmenting
+
+params = snakemake.params
+parameters = engines.ClassicalParameters()
+if "model" in snakemake.input.keys():
+    parameters = engines.ClassicalParameters(**json.loads(Path(snakemake.input.model).read_text()))
+engine = engines.classical(replace(parameters, clear_border=params.clear_border))
+given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
+segmenting.run(engine, given, out, params.channels, params.get("objects"))

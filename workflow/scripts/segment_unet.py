@@ -1,0 +1,18 @@
+"""Find objects with a U-Net, in annotated test images or on a plate."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+from moascope import devices
+
+params = snakemake.params
+device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
+
+from moascope import segmenting
+from moascope.engine_unet import UNet
+
+devices.confirm(params.compute["gpu"], device)
+engine = UNet(snakemake.input.model, params.channels, params.options, params.clear_border)
+given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
+segmenting.run(engine, given, out, params.channels, params.get("objects"))

@@ -1,0 +1,30 @@
+"""Train a U-Net on annotated images, and tune how objects are cut out of its maps."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+from pathlib import Path
+
+from moascope import devices
+
+params = snakemake.params
+device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
+
+from moascope import engine_unet, summary
+from moascope.annotated import AnnotatedSet
+from moascope.files import write_json, write_parquet
+
+device = devices.confirm(params.compute["gpu"], device)
+with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
+    history = engine_unet.fit(
+        annotated,
+        params.channels,
+        params.options,
+        snakemake.output.model,
+        seed=params.seed,
+        checkpoint=params.checkpoint,
+    )
+write_parquet(history, snakemake.output.history)
+write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output.device)
+Path(params.checkpoint).unlink(missing_ok=True)

@@ -1,0 +1,18 @@
+"""Tune the classical method on the validation images."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+from dataclasses import asdict
+
+from moascope import engines
+from moascope.annotated import AnnotatedSet
+from moascope.files import write_json
+
+with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
+    samples = [
+        (annotated.image(row), annotated.labels(row)) for row in annotated.rows("validation")
+    ]
+    parameters, _ = engines.tune_classical(samples)
+write_json(asdict(parameters), snakemake.output[0])
