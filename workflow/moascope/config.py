@@ -227,11 +227,27 @@ class Normalization(Section):
         return self
 
 
+class CellUnits(Section):
+    """Squares around the cells that `segmentation.measure_with` finds."""
+
+    crop: int = Field(64, ge=8, le=1024, description="side of the squares in pixels")
+    border: Literal["drop", "pad"] = Field(
+        "drop", description="squares beyond the rim of the site: leave out, or fill up with 0"
+    )
+    mask_neighbours: bool = Field(False, description="set the pixels of other cells to 0")
+    per_site: int | None = Field(
+        None, ge=1, description="at most so many cells of a site, drawn at random; null: all"
+    )
+
+
 class Units(Section):
     """What is classified: images at training resolution."""
 
     size: int | None = Field(
         None, ge=16, le=4096, description="longer side in pixels after resizing; null: native"
+    )
+    cells: CellUnits | None = Field(
+        None, description="classify single cells instead of sites; null: sites or tiles"
     )
     tiles: tuple[int, int] = Field((1, 1), description="rows and columns of tiles cut from a site")
     min_foreground: float = Field(
@@ -242,6 +258,8 @@ class Units(Section):
     def _positive(self) -> Units:
         if min(self.tiles) < 1 or max(self.tiles) > 64:
             raise ValueError("tiles must be between 1 and 64 in each direction")
+        if self.cells is not None and max(self.tiles) > 1:
+            raise ValueError("cells and tiles exclude each other; leave one out")
         return self
 
 
@@ -518,18 +536,33 @@ class Config(Section):
                 else ["input: this key is required (or segmentation.annotated)"]
             )
         problems = []
+        if self.units.cells is not None and not section.engines:
+            problems.append(
+                "units.cells: there is no engine that finds cells; name one in segmentation.engines"
+            )
         channels = list(self.input.channels)
         for channel in section.channels:
             if channel not in channels and section.engines:
                 problems.append("segmentation.channels: " + _unknown("channel", channel, channels))
-        fits = [name for name, engine in section.engines.items() if engine.model is None]
+        fits = [
+            name
+            for name, engine in section.engines.items()
+            if engine.method == "unet" and engine.model is None
+        ]
         if fits and section.annotated is None and self.input.columns.mask is None:
             problems.append(
-                f"segmentation.engines.{fits[0]}: there are no known objects to learn from or to "
-                "score with; name their column in input.columns.mask, give "
+                f"segmentation.engines.{fits[0]}: there are no known objects to learn from; name their column in input.columns.mask, give "
                 "segmentation.annotated, or a model"
             )
         return problems
+
+    def unit(self) -> str:
+        """Say what is classified: site, tile or cell."""
+        if self.units.cells is not None:
+            return "cell"
+        if max(self.units.tiles) > 1:
+            return "tile"
+        return self.input.unit if self.input else "site"
 
     def needs_controls(self) -> bool:
         """Tell whether normalization takes statistics from control wells."""

@@ -112,9 +112,7 @@ def fit(
     network = NetworkOptions(**options["network"])
     zoom = options["augmentation"]["zoom"]
     done = segmentation_training.train(
-        annotated.path,
-        annotated.table,
-        channels,
+        annotated,
         network,
         TrainingOptions(**options["training"]),
         PairedAugmentation(**{**options["augmentation"], "zoom": (zoom[0], zoom[1])}),

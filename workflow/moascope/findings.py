@@ -333,7 +333,8 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
                 "pictures, at the channels it was given, and at what it learnt from.",
             )
     if segmentation["engines"]:
-        test = segmentation["images"].set_index("set").loc["test"]
+        images = segmentation["images"]
+        test = images[images["set"] == "test"].iloc[0].to_dict()
         yield _check(
             "note",
             "What the segmentation was scored on",

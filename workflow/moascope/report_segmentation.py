@@ -125,7 +125,7 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
             key = f"{row['row']:06d}"
             image, truth = known[f"images/{key}"][0], known[f"labels/{key}"][:]
             drawn = segmentation_figures.panels(image, truth, found[f"labels/{key}"][:], PANEL_SIDE)
-            pictures.append({**row, "panels": drawn})
+            pictures.append({**{str(key): value for key, value in row.items()}, "panels": drawn})
     history = files["history"]
     return {
         "config": config,
@@ -249,16 +249,17 @@ def _source(rgb: RGB) -> str:
 def _counts(counts: pd.DataFrame | None, plate_format: int) -> dict[str, Any] | None:
     if counts is None:
         return None
-    wells = counts.groupby(["plate", "row", "col"], as_index=False)["count"].sum()
-    limits = (0.0, max(1.0, float(wells["count"].quantile(0.99))))
+    values = counts.assign(value=counts["count"])
+    wells = values.groupby(["plate", "row", "col"])["value"].sum().reset_index()
+    limits = (0.0, max(1.0, float(wells["value"].quantile(0.99))))
     maps = []
     for plate, table in wells.groupby("plate"):
-        median = float(table["count"].median())
+        median = float(table["value"].median())
         maps.append(
             {
                 "name": plate,
                 "svg": figures.plate_map(
-                    table.rename(columns={"count": "value"}).assign(flagged=False),
+                    table.assign(flagged=False),
                     plate_format,
                     f"{plate}: objects per well",
                     limits=limits,

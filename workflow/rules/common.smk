@@ -217,6 +217,13 @@ def of_plate(pattern):
     return file
 
 
+def labels_of_plate(wildcards):
+    """Give the label images of a plate where single cells are classified."""
+    if not CONFIG.units.cells:
+        return {}
+    return {"labels": PATHS.labels.format(plate=wildcards.plate)}
+
+
 def fixed_list(wildcards):
     """Give the file of a fixed split."""
     file = CONFIG.splits[wildcards.split].file

@@ -48,8 +48,7 @@ rule evaluate:
     params:
         options=CONFIG.section("evaluation"),
         split=lambda wildcards: CONFIG.models[wildcards.model].split,
-        unit=CONFIG.input.unit,
-        tiles=CONFIG.section("units", "tiles")["tiles"],
+        unit=CONFIG.unit(),
         seed=CONFIG.seed,
         code=code("evaluate.py"),
     script:

@@ -3,6 +3,7 @@
 
 rule prepare:
     input:
+        unpack(labels_of_plate),
         store=PATHS.store,
         roles=of_plate(PATHS.plate_roles),
         measures=PATHS.measures,
@@ -28,7 +29,9 @@ rule prepare:
         ),
         steps=CONFIG.section("normalization")["steps"],
         treated_in_statistics=CONFIG.normalization.treated_wells_in_statistics,
-        units=CONFIG.section("units"),
+        units=CONFIG.section("units", "size", "tiles", "min_foreground"),
+        cells=CONFIG.section("units")["cells"],
+        seed=CONFIG.seed if CONFIG.units.cells else None,
         code=code("prepare.py"),
     script:
         "../scripts/prepare.py"

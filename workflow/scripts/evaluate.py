@@ -15,7 +15,7 @@ scores = evaluation.evaluate(
     pd.read_parquet(snakemake.input.predictions),
     units,
     params.options,
-    unit="tile" if max(params.tiles) > 1 else params.unit,
+    unit=params.unit,
     split=params.split,
     seed=params.seed,
 )

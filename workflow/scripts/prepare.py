@@ -7,7 +7,7 @@ start(snakemake.log[0])
 import numpy as np
 import pandas as pd
 
-from moascope import handmade, normalization, quality, units
+from moascope import cell_units, handmade, normalization, quality, units
 from moascope.files import write_arrays, write_parquet
 from moascope.stores import PlateStore
 
@@ -18,9 +18,20 @@ with PlateStore(snakemake.input.store) as store:
     statistics = normalization.fit_plate(
         store, units.with_flags(roles, flagged), params.steps, params.treated_in_statistics
     )
-    table = units.prepare_plate(
-        store, roles, flagged, statistics, params.steps, out_npy=output.pixels, **params.units
-    )
+    given = (roles, flagged, statistics, params.steps)
+    if params.cells is None:
+        table = units.prepare_plate(store, *given, out_npy=output.pixels, **params.units)
+    else:
+        with PlateStore(snakemake.input.labels) as labels:
+            table = cell_units.prepare_plate(
+                store,
+                labels,
+                *given,
+                output.pixels,
+                **params.cells,
+                size=params.units["size"],
+                seed=params.seed,
+            )
 pixels = np.load(output.pixels, mmap_mode="r")
 features = {kind: handmade.image_features(pixels, kind) for kind in handmade.FEATURES}
 write_arrays(features, output.handmade)

@@ -12,7 +12,7 @@ from moascope import engines, segmenting
 
 params = snakemake.params
 parameters = engines.ClassicalParameters()
-if "model" in snakemake.input.keys():
+if "model" in dict(snakemake.input.items()):
     parameters = engines.ClassicalParameters(**json.loads(Path(snakemake.input.model).read_text()))
 engine = engines.classical(replace(parameters, clear_border=params.clear_border))
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())

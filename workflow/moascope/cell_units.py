@@ -1,0 +1,122 @@
+"""Single cells as units of classification: squares around the objects that an engine found."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moascope.cells import crops
+from moascope.errors import InputError
+from moascope.files import atomic_path
+from moascope.normalization import Step, apply
+from moascope.quality import Store, batch_size
+from moascope.units import resize, resized_shape
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_plate(
+    store: Store,
+    labels: Store,
+    roles: pd.DataFrame,
+    quality: pd.DataFrame,
+    statistics: pd.DataFrame,
+    steps: Sequence[Step],
+    out_npy: str | os.PathLike[str],
+    *,
+    crop: int,
+    border: str,
+    mask_neighbours: bool,
+    per_site: int | None,
+    size: int | None,
+    seed: int,
+) -> pd.DataFrame:
+    """Normalize the sites of a plate, cut out their cells, and write them as one array.
+
+    Parameters
+    ----------
+    store : plate store
+        Raw pixels.
+    labels : plate store
+        Label images of the same sites in the same order.
+    roles, quality, statistics, steps
+        As for `moascope.units.prepare_plate`; sites are normalized whole.
+    out_npy : path
+        Where the array (n, H, W, C), float16, in [0, 1] is written.
+    crop : int
+        Side of the squares in px.
+    border : {"drop", "pad"}
+        What to do with squares that reach beyond the site, see `moascope.cells.crops`.
+    mask_neighbours : bool
+        Set the pixels of other cells to 0.
+    per_site : int or None
+        At most so many cells of a site, drawn at random.
+    size : int or None
+        Side in px that squares are resized to; None keeps it.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per cell, in the order of the array: unit_id, the columns of `roles`, tile (the
+        number of the object in its label image), flagged (the site's quality) and usable (True).
+
+    Raises
+    ------
+    InputError
+        If the stores do not belong together, or no square fits into any site.
+    """
+    if labels.site_ids != store.site_ids:
+        raise InputError(
+            "the label images are not those of the plate store: delete the labels of this plate "
+            "and run again"
+        )
+    rng = np.random.default_rng([seed, *map(ord, roles["plate"].iloc[0])])
+    shape = resized_shape((crop, crop), size)
+    rows: list[dict[str, Any]] = []
+    with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)),
+            "fortran_order": False,
+            "shape": (0, *shape, store.shape[0]),
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for indices, batch in store.batches(batch_size(store.shape)):
+            objects = labels.read(indices.tolist())[:, 0].astype(np.int32)
+            images = apply(batch, statistics, steps, store.channels)
+            for index, image, found in zip(indices, images, objects, strict=True):
+                cut, numbers = crops(image, found, crop, border, mask_neighbours)
+                if per_site is not None and len(numbers) > per_site:
+                    chosen = np.sort(rng.choice(len(numbers), per_site, replace=False))
+                    cut, numbers = cut[chosen], numbers[chosen]
+                units = resize(cut.astype(np.float32), shape).astype(np.float16)
+                file.write(np.ascontiguousarray(units.transpose(0, 2, 3, 1)).data)
+                site_id = store.site_ids[int(index)]
+                rows += [{"site_id": site_id, "tile": int(number)} for number in numbers]
+        # NumPy leaves room in the header for the first axis to grow.
+        header["shape"] = (len(rows), *shape, store.shape[0])
+        file.seek(0)
+        np.lib.format.write_array_header_1_0(file, header)
+    if not rows:
+        raise InputError(
+            f"units.cells: no cell of plate {roles['plate'].iloc[0]} can be cut out with squares "
+            f"of {crop} px (border: {border}). Use smaller squares, border: pad, or look at what "
+            "the engine finds."
+        )
+    logger.info("units: %d cells of %d sites", len(rows), len(store.site_ids))
+    return _described(pd.DataFrame(rows), roles, quality)
+
+
+def _described(cells: pd.DataFrame, roles: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
+    flagged = quality.set_index("site_id")["flagged"]
+    about = cells.merge(roles, on="site_id", how="left", validate="m:1")
+    about.insert(0, "unit_id", about["site_id"] + "#c" + about["tile"].astype("str"))
+    about["flagged"] = about["site_id"].map(flagged).astype(bool)
+    about["usable"] = True
+    return about
