@@ -26,7 +26,7 @@ def write_discs(
     folder: Path,
     sets: tuple[str, ...] = ("train",) * 4 + ("validation",) * 2,
     channels: tuple[str, ...] = ("DNA",),
-    shapes: tuple[tuple[int, int], ...] = ((64, 80), (48, 48)),
+    shapes: tuple[tuple[int, int], ...] = ((64, 80),),
 ) -> annotated.AnnotatedSet:
     """Write images of uint16, the last one of each set without objects."""
     rng = np.random.default_rng(0)

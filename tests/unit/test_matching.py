@@ -213,10 +213,10 @@ def test_thirty_images_are_scored_in_a_second():
     import time
 
     truth, predicted = discs(0, 120, size=256)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(30):
         tally(truth, predicted)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_real_masks_match_themselves(shared_data: Path):

@@ -67,7 +67,7 @@ def scaled(
     return shifted
 
 
-def percentiles(image: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def percentiles(image: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find the intensities of an image that become 0 and 1.
 
     Parameters
@@ -81,9 +81,9 @@ def percentiles(image: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArra
         The percentiles 1 and 99.8 of every channel. Where so few pixels are bright that both are
         equal, `high` is the brightest pixel.
     """
-    pixels = image.reshape(len(image), -1).astype(np.float32, copy=False)
-    low, high = np.percentile(pixels, PERCENTILES, axis=1).astype(np.float64)
-    return low, np.where(high > low, high, pixels.max(axis=1))
+    # Channel by channel, since each is copied.
+    low, high = np.array([np.percentile(plane, PERCENTILES) for plane in image], np.float64).T
+    return low, np.where(high > low, high, image.max(axis=(1, 2)))
 
 
 def write(

@@ -245,7 +245,7 @@ def _stardist_names(kind: Any) -> list[str]:
 
 
 def cellpose(
-    model: str | Path = "cpsam_v2",
+    model: str | Path | None = None,
     channels: Sequence[int] = (0,),
     diameter: float | None = None,
     *,
@@ -255,8 +255,9 @@ def cellpose(
 
     Parameters
     ----------
-    model : str or path
-        A file of weights, or the name of a published model, which Cellpose downloads.
+    model : str, path or None
+        A file of weights, or the name of a published model, which Cellpose downloads; None: the
+        newest that the installed version knows.
     channels : sequence of int
         Up to three channels that the network is shown, from 0.
     diameter : float or None
@@ -275,7 +276,7 @@ def cellpose(
         If Cellpose is not installed, or the model cannot be found, fetched or read.
     """
     models = _imported("cellpose.models", "cellpose", "cellpose")
-    network = _cellpose_model(models, model, gpu)
+    network = _cellpose_model(models, model or models.MODEL_NAMES[0], gpu)
 
     def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
         shown = np.stack([_channel(image, channel) for channel in channels], axis=-1)

@@ -21,7 +21,8 @@ from moascope.matching import THRESHOLDS, Tally, average_precision, pooled, tall
 
 Maps = Mapping[str, NDArray[np.floating[Any]]]
 """What a network predicts for one image: "classes" (Y, X, 3), probabilities of background, interior
-and boundary; "distance" (Y, X), from 0 at the border of an object to 1 at its centre; or both."""
+and boundary; "distance" (Y, X), from 0 at the border of an object to 1 at its centre; or both. Or
+what objects are cut out by, "foreground" and "height" (Y, X), which is all a large image needs."""
 
 Input = TypeVar("Input")
 Parameters = TypeVar("Parameters", bound=Any)
@@ -53,7 +54,7 @@ class InstanceParameters:
 GRID: dict[str, Sequence[float]] = {
     "mask_threshold": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
     "seed_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-    "smoothing": (0.0, 0.5, 1.0, 2.0),
+    "smoothing": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
     "min_area": (5, 10, 20, 40, 80),
 }
 """Values that `tune` tries."""
@@ -66,6 +67,7 @@ def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
     ----------
     output : (Y, X, K) float
         K = 3: classes, K = 1: distance, K = 4: classes, then distance. Classes are probabilities.
+        K = 2: what `condensed` gives.
 
     Returns
     -------
@@ -73,8 +75,27 @@ def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
         Views of `output`.
     """
     channels = output.shape[-1]
+    if channels == 2:
+        return {"foreground": output[..., 0], "height": output[..., 1]}
     maps = {"classes": output[..., :3]} if channels >= 3 else {}
     return maps if channels == 3 else maps | {"distance": output[..., -1]}
+
+
+def condensed(output: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Keep of what a network predicts only what objects are cut out by.
+
+    Parameters
+    ----------
+    output : (..., K) float
+        As for `as_maps`, of one image or many.
+
+    Returns
+    -------
+    (..., 2) float32
+        Foreground and height: half the memory of classes and distance.
+    """
+    maps = as_maps(output)
+    return np.stack([foreground(maps), height(maps)], axis=-1)
 
 
 def foreground(maps: Maps) -> NDArray[np.float32]:
@@ -90,6 +111,8 @@ def foreground(maps: Maps) -> NDArray[np.float32]:
     (Y, X) float32
         The probability not to be background; without classes, the distance.
     """
+    if "foreground" in maps:
+        return maps["foreground"].astype(np.float32)
     if "classes" in maps:
         return 1 - maps["classes"][..., 0].astype(np.float32)
     return maps["distance"].astype(np.float32)
@@ -108,6 +131,8 @@ def height(maps: Maps) -> NDArray[np.float32]:
     (Y, X) float32
         The probability of the interior, the distance, or the mean of both.
     """
+    if "height" in maps:
+        return maps["height"].astype(np.float32)
     parts = []
     if "classes" in maps:
         parts.append(maps["classes"][..., 1].astype(np.float32))

@@ -40,10 +40,10 @@ class NetworkOptions:
     """
     depth: int = 5
     """How often the resolution is halved; at most 5 with a pretrained encoder."""
-    filters: int = 16
+    filters: int = 12
     """Channels at full resolution. They double with every level: without limit in an encoder of
     our own, up to eight times in the decoder of a pretrained one."""
-    normalization: str = "batch"
+    normalization: str = "none"
     """`batch`, `group` or `none`, after every convolution but those of a pretrained encoder."""
     dropout: float = 0.0
     """Share of the values that are dropped at the lowest resolution."""

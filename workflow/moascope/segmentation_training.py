@@ -54,7 +54,7 @@ class TrainingOptions:
     """Batches to learn from."""
     max_minutes: float | None = None
     """Time limit; where it comes before the last step, the schedule ends with it."""
-    batch_size: int = 8
+    batch_size: int = 4
     """Patches per step."""
     patch_size: int = 256
     """Side of the patches in px; a multiple of what the network needs."""
@@ -135,9 +135,11 @@ def train(
     if checkpoint is not None:
         history, best = _restored(checkpoint, task, learner, core)
     while not _is_over(history, training):
+        started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
         tallies = list(validate(core, annotated, watched, segmentation.multiple(network)))
         row |= _scores(tallies)
+        row["minutes"] = _position(history)[1] + (time.perf_counter() - started) / 60
         history.append(row)
         if len(watched) and row["mean_ap"] >= max(past["mean_ap"] for past in history):
             best = core.get_weights()
@@ -258,7 +260,7 @@ def _stretch(
     training: TrainingOptions,
     history: Sequence[Mapping[str, float]],
 ) -> dict[str, float]:
-    """Train until the next validation; give the mean loss and where it ended."""
+    """Train until the next validation; give its number of steps and their mean loss."""
     step, minutes = _position(history)
     first, losses, rate = step, [], 0.0
     started = time.perf_counter()
@@ -280,7 +282,7 @@ def _stretch(
         now = minutes + (time.perf_counter() - started) / 60
     batches.close()
     mean = float(np.mean(losses)) if losses else math.nan
-    return {"step": step, "loss": mean, "learning_rate": rate, "minutes": now}
+    return {"step": step, "loss": mean, "learning_rate": rate}
 
 
 def _position(history: Sequence[Mapping[str, float]]) -> tuple[int, float]:

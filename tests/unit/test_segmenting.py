@@ -1,0 +1,365 @@
+"""Engines run over annotated images and plates; what they found is scored, counted and shown."""
+
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from moascope import annotated_sites, cell_counts, cell_units, report_segmentation, segmenting
+from moascope import segmentation_figures as pictures
+from moascope.annotated import AnnotatedSet, write
+from moascope.errors import ImageError, InputError
+from moascope.masks import Mask
+from moascope.plates import dealt_plates
+from moascope.segmentation_scores import score
+from moascope.stores import PlateStore, ingest_plate
+
+
+def squares(n, size=64, shift=0):
+    """Label n squares of 8 px in a row."""
+    labels = np.zeros((size, size), np.int32)
+    for k in range(n):
+        labels[8:16, 4 + 12 * k + shift : 12 + 12 * k + shift] = k + 1
+    return labels
+
+
+def picture(labels, value=1000):
+    return ((labels > 0) * value + 100).astype(np.uint16)[None]
+
+
+def truth_engine(image):
+    """Find what is bright, which is what is known."""
+    from scipy import ndimage
+
+    return ndimage.label(image[0] > 500)[0].astype(np.int32)
+
+
+def nothing_engine(image):
+    return np.zeros(image.shape[1:], np.int32)
+
+
+@pytest.fixture
+def packed(tmp_path):
+    sets = ["train", "validation", "test", "test", "test"]
+    labels = [squares(k + 1) for k in range(5)]
+    rows = pd.DataFrame(
+        {
+            "name": [f"i{k}" for k in range(5)],
+            "set": sets,
+            "image": range(5),
+            "mask": range(5),
+        }
+    )
+    files = tmp_path / "set.h5", tmp_path / "set.parquet"
+    write(
+        rows,
+        ["DNA"],
+        *files,
+        read_image=lambda k: picture(labels[k]),
+        read_labels=lambda k: Mask(labels[k], ()),
+    )
+    return files
+
+
+def segmented(packed, engine, folder):
+    out = folder / "labels.h5", folder / "times.parquet"
+    segmenting.segment_test(engine, *packed, *out)
+    return score(*packed, *out)
+
+
+# --- scores -----------------------------------------------------------------------------------
+
+
+def test_an_engine_that_knows_the_truth_scores_one(packed, tmp_path):
+    summary, by_image = segmented(packed, truth_engine, tmp_path)
+    assert summary["ap"]["0.5"] == summary["mean_ap"] == summary["by_image"]["mean_ap"] == 1
+    assert summary["n_images"] == 3
+    assert summary["n_objects"] == summary["n_predicted"] == 3 + 4 + 5
+    assert summary["ci95"]["mean_ap"] == [1, 1]
+    assert summary["seconds_per_image"] > 0
+    assert by_image["name"].tolist() == ["i2", "i3", "i4"]
+    json.dumps(summary, allow_nan=False)
+
+
+def test_finding_nothing_goes_on_and_is_said(packed, tmp_path):
+    summary, by_image = segmented(packed, nothing_engine, tmp_path)
+    assert summary["ap"]["0.5"] == summary["n_predicted"] == 0
+    assert by_image["n_predicted"].tolist() == [0, 0, 0]
+
+
+def test_half_of_the_objects_moved_away_are_half_as_good(packed, tmp_path):
+    def engine(image):
+        labels = truth_engine(image)
+        return np.where(labels == 1, 0, labels)
+
+    summary, _ = segmented(packed, engine, tmp_path)
+    assert summary["ap"]["0.5"] == pytest.approx(9 / 12)
+    low, high = summary["ci95"]["ap_50"]
+    assert low < 9 / 12 < high
+
+
+def test_labels_are_those_of_the_test_images(packed, tmp_path):
+    segmented(packed, truth_engine, tmp_path)
+    with h5py.File(tmp_path / "labels.h5") as found, AnnotatedSet(*packed) as known:
+        assert sorted(found["labels"]) == ["000002", "000003", "000004"]
+        np.testing.assert_array_equal(found["labels/000003"][:], known.labels(3))
+
+
+# --- plates -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plate(tmp_path):
+    import tifffile
+
+    rows = []
+    for k in range(4):
+        labels = squares(k)
+        row = {"site_id": f"P1/A0{k + 1}/1", "plate": "P1", "well": f"A0{k + 1}"}
+        for channel, value in (("DNA", 1000), ("Actin", 3000)):
+            path = tmp_path / f"{k}_{channel}.tif"
+            tifffile.imwrite(path, picture(labels, value)[0])
+            row |= {f"path:{channel}": str(path), f"index:{channel}": -1}
+        rows.append(row)
+    sites = pd.DataFrame(rows)
+    store = tmp_path / "P1.ozx"
+    ingest_plate(sites, ["DNA", "Actin"], store, pixel_size_um=0.5)
+    positions = {"site": "1", "row": 0, "col": range(4)}
+    return store, sites[["site_id", "plate", "well"]].assign(**positions)
+
+
+def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",)):
+    out = folder / "labels.ozx", folder / "cells.parquet"
+    segmenting.segment_plate(engine, plate[0], channels, "Nuclei", *out)
+    return out
+
+
+def test_a_plate_gets_labels_laid_out_like_its_store(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    with PlateStore(plate[0]) as store, PlateStore(labels) as found:
+        assert found.site_ids == store.site_ids
+        assert found.fields == store.fields
+        assert found.channels == ["Nuclei"]
+        assert found.pixel_size_um == 0.5
+        assert found.dtype == np.uint32
+        images = found.read(range(4))
+    np.testing.assert_array_equal(images[3, 0], squares(3))
+
+
+def test_labels_are_an_ome_zarr_plate(plate, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    labels, _ = segment_plate(plate, tmp_path)
+    group = zarr.open_group(zarr.storage.ZipStore(labels, mode="r"), mode="r")
+    assert {well["path"] for well in group.attrs["ome"]["plate"]["wells"]} == {
+        f"A/0{k + 1}" for k in range(4)
+    }
+
+
+def test_every_object_has_a_row_with_its_place(plate, tmp_path):
+    _, cells = segment_plate(plate, tmp_path)
+    table = pd.read_parquet(cells)
+    assert len(table) == 0 + 1 + 2 + 3
+    assert table.columns.tolist()[:5] == ["site_id", "plate", "well", "site", "ObjectNumber"]
+    assert set(table["plate"]) == {"P1"}
+    assert table["well"].tolist() == ["A02"] + ["A03"] * 2 + ["A04"] * 3
+    assert set(table["Nuclei_AreaShape_Area"]) == {64}
+    assert table["Nuclei_Intensity_MeanIntensity_Actin"].tolist() == [3100] * 6
+
+
+def test_sites_without_objects_count_zero(plate, tmp_path):
+    _, cells = segment_plate(plate, tmp_path)
+    counts = cell_counts.summarise([cells], plate[1], plate[1]["site_id"].tolist())
+    assert counts["count"].tolist() == [0, 1, 2, 3]
+    assert np.isnan(counts["Nuclei_AreaShape_Area"][0])
+    assert counts["Nuclei_AreaShape_Area"][1:].tolist() == [64, 64, 64]
+
+
+def test_a_plate_without_any_object_is_counted_too(plate, tmp_path):
+    _, cells = segment_plate(plate, tmp_path, nothing_engine)
+    counts = cell_counts.summarise([cells], plate[1], plate[1]["site_id"].tolist())
+    assert counts["count"].tolist() == [0, 0, 0, 0]
+
+
+def test_a_channel_that_the_store_lacks_is_named(plate, tmp_path):
+    with pytest.raises(InputError, match="has no channel RNA, which the engine needs; it has DNA"):
+        segment_plate(plate, tmp_path, channels=("RNA",))
+
+
+# --- cells as units ---------------------------------------------------------------------------
+
+
+def cell_table(plate, folder, labels, **changes):
+    options = {
+        **{"crop": 16, "border": "pad", "mask_neighbours": False, "per_site": None},
+        **{"size": None, "seed": 1},
+    }
+    roles = plate[1][["site_id", "plate"]].assign(role="treated")
+    quality = roles[["site_id"]].assign(flagged=[False, False, True, False])
+    steps = [{"method": "minmax", "scope": "image"}]
+    with PlateStore(plate[0]) as store, PlateStore(labels) as found:
+        statistics = pd.DataFrame()
+        return cell_units.prepare_plate(
+            store,
+            found,
+            roles,
+            quality,
+            statistics,
+            steps,
+            folder / "cells.npy",
+            **{**options, **changes},
+        )
+
+
+def test_cells_become_units_in_the_order_of_the_array(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    table = cell_table(plate, tmp_path, labels)
+    pixels = np.load(tmp_path / "cells.npy")
+    assert pixels.shape == (6, 16, 16, 2)
+    assert pixels.dtype == np.float16
+    assert table["unit_id"].tolist()[:3] == ["P1/A02/1#c1", "P1/A03/1#c1", "P1/A03/1#c2"]
+    assert table["flagged"].tolist() == [False, True, True, False, False, False]
+    assert pixels[:, 8, 8].min() == 1  # a cell is in the middle of its square
+
+
+def test_cells_at_the_rim_are_left_out_or_filled_up(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    dropped = cell_table(plate, tmp_path, labels, crop=20, border="drop")
+    padded = cell_table(plate, tmp_path, labels, crop=20)
+    assert len(dropped) < len(padded) == 6
+    assert len(np.load(tmp_path / "cells.npy")) == 6
+
+
+def test_neighbours_can_be_masked_and_squares_resized(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    cell_table(plate, tmp_path, labels, crop=32, mask_neighbours=True, size=8)
+    pixels = np.load(tmp_path / "cells.npy")
+    assert pixels.shape[1:3] == (8, 8)
+
+
+def test_at_most_so_many_cells_of_a_site_are_drawn(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    table = cell_table(plate, tmp_path, labels, per_site=2)
+    assert table["site_id"].value_counts().max() == 2
+    assert table.equals(cell_table(plate, tmp_path, labels, per_site=2))
+
+
+def test_squares_that_fit_nowhere_are_an_error(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    with pytest.raises(InputError, match="no cell of plate P1 can be cut out with squares of 60"):
+        cell_table(plate, tmp_path, labels, crop=60, border="drop")
+
+
+# --- sites with known objects -----------------------------------------------------------------
+
+
+PLATES = ["P1", "P2", "P3", "P4"]
+NONE = {"train": [], "validation": [], "test": []}
+
+
+def test_plates_are_dealt_out_from_the_first():
+    assert dealt_plates(PLATES, NONE) == {
+        **{"train": ["P1", "P2"], "validation": ["P3"], "test": ["P4"]}
+    }
+
+
+def test_plates_named_by_hand_are_taken():
+    named = {"train": ["P4"], "validation": ["P1"], "test": ["P2"]}
+    assert dealt_plates(PLATES, named) == named
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({**NONE, "train": ["P1"]}, "segmentation.test_plates: no plate is named"),
+        ({**NONE, "train": ["P7"]}, "train_plates: there is no plate 'P7'; there are: 'P1'"),
+        ({**NONE, "train": ["P1"], "test": ["P1"]}, "'P1' is also in segmentation.train_plates"),
+    ],
+)
+def test_plates_that_cannot_be_dealt_are_named(named, message):
+    with pytest.raises(InputError, match=message):
+        dealt_plates(PLATES, named)
+
+
+def test_two_plates_are_too_few_to_deal():
+    with pytest.raises(InputError, match="2 plates are too few to train, validate and test on"):
+        dealt_plates(PLATES[:2], NONE)
+
+
+def masks():
+    sites = [f"{plate}/A0{k}/1" for plate in PLATES for k in range(1, 5)]
+    return pd.DataFrame(
+        {
+            "site_id": sites,
+            "plate": [site[:2] for site in sites],
+            "well": [site[3:6] for site in sites],
+            "site": "1",
+            "path": [site.replace("/", "_") for site in sites],
+        }
+    )
+
+
+def test_annotated_sites_are_spread_over_their_plates():
+    sets = {"train": ["P1", "P2"], "validation": ["P3"], "test": ["P4"]}
+    rows = annotated_sites.choose(masks(), sets, 2)
+    assert rows["set"].value_counts().to_dict() == {"train": 2, "validation": 2, "test": 2}
+    assert rows["name"].tolist()[:2] == ["P1/A01/1", "P2/A04/1"]
+    assert rows["image"][0] == ("P1", "P1/A01/1")
+
+
+def test_a_plate_without_label_images_is_named():
+    sets = {"train": ["P1"], "validation": ["P9"], "test": ["P4"]}
+    with pytest.raises(InputError, match="validation_plates: no site of P9 has a label image"):
+        annotated_sites.choose(masks(), sets, None)
+
+
+def test_sites_are_read_from_the_store_of_their_plate(plate):
+    with annotated_sites.StoreReader({"P1": plate[0]}, ["Actin"]) as reader:
+        image = reader.read(("P1", "P1/A04/1"))
+        assert image.shape == (1, 64, 64)
+        assert image.max() == 3100
+        with pytest.raises(ImageError, match="site P1/H12/1: is not in the store"):
+            reader.read(("P1", "P1/H12/1"))
+
+
+# --- report -----------------------------------------------------------------------------------
+
+
+def test_missed_and_invented_objects_have_their_colours():
+    truth, found = squares(2), squares(2, shift=24)
+    drawn = pictures.panels(picture(truth)[0], truth, found, 64)
+    assert set(drawn) == {"image", "known", "found", "disagreement"}
+    colours = {tuple(pixel) for pixel in drawn["disagreement"].reshape(-1, 3)}
+    missed, invented = ((255, 122, 47), (217, 75, 214))
+    assert missed in colours
+    assert invented in colours
+    assert missed not in {tuple(pixel) for pixel in drawn["known"].reshape(-1, 3)}
+
+
+def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_path):
+    files = {}
+    for name, engine in (("good", truth_engine), ("blind", nothing_engine)):
+        folder = tmp_path / name
+        folder.mkdir()
+        summary, by_image = segmented(packed, engine, folder)
+        (folder / "scores.json").write_text(json.dumps(summary))
+        by_image.to_parquet(folder / "scores.parquet")
+        files[name] = {
+            "scores": folder / "scores.json",
+            "by_image": folder / "scores.parquet",
+            "labels": folder / "labels.h5",
+            "history": None,
+        }
+    engines = {name: {"method": "classical"} for name in files}
+    config = {"segmentation": {"objects": "Nuclei", "engines": engines, "measure_with": None}}
+    paths = {"annotated": packed[0], "annotated_table": packed[1], "counts": None}
+    context = report_segmentation.load({**paths, "engines": files}, config)
+    section = report_segmentation.section(context, 96)
+    assert [row["ap"] for row in section["rows"]] == [1, 0]
+    assert section["nothing_found"] == ["blind"]
+    assert len(section["engines"][0]["pictures"]) == 3
+    assert "good" in section["curves"]
+    assert set(report_segmentation.standalone_figures(context)) == {
+        *("segmentation.ap.svg", "segmentation.sizes.svg")
+    }

@@ -1,0 +1,106 @@
+"""Whole runs that find cells: annotated images without a screen, and cells as units."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+TINY = {
+    "method": "unet",
+    "network": {"encoder": "none", "depth": 2, "filters": 4},
+    "training": {
+        **{"steps": 12, "batch_size": 4, "patch_size": 32},
+        **{"validate_every": 6, "learning_rate": 0.01},
+    },
+}
+
+
+def annotated_config(**changes):
+    annotated = {"sheet": "sheet.csv", "image": "{image}", "mask": "{mask}"}
+    section = {"objects": "Nuclei", "channels": ["DNA"], "annotated": annotated}
+    engines = {"unet": TINY, "classical": {"method": "classical"}}
+    return {"run": "small", "segmentation": {**section, "engines": engines, **changes}}
+
+
+@pytest.fixture
+def annotated(project):
+    """Bright discs on a dark background, 64 px."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:64, :64]
+    lines = ["image,mask,set"]
+    for k in range(8):
+        labels = np.zeros((64, 64), np.uint16)
+        for number, (cy, cx) in enumerate(rng.integers(8, 56, (5, 2)), start=1):
+            labels[(y - cy) ** 2 + (x - cx) ** 2 < 36] = number
+        image = rng.poisson(np.where(labels > 0, 900, 100)).astype(np.uint16)
+        tifffile.imwrite(project.folder / f"{k}.tif", image)
+        tifffile.imwrite(project.folder / f"{k}_mask.tif", labels)
+        kind = ["train", "train", "train", "train", "validation", "validation", "test", "test"][k]
+        lines.append(f"{k}.tif,{k}_mask.tif,{kind}")
+    (project.folder / "sheet.csv").write_text("\n".join(lines) + "\n")
+    return project
+
+
+def test_engines_are_compared_on_annotated_images(annotated):
+    annotated.write(annotated_config())
+    annotated.snakemake()
+    scores = annotated.summary()["segmentation"]
+    assert list(scores) == ["unet", "classical"]
+    assert scores["classical"]["ap"]["0.5"] > 0.8
+    assert {"ap", "mean_ap", "seconds_per_image", "by_image", "n_objects"} <= set(scores["unet"])
+    results = annotated.folder / "results/small"
+    assert not (results / "segmentation/unet.checkpoint.npz").exists()
+    page = (results / "report.html").read_text()
+    for part in ("AP at IoU 0.5", "engine-unet", "engine-classical", "worst first"):
+        assert part in page
+    assert "Splits" not in page
+    assert annotated.planned() == {}
+    config = annotated_config()
+    config["segmentation"]["engines"]["unet"] = {**TINY, "turns": True}
+    annotated.write(config)
+    assert set(annotated.planned()) == {"segment_test_unet", "score_engine", "summary", "report"}
+
+
+def test_a_mask_of_another_size_is_named(annotated):
+    tifffile.imwrite(annotated.folder / "3_mask.tif", np.ones((32, 64), np.uint16))
+    annotated.write(annotated_config())
+    code, output = annotated.snakemake(check=False)
+    assert code != 0
+    assert "3_mask.tif" in output
+    assert "64" in output
+    assert "32" in output
+    assert not list((annotated.folder / "results/small").rglob("*.h5"))
+
+
+def test_a_training_set_without_objects_is_an_error(annotated):
+    for k in range(4):
+        tifffile.imwrite(annotated.folder / f"{k}_mask.tif", np.zeros((64, 64), np.uint16))
+    annotated.write(annotated_config())
+    code, output = annotated.snakemake(check=False)
+    assert code != 0
+    assert "none of the 4 training images has an object" in output
+
+
+def test_single_cells_are_classified(project, small_config):
+    config = copy.deepcopy(small_config)
+    config["simulate"].update({"plates": 2, "mechanisms": 2, "doses": 2, "image_size": 128})
+    config["segmentation"] = {
+        **{"channels": ["DNA"], "objects": "Nuclei"},
+        "engines": {"classical": {"method": "classical"}},
+    }
+    config["units"] = {"cells": {"crop": 32, "per_site": 6}}
+    project.write(config)
+    project.snakemake()
+    results = project.folder / "results/small"
+    units = pd.read_parquet(results / "units.parquet")
+    assert units["site_id"].value_counts().max() == 6
+    score = project.summary()["classification"]["lite0"]
+    assert score["unit"] == "cell"
+    assert score["n"] > score["by_well"]["n"] > score["by_treatment"]["n"]
+    cells = pd.read_parquet(results / "cells/Batch1_P1.parquet")
+    assert {"plate", "well", "site", "Nuclei_AreaShape_Area"} <= set(cells)
+    counts = pd.read_parquet(results / "cell_counts.parquet")
+    assert counts["count"].sum() >= len(cells)
+    assert "cells-counts" in (results / "report.html").read_text()
