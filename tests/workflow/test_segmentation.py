@@ -32,7 +32,8 @@ def annotated(project):
     lines = ["image,mask,set"]
     for k in range(8):
         labels = np.zeros((64, 64), np.uint16)
-        for number, (cy, cx) in enumerate(rng.integers(8, 56, (5, 2)), start=1):
+        for number, place in enumerate(rng.choice(9, 5, replace=False), start=1):
+            cy, cx = 12 + 20 * (place // 3), 12 + 20 * (place % 3)
             labels[(y - cy) ** 2 + (x - cx) ** 2 < 36] = number
         image = rng.poisson(np.where(labels > 0, 900, 100)).astype(np.uint16)
         tifffile.imwrite(project.folder / f"{k}.tif", image)

@@ -1,4 +1,5 @@
-"""What a model has to beat: the majority class, channel mean and SD, hand-made features.
+"""What a model has to beat: the majority class, channel mean and SD, hand-made features,
+cell count.
 
 A network that does no better than the brightness of the channels has learned nothing about
 morphology, so every report shows these beside the models, on the same folds.
@@ -26,6 +27,7 @@ HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "channel-mean-sd": ("channel-mean-sd", _LOGISTIC),
     "hand-made": ("hand-made", _LOGISTIC),
     "hand-made-lda": ("hand-made", _LDA),
+    "cell-count": ("cell-count", _LOGISTIC),
 }
 """For every baseline with features: the kind of features, and what learns from them."""
 
@@ -42,7 +44,8 @@ def run_baselines(
     Parameters
     ----------
     features : mapping of str to (n, d) float
-        From `moascope.handmade.image_features` by kind, row by row as `units`.
+        By kind, row by row as `units`: from `moascope.handmade.image_features`, and from
+        `moascope.cell_counts.features_of_units` where cells were counted.
     units : pandas.DataFrame
         With ``unit_id`` and ``moa``.
     folds : iterable of FoldLike

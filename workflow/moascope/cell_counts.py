@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 KEYS = ["site_id", "plate", "well", "site"]
 
@@ -41,3 +43,22 @@ def summarise(
     counts = joined.pop("count").fillna(0).astype("int64")
     joined.insert(len(rows.columns), "count", counts)
     return joined.reset_index(drop=True)
+
+
+def features_of_units(units: pd.DataFrame, counts: pd.DataFrame) -> NDArray[np.float64]:
+    """Describe units by nothing but how many objects their site has.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table: site_id.
+    counts : pandas.DataFrame
+        From `summarise`.
+
+    Returns
+    -------
+    (n, 2) float64
+        The count and its logarithm.
+    """
+    found = units["site_id"].map(counts.set_index("site_id")["count"]).to_numpy(np.float64)
+    return np.stack([found, np.log1p(found)], axis=1)

@@ -449,12 +449,15 @@ class Evaluation(Section):
     independent_unit: Literal["field", "well", "compound", "plate"] = Field(
         "compound", description="what the bootstrap resamples"
     )
-    baselines: list[Literal["majority", "channel-mean-sd", "hand-made", "hand-made-lda"]] = Field(
-        ["majority", "channel-mean-sd", "hand-made", "hand-made-lda"],
+    baselines: list[
+        Literal["majority", "channel-mean-sd", "hand-made", "hand-made-lda", "cell-count"]
+    ] = Field(
+        ["majority", "channel-mean-sd", "hand-made", "hand-made-lda", "cell-count"],
         min_length=1,
         description="simple classifiers scored beside every model: the most frequent class; "
         "logistic regression on channel means and SDs; logistic regression, and shrinkage LDA, on "
-        "hand-made texture features",
+        "hand-made texture features; logistic regression on the number of cells, where "
+        "`segmentation` finds them",
     )
 
 

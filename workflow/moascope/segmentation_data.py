@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -125,7 +125,7 @@ class Patches:
 
     def batches(
         self, first: int, size: int, n_threads: int = 2
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    ) -> Generator[tuple[NDArray[np.float32], NDArray[np.float32]], None, None]:
         """Make batches in threads, ahead of the one in use.
 
         Parameters
@@ -203,9 +203,8 @@ def varied(
         patch = np.sign(patch) * np.abs(patch) ** powers
     if augmentation.inversion and rng.random() < augmentation.inversion:
         patch = 1 - patch
-    gain = 1 + augmentation.contrast * rng.uniform(-1, 1, n_channels)
-    offset = augmentation.brightness * rng.uniform(-1, 1, n_channels)
-    patch = patch * gain.astype(np.float32) + offset.astype(np.float32)
+    draws = rng.uniform(-1, 1, (2, n_channels)).astype(np.float32)
+    patch = patch * (1 + augmentation.contrast * draws[0]) + augmentation.brightness * draws[1]
     if augmentation.noise and rng.random() < 0.5:
         sd = np.float32(rng.uniform(0, augmentation.noise))
         patch = patch + sd * rng.standard_normal(patch.shape, dtype=np.float32)

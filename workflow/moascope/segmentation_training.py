@@ -13,7 +13,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -360,8 +360,7 @@ def _log(row: Mapping[str, float], training: TrainingOptions) -> None:
 
 def _fingerprint(annotated: AnnotatedSet, options: Sequence[Any]) -> str:
     """Digest everything that a checkpoint must agree with."""
-    plain = [asdict(part) if is_dataclass(part) else part for part in options]
-    text = json.dumps([annotated.channels, plain], sort_keys=True)
+    text = json.dumps([annotated.channels, *options], sort_keys=True, default=asdict)
     digest = hashlib.sha256((text + annotated.table.to_json()).encode())
     # A few images stand for the content, which may be far too large.
     for row in _spread(annotated.rows("train"), 16):

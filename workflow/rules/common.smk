@@ -345,6 +345,17 @@ def annotated_sheets(wildcards):
     return {"sheet": section.sheet, **sets}
 
 
+def counts_of_cells(wildcards):
+    """Give the number of cells of every site, where cells are found."""
+    return {"counts": PATHS.cell_counts} if "cell-count" in baseline_names() else {}
+
+
+def baseline_names():
+    """Name the baselines; there is no cell count where no cells are found."""
+    names = CONFIG.section("evaluation")["baselines"]
+    return [name for name in names if MEASURING or name != "cell-count"]
+
+
 def is_trained(name):
     """Tell whether an engine is a network that this run trains."""
     return ENGINES[name].method == "unet" and ENGINES[name].model is None

@@ -3,6 +3,7 @@
 
 rule baselines:
     input:
+        unpack(counts_of_cells),
         units=PATHS.units,
         handmade=all_plates(PATHS.handmade),
         split=PATHS.split,
@@ -21,7 +22,7 @@ rule baselines:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        names=CONFIG.section("evaluation", "baselines")["baselines"],
+        names=baseline_names(),
         seed=CONFIG.seed,
         code=code("baselines.py"),
     script:

@@ -6,15 +6,19 @@ start(snakemake.log[0])
 
 import pandas as pd
 
-from moascope import baselines, splits
+from moascope import baselines, cell_counts, splits
 from moascope.files import read_arrays, write_parquet
 
 units = pd.read_parquet(snakemake.input.units)
 folds = splits.folds(
     pd.read_parquet(snakemake.input.split), pd.read_parquet(snakemake.input.groups), units
 )
+features = read_arrays(snakemake.input.handmade)
+if "cell-count" in snakemake.params.names:
+    counts = pd.read_parquet(snakemake.input.counts)
+    features["cell-count"] = cell_counts.features_of_units(units, counts)
 predictions = baselines.run_baselines(
-    read_arrays(snakemake.input.handmade),
+    features,
     units,
     list(folds),
     snakemake.params.names,
