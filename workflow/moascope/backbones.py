@@ -221,23 +221,6 @@ def from_options(
     )
 
 
-def layer_names(name: str) -> list[str]:
-    """List the layers of a backbone that can be tapped or unfrozen from, in their order.
-
-    Parameters
-    ----------
-    name : str
-        As for `build`.
-
-    Returns
-    -------
-    list of str
-        Layer names.
-    """
-    network, *_ = _network(canonical_name(name), None, (224, 224), 3)
-    return [layer.name for layer in network.layers]
-
-
 def _shortest(values: list[float]) -> float | list[float]:
     return values[0] if len(set(values)) == 1 else values
 

@@ -1,5 +1,4 @@
-"""What a model has to beat: the majority class, channel mean and SD, hand-made features,
-cell count.
+"""What a model has to beat: majority class, channel mean and SD, hand-made features, cell count.
 
 A network that does no better than the brightness of the channels has learned nothing about
 morphology, so every report shows these beside the models, on the same folds.

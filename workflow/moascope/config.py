@@ -554,8 +554,9 @@ class Config(Section):
         ]
         if fits and section.annotated is None and self.input.columns.mask is None:
             problems.append(
-                f"segmentation.engines.{fits[0]}: there are no known objects to learn from; name their column in input.columns.mask, give "
-                "segmentation.annotated, or a model"
+                f"segmentation.engines.{fits[0]}: there are no known objects to learn "
+                "from; name their column in input.columns.mask, give segmentation.annotated, or a "
+                "model"
             )
         return problems
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from moascope import segmentation, segmentation_training
 from moascope.annotated import AnnotatedSet, percentiles, scaled
-from moascope.instances import InstanceParameters, Maps, as_maps, label_objects, tune
+from moascope.instances import InstanceParameters, Maps, as_maps, condensed, label_objects, tune
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_data import PairedAugmentation
 from moascope.segmentation_training import TrainingOptions
@@ -22,6 +22,7 @@ from moascope.tiles import predict_tiled, with_turns
 logger = logging.getLogger(__name__)
 
 _TUNED_ON = 50  # validation images at most
+_LARGE = 1 << 22  # px
 
 
 class UNet:
@@ -54,10 +55,28 @@ class UNet:
         self._predict = with_turns(predict) if options["turns"] else predict
         self._tile, self._overlap = options["tile"], options["overlap"]
 
-    def maps(self, image: NDArray[np.float32]) -> Maps:
-        """Predict the maps of an image (Y, X, C), scaled by its percentiles."""
+    def maps(self, image: NDArray[np.generic]) -> Maps:
+        """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities.
+
+        Intensities are scaled tile by tile, and only two maps are kept, in half precision for
+        large images, so that little is in memory beside the image.
+        """
+        low, high = percentiles(image)
+
+        def predict(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+            planes = np.moveaxis(tiles, -1, 0)
+            shape = planes.shape
+            scaled_planes = scaled(planes.reshape(shape[0], -1, shape[-1]), low, high)
+            return condensed(self._predict(np.moveaxis(scaled_planes.reshape(shape), 0, -1)))
+
         output = predict_tiled(
-            self._predict, image, self._tile, self._overlap, 1, multiple=self._multiple
+            predict,
+            np.moveaxis(image, 0, -1),
+            self._tile,
+            self._overlap,
+            1,
+            multiple=self._multiple,
+            dtype=np.float16 if image[0].size > _LARGE else np.float32,
         )
         return as_maps(output)
 
@@ -74,8 +93,7 @@ class UNet:
         (Y, X) int32
             0 is background.
         """
-        prepared = scaled(image, *percentiles(image)).transpose(1, 2, 0)
-        return label_objects(self.maps(prepared), self.parameters)
+        return label_objects(self.maps(image), self.parameters)
 
 
 def fit(
@@ -124,11 +142,11 @@ def fit(
     segmentation_training.save(
         done["model"], out, channels, network, InstanceParameters(), {"options": dict(options)}
     )
-    engine = UNet(out, channels, {"turns": False, "tile": 1024, "overlap": 128})
+    engine = UNet(out, channels, {"turns": False, "tile": 512, "overlap": 128})
 
     def samples() -> Iterator[tuple[Maps, NDArray[np.int32]]]:
         for row in rows:
-            yield engine.maps(annotated.normalized(row)), annotated.labels(row)
+            yield engine.maps(annotated.image(row)), annotated.labels(row)
 
     parameters, tried = tune(samples())
     logger.info("tuned on %d validation images: %s", len(rows), parameters)

@@ -64,15 +64,6 @@ def confusion_matrix(truth: IntArray, predicted: IntArray, n_classes: int) -> In
     return cells.reshape(n_classes, n_classes)
 
 
-def class_counts(confusion: IntArray) -> ClassCounts:
-    """Reduce confusion matrices (..., n_classes, n_classes) to their `ClassCounts`."""
-    return ClassCounts(
-        hits=np.diagonal(confusion, axis1=-2, axis2=-1),
-        actual=confusion.sum(axis=-1),
-        called=confusion.sum(axis=-2),
-    )
-
-
 def accuracy(counts: ClassCounts) -> FloatArray:
     """Share of right calls, (...) float64; NaN where there are no units."""
     return _ratio(counts.hits.sum(axis=-1), counts.actual.sum(axis=-1))

@@ -193,13 +193,17 @@ def matching_files(input_options: Mapping[str, Any]) -> list[ImageFile]:
     )
 
 
-def plate_names(input_options: Mapping[str, Any]) -> list[str]:
+def plate_names(
+    input_options: Mapping[str, Any], files: Sequence[ImageFile] | None = None
+) -> list[str]:
     """List the plates of a screen without looking at anything else.
 
     Parameters
     ----------
     input_options : mapping
         The config section `input`, every key present.
+    files : sequence of ImageFile or None
+        Of a folder, from `matching_files` where it has been listed already.
 
     Returns
     -------
@@ -213,8 +217,8 @@ def plate_names(input_options: Mapping[str, Any]) -> list[str]:
     """
     if input_options["format"] == "folder":
         wanted = {str(source) for source in input_options["channels"].values()}
-        files = [file.groups for file in matching_files(input_options)]
-        names = {groups["plate"] for groups in files if groups["channel"] in wanted}
+        found = [file.groups for file in files or matching_files(input_options)]
+        names = {groups["plate"] for groups in found if groups["channel"] in wanted}
         source = f"input.pattern in {input_options['images']}"
     else:
         sheets = [

@@ -29,6 +29,18 @@ SCREEN = CONFIG.input is not None
 SIMULATED = SCREEN and CONFIG.input.format == "simulate"
 
 
+def folder_files():
+    """List the image files, once, where no sheet does."""
+    if not SCREEN or CONFIG.input.format != "folder":
+        return None
+    from moascope.plates import matching_files
+
+    try:
+        return matching_files(input_options())
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def plates():
     """Name the plates, from the sample sheet or the simulation."""
     from moascope.plates import plate_names, simulated_plates
@@ -38,7 +50,7 @@ def plates():
     if SIMULATED:
         return simulated_plates(CONFIG.simulate.plates, CONFIG.simulate.batches)
     try:
-        return plate_names(input_options())
+        return plate_names(input_options(), FILES)
     except InputError as error:
         raise WorkflowError(str(error)) from None
 
@@ -61,6 +73,7 @@ def input_options():
     }
 
 
+FILES = folder_files()
 PLATES = plates()
 CHANNELS = list(CONFIG.input.channels) if SCREEN else []
 FROZEN = [name for name, model in CONFIG.models.items() if model.transfer == "frozen"]
@@ -157,13 +170,11 @@ def seed_of_weights(wildcards):
 
 def listing():
     """Digest the names of the image files where no sheet lists them."""
-    if CONFIG.input.format != "folder":
+    if FILES is None:
         return None
     from hashlib import sha256
 
-    from moascope.plates import matching_files
-
-    return sha256(repr(matching_files(input_options())).encode()).hexdigest()
+    return sha256(repr(FILES).encode()).hexdigest()
 
 
 def split_options(name):

@@ -8,7 +8,7 @@ from moascope import engines, segmenting
 
 params, options = snakemake.params, snakemake.params.options
 engine = engines.cellpose(
-    options["model"] or "cpsam",
+    options["model"],
     range(min(3, len(params.channels))),
     options["diameter"],
     gpu=bool(snakemake.resources.get("gpu", 0)),

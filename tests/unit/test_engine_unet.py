@@ -1,0 +1,118 @@
+"""The U-Net as an engine: fitted, saved, and used on images of any size."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from moascope import engine_unet, training
+from moascope.annotated import AnnotatedSet, write
+from moascope.engine_unet import UNet, fit
+from moascope.errors import InputError
+from moascope.masks import Mask
+
+USE = {"turns": False, "tile": 64, "overlap": 16}
+OPTIONS = {
+    "network": {"encoder": "none", "depth": 2, "filters": 4, "normalization": "none"},
+    "training": {
+        **{"steps": 250, "batch_size": 4, "patch_size": 32, "validate_every": 125},
+        **{"learning_rate": 0.01},
+    },
+    "augmentation": {"zoom": [1.0, 1.0], "warp": 0.0, "gamma": 0.0, "contrast": 0.0},
+}
+
+
+def discs(seed, size=64):
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size]
+    labels = np.zeros((size, size), np.int32)
+    for number, place in enumerate(rng.choice(9, 5, replace=False), start=1):
+        cy, cx = 12 + 20 * (place // 3), 12 + 20 * (place % 3)
+        labels[(y - cy) ** 2 + (x - cx) ** 2 < 49] = number
+    return rng.poisson(np.where(labels > 0, 900, 100)).astype(np.uint16)[None], labels
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unet")
+    pairs = [discs(k) for k in range(6)]
+    rows = pd.DataFrame(
+        {
+            "name": [f"i{k}" for k in range(6)],
+            "set": ["train"] * 4 + ["validation", "test"],
+            "image": range(6),
+            "mask": range(6),
+        }
+    )
+    files = folder / "set.h5", folder / "set.parquet"
+    write(
+        rows,
+        ["DNA"],
+        *files,
+        read_image=lambda k: pairs[k][0],
+        read_labels=lambda k: Mask(pairs[k][1], ()),
+    )
+    model, checkpoint = folder / "unet.keras", folder / "checkpoint.npz"
+    with AnnotatedSet(*files) as annotated:
+        history = fit(annotated, ["DNA"], OPTIONS, model, seed=1, checkpoint=checkpoint)
+    return model, history
+
+
+def test_the_model_carries_what_it_was_tuned_to(fitted):
+    model, history = fitted
+    _, about = training.load_model(model)
+    assert about["channels"] == ["DNA"]
+    assert about["options"]["network"]["filters"] == 4
+    assert 0 <= about["validation"]["mean_ap"] <= 1
+    assert {"seed_threshold", "mask_threshold", "min_area"} <= set(about["instances"])
+    assert history["step"].tolist() == [125, 250]
+
+
+def test_it_finds_bright_discs(fitted):
+    image, labels = discs(9)
+    found = UNet(fitted[0], ["DNA"], USE)(image)
+    assert found.dtype == np.int32
+    overlap = ((found > 0) & (labels > 0)).sum() / ((found > 0) | (labels > 0)).sum()
+    assert overlap > 0.7
+
+
+def test_an_image_smaller_than_a_tile_and_an_odd_one_are_segmented(fitted):
+    engine = UNet(fitted[0], ["DNA"], USE)
+    image, _ = discs(9)
+    for shape in ((20, 30), (64, 41)):
+        assert engine(image[:, : shape[0], : shape[1]]).shape == shape
+
+
+def test_a_constant_image_has_no_objects(fitted):
+    constant = np.full((1, 64, 64), 7000, np.uint16)
+    assert UNet(fitted[0], ["DNA"], USE)(constant).shape == (64, 64)
+
+
+def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):
+    image, _ = discs(9)
+    engine = UNet(fitted[0], ["DNA"], USE)
+    whole = engine.maps(image)
+    monkeypatch.setattr(engine_unet, "_LARGE", 1000)
+    small = engine.maps(image)
+    for name, values in whole.items():
+        assert small[name].dtype == np.float16
+        np.testing.assert_allclose(small[name], values, atol=2e-3)
+
+
+def test_turns_average_eight_predictions(fitted):
+    image, _ = discs(9)
+    engine = UNet(fitted[0], ["DNA"], {**USE, "turns": True})
+    turned = engine.maps(np.rot90(image, axes=(1, 2)))
+    for name, values in engine.maps(image).items():
+        np.testing.assert_allclose(turned[name], np.rot90(values), atol=1e-4)
+
+
+def test_border_objects_can_be_left_out(fitted):
+    image, _ = discs(9)
+    cut = image[:, 12:]
+    engine = UNet(fitted[0], ["DNA"], USE, clear_border=True)
+    assert not engine(cut)[0].any()
+
+
+def test_a_model_of_other_channels_is_refused(fitted):
+    with pytest.raises(InputError, match=r"channels: the model has \['DNA'\], the data have"):
+        UNet(fitted[0], ["DNA", "Actin", "Tubulin"], USE)
