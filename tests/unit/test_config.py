@@ -80,6 +80,41 @@ def test_text_from_the_command_line_becomes_numbers_and_nulls():
     assert loaded.input.images is None
 
 
+UNET = {"engines": {"unet": {"method": "unet"}}}
+ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"segmentation": UNET}, "segmentation.engines.unet: there are no known objects to learn"),
+        (
+            {"segmentation": {"engines": {"c": {"method": "classical"}}, "channels": ["DMA"]}},
+            "segmentation.channels: unknown channel 'DMA'; did you mean 'DNA'?",
+        ),
+        (
+            {"segmentation": {"engines": {"c": {"method": "classical"}}, "measure_with": "unet"}},
+            "measure_with: there is no engine 'unet'; known: c",
+        ),
+        ({"segmentation": {"annotated": ANNOTATED}}, "channels must name the channels of the"),
+        ({"units": {"cells": {"crop": 32}}}, "units.cells: there is no engine that finds cells"),
+        ({"units": {"cells": {}, "tiles": [2, 2]}}, "cells and tiles exclude each other"),
+        (
+            {"segmentation": {"engines": {"u": {"method": "unet", "tile": 128, "overlap": 128}}}},
+            "overlap (128) must be smaller than tile (128)",
+        ),
+    ],
+)
+def test_a_segmentation_that_cannot_be_is_refused(changes, message):
+    assert message in problems({**MINIMAL, **changes})
+
+
+def test_without_a_screen_there_must_be_annotated_images():
+    assert "input: this key is required (or segmentation.annotated)" in problems({"run": "x"})
+    alone = {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED, **UNET}}
+    assert config.load(alone).input is None
+
+
 def test_schema_and_key_tables_are_up_to_date(repository):
     schema = json.loads((repository / "workflow/schemas/config.schema.json").read_text())
     assert schema == json.loads(json.dumps(config.json_schema()))
@@ -89,7 +124,7 @@ def test_schema_and_key_tables_are_up_to_date(repository):
 
 def test_every_shipped_config_is_valid(repository):
     files = sorted((repository / "config").glob("*.yaml"))
-    assert len(files) >= 4
+    assert len(files) >= 6
     for file in files:
         config.load(yaml.safe_load(file.read_text()), file.name)
 

@@ -1,0 +1,90 @@
+"""What segmentation costs. Run by hand, after `uv run snakemake --configfile config/dsb2018.yaml`.
+
+    uv run python tests/benchmarks/bench_segmentation.py memory MODEL.keras
+    uv run python tests/benchmarks/bench_segmentation.py encoder ANNOTATED.h5 ANNOTATED.parquet
+
+- memory: seconds, and the peak of memory above the image, for an image of 10,000 x 10,000 px;
+- encoder: minutes until the validation AP at IoU 0.5 first reaches 0.80, with the encoder that was
+  pretrained on ImageNet and without it, in turn, on the same patches.
+
+Engines are compared on the same images in one run by the workflow itself: `segmentation.engines`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def memory(model: str, side: int) -> None:
+    """Segment one large image of blurred discs."""
+    from scipy import ndimage
+
+    from moascope.engine_unet import UNet
+    from moascope.training import load_model
+
+    channels = load_model(model)[1]["channels"]
+    engine = UNet(model, channels, {"turns": False, "tile": 512, "overlap": 128})
+    rng = np.random.default_rng(0)
+    block = np.zeros((500, 500), np.float32)
+    block[tuple(rng.integers(0, 500, (2, 150)))] = 1
+    block = ndimage.gaussian_filter(ndimage.grey_dilation(block, 15), 2) * 1000 + 100
+    tiled = np.tile(rng.poisson(block).astype(np.uint16), (side // 500 + 1,) * 2)
+    image = np.ascontiguousarray(np.repeat(tiled[None, :side, :side], len(channels), 0))
+    del tiled
+    engine(image[:, :512, :512])
+    before, started = peak_mb(), time.perf_counter()
+    labels = engine(image)
+    seconds = time.perf_counter() - started
+    print(
+        f"{side} x {side} px, {image.nbytes / 1e6:.0f} MB: {seconds:.0f} s, "
+        f"{peak_mb() - before:.0f} MB above the image, {labels.max()} objects"
+    )
+
+
+def encoder(images: str, table: str, minutes: float) -> None:
+    """Train with and without the pretrained encoder until the AP is reached, or time is up."""
+    import tempfile
+
+    from moascope.annotated import AnnotatedSet
+    from moascope.segmentation import NetworkOptions
+    from moascope.segmentation_data import PairedAugmentation
+    from moascope.segmentation_training import TrainingOptions, train
+
+    for name in ("efficientnet-lite0", "none"):
+        network = NetworkOptions(encoder=name, filters=12, normalization="none", depth=4)
+        training = TrainingOptions(
+            batch_size=4, steps=20000, max_minutes=minutes, validate_every=100
+        )
+        with AnnotatedSet(images, table) as annotated, tempfile.TemporaryDirectory() as folder:
+            checkpoint = Path(folder) / "checkpoint.npz"
+            history = train(
+                annotated, network, training, PairedAugmentation(), seed=1, checkpoint=checkpoint
+            )["history"]
+        reached = history[history["ap_50"] >= 0.8]
+        words = f"{reached['minutes'].iloc[0]:.1f} min" if len(reached) else "not reached"
+        print(f"encoder {name}: AP 0.80 {words}; best {history['ap_50'].max():.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["memory", "encoder"])
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--side", type=int, default=10_000)
+    parser.add_argument("--minutes", type=float, default=20)
+    options = parser.parse_args()
+    if options.what == "memory":
+        memory(options.files[0], options.side)
+    else:
+        encoder(options.files[0], options.files[1], options.minutes)
