@@ -1,6 +1,8 @@
 import json
+import re
 import subprocess
 import sys
+import textwrap
 
 import pytest
 import yaml
@@ -100,8 +102,16 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ({"units": {"cells": {"crop": 32}}}, "units.cells: there is no engine that finds cells"),
         ({"units": {"cells": {}, "tiles": [2, 2]}}, "cells and tiles exclude each other"),
         (
-            {"segmentation": {"engines": {"u": {"method": "unet", "tile": 128, "overlap": 128}}}},
-            "overlap (128) must be smaller than tile (128)",
+            {"segmentation": {"engines": {"u": {"method": "unet", "tile": 128, "overlap": 96}}}},
+            "overlap (96) must be at most half of tile (128)",
+        ),
+        (
+            {"segmentation": {"engines": {"u": {"method": "unet", "tile": 500}}}},
+            "tile (500) must be a multiple of 32 px, which a network of depth 5 needs",
+        ),
+        (
+            {"segmentation": {"engines": {"u": {"method": "unet", "network": {"depth": 6}}}}},
+            "network.depth (6) must be at most 5 with a pretrained encoder",
         ),
     ],
 )
@@ -111,8 +121,13 @@ def test_a_segmentation_that_cannot_be_is_refused(changes, message):
 
 def test_without_a_screen_there_must_be_annotated_images():
     assert "input: this key is required (or segmentation.annotated)" in problems({"run": "x"})
+    assert "segmentation.engines: name at least one engine" in problems(
+        {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED}}
+    )
     alone = {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED, **UNET}}
     assert config.load(alone).input is None
+    splits = {"loco": {"method": "leave-one-compound-out"}}
+    assert "splits: there is nothing to classify" in problems({**alone, "splits": splits})
 
 
 def test_schema_and_key_tables_are_up_to_date(repository):
@@ -127,6 +142,15 @@ def test_every_shipped_config_is_valid(repository):
     assert len(files) >= 6
     for file in files:
         config.load(yaml.safe_load(file.read_text()), file.name)
+
+
+def test_the_tour_of_the_readme_gives_a_valid_config(repository):
+    text = (repository / "README.md").read_text()
+    block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1]
+    own = yaml.safe_load(textwrap.dedent(block))
+    demo = yaml.safe_load((repository / "config/config.yaml").read_text())
+    kept = {key: value for key, value in demo.items() if key not in ("simulate", *own)}
+    assert config.load({**kept, **own}).run == "my-screen"
 
 
 def test_reading_the_config_does_not_import_tensorflow():

@@ -106,13 +106,6 @@ def test_turns_average_eight_predictions(fitted):
         np.testing.assert_allclose(turned[name], np.rot90(values), atol=1e-4)
 
 
-def test_border_objects_can_be_left_out(fitted):
-    image, _ = discs(9)
-    cut = image[:, 12:]
-    engine = UNet(fitted[0], ["DNA"], USE, clear_border=True)
-    assert not engine(cut)[0].any()
-
-
 def test_a_model_of_other_channels_is_refused(fitted):
     with pytest.raises(InputError, match=r"channels: the model has \['DNA'\], the data have"):
         UNet(fitted[0], ["DNA", "Actin", "Tubulin"], USE)

@@ -130,9 +130,10 @@ def plate(tmp_path):
     return store, sites[["site_id", "plate", "well"]].assign(**positions)
 
 
-def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",)):
+def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",), *, clear_border=False):
     out = folder / "labels.ozx", folder / "cells.parquet"
-    segmenting.segment_plate(engine, plate[0], channels, "Nuclei", *out)
+    options = {"channels": channels, "objects": "Nuclei", "clear_border": clear_border}
+    segmenting.segment_plate(engine, plate[0], *out, **options)
     return out
 
 
@@ -166,6 +167,19 @@ def test_every_object_has_a_row_with_its_place(plate, tmp_path):
     assert table["well"].tolist() == ["A02"] + ["A03"] * 2 + ["A04"] * 3
     assert set(table["Nuclei_AreaShape_Area"]) == {64}
     assert table["Nuclei_Intensity_MeanIntensity_Actin"].tolist() == [3100] * 6
+
+
+def test_labels_with_gaps_are_numbered_anew(plate, tmp_path):
+    _, cells = segment_plate(plate, tmp_path, lambda image: 3 * truth_engine(image))
+    assert pd.read_parquet(cells)["ObjectNumber"].tolist() == [1, 1, 2, 1, 2, 3]
+
+
+def test_objects_at_the_border_can_be_left_out_of_a_plate(plate, tmp_path):
+    def engine(image):
+        return np.pad(truth_engine(image)[8:], ((0, 8), (0, 0)))  # moved to the upper border
+
+    _, cells = segment_plate(plate, tmp_path, engine, clear_border=True)
+    assert pd.read_parquet(cells).empty
 
 
 def test_sites_without_objects_count_zero(plate, tmp_path):
@@ -245,10 +259,12 @@ def test_at_most_so_many_cells_of_a_site_are_drawn(plate, tmp_path):
     assert table.equals(cell_table(plate, tmp_path, labels, per_site=2))
 
 
-def test_squares_that_fit_nowhere_are_an_error(plate, tmp_path):
+def test_a_plate_without_cells_gives_no_units(plate, tmp_path):
     labels, _ = segment_plate(plate, tmp_path)
-    with pytest.raises(InputError, match="no cell of plate P1 can be cut out with squares of 60"):
-        cell_table(plate, tmp_path, labels, crop=60, border="drop")
+    table = cell_table(plate, tmp_path, labels, crop=60, border="drop")
+    assert len(table) == 0
+    assert {"unit_id", "tile", "flagged", "usable"} <= set(table)
+    assert np.load(tmp_path / "cells.npy").shape == (0, 60, 60, 2)
 
 
 # --- sites with known objects -----------------------------------------------------------------
@@ -300,9 +316,22 @@ def masks():
     )
 
 
+def places():
+    return set(zip(masks()["plate"], masks()["site_id"], strict=True))
+
+
+def test_sites_that_could_not_be_read_are_left_out_and_said(caplog):
+    sets = {"train": ["P1"], "validation": ["P3"], "test": ["P4"]}
+    readable = places() - {("P1", "P1/A02/1"), ("P2", "P2/A01/1")}
+    rows = annotated_sites.choose(masks(), sets, None, readable)
+    assert "P1/A02/1" not in set(rows["name"])
+    assert len(rows) == 11
+    assert "could not be read: P1/A02/1" in caplog.text
+
+
 def test_annotated_sites_are_spread_over_their_plates():
     sets = {"train": ["P1", "P2"], "validation": ["P3"], "test": ["P4"]}
-    rows = annotated_sites.choose(masks(), sets, 2)
+    rows = annotated_sites.choose(masks(), sets, 2, places())
     assert rows["set"].value_counts().to_dict() == {"train": 2, "validation": 2, "test": 2}
     assert rows["name"].tolist()[:2] == ["P1/A01/1", "P2/A04/1"]
     assert rows["image"][0] == ("P1", "P1/A01/1")
@@ -311,7 +340,7 @@ def test_annotated_sites_are_spread_over_their_plates():
 def test_a_plate_without_label_images_is_named():
     sets = {"train": ["P1"], "validation": ["P9"], "test": ["P4"]}
     with pytest.raises(InputError, match="validation_plates: no site of P9 has a label image"):
-        annotated_sites.choose(masks(), sets, None)
+        annotated_sites.choose(masks(), sets, None, places())
 
 
 def test_sites_are_read_from_the_store_of_their_plate(plate):
@@ -355,9 +384,9 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
     config = {"segmentation": {"objects": "Nuclei", "engines": engines, "measure_with": None}}
     paths = {"annotated": packed[0], "annotated_table": packed[1], "counts": None}
     context = report_segmentation.load({**paths, "engines": files}, config)
-    section = report_segmentation.section(context, 96)
+    section = report_segmentation.section(context, 96, 12)
     assert [row["ap"] for row in section["rows"]] == [1, 0]
-    assert section["nothing_found"] == ["blind"]
+    assert section["given"] == []
     assert len(section["engines"][0]["pictures"]) == 3
     assert "good" in section["curves"]
     assert set(report_segmentation.standalone_figures(context)) == {

@@ -163,10 +163,12 @@ def test_an_edited_sheet_reruns_the_plates_it_changes(finished, small_config, pr
     sheet = pd.concat(sheets, ignore_index=True)
     config = copy.deepcopy(small_config)
     config["input"].update({"format": "table", "sheet": "sheet.csv", "images": str(simulated)})
+    config["segmentation"] = {"engines": {"classical": {"method": "classical"}}}
 
     def ran(sheet):
         sheet.to_csv(project.folder / "sheet.csv", index=False)
-        _, output = project.snakemake("results/small/units.parquet")
+        targets = ("results/small/units.parquet", "results/small/cell_counts.parquet")
+        _, output = project.snakemake(*targets)
         jobs = re.findall(r"^(?:local)?rule (\w+):", output, re.MULTILINE)
         return output, jobs
 
@@ -175,13 +177,13 @@ def test_an_edited_sheet_reruns_the_plates_it_changes(finished, small_config, pr
     assert jobs.count("ingest") == 2
     shorter = sheet.drop(index=sheet.index[-1])
     output, jobs = ran(shorter)
-    assert jobs.count("ingest") == jobs.count("prepare") == 1
+    assert jobs.count("ingest") == jobs.count("prepare") == jobs.count("segment_plate") == 1
     assert "wildcards: plate=Batch2_P1" in output
     assert "wildcards: plate=Batch1_P1" not in output
     dose = shorter["compound"] != "DMSO"
     relabelled = shorter.assign(concentration=shorter["concentration"].where(~dose, 7.0))
     _, jobs = ran(relabelled)
-    assert "ingest" not in jobs and "prepare" not in jobs
+    assert not {"ingest", "prepare", "segment_plate"} & set(jobs)
     assert jobs.count("collect_units") == 1
 
 

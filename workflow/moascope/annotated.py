@@ -322,6 +322,12 @@ class AnnotatedSet:
         """
         return np.flatnonzero(self.table["set"] == name)
 
+    def spread(self, name: str, count: int) -> NDArray[np.int64]:
+        """Give the positions of at most `count` images of a set, evenly spread over it."""
+        rows = self.rows(name)
+        chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+        return rows[chosen]
+
     def image(self, index: int) -> NDArray[np.generic]:
         """Read one image: (C, Y, X), raw intensities."""
         return self._file[f"images/{index:06d}"][:]

@@ -290,8 +290,7 @@ def _held_out(table: pd.DataFrame, share: float) -> pd.DataFrame:
 def _check_sets(sets: pd.Series, problems: Problems) -> None:
     advice = {
         "train": "put images there to train on",
-        "validation": "put images there to tune on, or hold out a validation_share of the training "
-        "images",
+        "validation": "put images there to tune on, or hold out a share of the training images",
         "test": "put images there to test on",
     }
     for name in SETS:

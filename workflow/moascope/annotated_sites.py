@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,9 +15,14 @@ from numpy.typing import NDArray
 from moascope.errors import ImageError, InputError
 from moascope.stores import PlateStore
 
+logger = logging.getLogger(__name__)
+
 
 def choose(
-    masks: pd.DataFrame, sets: Mapping[str, Sequence[str]], per_set: int | None
+    masks: pd.DataFrame,
+    sets: Mapping[str, Sequence[str]],
+    per_set: int | None,
+    readable: Collection[tuple[str, str]],
 ) -> pd.DataFrame:
     """Say which sites train, tune and test.
 
@@ -28,6 +34,8 @@ def choose(
         Plates of train, validation and test.
     per_set : int or None
         At most so many sites of each, evenly spread over its plates.
+    readable : collection of (str, str)
+        Plate and site_id of the sites that are in the stores; others were quarantined.
 
     Returns
     -------
@@ -40,6 +48,11 @@ def choose(
     InputError
         If the plates of a set have no label image.
     """
+    is_there = [place in readable for place in zip(masks["plate"], masks["site_id"], strict=True)]
+    lost = masks.loc[~np.array(is_there, bool) & masks["plate"].isin(_all(sets)), "site_id"]
+    if len(lost):
+        logger.warning("left out, as their images could not be read: %s", ", ".join(lost))
+    masks = masks[is_there]
     parts = []
     for name, plates in sets.items():
         rows = masks[masks["plate"].isin(list(plates))]
@@ -64,6 +77,10 @@ def choose(
     )
 
 
+def _all(sets: Mapping[str, Sequence[str]]) -> list[str]:
+    return [plate for plates in sets.values() for plate in plates]
+
+
 class StoreReader:
     """Reads chosen channels of single sites from the stores of several plates.
 
@@ -73,13 +90,18 @@ class StoreReader:
         Plate stores by plate.
     channels : sequence of str
         Which channels, in which order.
+
+    Attributes
+    ----------
+    places : dict of (str, str) to int
+        Where the sites that can be read are in the store of their plate.
     """
 
     def __init__(
         self, stores: Mapping[str, str | os.PathLike[str]], channels: Sequence[str]
     ) -> None:
         self._stores = {plate: PlateStore(path) for plate, path in stores.items()}
-        self._places = {
+        self.places = {
             (plate, site): index
             for plate, store in self._stores.items()
             for index, site in enumerate(store.site_ids)
@@ -116,11 +138,11 @@ class StoreReader:
         ImageError
             If the site was left out when the plate was read.
         """
-        if place not in self._places:
+        if place not in self.places:
             raise ImageError(
                 f"site {place[1]}: is not in the store of its plate, because its images could not "
                 "be read. Empty its cell in the column of masks."
             )
         store = self._stores[place[0]]
-        image: NDArray[Any] = store.read([self._places[place]])[0]
+        image: NDArray[Any] = store.read([self.places[place]])[0]
         return image[[store.channels.index(channel) for channel in self._channels]]

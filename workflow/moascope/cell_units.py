@@ -70,7 +70,7 @@ def prepare_plate(
     Raises
     ------
     InputError
-        If the stores do not belong together, or no square fits into any site.
+        If the stores do not belong together.
     """
     if labels.site_ids != store.site_ids:
         raise InputError(
@@ -103,14 +103,9 @@ def prepare_plate(
         header["shape"] = (len(rows), *shape, store.shape[0])
         file.seek(0)
         np.lib.format.write_array_header_1_0(file, header)
-    if not rows:
-        raise InputError(
-            f"units.cells: no cell of plate {roles['plate'].iloc[0]} can be cut out with squares "
-            f"of {crop} px (border: {border}). Use smaller squares, border: pad, or look at what "
-            "the engine finds."
-        )
     logger.info("units: %d cells of %d sites", len(rows), len(store.site_ids))
-    return _described(pd.DataFrame(rows), roles, quality)
+    cells = pd.DataFrame(rows, columns=["site_id", "tile"]).astype({"site_id": "str"})
+    return _described(cells.astype({"tile": "int64"}), roles, quality)
 
 
 def _described(cells: pd.DataFrame, roles: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:

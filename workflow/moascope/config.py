@@ -507,8 +507,10 @@ class Config(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Config:
         problems = self._problems_of_segmentation()
-        if self.input is None and self.models:
-            problems.append("models: there is nothing to classify without input")
+        if self.input is None:
+            idle = [key for key in ("models", "splits") if getattr(self, key)]
+            idle += ["units.cells"] if self.units.cells else []
+            problems += [f"{key}: there is nothing to classify without input" for key in idle]
         for name, model in self.models.items():
             if model.split not in self.splits:
                 problems.append(
@@ -532,12 +534,12 @@ class Config(Section):
 
     def _problems_of_segmentation(self) -> list[str]:
         section = self.segmentation
+        if self.input is None and section.annotated is None:
+            return ["input: this key is required (or segmentation.annotated)"]
+        if section.annotated is not None and not section.engines:
+            return ["segmentation.engines: name at least one engine for the annotated images"]
         if self.input is None:
-            return (
-                []
-                if section.annotated
-                else ["input: this key is required (or segmentation.annotated)"]
-            )
+            return []
         problems = []
         if self.units.cells is not None and not section.engines:
             problems.append(

@@ -159,9 +159,27 @@ class Engine(Section):
     )
 
     @model_validator(mode="after")
-    def _overlapping(self) -> Engine:
-        if self.overlap >= self.tile:
-            raise ValueError(f"overlap ({self.overlap}) must be smaller than tile ({self.tile})")
+    def _fits(self) -> Engine:
+        if self.method != "unet":
+            return self
+        if self.network.encoder != "none" and self.network.depth > 5:
+            raise ValueError(
+                f"network.depth ({self.network.depth}) must be at most 5 with a pretrained encoder"
+            )
+        multiple = 2**self.network.depth
+        sizes = {
+            "tile": self.tile,
+            "overlap": self.overlap,
+            "training.patch_size": self.training.patch_size,
+        }
+        for key, value in sizes.items():
+            if value % multiple:
+                raise ValueError(
+                    f"{key} ({value}) must be a multiple of {multiple} px, which a network of "
+                    f"depth {self.network.depth} needs"
+                )
+        if self.overlap > self.tile // 2:
+            raise ValueError(f"overlap ({self.overlap}) must be at most half of tile ({self.tile})")
         return self
 
 

@@ -36,8 +36,6 @@ class UNet:
         Of the images, in order; those of the model, or it is refused.
     options : mapping
         `turns`, `tile` and `overlap`, as in the configuration.
-    clear_border : bool
-        Leave out objects that touch the border.
     """
 
     def __init__(
@@ -45,11 +43,9 @@ class UNet:
         path: str | os.PathLike[str],
         channels: Sequence[str],
         options: Mapping[str, Any],
-        clear_border: bool = False,
     ) -> None:
         network, about = segmentation_training.load(path, channels)
-        parameters = {**about["instances"], "clear_border": clear_border}
-        self.parameters = InstanceParameters(**parameters)
+        self.parameters = InstanceParameters(**about["instances"])
         self._multiple = int(about["multiple"])
         predict = segmentation.predictor(network)
         self._predict = with_turns(predict) if options["turns"] else predict
@@ -137,8 +133,7 @@ def fit(
         seed=seed,
         checkpoint=checkpoint,
     )
-    rows = annotated.rows("validation")
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, _TUNED_ON).round().astype(int))]
+    rows = annotated.spread("validation", _TUNED_ON)
     segmentation_training.save(
         done["model"], out, channels, network, InstanceParameters(), {"options": dict(options)}
     )

@@ -339,8 +339,8 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
             "note",
             "What the segmentation was scored on",
             f"{int(test['images']):,} test images with {int(test['objects']):,} known {objects}; "
-            "nothing was fitted or tuned on them. Intervals resample images. Images of another "
-            "microscope or stain may do worse.",
+            "nothing was fitted or tuned on them in this run. Intervals resample images. Images of "
+            "another microscope or stain may do worse.",
         )
     counts = segmentation["counts"]
     empty = 0 if counts is None else int((counts["count"] == 0).sum())

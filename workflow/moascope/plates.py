@@ -295,7 +295,7 @@ def dealt_plates(plates: Sequence[str], named: Mapping[str, Sequence[str]]) -> d
     elif len(plates) < 3:
         problems.append(
             f"segmentation: {len(plates)} plates are too few to train, validate and test on; use "
-            "segmentation.annotated, or an engine with a model"
+            "segmentation.annotated, or set input.columns.mask: null and give engines a model"
         )
     else:
         quarter = max(1, len(plates) // 4)

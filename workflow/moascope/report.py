@@ -78,6 +78,7 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         segmentation=report_segmentation.section(
             context["segmentation"],
             config["input"]["plate_format"] if context["has_screen"] else 96,
+            config["report"]["max_plates"],
         ),
         environment=context["summary"]["environment"],
         config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100),

@@ -266,8 +266,9 @@ def _pixel_size(
     first = next(iter(images), None)
     if original is None or first is None or len(widths) != 1:
         return None
-    columns = int(config["units"]["tiles"][1])
-    return float(original) * (int(widths[0]) // columns) / first.shape[1]
+    cells = config["units"].get("cells")
+    width = cells["crop"] if cells else int(widths[0]) // int(config["units"]["tiles"][1])
+    return float(original) * width / first.shape[1]
 
 
 def example_units(units: pd.DataFrame, seed: int, n: int) -> list[tuple[str, list[str]]]:

@@ -118,14 +118,23 @@ def files(
 
 def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: str) -> EngineContext:
     by_image = pd.read_parquet(files["by_image"])
-    worst = by_image.sort_values(["mean_ap", "name"]).head(MAX_PICTURES)
+    # Where nothing is known and nothing was found, there is nothing to see.
+    shown = by_image[(by_image["n_objects"] > 0) | (by_image["n_predicted"] > 0)]
+    worst = shown.sort_values(["mean_ap", "name"]).head(MAX_PICTURES)
     pictures = []
     with h5py.File(annotated, "r") as known, h5py.File(files["labels"], "r") as found:
         for row in worst.to_dict("records"):
             key = f"{row['row']:06d}"
             image, truth = known[f"images/{key}"][0], known[f"labels/{key}"][:]
             drawn = segmentation_figures.panels(image, truth, found[f"labels/{key}"][:], PANEL_SIDE)
-            pictures.append({**{str(key): value for key, value in row.items()}, "panels": drawn})
+            is_part = max(image.shape) > PANEL_SIDE
+            pictures.append(
+                {
+                    **{"is_part": is_part},
+                    **{str(key): value for key, value in row.items()},
+                    "panels": drawn,
+                }
+            )
     history = files["history"]
     return {
         "config": config,
@@ -136,7 +145,9 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
     }
 
 
-def section(context: SegmentationContext | None, plate_format: int) -> dict[str, Any] | None:
+def section(
+    context: SegmentationContext | None, plate_format: int, max_plates: int
+) -> dict[str, Any] | None:
     """Compose what the template shows.
 
     Parameters
@@ -145,6 +156,8 @@ def section(context: SegmentationContext | None, plate_format: int) -> dict[str,
         From `load`.
     plate_format : {96, 384, 1536}
         Wells of the plates that were measured.
+    max_plates : int
+        Plates whose counts are drawn.
 
     Returns
     -------
@@ -159,8 +172,10 @@ def section(context: SegmentationContext | None, plate_format: int) -> dict[str,
         "noun": context["objects"].lower(),
         "images": context["images"].to_dict("records"),
         "rows": [_row(name, engine) for name, engine in engines.items()],
-        "nothing_found": [
-            name for name, engine in engines.items() if engine["scores"]["n_predicted"] == 0
+        "given": [
+            name
+            for name, engine in engines.items()
+            if engine["config"]["method"] != "classical" and engine["history"] is None
         ],
         "curves": _curves(engines) if engines else None,
         "sizes": _sizes(engines) if engines else None,
@@ -177,7 +192,7 @@ def section(context: SegmentationContext | None, plate_format: int) -> dict[str,
             for name, engine in engines.items()
         ],
         "outlines": segmentation_figures.OUTLINES,
-        "counts": _counts(context["counts"], plate_format),
+        "counts": _counts(context["counts"], plate_format, max_plates),
         "measured_with": context["measured_with"],
     }
 
@@ -204,7 +219,12 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
         "panoptic": scores["panoptic_quality"]["0.5"],
         "seg": scores["seg"],
         "iou": scores["foreground_iou"],
-        "count_error": scores["count_error"],
+        "count_error": f"{100 * scores['count_error']:.1f}" if scores["n_objects"] else "–",
+        "empty": int(
+            (
+                (engine["by_image"]["n_objects"] == 0) & (engine["by_image"]["n_predicted"] == 0)
+            ).sum()
+        ),
         "n_predicted": scores["n_predicted"],
         "n_objects": scores["n_objects"],
         "seconds": scores["seconds_per_image"],
@@ -236,6 +256,7 @@ def _picture(picture: Mapping[str, Any]) -> dict[str, Any]:
         "mean_ap": picture["mean_ap"],
         "n_objects": picture["n_objects"],
         "n_predicted": picture["n_predicted"],
+        "is_part": picture["is_part"],
         "panels": [
             {"title": title, "src": _source(rgb)} for title, rgb in picture["panels"].items()
         ],
@@ -246,14 +267,17 @@ def _source(rgb: RGB) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(composites.jpeg(rgb)).decode('ascii')}"
 
 
-def _counts(counts: pd.DataFrame | None, plate_format: int) -> dict[str, Any] | None:
+def _counts(
+    counts: pd.DataFrame | None, plate_format: int, max_plates: int
+) -> dict[str, Any] | None:
     if counts is None:
         return None
     values = counts.assign(value=counts["count"])
-    wells = values.groupby(["plate", "row", "col"])["value"].sum().reset_index()
+    wells = values.groupby(["plate", "row", "col"])["value"].mean().reset_index()
+    by_plate = list(wells.groupby("plate"))
     limits = (0.0, max(1.0, float(wells["value"].quantile(0.99))))
     maps = []
-    for plate, table in wells.groupby("plate"):
+    for plate, table in by_plate[:max_plates]:
         median = float(table["value"].median())
         maps.append(
             {
@@ -261,10 +285,10 @@ def _counts(counts: pd.DataFrame | None, plate_format: int) -> dict[str, Any] | 
                 "svg": figures.plate_map(
                     table.assign(flagged=False),
                     plate_format,
-                    f"{plate}: objects per well",
+                    f"{plate}: objects per site",
                     limits=limits,
                     tick_format=",.0f",
-                    alt=f"Objects per well of plate {plate}, median {median:.0f}",
+                    alt=f"Objects per site in the wells of {plate}, median {median:.0f}",
                 ),
             }
         )
@@ -273,4 +297,5 @@ def _counts(counts: pd.DataFrame | None, plate_format: int) -> dict[str, Any] | 
         "sites": len(counts),
         "empty": int((counts["count"] == 0).sum()),
         "maps": maps,
+        "not_drawn": len(by_plate) - len(maps),
     }

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from moascope.cells import measure
 from moascope.engines import Engine
 from moascope.errors import InputError
 from moascope.files import atomic_path, write_parquet
+from moascope.instances import tidied
 from moascope.stores import PlateStore, write_labels
 
 logger = logging.getLogger(__name__)
@@ -26,8 +28,7 @@ def run(
     engine: Engine,
     given: Mapping[str, str],
     out: Mapping[str, str],
-    channels: Sequence[str],
-    objects: str | None,
+    params: Mapping[str, Any],
 ) -> None:
     """Segment a plate if one is given, and otherwise the test images of an annotated set.
 
@@ -39,11 +40,13 @@ def run(
         `store`, or `images` and `table`.
     out : mapping of str to path
         `labels` and `cells`, or `labels` and `times`.
-    channels, objects
-        As for `segment_plate`; test images have the channels of the engine.
+    params : mapping
+        `channels`, and for a plate `objects` and `clear_border`, see `segment_plate`; test images
+        have the channels of the engine.
     """
     if "store" in given:
-        segment_plate(engine, given["store"], channels, str(objects), out["labels"], out["cells"])
+        options = {key: params[key] for key in ("channels", "objects", "clear_border")}
+        segment_plate(engine, given["store"], out["labels"], out["cells"], **options)
     else:
         segment_test(engine, given["images"], given["table"], out["labels"], out["times"])
 
@@ -77,7 +80,7 @@ def segment_test(
             for number, row in enumerate(rows, start=1):
                 image = annotated.image(row)
                 started = time.perf_counter()
-                found = engine(image)
+                found = tidied(engine(image), 1, clear_border=False)
                 seconds.append(time.perf_counter() - started)
                 file.create_dataset(f"labels/{row:06d}", data=found, chunks=True, compression="lzf")
                 if number % 10 == 0 or number == len(rows):
@@ -89,10 +92,12 @@ def segment_test(
 def segment_plate(
     engine: Engine,
     store: str | os.PathLike[str],
-    channels: Sequence[str],
-    objects: str,
     labels: str | os.PathLike[str],
     cells: str | os.PathLike[str],
+    *,
+    channels: Sequence[str],
+    objects: str,
+    clear_border: bool,
 ) -> None:
     """Segment all sites of a plate and measure their objects.
 
@@ -102,15 +107,17 @@ def segment_plate(
         What finds objects.
     store : path
         The plate store.
-    channels : sequence of str
-        Channels that the engine sees, in its order.
-    objects : str
-        What they are called.
     labels : path
         Gets a store of label images, laid out like `store`.
     cells : path
         Gets a parquet table with one row per object: site_id, plate, well, site,
         ObjectNumber and the measurements of `cells.measure` in all channels of the store.
+    channels : sequence of str
+        Channels that the engine sees, in its order.
+    objects : str
+        What they are called.
+    clear_border : bool
+        Leave out objects that touch the border of a site.
     """
     tables: list[pd.DataFrame] = []
     with PlateStore(store) as plate:
@@ -125,7 +132,7 @@ def segment_plate(
         def found() -> Iterator[NDArray[np.int32]]:
             for indices, batch in plate.batches():
                 for index, image in zip(indices, batch, strict=True):
-                    objects_here = engine(image[seen])
+                    objects_here = tidied(engine(image[seen]), 1, clear_border)
                     table = measure(image, objects_here, plate.channels, objects)
                     site_id = plate.site_ids[index]
                     _, well, site = site_id.split("/", 2)

@@ -349,6 +349,15 @@ def model_of_measuring(wildcards):
     return fitted(MEASURING_NAME)
 
 
+def annotated_plates(wildcards):
+    """Give the known objects of a screen and the plates they are on, once the sheet is read."""
+    checkpoints.sheet_is_read.get()
+    return {
+        "masks": PATHS.masks,
+        "stores": expand(PATHS.store, plate=ANNOTATED_PLATES),
+    }
+
+
 def annotated_sheets(wildcards):
     """Give the files that list annotated images."""
     section = CONFIG.segmentation.annotated
@@ -364,7 +373,7 @@ def counts_of_cells(wildcards):
 def baseline_names():
     """Name the baselines; there is no cell count where no cells are found."""
     names = CONFIG.section("evaluation")["baselines"]
-    return [name for name in names if MEASURING or name != "cell-count"]
+    return [name for name in names if MEASURING or name != "cell-count"] or ["majority"]
 
 
 def is_trained(name):
@@ -430,7 +439,7 @@ def report_figures():
     found = {}
     if CONFIG.models:
         found["accuracy.svg"] = ("accuracy", "Scores")
-    for name in CONFIG.splits:
+    for name in CONFIG.splits if SCREEN else []:
         found[f"splits.{name}.svg"] = ("split", "Splits")
     for name in CONFIG.models:
         found[f"{name}.confusion.svg"] = ("confusion", "Scores")

@@ -30,8 +30,7 @@ elif HAS_MASKS:
 
     rule annotate_sites:
         input:
-            masks=PATHS.masks,
-            stores=expand(PATHS.store, plate=ANNOTATED_PLATES),
+            unpack(annotated_plates),
         output:
             images=PATHS.annotated,
             table=PATHS.annotated_table,
@@ -136,7 +135,6 @@ rule segment_test_unet:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
-        clear_border=CONFIG.segmentation.clear_border,
         code=code("segment_unet.py"),
     script:
         "../scripts/segment_unet.py"
@@ -165,7 +163,6 @@ rule segment_test_classical:
     params:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
-        clear_border=CONFIG.segmentation.clear_border,
         code=code("segment_classical.py"),
     script:
         "../scripts/segment_classical.py"
@@ -194,7 +191,6 @@ rule segment_test_stardist:
     params:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
-        clear_border=CONFIG.segmentation.clear_border,
         code=code("segment_stardist.py"),
     script:
         "../scripts/segment_stardist.py"
@@ -223,7 +219,6 @@ rule segment_test_cellpose:
     params:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
-        clear_border=CONFIG.segmentation.clear_border,
         code=code("segment_cellpose.py"),
     script:
         "../scripts/segment_cellpose.py"
@@ -259,7 +254,7 @@ if MEASURING:
     rule segment_plate:
         input:
             unpack(model_of_measuring),
-            store=PATHS.store,
+            store=of_plate(PATHS.store),
         output:
             labels=PATHS.labels,
             cells=PATHS.plate_cells,

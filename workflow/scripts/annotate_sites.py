@@ -9,9 +9,10 @@ import pandas as pd
 from moascope import annotated, annotated_sites
 
 params = snakemake.params
-rows = annotated_sites.choose(pd.read_parquet(snakemake.input.masks), params.sets, params.per_set)
 stores = dict(zip(params.plates, snakemake.input.stores, strict=True))
 with annotated_sites.StoreReader(stores, params.channels) as reader:
+    masks = pd.read_parquet(snakemake.input.masks)
+    rows = annotated_sites.choose(masks, params.sets, params.per_set, reader.places)
     annotated.write(
         rows,
         params.channels,

@@ -14,4 +14,4 @@ engine = engines.cellpose(
     gpu=bool(snakemake.resources.get("gpu", 0)),
 )
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
-segmenting.run(engine, given, out, params.channels, params.get("objects"))
+segmenting.run(engine, given, out, dict(params.items()))

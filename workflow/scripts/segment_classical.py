@@ -5,7 +5,6 @@ from _job import start
 start(snakemake.log[0])
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from moascope import engines, segmenting
@@ -14,6 +13,6 @@ params = snakemake.params
 parameters = engines.ClassicalParameters()
 if "model" in dict(snakemake.input.items()):
     parameters = engines.ClassicalParameters(**json.loads(Path(snakemake.input.model).read_text()))
-engine = engines.classical(replace(parameters, clear_border=params.clear_border))
+engine = engines.classical(parameters)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
-segmenting.run(engine, given, out, params.channels, params.get("objects"))
+segmenting.run(engine, given, out, dict(params.items()))

@@ -9,4 +9,4 @@ from moascope import engines, segmenting
 params = snakemake.params
 engine = engines.stardist(params.options["model"] or "2D_versatile_fluo")
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
-segmenting.run(engine, given, out, params.channels, params.get("objects"))
+segmenting.run(engine, given, out, dict(params.items()))
