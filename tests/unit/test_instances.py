@@ -69,7 +69,14 @@ def test_objects_are_consecutive_connected_and_inside_the_mask(seed, seed_at, ma
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.normal(size=(40, 50)), 2)
     maps = {"distance": np.clip(0.5 + 3 * smooth, 0, 1).astype(np.float32)}
-    parameters = InstanceParameters(seed_at, mask_at, 0.5, min_area, fill_holes=False)
+    parameters = InstanceParameters(
+        prominence=0.05,
+        seed_threshold=seed_at,
+        mask_threshold=mask_at,
+        smoothing=0.5,
+        min_area=min_area,
+        fill_holes=False,
+    )
     labels = label_objects(maps, parameters)
     assert set(np.unique(labels)) - {0} == set(range(1, labels.max() + 1))
     assert not (labels[maps["distance"] <= mask_at]).any()
@@ -188,9 +195,9 @@ def test_an_object_larger_than_block_and_margin_stays_one():
 
 
 def test_tuning_finds_what_tells_objects_apart():
-    """Low thresholds merge the touching discs, high ones lose the small disc."""
-    best, tried = tune([(MAPS, TOUCHING)], start=InstanceParameters(seed_threshold=0.05))
-    assert best.seed_threshold > 0.05
+    """A prominence that is too large merges the touching discs."""
+    best, tried = tune([(MAPS, TOUCHING)], start=InstanceParameters(prominence=0.9))
+    assert best.prominence < 0.9
     assert tried["mean_ap"].is_monotonic_decreasing
     assert tried.loc[0, "mean_ap"] == pytest.approx(1)
     assert tried.loc[0, "mean_ap"] > tried["mean_ap"].iloc[-1]
@@ -211,7 +218,7 @@ def test_tuning_stays_where_nothing_is_better():
 
 def test_tuning_takes_a_generator():
     pairs = [(MAPS, TOUCHING)] * 2
-    grid = {"seed_threshold": (0.05, 0.5)}
+    grid = {"prominence": (0.05, 0.5)}
     assert tune((pair for pair in pairs), grid)[0] == tune(pairs, grid)[0]
 
 

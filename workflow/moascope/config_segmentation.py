@@ -64,9 +64,9 @@ class Network(Section):
     depth: int = Field(
         5, ge=1, le=6, description="how often the resolution is halved; at most 5 if pretrained"
     )
-    filters: int = Field(16, ge=1, le=256, description="channels at full resolution")
+    filters: int = Field(12, ge=1, le=256, description="channels at full resolution")
     normalization: Literal["batch", "group", "none"] = Field(
-        "batch", description="after every convolution but those of a pretrained encoder"
+        "none", description="after every convolution but those of a pretrained encoder"
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="at the lowest resolution")
     outputs: Literal["classes", "distance", "both"] = Field(
@@ -92,7 +92,7 @@ class NetworkTraining(Section):
     max_minutes: float | None = Field(
         None, gt=0, description="time limit; the schedule then ends with it; null: none"
     )
-    batch_size: int = Field(8, ge=1, le=256, description="patches per step")
+    batch_size: int = Field(4, ge=1, le=256, description="patches per step")
     patch_size: int = Field(256, ge=32, le=2048, description="side of a patch in pixels")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="highest; falls by a cosine")
     warm_up: float = Field(0.05, ge=0, lt=1, description="share of steps in which it rises")

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from moascope.matching import THRESHOLDS, Tally, average_precision, pooled, tally
@@ -27,6 +28,8 @@ what objects are cut out by, "foreground" and "height" (Y, X), which is all a la
 Input = TypeVar("Input")
 Parameters = TypeVar("Parameters", bound=Any)
 
+_EDGES = ndimage.generate_binary_structure(2, 1)
+
 BLOCK = 2048
 """Pixels along the side of a block; images up to this size are flooded in one piece."""
 MARGIN = 128
@@ -37,9 +40,12 @@ MARGIN = 128
 class InstanceParameters:
     """How objects are cut out of maps; `dataclasses.asdict` makes it ready for JSON."""
 
+    prominence: float = 0.16
+    """An object is a peak of the height (see `height`) that stands this far above the saddle
+    towards any higher peak, in [0, 1]."""
     seed_threshold: float = 0.5
-    """An object begins where its height (see `height`) is above this, in [0, 1]."""
-    mask_threshold: float = 0.5
+    """The top of an object is above this, in [0, 1]."""
+    mask_threshold: float = 0.6
     """A pixel can belong to an object where the foreground is above this, in [0, 1]."""
     smoothing: float = 1.0
     """Standard deviation of the Gaussian that smoothes the height, in px; 0: none."""
@@ -52,6 +58,7 @@ class InstanceParameters:
 
 
 GRID: dict[str, Sequence[float]] = {
+    "prominence": (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3),
     "mask_threshold": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
     "seed_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "smoothing": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
@@ -168,9 +175,8 @@ def label_objects(
     seeds = np.zeros(size, bool)
     for window in windows:
         part = window.of(maps)
-        found = _smooth_height(part, parameters) > parameters.seed_threshold
-        found &= foreground(part) > parameters.mask_threshold
-        seeds[window.core] = found[window.inner]
+        mask = foreground(part) > parameters.mask_threshold
+        seeds[window.core] = _tops(_smooth_height(part, parameters), mask, parameters)[window.inner]
     labels = np.empty(size, np.int32)
     # Numbered once for all blocks. Each block then continues what earlier ones have flooded.
     if ndimage.label(seeds, output=labels) == 0:
@@ -220,8 +226,30 @@ def _axis_slices(start: int, length: int, block: int, margin: int) -> tuple[slic
     return slice(start, stop), outer, slice(start - first, stop - first)
 
 
+def _tops(
+    relief: NDArray[np.float32], mask: NDArray[np.bool_], parameters: InstanceParameters
+) -> NDArray[np.bool_]:
+    """Find the tops of the peaks that are objects: the h-maxima of the relief (Soille 2003)."""
+    levelled = relief
+    if parameters.prominence > 0:
+        # Peaks that stand out less are cut off at the saddle, and merge with their neighbour.
+        lowered = relief - np.float32(parameters.prominence)
+        levelled = reconstruction(lowered, relief, footprint=_EDGES)
+    # Framed by low ground, so that an image without any is one top.
+    framed = np.pad(levelled, 1, constant_values=-1)
+    tops, n_tops = ndimage.label(local_maxima(framed, connectivity=1)[1:-1, 1:-1])
+    if n_tops == 0:
+        return np.zeros(relief.shape, bool)
+    numbers = np.arange(n_tops + 1)
+    is_object = ndimage.maximum(relief, tops, numbers) > parameters.seed_threshold
+    is_object &= ndimage.maximum(mask, tops, numbers) > 0
+    is_object[0] = False
+    return is_object[tops]
+
+
 def _smooth_height(maps: Maps, parameters: InstanceParameters) -> NDArray[np.float32]:
-    relief = height(maps)
+    # What is not a number is no object: a top made of it would never be cut off.
+    relief = np.nan_to_num(height(maps))
     if parameters.smoothing > 0:
         return ndimage.gaussian_filter(relief, parameters.smoothing)
     return relief
