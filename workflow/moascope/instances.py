@@ -58,11 +58,11 @@ class InstanceParameters:
 
 
 GRID: dict[str, Sequence[float]] = {
-    "prominence": (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3),
-    "mask_threshold": (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
-    "seed_threshold": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-    "smoothing": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
-    "min_area": (5, 10, 20, 40, 80),
+    "prominence": (0.04, 0.08, 0.12, 0.16, 0.2, 0.3),
+    "mask_threshold": (0.3, 0.4, 0.5, 0.6, 0.7),
+    "seed_threshold": (0.3, 0.5, 0.7),
+    "smoothing": (0.5, 1.0, 1.5, 2.0),
+    "min_area": (10, 30, 80),
 }
 """Values that `tune` tries."""
 
