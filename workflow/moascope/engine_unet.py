@@ -21,7 +21,7 @@ from moascope.tiles import predict_tiled, with_turns
 
 logger = logging.getLogger(__name__)
 
-_TUNED_ON = 32  # validation images at most
+_TUNED_ON = 50  # validation images at most
 _LARGE = 1 << 22  # px
 
 

@@ -67,7 +67,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h")
 # Matplotlib only knows real colours, so each name travels as one that no figure uses otherwise.
 _SENTINELS = {name: f"#fe0d{index:02x}" for index, name in enumerate(COLOURS)}
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a compound may be called "$x$"
     "font.size": 9.0,
@@ -128,30 +128,32 @@ def standalone(svg: str) -> str:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}><style>{css}</style>{rest}'
 
 
-def _new(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """Give an empty figure of a size in CSS pixels (96 per inch)."""
     figure = Figure(figsize=(width / 96, height / 96))
     FigureCanvasSVG(figure)
     return figure
 
 
-def _colour(name: str) -> str:
+def colour_of(name: str) -> str:
+    """Give a colour of `COLOURS`, which follows the light or dark scheme of the page."""
     return _SENTINELS[name]
 
 
-def _category(index: int) -> str:
+def category_colour(index: int) -> str:
+    """Give the colour of a category; they repeat after `N_CATEGORIES`."""
     return _SENTINELS[f"c{index % N_CATEGORIES}"]
 
 
-def _marker(index: int) -> str:
+def marker_of(index: int) -> str:
     """Give a shape; the second dozen of categories pairs each colour with the next shape."""
     return MARKERS[(index + index // N_CATEGORIES) % len(MARKERS)]
 
 
-def _svg(figure: Figure, alt: str) -> str:
+def svg_text(figure: Figure, alt: str) -> str:
     """Render a figure and make it fit for a page: see the module's docstring."""
     buffer = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": "moascope"}), warnings.catch_warnings():
+    with mpl.rc_context({**STYLE, "svg.hashsalt": "moascope"}), warnings.catch_warnings():
         # The reader's fonts draw the text, so that it does not matter what Matplotlib's lack.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -240,10 +242,10 @@ def accuracy_forest(rows: Sequence[ForestRow], metrics: Sequence[str], alt: str)
     str
         SVG text.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         label_width = 16 + _widest([shortened(row.label, 34) for row in rows], 8.5)
         width, height = label_width + 250 * len(metrics), 58 + 22 * len(rows)
-        figure = _new(width, height)
+        figure = new_figure(width, height)
         for column, metric in enumerate(metrics):
             axes = figure.add_axes(
                 (
@@ -254,19 +256,19 @@ def accuracy_forest(rows: Sequence[ForestRow], metrics: Sequence[str], alt: str)
                 )
             )
             _forest_panel(axes, rows, metric, with_labels=column == 0)
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 def _forest_panel(axes: Axes, rows: Sequence[ForestRow], metric: str, *, with_labels: bool) -> None:
     for position, row in enumerate(rows):
         if row.kind == "heading":
-            axes.axhline(position + 0.42, color=_colour("grid"), lw=0.7, xmin=0)
+            axes.axhline(position + 0.42, color=colour_of("grid"), lw=0.7, xmin=0)
             continue
         value, low, high = row.values.get(metric, (math.nan,) * 3)
         if not math.isfinite(value):
             continue
         model = row.kind == "model"
-        colour = _colour("accent" if model else "muted")
+        colour = colour_of("accent" if model else "muted")
         if math.isfinite(low) and math.isfinite(high):
             axes.plot([low, high], [position, position], color=colour, lw=2.2 if model else 1.4)
         axes.plot(
@@ -274,7 +276,7 @@ def _forest_panel(axes: Axes, rows: Sequence[ForestRow], metric: str, *, with_la
             position,
             marker="o" if model else "D",
             ms=7 if model else 5,
-            mfc=colour if model else _colour("paper"),
+            mfc=colour if model else colour_of("paper"),
             mec=colour,
             mew=1.3,
         )
@@ -303,7 +305,7 @@ def _forest_panel(axes: Axes, rows: Sequence[ForestRow], metric: str, *, with_la
     axes.set_yticks(range(len(rows)), [shortened(r.label, 34) for r in rows] if with_labels else [])
     for label, row in zip(axes.get_yticklabels(), rows, strict=False):
         label.set_fontweight("bold" if row.kind == "model" else "normal")
-        label.set_color(_colour("fg" if row.kind == "model" else "muted"))
+        label.set_color(colour_of("fg" if row.kind == "model" else "muted"))
 
 
 # --- confusion ---------------------------------------------------------------------------------
@@ -335,8 +337,8 @@ def confusion_matrix(counts: npt.ArrayLike, classes: Sequence[str], alt: str) ->
     margin = max(60, 16 + longest)
     cell = 58 if n <= 8 else 46 if n <= 14 else 34
     width, height = margin + 62 + n * cell, 26 + n * cell + 22 + 0.64 * longest
-    with mpl.rc_context(_STYLE):
-        figure = _new(width, height)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(width, height)
         axes = figure.add_axes(
             (margin / width, 1 - (26 + n * cell) / height, n * cell / width, n * cell / height)
         )
@@ -357,14 +359,14 @@ def confusion_matrix(counts: npt.ArrayLike, classes: Sequence[str], alt: str) ->
                 row + 0.5,
                 f"n {totals[row, 0]:.0f}",
                 va="center",
-                color=_colour("muted"),
+                color=colour_of("muted"),
                 fontsize=8.5,
             )
-        figure.text(margin / width, 1 - 14 / height, "predicted →", color=_colour("muted"))
+        figure.text(margin / width, 1 - 14 / height, "predicted →", color=colour_of("muted"))
         figure.text(
-            (margin - 8) / width, 1 - 14 / height, "true ↓", color=_colour("muted"), ha="right"
+            (margin - 8) / width, 1 - 14 / height, "true ↓", color=colour_of("muted"), ha="right"
         )
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 def _confusion_cell(
@@ -372,12 +374,12 @@ def _confusion_cell(
 ) -> None:
     row, column = place
     frame = (column + 0.03, row + 0.03), 0.94, 0.94
-    axes.add_patch(Rectangle(*frame, fc=_colour("grid"), ec="none", alpha=0.25))
+    axes.add_patch(Rectangle(*frame, fc=colour_of("grid"), ec="none", alpha=0.25))
     if not count:
         return
     # Never darker than this, so that one ink is legible on every cell of either colour scheme.
     right = row == column
-    hue = _colour("accent" if right else "contrast")
+    hue = colour_of("accent" if right else "contrast")
     # Wrong calls are few: the square root keeps small shares apart.
     alpha = 0.08 + 0.40 * (share if right else math.sqrt(share))
     axes.add_patch(Rectangle(*frame, fc=hue, ec="none", alpha=alpha))
@@ -418,16 +420,18 @@ def reliability_diagram(
     n = np.asarray(counts, dtype=float)
     filled = (n > 0) & np.isfinite(x) & np.isfinite(y)
     x, y, n = x[filled], y[filled], n[filled]
-    with mpl.rc_context(_STYLE):
-        figure = _new(360, 380)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(360, 380)
         axes = figure.add_axes((0.15, 0.31, 0.8, 0.62))
         dashes = (0, (4, 3))
-        axes.plot([0, 1], [0, 1], color=_colour("muted"), ls=dashes, lw=1, label="perfect")
-        axes.vlines(x, x, y, color=_colour("contrast"), lw=1.4, alpha=0.7)
-        axes.plot(x, y, color=_colour("accent"), lw=1.4)
+        axes.plot([0, 1], [0, 1], color=colour_of("muted"), ls=dashes, lw=1, label="perfect")
+        axes.vlines(x, x, y, color=colour_of("contrast"), lw=1.4, alpha=0.7)
+        axes.plot(x, y, color=colour_of("accent"), lw=1.4)
         # Larger points stand on more calls.
         area = 15 + 75 * n / n.max() if len(n) else n
-        axes.scatter(x, y, s=area, color=_colour("accent"), ec=_colour("paper"), lw=0.8, zorder=3)
+        axes.scatter(
+            x, y, s=area, color=colour_of("accent"), ec=colour_of("paper"), lw=0.8, zorder=3
+        )
         axes.legend(loc="lower right")
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.02)
@@ -437,14 +441,14 @@ def reliability_diagram(
         axes.grid()
         axes.set_axisbelow(True)
         below = figure.add_axes((0.15, 0.13, 0.8, 0.14))
-        below.vlines(x, 0, n, color=_colour("muted"), lw=7)
+        below.vlines(x, 0, n, color=colour_of("muted"), lw=7)
         below.set_xlim(0, 1.02)
         below.set_ylim(0, 1.1 * n.max() if len(n) else 1)
         below.set_yticks([n.max()] if len(n) else [])
         below.set_xticks(np.linspace(0, 1, 6), [f"{100 * t:.0f}" for t in np.linspace(0, 1, 6)])
         below.set_xlabel("confidence of the prediction, %")
         below.set_ylabel("count")
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 # --- training curves ---------------------------------------------------------------------------
@@ -467,8 +471,8 @@ def training_curves(history: pd.DataFrame, alt: str) -> str:
         SVG text.
     """
     series = [("training", "", "muted", (0, (4, 2))), ("validation", "val_", "accent", "-")]
-    with mpl.rc_context(_STYLE):
-        figure = _new(720, 270)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(720, 270)
         for index, measure in enumerate(("loss", "accuracy")):
             axes = figure.add_axes((0.08 + 0.49 * index, 0.18, 0.42, 0.68))
             for name, prefix, colour, dashes in series:
@@ -477,13 +481,13 @@ def training_curves(history: pd.DataFrame, alt: str) -> str:
                     continue
                 for _, fold in history.groupby(["repeat", "fold"], sort=True):
                     axes.plot(
-                        fold["epoch"], fold[column], color=_colour(colour), lw=0.7, alpha=0.35
+                        fold["epoch"], fold[column], color=colour_of(colour), lw=0.7, alpha=0.35
                     )
                 median = history.groupby("epoch")[column].median()
                 axes.plot(
                     median.index,
                     median,
-                    color=_colour(colour),
+                    color=colour_of(colour),
                     lw=2.2,
                     ls=dashes,
                     label=f"{name}, median",
@@ -498,7 +502,7 @@ def training_curves(history: pd.DataFrame, alt: str) -> str:
             if measure == "accuracy":
                 axes.set_ylim(-0.02, 1.02)
             axes.legend(loc="best")
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 # --- embedding ---------------------------------------------------------------------------------
@@ -586,8 +590,8 @@ def scatter_map(
     width, plot = 316, 276
     height = plot + 34 + 17 * lines
     size = 5.5 if len(x) <= 300 else 4.2 if len(x) <= 1000 else 3.2
-    with mpl.rc_context(_STYLE):
-        figure = _new(width, height)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(width, height)
         axes = figure.add_axes(
             (24 / width, 1 - (plot + 6) / height, (width - 34) / width, plot / height)
         )
@@ -597,25 +601,25 @@ def scatter_map(
                 x[chosen],
                 y[chosen],
                 ls="",
-                marker=_marker(index),
+                marker=marker_of(index),
                 ms=size,
-                mfc=_category(index),
+                mfc=category_colour(index),
                 mec="none",
                 alpha=0.75,
             )
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_xlabel(labels[0], color=_colour("muted"))
-        axes.set_ylabel(labels[1], color=_colour("muted"))
+        axes.set_xlabel(labels[0], color=colour_of("muted"))
+        axes.set_ylabel(labels[1], color=colour_of("muted"))
         axes.margins(0.03)
         handles = [
             Line2D(
                 [],
                 [],
                 ls="",
-                marker=_marker(i),
+                marker=marker_of(i),
                 ms=6.5,
-                mfc=_category(i),
+                mfc=category_colour(i),
                 mec="none",
             )
             for i in range(len(order))
@@ -630,7 +634,7 @@ def scatter_map(
             columnspacing=1.2,
             labelspacing=0.35,
         )
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 # --- splits ------------------------------------------------------------------------------------
@@ -672,8 +676,8 @@ def split_picture(
     top, bottom = 24 if folds > 1 else 20, 34
     width = max(left + cell * folds + right, 300)
     height = top + cell * len(groups) + bottom
-    with mpl.rc_context(_STYLE):
-        figure = _new(width, height)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(width, height)
         axes = figure.add_axes(
             (
                 left / width,
@@ -702,10 +706,10 @@ def split_picture(
             "fold",
             ha="right",
             fontsize=8,
-            color=_colour("muted"),
+            color=colour_of("muted"),
         )
         _split_legend(figure, set(state.ravel()), width, height)
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 def _split_cells(axes: Axes, state: npt.NDArray[np.object_]) -> None:
@@ -724,21 +728,23 @@ def _split_cells(axes: Axes, state: npt.NDArray[np.object_]) -> None:
                 _diamonds(columns, rows, half * 1.25)
                 if name == "validation"
                 else _squares(columns, rows, half),
-                fc=_colour(colour),
+                fc=colour_of(colour),
                 ec="none",
                 alpha=alpha,
             )
         )
     rows, columns = np.nonzero(state == "")
     if len(rows):
-        axes.add_patch(PathPatch(_squares(columns, rows, 0.06), fc=_colour("muted"), ec="none"))
+        axes.add_patch(PathPatch(_squares(columns, rows, 0.06), fc=colour_of("muted"), ec="none"))
 
 
 def _section_brackets(axes: Axes, sections: Sequence[str]) -> None:
     x = axes.get_xlim()[1] + 0.35
     starts = [i for i, name in enumerate(sections) if i == 0 or name != sections[i - 1]]
     for start, stop in zip(starts, [*starts[1:], len(sections)], strict=True):
-        axes.plot([x, x], [start - 0.3, stop - 0.7], color=_colour("muted"), lw=1.4, clip_on=False)
+        axes.plot(
+            [x, x], [start - 0.3, stop - 0.7], color=colour_of("muted"), lw=1.4, clip_on=False
+        )
         axes.annotate(
             shortened(sections[start], 26),
             (x, (start + stop - 1) / 2),
@@ -759,7 +765,7 @@ def _split_legend(figure: Figure, used: set[str], width: float, height: float) -
     }
     shown = [look for name, look in looks.items() if name in used]
     handles = [
-        Line2D([], [], ls="", marker=marker, ms=size, mfc=_colour(hue), mec="none", alpha=alpha)
+        Line2D([], [], ls="", marker=marker, ms=size, mfc=colour_of(hue), mec="none", alpha=alpha)
         for _, marker, size, hue, alpha in shown
     ]
     figure.legend(
@@ -792,8 +798,8 @@ def split_bars(counts: pd.DataFrame, alt: str) -> str:
     names = [shortened(str(name), 24) for name in counts.index]
     left = 14 + _widest(names, 8.5)
     width, height = left + 430, 62 + 20 * len(names)
-    with mpl.rc_context(_STYLE):
-        figure = _new(width, height)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(width, height)
         axes = figure.add_axes((left / width, 50 / height, 400 / width, 20 * len(names) / height))
         start = np.zeros(len(counts))
         looks = {"train": ("muted", 0.45), "validation": ("c4", 1.0), "test": ("accent", 1.0)}
@@ -804,7 +810,7 @@ def split_bars(counts: pd.DataFrame, alt: str) -> str:
                     counts[name],
                     left=start,
                     height=0.7,
-                    color=_colour(colour),
+                    color=colour_of(colour),
                     alpha=alpha,
                     label=name,
                 )
@@ -815,7 +821,7 @@ def split_bars(counts: pd.DataFrame, alt: str) -> str:
         axes.set_xlabel("units")
         axes.spines["left"].set_visible(False)
         figure.legend(loc="lower left", bbox_to_anchor=(4 / width, 0), ncols=3, columnspacing=0.9)
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 def _squares(x: npt.NDArray[np.integer], y: npt.NDArray[np.integer], half: float) -> Outline:
@@ -884,8 +890,8 @@ def plate_map(
     low, high = limits
     position = np.clip((value - low) / (high - low if high > low else 1.0), 0, 1)
     level = np.minimum((np.nan_to_num(position) * _LEVELS).astype(int), _LEVELS - 1)
-    with mpl.rc_context(_STYLE):
-        figure = _new(width, height)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(width, height)
         axes = figure.add_axes(
             (
                 left / width,
@@ -899,7 +905,7 @@ def plate_map(
         empty[rows, columns] = False
         off = everywhere[:, empty.ravel()]
         axes.add_patch(
-            PathPatch(_squares(off[1], off[0], 0.07), fc=_colour("muted"), ec="none", alpha=0.6)
+            PathPatch(_squares(off[1], off[0], 0.07), fc=colour_of("muted"), ec="none", alpha=0.6)
         )
         for k in range(_LEVELS):
             chosen = np.isfinite(value) & (level == k)
@@ -923,7 +929,7 @@ def plate_map(
                 marker="x",
                 ms=pitch * 0.42,
                 mew=line * min(1, pitch / 16),
-                mec=_colour(colour),
+                mec=colour_of(colour),
             )
         axes.set_xlim(-0.5, n_columns - 0.5)
         axes.set_ylim(n_rows - 0.5, -0.5)
@@ -936,16 +942,16 @@ def plate_map(
             spine.set_visible(False)
         figure.text(left / width, 1 - 15 / height, title, fontsize=9.5, fontweight="bold")
         _level_key(figure, (left, width, height), limits, tick_format, diverging=diverging)
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 def _level_look(level: int, *, diverging: bool) -> tuple[str, float]:
     if not diverging:
-        return _colour("accent"), 0.10 + 0.90 * level / (_LEVELS - 1)
+        return colour_of("accent"), 0.10 + 0.90 * level / (_LEVELS - 1)
     middle = (_LEVELS - 1) / 2
     strength = abs(level - middle) / middle
     hue = "contrast" if level > middle else "accent"
-    return _colour(hue), 0.10 + 0.90 * strength**1.6
+    return colour_of(hue), 0.10 + 0.90 * strength**1.6
 
 
 def _level_key(

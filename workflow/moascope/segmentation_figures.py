@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moascope.figures import _STYLE, _category, _colour, _marker, _new, _svg
+from moascope.figures import STYLE, category_colour, colour_of, marker_of, new_figure, svg_text
 from moascope.matching import match, overlaps
 
 Labels = npt.NDArray[np.integer[Any]]
@@ -41,16 +41,16 @@ def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
     str
         SVG text.
     """
-    with mpl.rc_context(_STYLE):
-        figure = _new(560, 300)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(560, 300)
         axes = figure.add_axes((0.1, 0.16, 0.86, 0.76))
         for number, (name, entry) in enumerate(scores.items()):
             thresholds = [float(threshold) for threshold in entry["ap"]]
             axes.plot(
                 thresholds,
                 list(entry["ap"].values()),
-                color=_category(number),
-                marker=_marker(number),
+                color=category_colour(number),
+                marker=marker_of(number),
                 ms=5,
                 lw=1.8,
                 label=f"{name} (mean {entry['mean_ap']:.3f})",
@@ -61,7 +61,7 @@ def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
         axes.grid()
         axes.set_axisbelow(True)
         axes.legend(loc="lower left")
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
@@ -83,8 +83,8 @@ def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
     top = max(4.0, float(every.max())) if len(every) else 4.0
     low = max(1.0, float(every.min())) if len(every) else 1.0
     edges = np.geomspace(low, top * 1.01, 31)
-    with mpl.rc_context(_STYLE):
-        figure = _new(560, 280)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(560, 280)
         axes = figure.add_axes((0.12, 0.18, 0.84, 0.74))
         for number, (name, values) in enumerate(areas.items()):
             counts, _ = np.histogram(values, edges)
@@ -92,7 +92,7 @@ def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
             axes.stairs(
                 counts,
                 edges,
-                color=_colour("muted") if known else _category(number - 1),
+                color=colour_of("muted") if known else category_colour(number - 1),
                 fill=known,
                 alpha=0.35 if known else 1,
                 lw=1.6,
@@ -104,7 +104,7 @@ def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
         axes.set_xlabel("area of an object in pixels")
         axes.set_ylabel("objects")
         axes.legend(loc="upper left")
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 def learning_curve(history: pd.DataFrame, alt: str) -> str:
@@ -122,8 +122,8 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
     str
         SVG text.
     """
-    with mpl.rc_context(_STYLE):
-        figure = _new(720, 250)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(720, 250)
         for index, (title, columns) in enumerate(
             {"training loss": ["loss"], "validation AP": ["ap_50", "mean_ap"]}.items()
         ):
@@ -135,7 +135,7 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
                 axes.plot(
                     history["step"],
                     history[column],
-                    color=_colour("accent" if number == 0 else "contrast"),
+                    color=colour_of("accent" if number == 0 else "contrast"),
                     ls="-" if number == 0 else (0, (4, 2)),
                     lw=1.8,
                     marker="o" if len(history) == 1 else None,
@@ -148,7 +148,7 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
             if index:
                 axes.set_ylim(-0.02, 1.02)
                 axes.legend(loc="lower right")
-        return _svg(figure, alt)
+        return svg_text(figure, alt)
 
 
 def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> dict[str, RGB]:

@@ -30,7 +30,7 @@ from moascope.segmentation import NetworkOptions
 from moascope.segmentation_data import PairedAugmentation, Patches
 from moascope.segmentation_targets import LOSSES, loss, n_maps
 from moascope.tiles import predict_tiled
-from moascope.training import _precision, _restored, _save, load_model, save_model
+from moascope.training import load_model, precision_policy, restored, save_checkpoint, save_model
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def train(
     if not len(annotated.rows("train")):
         raise InputError(f"{annotated.path}: the set has no training images. Check the split.")
     keras.utils.set_random_seed(seed)
-    with _precision(training.mixed_precision):
+    with precision_policy(training.mixed_precision):
         learner = segmentation.build(network, annotated.channels)
         core = segmentation.core(learner)
     patches = Patches(annotated, training.patch_size, augmentation, training.touching_weight, seed)
@@ -133,7 +133,7 @@ def train(
     history: list[dict[str, float]] = []
     best: list[NDArray[Any]] = []
     if checkpoint is not None:
-        history, best = _restored(checkpoint, task, learner, core)
+        history, best = restored(checkpoint, task, learner, core)
     while not _is_over(history, training):
         started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
@@ -144,7 +144,7 @@ def train(
         if len(watched) and row["mean_ap"] >= max(past["mean_ap"] for past in history):
             best = core.get_weights()
         if checkpoint is not None:
-            _save(checkpoint, task, learner, history, best)
+            save_checkpoint(checkpoint, task, learner, history, best)
         _log(row, training)
     if best:
         core.set_weights(best)

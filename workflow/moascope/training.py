@@ -124,7 +124,7 @@ def fit_fold(
     keras.utils.set_random_seed(seed)
     training = options["training"]
     height, width = stacks[0].shape[1:3]
-    with _precision(training["mixed_precision"]):
+    with precision_policy(training["mixed_precision"]):
         core = _classifier(options, channels, len(classes), (height, width))
         augmenters = augmentation.build(augmentations, seed) if options["augment"] else []
         learner = _with_augmentation(core, augmenters)
@@ -180,7 +180,7 @@ def fit_mlp(
     fitted_on = np.asarray(features[samples.of("train")], dtype="float64")
     # A constant feature has no variance to divide by, and tells nothing.
     variance = np.where(fitted_on.var(axis=0) > 0, fitted_on.var(axis=0), 1.0)
-    with _precision(training["mixed_precision"]):
+    with precision_policy(training["mixed_precision"]):
         inputs = keras.Input((features.shape[1],), name="features")
         standardize = layers.Normalization(
             mean=fitted_on.mean(axis=0).astype("float32"), variance=variance.astype("float32")
@@ -394,7 +394,7 @@ def _with_augmentation(core: keras.Model, augmenters: Sequence[layers.Layer]) ->
 
 
 @contextmanager
-def _precision(is_mixed: bool) -> Iterator[None]:
+def precision_policy(is_mixed: bool) -> Iterator[None]:
     """Compute in half precision where a GPU makes that faster."""
     before = keras.config.dtype_policy()
     if is_mixed and keras.distribution.list_devices("gpu"):
@@ -429,7 +429,7 @@ def _fit(
     history: list[dict[str, float]] = []
     best: list[np.ndarray] = []
     if checkpoint is not None:
-        history, best = _restored(checkpoint, task, learner, core)
+        history, best = restored(checkpoint, task, learner, core)
     watched = "val_loss" if len(samples.of("validation")) else "loss"
     for epoch in range(len(history), training["epochs"]):
         if _is_over(history, watched, training["patience"]):
@@ -441,7 +441,7 @@ def _fit(
         if watched == "val_loss" and row["val_loss"] <= min(r["val_loss"] for r in history):
             best = core.get_weights()
         if checkpoint is not None:
-            _save(checkpoint, task, learner, history, best)
+            save_checkpoint(checkpoint, task, learner, history, best)
         _log(row, training["epochs"], time.perf_counter() - started)
     if best:
         core.set_weights(best)
@@ -595,13 +595,14 @@ def _state(learner: keras.Model) -> list[Any]:
     return own + [v for v in learner.optimizer.variables if id(v) not in known]
 
 
-def _save(
+def save_checkpoint(
     path: str | os.PathLike[str],
     task: str,
     learner: keras.Model,
     history: Sequence[Mapping[str, float]],
     best: Sequence[np.ndarray],
 ) -> None:
+    """Write what `restored` takes up: the state of the learner, its history, its best weights."""
     about = json.dumps({"task": task, "history": list(history)})
     arrays: dict[str, Any] = {"about": np.array(about)}
     for i, variable in enumerate(_state(learner)):
@@ -612,7 +613,7 @@ def _save(
         np.savez(file, **arrays)
 
 
-def _restored(
+def restored(
     path: str | os.PathLike[str], task: str, learner: keras.Model, core: keras.Model
 ) -> tuple[list[dict[str, float]], list[np.ndarray]]:
     """Take up a checkpoint of the same task, if there is one."""
