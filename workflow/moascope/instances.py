@@ -244,7 +244,8 @@ def _tops(
     is_object = ndimage.maximum(relief, tops, numbers) > parameters.seed_threshold
     is_object &= ndimage.maximum(mask, tops, numbers) > 0
     is_object[0] = False
-    return is_object[tops]
+    # Where the mask cuts a flat top in two, it is the top of two objects.
+    return is_object[tops] & mask
 
 
 def _smooth_height(maps: Maps, parameters: InstanceParameters) -> NDArray[np.float32]:
