@@ -165,7 +165,7 @@ def test_curves_without_validation_and_with_one_epoch_are_drawn():
 
 
 def test_the_first_144_groups_of_a_map_look_different():
-    looks = {(figures._marker(i), i % figures.N_CATEGORIES) for i in range(144)}
+    looks = {(figures.marker_of(i), i % figures.N_CATEGORIES) for i in range(144)}
     assert len(looks) == 144
 
 
