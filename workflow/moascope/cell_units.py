@@ -15,7 +15,7 @@ from moascope.errors import InputError
 from moascope.files import atomic_path
 from moascope.normalization import Step, apply
 from moascope.quality import Store, batch_size
-from moascope.units import resize, resized_shape
+from moascope.units import resize, resized_shape, write_header
 
 logger = logging.getLogger(__name__)
 
@@ -81,12 +81,7 @@ def prepare_plate(
     shape = resized_shape((crop, crop), size)
     rows: list[dict[str, Any]] = []
     with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)),
-            "fortran_order": False,
-            "shape": (0, *shape, store.shape[0]),
-        }
-        np.lib.format.write_array_header_1_0(file, header)
+        write_header(file, (0, *shape, store.shape[0]))
         for indices, batch in store.batches(batch_size(store.shape)):
             objects = labels.read(indices.tolist())[:, 0].astype(np.int32)
             images = apply(batch, statistics, steps, store.channels)
@@ -100,9 +95,8 @@ def prepare_plate(
                 site_id = store.site_ids[int(index)]
                 rows += [{"site_id": site_id, "tile": int(number)} for number in numbers]
         # NumPy leaves room in the header for the first axis to grow.
-        header["shape"] = (len(rows), *shape, store.shape[0])
         file.seek(0)
-        np.lib.format.write_array_header_1_0(file, header)
+        write_header(file, (len(rows), *shape, store.shape[0]))
     logger.info("units: %d cells of %d sites", len(rows), len(store.site_ids))
     cells = pd.DataFrame(rows, columns=["site_id", "tile"]).astype({"site_id": "str"})
     return _described(cells.astype({"tile": "int64"}), roles, quality)

@@ -17,12 +17,13 @@ from moascope.instances import InstanceParameters, Maps, as_maps, condensed, lab
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_data import PairedAugmentation
 from moascope.segmentation_training import TrainingOptions
-from moascope.tiles import predict_tiled, with_turns
+from moascope.tiles import Function, predict_tiled, with_turns
 
 logger = logging.getLogger(__name__)
 
 _TUNED_ON = 50  # validation images at most
 _LARGE = 1 << 22  # px
+_TILE, _OVERLAP = 512, 128  # px, while tuning
 
 
 class UNet:
@@ -52,29 +53,8 @@ class UNet:
         self._tile, self._overlap = options["tile"], options["overlap"]
 
     def maps(self, image: NDArray[np.generic]) -> Maps:
-        """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities.
-
-        Intensities are scaled tile by tile, and only two maps are kept, in half precision for
-        large images, so that little is in memory beside the image.
-        """
-        low, high = percentiles(image)
-
-        def predict(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-            planes = np.moveaxis(tiles, -1, 0)
-            shape = planes.shape
-            scaled_planes = scaled(planes.reshape(shape[0], -1, shape[-1]), low, high)
-            return condensed(self._predict(np.moveaxis(scaled_planes.reshape(shape), 0, -1)))
-
-        output = predict_tiled(
-            predict,
-            np.moveaxis(image, 0, -1),
-            self._tile,
-            self._overlap,
-            1,
-            multiple=self._multiple,
-            dtype=np.float16 if image[0].size > _LARGE else np.float32,
-        )
-        return as_maps(output)
+        """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities."""
+        return _maps(self._predict, image, self._multiple, self._tile, self._overlap)
 
     def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
         """Find the objects of an image.
@@ -90,6 +70,34 @@ class UNet:
             0 is background.
         """
         return label_objects(self.maps(image), self.parameters)
+
+
+def _maps(
+    function: Function, image: NDArray[np.generic], multiple: int, tile: int, overlap: int
+) -> Maps:
+    """Predict the maps of an image (C, Y, X) of raw intensities.
+
+    Intensities are scaled tile by tile, and only two maps are kept, in half precision for large
+    images, so that little is in memory beside the image.
+    """
+    low, high = percentiles(image)
+
+    def predict(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        planes = np.moveaxis(tiles, -1, 0)
+        shape = planes.shape
+        scaled_planes = scaled(planes.reshape(shape[0], -1, shape[-1]), low, high)
+        return condensed(function(np.moveaxis(scaled_planes.reshape(shape), 0, -1)))
+
+    output = predict_tiled(
+        predict,
+        np.moveaxis(image, 0, -1),
+        tile,
+        overlap,
+        1,
+        multiple=multiple,
+        dtype=np.float16 if image[0].size > _LARGE else np.float32,
+    )
+    return as_maps(output)
 
 
 def fit(
@@ -134,14 +142,12 @@ def fit(
         checkpoint=checkpoint,
     )
     rows = annotated.spread("validation", _TUNED_ON)
-    segmentation_training.save(
-        done["model"], out, channels, network, InstanceParameters(), {"options": dict(options)}
-    )
-    engine = UNet(out, channels, {"turns": False, "tile": 512, "overlap": 128})
+    predict, multiple = segmentation.predictor(done["model"]), segmentation.multiple(network)
 
     def samples() -> Iterator[tuple[Maps, NDArray[np.int32]]]:
         for row in rows:
-            yield engine.maps(annotated.image(row)), annotated.labels(row)
+            maps = _maps(predict, annotated.image(row), multiple, _TILE, _OVERLAP)
+            yield maps, annotated.labels(row)
 
     parameters, tried = tune(samples())
     logger.info("tuned on %d validation images: %s", len(rows), parameters)

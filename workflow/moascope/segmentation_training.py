@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -129,7 +129,7 @@ def train(
         jit_compile=False,
     )
     learner.optimizer.build(learner.trainable_variables)
-    watched = _spread(annotated.rows("validation"), training.validation_images)
+    watched = annotated.spread("validation", training.validation_images)
     history: list[dict[str, float]] = []
     best: list[NDArray[Any]] = []
     if checkpoint is not None:
@@ -155,7 +155,7 @@ def train(
 def validate(
     model: keras.Model,
     annotated: AnnotatedSet,
-    rows: Sequence[int],
+    rows: Iterable[int],
     multiple: int,
     parameters: InstanceParameters | None = None,
 ) -> Iterator[Tally]:
@@ -167,7 +167,7 @@ def validate(
         A network that predicts.
     annotated : AnnotatedSet
         Where the images are.
-    rows : sequence of int
+    rows : iterable of int
         Which of them.
     multiple : int
         What height and width of the network's input must be multiples of.
@@ -337,12 +337,6 @@ def _scores(tallies: Sequence[Tally]) -> dict[str, float]:
     return {"ap_50": float(ap[0]), "mean_ap": float(ap.mean())}
 
 
-def _spread(rows: NDArray[Any], n: int) -> list[int]:
-    """Choose at most n of the rows, evenly."""
-    chosen = np.linspace(0, len(rows) - 1, min(n, len(rows))).round().astype(int)
-    return [int(row) for row in rows[chosen]]
-
-
 def _log(row: Mapping[str, float], training: TrainingOptions) -> None:
     validation = ""
     if not math.isnan(row["mean_ap"]):
@@ -363,7 +357,7 @@ def _fingerprint(annotated: AnnotatedSet, options: Sequence[Any]) -> str:
     text = json.dumps([annotated.channels, *options], sort_keys=True, default=asdict)
     digest = hashlib.sha256((text + annotated.table.to_json()).encode())
     # A few images stand for the content, which may be far too large.
-    for row in _spread(annotated.rows("train"), 16):
+    for row in annotated.spread("train", 16):
         digest.update(annotated.normalized(row).tobytes())
         digest.update(annotated.labels(row).tobytes())
     return digest.hexdigest()

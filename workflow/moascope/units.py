@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -86,12 +87,7 @@ def prepare_plate(
     with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
         # Written in order, not through a memory map: on a full disk a map kills the process with
         # a bus error, where a write raises an error that can be explained.
-        header = {
-            "descr": np.lib.format.dtype_to_descr(np.dtype(np.float16)),
-            "fortran_order": False,
-            "shape": (len(store.site_ids) * n_tiles, *out_shape, channels),
-        }
-        np.lib.format.write_array_header_1_0(file, header)
+        write_header(file, (len(store.site_ids) * n_tiles, *out_shape, channels))
         for indices, batch in store.batches(batch_size(store.shape)):
             pixels = cut_tiles(apply(batch, statistics, steps, store.channels), tiles)
             units = resize(pixels, out_shape).astype(np.float16)
@@ -102,6 +98,21 @@ def prepare_plate(
     table = _describe([store.site_ids[index] for index in order], sites, quality, n_tiles)
     table["usable"] = np.concatenate(usable)
     return table
+
+
+def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    """Begin a NumPy file of float16, whose values are then written in order.
+
+    Parameters
+    ----------
+    file : binary file
+        Opened for writing.
+    shape : tuple of int
+        Of the array. Headers that differ in the first number only have the same length.
+    """
+    descr = np.lib.format.dtype_to_descr(np.dtype(np.float16))
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def foreground(images: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
