@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.errors import ImageError, InputError
-from moascope.files import atomic_path, write_parquet
+from moascope.files import Closing, atomic_path, write_parquet
 from moascope.images import read_planes
 from moascope.masks import Mask, check_size, read_mask
 
@@ -245,7 +244,7 @@ def _check_objects(table: pd.DataFrame, place: str | os.PathLike[str]) -> None:
         logger.info("%d of %d images have no objects", empty, len(table))
 
 
-class AnnotatedSet:
+class AnnotatedSet(Closing):
     """An annotated set opened for reading.
 
     Parameters
@@ -291,17 +290,6 @@ class AnnotatedSet:
     def __len__(self) -> int:
         """Count the images."""
         return len(self.table)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.errors import ImageError, InputError
+from moascope.files import Closing
 from moascope.stores import PlateStore
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def _all(sets: Mapping[str, Sequence[str]]) -> list[str]:
     return [plate for plates in sets.values() for plate in plates]
 
 
-class StoreReader:
+class StoreReader(Closing):
     """Reads chosen channels of single sites from the stores of several plates.
 
     Parameters
@@ -108,15 +108,8 @@ class StoreReader:
         }
         self._channels = list(channels)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the stores."""
         for store in self._stores.values():
             store.close()
 

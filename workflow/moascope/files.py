@@ -8,7 +8,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from moascope.errors import InputError
 
@@ -19,6 +20,24 @@ if TYPE_CHECKING:
 
 FILE_COLUMNS = ("path:", "index:", "bytes:", "mtime_ns:")
 """How the columns of a sites table begin that tell where its images are."""
+
+
+class Closing:
+    """What is closed where its `with` block ends."""
+
+    def close(self) -> None:
+        """Let go of what is held open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 @contextmanager

@@ -19,8 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import google_crc32c
 import imagecodecs
@@ -29,7 +28,7 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from moascope.errors import ImageError, InputError
-from moascope.files import atomic_path
+from moascope.files import Closing, atomic_path
 from moascope.images import check_axes, read_pixel_size, read_pixels
 from moascope.ngff import (
     ARCHIVE_COMMENT,
@@ -585,7 +584,7 @@ def _outcome_table(outcomes: Sequence[SiteOutcome]) -> pd.DataFrame:
 # --- Reading -------------------------------------------------------------------------------------
 
 
-class PlateStore:
+class PlateStore(Closing):
     """A plate store opened for reading; may be shared by threads.
 
     Parameters
@@ -646,17 +645,6 @@ class PlateStore:
     def __len__(self) -> int:
         """Count the sites."""
         return len(self.site_ids)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
