@@ -152,7 +152,7 @@ class Engine(Section):
     turns: bool = Field(
         False, description="unet: average the maps of all eight flips and quarter turns"
     )
-    tile: int = Field(512, ge=64, le=8192, description="unet: side of a tile in pixels")
+    tile: int = Field(768, ge=64, le=8192, description="unet: side of a tile in pixels")
     overlap: int = Field(128, ge=0, le=2048, description="unet: overlap of tiles in pixels")
     diameter: float | None = Field(
         None, gt=0, description="cellpose: usual diameter in pixels; null: its own estimate"

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _TUNED_ON = 50  # validation images at most
 _LARGE = 1 << 22  # px
-_TILE, _OVERLAP = 512, 128  # px, while tuning
+_TILE, _OVERLAP = 768, 128  # px, while tuning
 
 
 class UNet:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.morphology import local_maxima, reconstruction
+from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
 from moascope.matching import THRESHOLDS, Tally, average_precision, pooled, tally
@@ -27,8 +27,6 @@ what objects are cut out by, "foreground" and "height" (Y, X), which is all a la
 
 Input = TypeVar("Input")
 Parameters = TypeVar("Parameters", bound=Any)
-
-_EDGES = ndimage.generate_binary_structure(2, 1)
 
 BLOCK = 2048
 """Pixels along the side of a block; images up to this size are flooded in one piece."""
@@ -229,23 +227,58 @@ def _axis_slices(start: int, length: int, block: int, margin: int) -> tuple[slic
 def _tops(
     relief: NDArray[np.float32], mask: NDArray[np.bool_], parameters: InstanceParameters
 ) -> NDArray[np.bool_]:
-    """Find the tops of the peaks that are objects: the h-maxima of the relief (Soille 2003)."""
-    levelled = relief
-    if parameters.prominence > 0:
-        # Peaks that stand out less are cut off at the saddle, and merge with their neighbour.
-        lowered = relief - np.float32(parameters.prominence)
-        levelled = reconstruction(lowered, relief, footprint=_EDGES)
+    """Find the tops of the peaks that are objects."""
     # Framed by low ground, so that an image without any is one top.
-    framed = np.pad(levelled, 1, constant_values=-1)
-    tops, n_tops = ndimage.label(local_maxima(framed, connectivity=1)[1:-1, 1:-1])
-    if n_tops == 0:
-        return np.zeros(relief.shape, bool)
-    numbers = np.arange(n_tops + 1)
-    is_object = ndimage.maximum(relief, tops, numbers) > parameters.seed_threshold
-    is_object &= ndimage.maximum(mask, tops, numbers) > 0
-    is_object[0] = False
-    # Where the mask cuts a flat top in two, it is the top of two objects.
-    return is_object[tops] & mask
+    framed = np.pad(np.where(mask, relief, -1), 1, constant_values=-1)
+    tops = local_maxima(framed, connectivity=1)[1:-1, 1:-1] & (relief > parameters.seed_threshold)
+    tops &= mask
+    peaks, n_peaks = ndimage.label(tops)
+    if parameters.prominence > 0 and n_peaks > 1:
+        heights = np.zeros(n_peaks + 1, np.float32)
+        heights[peaks[tops]] = relief[tops]
+        basins = watershed(-relief, peaks, mask=mask)
+        is_object = _prominences(relief, basins, heights) >= parameters.prominence
+        is_object[0] = False
+        tops = is_object[peaks]
+    return tops
+
+
+def _prominences(
+    relief: NDArray[np.float32], basins: NDArray[np.int32], heights: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """How far each peak stands above the pass to a higher one: its dynamics (Grimaud 1992).
+
+    Passes are gone over from the highest down, a loop over pairs of neighbouring basins. The
+    highest of connected peaks stands out without limit.
+    """
+    n = len(heights)
+    sides, levels = [], []
+    for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        a, b = basins[here], basins[there]
+        meet = (a != b) & (a > 0) & (b > 0)
+        a, b = a[meet].astype(np.int64), b[meet]
+        sides.append(np.minimum(a, b) * n + np.maximum(a, b))
+        levels.append(np.minimum(relief[here][meet], relief[there][meet]))
+    pairs, passes = np.concatenate(sides), np.concatenate(levels)
+    downwards = np.argsort(-passes, kind="stable")
+    _, first = np.unique(pairs[downwards], return_index=True)
+    highest_pass = downwards[np.sort(first)]
+    prominences = np.full(n, np.inf)
+    higher = list(range(n))  # towards the highest peak of those that are connected so far
+
+    def summit(peak: int) -> int:
+        while higher[peak] != peak:
+            higher[peak] = higher[higher[peak]]
+            peak = higher[peak]
+        return peak
+
+    for pair, level in zip(pairs[highest_pass].tolist(), passes[highest_pass], strict=True):
+        one, other = summit(pair // n), summit(pair % n)
+        if one != other:
+            lower, upper = sorted((one, other), key=lambda peak: heights[peak])
+            prominences[lower] = heights[lower] - level
+            higher[lower] = upper
+    return prominences
 
 
 def _smooth_height(maps: Maps, parameters: InstanceParameters) -> NDArray[np.float32]:

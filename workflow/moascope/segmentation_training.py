@@ -13,6 +13,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,6 +39,7 @@ HISTORY_COLUMNS = ("step", "loss", "ap_50", "mean_ap", "learning_rate", "minutes
 FORMAT = 1
 """Version of what a saved segmentation model expects of its input."""
 
+_MOMENTUM = 0.99  # of the running mean of the weights: it spans some hundred steps
 _LOWEST_RATE = 0.01  # of the learning rate, at the end of the schedule
 _TILE, _OVERLAP = 1024, 128  # px; most validation images are predicted in one piece
 
@@ -85,6 +87,9 @@ def train(
 ) -> dict[str, Any]:
     """Train a network on an annotated set.
 
+    What is validated and kept are running means of the weights (Polyak and Juditsky 1992), which
+    swing less from step to step than the weights themselves.
+
     Parameters
     ----------
     annotated : AnnotatedSet
@@ -122,7 +127,11 @@ def train(
     task = _fingerprint(annotated, [network, training, augmentation, seed])
     learner.compile(
         optimizer=keras.optimizers.AdamW(
-            training.learning_rate, weight_decay=training.weight_decay, global_clipnorm=1.0
+            training.learning_rate,
+            weight_decay=training.weight_decay,
+            global_clipnorm=1.0,
+            use_ema=True,
+            ema_momentum=_MOMENTUM,
         ),
         loss=_supervised(network, training.loss),
         # XLA is far slower for depthwise networks on a CPU, and needs a matching CUDA compiler.
@@ -137,17 +146,18 @@ def train(
     while not _is_over(history, training):
         started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
-        tallies = list(validate(core, annotated, watched, segmentation.multiple(network)))
+        with _averaged(learner):
+            tallies = list(validate(core, annotated, watched, segmentation.multiple(network)))
+            weights = core.get_weights()
         row |= _scores(tallies)
         row["minutes"] = _position(history)[1] + (time.perf_counter() - started) / 60
         history.append(row)
-        if len(watched) and row["mean_ap"] >= max(past["mean_ap"] for past in history):
-            best = core.get_weights()
+        if _is_best(history):
+            best = weights
         if checkpoint is not None:
             save_checkpoint(checkpoint, task, learner, history, best)
         _log(row, training)
-    if best:
-        core.set_weights(best)
+    core.set_weights(best)
     frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
     return {"model": backbones.folded(core), "history": frame}
 
@@ -254,6 +264,15 @@ def load(
 # --- the loop ---------------------------------------------------------------------------------
 
 
+@contextmanager
+def _averaged(learner: keras.Model) -> Iterator[None]:
+    """Put the running means in place of the weights for a while."""
+    own = learner.get_weights()
+    learner.optimizer.finalize_variable_values(learner.trainable_variables)
+    yield
+    learner.set_weights(own)
+
+
 def _stretch(
     learner: keras.Model,
     patches: Patches,
@@ -303,6 +322,12 @@ def _learning_rate(training: TrainingOptions, progress: float) -> float:
     falling = (progress - training.warm_up) / (1 - training.warm_up)
     share = _LOWEST_RATE + (1 - _LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * falling))
     return training.learning_rate * share
+
+
+def _is_best(history: Sequence[Mapping[str, float]]) -> bool:
+    """Tell whether no earlier weights were better than the last; without a score, those are."""
+    *earlier, last = (row["mean_ap"] for row in history)
+    return not any(last < score for score in earlier)
 
 
 def _is_over(history: Sequence[Mapping[str, float]], training: TrainingOptions) -> bool:
