@@ -39,7 +39,10 @@ def write_discs(
         image = [3000 * smooth / (c + 1) + rng.normal(500, 50, shape) for c in range(len(channels))]
         pairs.append((np.stack(image).astype(np.uint16), Mask(labels)))
     numbers = range(len(sets))
-    rows = pd.DataFrame({"name": map(str, numbers), "set": sets, "image": numbers, "mask": numbers})
+    names = [str(number) for number in numbers]
+    rows = pd.DataFrame(
+        {"name": names, "set": sets, "group": names, "image": numbers, "mask": numbers}
+    )
     paths = folder / "discs.h5", folder / "discs.parquet"
     annotated.write(
         rows,

@@ -59,7 +59,7 @@ def pack(folder: Path, rows: pd.DataFrame, **more) -> pd.DataFrame:
 
 def test_a_sheet_names_images_masks_and_sets(folder, options):
     rows = read_annotations(folder / "sheet.csv", options)
-    assert rows.columns.tolist() == ["name", "set", "image", "mask"]
+    assert rows.columns.tolist() == ["name", "set", "group", "image", "mask"]
     assert rows["name"].tolist() == list("abcd")
     assert rows["set"].tolist() == ["train", "train", "validation", "test"]
     assert rows["mask"].iloc[1] == str(folder.resolve() / "masks" / "b.png")
@@ -93,6 +93,15 @@ def test_values_of_a_column_stand_for_sets_and_the_last_images_are_held_out(fold
     )
     rows = read_annotations(folder / "sheet.csv", options)
     assert rows["set"].tolist() == ["train", "train", "validation", "test"]
+
+
+def test_a_group_is_not_learnt_from_and_tested_on(folder, options):
+    lines = ["id,set,movie,arm", *(f"{name},{SETS[name]},m{name},{name > 'b'}" for name in SIZES)]
+    (folder / "sheet.csv").write_text("\n".join(lines))
+    rows = read_annotations(folder / "sheet.csv", replace(options, group="movie"))
+    assert rows["group"].tolist() == ["ma", "mb", "mc", "md"]
+    with pytest.raises(InputError, match="line 5, group: 'xTrue' is in the set test, but also in"):
+        read_annotations(folder / "sheet.csv", replace(options, group="x{arm}"))
 
 
 def test_unused_images_are_left_out(folder, options):
@@ -242,7 +251,13 @@ def test_images_and_masks_may_come_from_elsewhere(tmp_path):
     labels = np.zeros((12, 13), np.int32)
     labels[3:5, 4:9] = 1
     rows = pd.DataFrame(
-        {"name": ["x"], "set": ["train"], "image": [("plate", "x")], "mask": [("plate", "x")]}
+        {
+            "name": ["x"],
+            "set": ["train"],
+            "group": ["x"],
+            "image": [("plate", "x")],
+            "mask": [("plate", "x")],
+        }
     )
     write(
         rows, ["DNA", "actin"], tmp_path / "s.h5", tmp_path / "s.parquet",

@@ -39,6 +39,7 @@ def fitted(tmp_path_factory):
         {
             "name": [f"i{k}" for k in range(6)],
             "set": ["train"] * 4 + ["validation", "test"],
+            "group": [f"g{k}" for k in range(6)],
             "image": range(6),
             "mask": range(6),
         }

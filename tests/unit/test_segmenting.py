@@ -48,6 +48,7 @@ def packed(tmp_path):
         {
             "name": [f"i{k}" for k in range(5)],
             "set": sets,
+            "group": [f"g{k}" for k in range(5)],
             "image": range(5),
             "mask": range(5),
         }
@@ -98,6 +99,23 @@ def test_half_of_the_objects_moved_away_are_half_as_good(packed, tmp_path):
     assert summary["ap"]["0.5"] == pytest.approx(9 / 12)
     low, high = summary["ci95"]["ap_50"]
     assert low < 9 / 12 < high
+
+
+def test_intervals_resample_groups_and_one_group_has_none(packed, tmp_path):
+    def engine(image):
+        labels = truth_engine(image)
+        return labels if labels.max() == 3 else np.where(labels == 1, 0, labels)
+
+    def in_groups(*groups):
+        table = pd.read_parquet(packed[1]).assign(group=["a", "b", *groups])
+        table.to_parquet(packed[1])
+        return segmented(packed, engine, tmp_path)[0]
+
+    each = in_groups("c", "d", "e")["ci95"]["ap_50"]
+    assert (low := in_groups("c", "d", "d"))["n_groups"] == 2
+    assert low["ci95"]["ap_50"] == pytest.approx([7 / 9, 1])
+    assert each[0] < 7 / 9
+    assert in_groups("c", "c", "c")["ci95"] == {"ap_50": None, "mean_ap": None}
 
 
 def test_labels_are_those_of_the_test_images(packed, tmp_path):
@@ -367,6 +385,8 @@ def test_missed_and_invented_objects_have_their_colours():
 
 
 def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_path):
+    table = pd.read_parquet(packed[1])
+    table.assign(warnings=["", "odd", "", "", "odd too"]).to_parquet(packed[1])
     files = {}
     for name, engine in (("good", truth_engine), ("blind", nothing_engine)):
         folder = tmp_path / name
@@ -387,6 +407,7 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
     section = report_segmentation.section(context, 96, 12)
     assert [row["ap"] for row in section["rows"]] == [1, 0]
     assert section["given"] == []
+    assert (section["n_doubts"], section["doubts"]) == (2, ["odd", "odd too"])
     assert len(section["engines"][0]["pictures"]) == 3
     assert "good" in section["curves"]
     assert set(report_segmentation.standalone_figures(context)) == {

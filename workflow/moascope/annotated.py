@@ -102,8 +102,9 @@ def write(
     Parameters
     ----------
     rows : pandas.DataFrame
-        One row per image: name, set (train, validation or test), image, mask. Other columns, such
-        as plate, well and site, go into the table as they are.
+        One row per image: name, set (train, validation or test), group (equal for images that
+        belong together), image, mask. Other columns, such as plate, well and site, go into the
+        table as they are.
     channels : sequence of str
         Names of the channels of the images, in order.
     out : path
@@ -124,8 +125,8 @@ def write(
     Returns
     -------
     pandas.DataFrame
-        The table, one row per image in the order of `rows`: name, set, height and width (px),
-        n_objects, warnings (sentences, empty if none), then the other columns of `rows`.
+        The table, one row per image in the order of `rows`: name, set, group, height and width
+        (px), n_objects, warnings (sentences, empty if none), then the other columns of `rows`.
 
     Raises
     ------
@@ -227,8 +228,9 @@ def _facts(pair: _Pair) -> dict[str, Any]:
 def _table(rows: pd.DataFrame, facts: list[dict[str, Any]]) -> pd.DataFrame:
     columns = ["height", "width", "n_objects", "warnings"]
     found = pd.DataFrame(facts, columns=columns, index=rows.index)
-    others = rows.drop(columns=["name", "set", "image", "mask"])
-    return pd.concat([rows[["name", "set"]], found, others], axis=1).reset_index(drop=True)
+    keys = ["name", "set", "group"]
+    others = rows.drop(columns=[*keys, "image", "mask"])
+    return pd.concat([rows[keys], found, others], axis=1).reset_index(drop=True)
 
 
 def _check_objects(table: pd.DataFrame, place: str | os.PathLike[str]) -> None:
@@ -257,7 +259,7 @@ class AnnotatedSet(Closing):
     Attributes
     ----------
     table : pandas.DataFrame
-        One row per image: name, set, height, width, n_objects and more.
+        One row per image: name, set, group, height, width, n_objects and more.
     channels : list of str
         Names of the channels.
 

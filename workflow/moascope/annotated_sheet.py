@@ -44,6 +44,9 @@ class SheetOptions:
     """The same for masks: label images, or folders with one mask per object."""
     name: str = ""
     """A column or pattern with the names of images; empty: file names without their ending."""
+    group: str = ""
+    """A column or pattern that is equal for images that belong together, such as the frames of a
+    movie; empty: every image stands for itself."""
     set_column: str = ""
     """A column that tells the set of each image."""
     set_of: Mapping[str, str] | None = None
@@ -75,6 +78,7 @@ def from_config(options: Mapping[str, Any]) -> SheetOptions:
         image=options["image"],
         mask=options["mask"],
         name=options["name"],
+        group=options["group"],
         set_column="" if set_file else options["set_column"],
         set_of=options["sets"] or None,
         split_file=Path(set_file) if set_file else None,
@@ -95,14 +99,15 @@ def read_annotations(sheet_path: Path, options: SheetOptions) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        name, set (train, validation or test), image, mask (absolute paths), in sheet order; what
+        name, set (train, validation or test), group, image, mask (absolute paths), in sheet order;
+        what
         `moascope.annotated.write` takes.
 
     Raises
     ------
     InputError
-        With everything that is wrong: unknown columns and sets, missing files, repeated names, no
-        images to train on, to tune on or to test on.
+        With everything that is wrong: unknown columns and sets, missing files, repeated names,
+        groups on both sides of the test, no images to train on, to tune on or to test on.
     """
     sheet = read_sheet(sheet_path)
     problems = Problems()
@@ -110,11 +115,12 @@ def read_annotations(sheet_path: Path, options: SheetOptions) -> pd.DataFrame:
     images = _texts(sheet, options.image, "image", problems)
     masks = _texts(sheet, options.mask, "mask", problems)
     names = _texts(sheet, options.name, "name", problems) if options.name else _stems(images)
+    groups = _texts(sheet, options.group, "group", problems) if options.group else names
     problems.raise_if_any(str(sheet_path))
     sets = _sets(sheet, names, options, problems)
     has_known_sets = not problems.sentences
     table = pd.DataFrame(
-        {"name": names, "set": sets, "image": images, "mask": masks},
+        {"name": names, "set": sets, "group": groups, "image": images, "mask": masks},
         dtype="str",
         index=pd.Index([f"line {line}" for line in sheet.lines]),
     )
@@ -126,6 +132,8 @@ def read_annotations(sheet_path: Path, options: SheetOptions) -> pd.DataFrame:
         table = _held_out(table, options.validation_share)
     if has_known_sets:
         _check_sets(table["set"], problems)
+        if options.group:
+            _check_groups(table, problems)
     problems.raise_if_any(str(sheet_path))
     counts = ", ".join(f"{name} {count}" for name, count in table["set"].value_counts().items())
     logger.info("%s: %d images (%s) of %d rows", sheet_path, len(table), counts, len(names))
@@ -296,3 +304,20 @@ def _check_sets(sets: pd.Series, problems: Problems) -> None:
     for name in SETS:
         if not (sets == name).any():
             problems.add(f"no image is in the set {name}; {advice[name]}")
+
+
+def _check_groups(table: pd.DataFrame, problems: Problems) -> None:
+    is_test = table["set"] == "test"
+    learnt = (
+        table.loc[~is_test, ["group", "set"]].drop_duplicates("group").set_index("group")["set"]
+    )
+    shared = table.loc[is_test & table["group"].isin(learnt.index), "group"]
+    problems.values(
+        shared,
+        pd.Series(shared.index, index=shared.index),
+        "group",
+        lambda group: (
+            f"{group!r} is in the set test, but also in {learnt[group]}; put all its images into "
+            "one set, or group them otherwise"
+        ),
+    )

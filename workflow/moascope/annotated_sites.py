@@ -40,8 +40,8 @@ def choose(
     Returns
     -------
     pandas.DataFrame
-        As `moascope.annotated.write` takes it: name, set, image (plate and site_id), mask, plate,
-        well and site.
+        As `moascope.annotated.write` takes it: name, set, group (the well), image (plate and
+        site_id), mask, plate, well and site.
 
     Raises
     ------
@@ -70,6 +70,7 @@ def choose(
         {
             "name": chosen["site_id"],
             "set": chosen["set"],
+            "group": chosen["plate"] + "/" + chosen["well"],
             "image": pd.Series(places, index=chosen.index, dtype="object"),
             "mask": chosen["path"],
             **{key: chosen[key] for key in ("plate", "well", "site")},

@@ -31,10 +31,16 @@ class Annotated(Section):
         description="name of the image in tables and in `set_file`; empty: its file name without "
         "the ending",
     )
+    group: str = Field(
+        "",
+        description="column that says which images belong together, such as the frames of a movie "
+        "(columns in braces are filled in); a group may not be tested on if it was learnt from, "
+        "and intervals resample groups; empty: every image stands for itself",
+    )
     set_column: str = Field(
         "set", description="column that says train, validation or test, or is translated by `sets`"
     )
-    sets: dict[str, Literal["train", "validation", "test"]] = Field(
+    sets: dict[str, Literal["train", "validation", "test", "unused"]] = Field(
         {}, description="what the values of `set_column` mean, where they are not these words"
     )
     set_file: str | None = Field(

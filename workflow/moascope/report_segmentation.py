@@ -17,6 +17,7 @@ from moascope import composites, figures, segmentation_figures
 from moascope.segmentation_figures import RGB
 
 MAX_PICTURES = 8
+MAX_DOUBTS = 20
 PANEL_SIDE = 256
 
 
@@ -33,12 +34,14 @@ class EngineContext(TypedDict):
 class SegmentationContext(TypedDict):
     """What the report shows of the segmentation.
 
-    `images` counts annotated images and objects by set; `counts` is the table of
+    `images` counts annotated images and objects by set; `doubts` says what looks odd in known
+    objects, a text per image; `counts` is the table of
     `cells.counts` with what the sites are, or None where no screen was measured.
     """
 
     objects: str
     images: pd.DataFrame
+    doubts: list[str]
     engines: dict[str, EngineContext]
     counts: pd.DataFrame | None
     measured_with: str | None
@@ -64,13 +67,16 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
         return None
     section = config["segmentation"]
     images = pd.DataFrame({"set": [], "images": [], "objects": []})
+    doubts: list[str] = []
     if paths["annotated_table"]:
         table = pd.read_parquet(paths["annotated_table"])
         grouped = table.groupby("set")["n_objects"]
         images = pd.DataFrame({"images": grouped.size(), "objects": grouped.sum()}).reset_index()
+        doubts = table.loc[table["warnings"] != "", "warnings"].tolist()
     return {
         "objects": section["objects"],
         "images": images,
+        "doubts": doubts,
         "engines": {
             name: _load_engine(files, section["engines"][name], paths["annotated"])
             for name, files in paths["engines"].items()
@@ -171,6 +177,8 @@ def section(
         "objects": context["objects"],
         "noun": context["objects"].lower(),
         "images": context["images"].to_dict("records"),
+        "n_doubts": len(context["doubts"]),
+        "doubts": context["doubts"][:MAX_DOUBTS],
         "rows": [_row(name, engine) for name, engine in engines.items()],
         "given": [
             name
@@ -213,8 +221,10 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
         "ap": scores["ap"]["0.5"],
         "ap_75": scores["ap"].get("0.75"),
         "mean_ap": scores["mean_ap"],
-        "ap_ci": scores["ci95"]["ap_50"],
-        "mean_ci": scores["ci95"]["mean_ap"],
+        "ap_ci": _interval(scores["ci95"]["ap_50"]),
+        "mean_ci": _interval(scores["ci95"]["mean_ap"]),
+        "n_images": scores["n_images"],
+        "n_groups": scores["n_groups"],
         "by_image": scores["by_image"]["ap"]["0.5"],
         "panoptic": scores["panoptic_quality"]["0.5"],
         "seg": scores["seg"],
@@ -229,6 +239,10 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
         "n_objects": scores["n_objects"],
         "seconds": scores["seconds_per_image"],
     }
+
+
+def _interval(limits: Sequence[float] | None) -> str:
+    return f"{limits[0]:.3f}–{limits[1]:.3f}" if limits else ""
 
 
 def _curves(engines: Mapping[str, EngineContext]) -> str:

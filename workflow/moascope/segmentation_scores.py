@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from moascope.annotated import AnnotatedSet
 from moascope.matching import THRESHOLDS, Tally, pooled, scores, scores_by_image, tally
@@ -33,8 +34,8 @@ def score(
     -------
     summary : dict
         Ready for JSON: what `matching.scores` gives, pooled over objects; `by_image`, the same as
-        means over images; `seconds_per_image`; `ci95`, 95 % bootstrap intervals of `ap_50` and
-        `mean_ap` that resample images, since objects of one image are alike.
+        means over images; `seconds_per_image`; `n_groups`; `ci95`, 95 % bootstrap intervals
+        of `ap_50` and `mean_ap` that resample the groups of images, or None where all are one.
     by_image : pandas.DataFrame
         One row per test image: row (in the set), name, n_objects, n_predicted, ap_50, mean_ap,
         foreground_iou, seconds, and areas (of true, then of found objects, px) as lists.
@@ -63,18 +64,27 @@ def score(
                     "found_areas": np.bincount(predicted.ravel())[1:],
                 }
             )
+        groups = annotated.table["group"].iloc[annotated.rows("test")]
     summary = scores(pooled(tallies))
-    summary["ci95"] = _intervals(tallies)
+    summary["n_groups"] = groups.nunique()
+    summary["ci95"] = _intervals(tallies, pd.factorize(groups)[0])
     summary["by_image"] = scores_by_image(tallies)
     summary["seconds_per_image"] = float(seconds.mean())
     return summary, pd.DataFrame(rows)
 
 
-def _intervals(tallies: Sequence[Tally], resamples: int = 2000) -> dict[str, list[float]]:
-    matched = np.array([counts.matched for counts in tallies])
-    either = np.array([counts.n_objects + counts.n_predicted for counts in tallies])
+def _intervals(
+    tallies: Sequence[Tally], groups: NDArray[np.int64], resamples: int = 2000
+) -> dict[str, list[float] | None]:
+    n_groups = int(groups.max()) + 1
+    if n_groups == 1:
+        return {"ap_50": None, "mean_ap": None}
+    matched = np.zeros((n_groups, len(tallies[0].matched)))
+    either = np.zeros(n_groups)
+    np.add.at(matched, groups, [counts.matched for counts in tallies])
+    np.add.at(either, groups, [counts.n_objects + counts.n_predicted for counts in tallies])
     rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(tallies), np.full(len(tallies), 1 / len(tallies)), resamples)
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), resamples)
     hits = drawn @ matched
     ap = hits / np.maximum((drawn @ either)[:, None] - hits, 1)
     return {
