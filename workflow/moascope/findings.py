@@ -335,12 +335,19 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
     if segmentation["engines"]:
         images = segmentation["images"]
         test = images[images["set"] == "test"].iloc[0].to_dict()
+        n_groups = next(iter(segmentation["engines"].values()))["scores"]["n_groups"]
+        if n_groups == 1:
+            intervals = "All are one group, such as one movie, so that there are no intervals."
+        elif n_groups < int(test["images"]):
+            intervals = f"Intervals resample the {n_groups} groups that they come from."
+        else:
+            intervals = "Intervals resample images."
         yield _check(
             "note",
             "What the segmentation was scored on",
             f"{int(test['images']):,} test images with {int(test['objects']):,} known {objects}; "
-            "nothing was fitted or tuned on them in this run. Intervals resample images. Images of "
-            "another microscope or stain may do worse.",
+            f"nothing was fitted or tuned on them in this run. {intervals} Images of another "
+            "microscope or stain may do worse.",
         )
     counts = segmentation["counts"]
     empty = 0 if counts is None else int((counts["count"] == 0).sum())
