@@ -40,3 +40,4 @@ rule all:
         PATHS.summary,
         [PATHS.checked] if SCREEN else [],
         expand(PATHS.model, model=FROZEN),
+        expand(PATHS.exported, engine=EXPORTED),

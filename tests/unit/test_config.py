@@ -113,6 +113,18 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             {"segmentation": {"engines": {"u": {"method": "unet", "network": {"depth": 6}}}}},
             "network.depth (6) must be at most 5 with a pretrained encoder",
         ),
+        (
+            {"segmentation": {"engines": {"c": {"method": "classical", "export": True}}}},
+            "segmentation.engines.c: export is for method unet, not classical",
+        ),
+        (
+            {
+                "segmentation": {
+                    "engines": {"u": {"method": "unet", "model": "u.keras", "export": True}}
+                }
+            },
+            "segmentation.engines.u.export: there is no annotated image to test the package with",
+        ),
     ],
 )
 def test_a_segmentation_that_cannot_be_is_refused(changes, message):

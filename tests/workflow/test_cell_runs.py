@@ -62,6 +62,9 @@ def test_engines_are_compared_on_annotated_images(annotated):
     config["segmentation"]["engines"]["unet"] = {**TINY, "turns": True}
     annotated.write(config)
     assert set(annotated.planned()) == {"segment_test_unet", "score_engine", "summary", "report"}
+    config["segmentation"]["engines"]["unet"] = {**TINY, "export": True}
+    annotated.write(config)
+    assert set(annotated.planned()) == {"export_unet", "report"}  # which shows the configuration
 
 
 def test_a_mask_of_another_size_is_named(annotated):

@@ -560,6 +560,13 @@ class Config(Section):
                 "from; name their column in input.columns.mask, give segmentation.annotated, or a "
                 "model"
             )
+        exported = [name for name, engine in section.engines.items() if engine.export]
+        if exported and section.annotated is None and self.input.columns.mask is None:
+            problems.append(
+                f"segmentation.engines.{exported[0]}.export: there is no annotated image to test "
+                "the package with; name the column of masks in input.columns.mask, or give "
+                "segmentation.annotated"
+            )
         return problems
 
     def unit(self) -> str:

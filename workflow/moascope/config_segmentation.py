@@ -163,10 +163,17 @@ class Engine(Section):
     diameter: float | None = Field(
         None, gt=0, description="cellpose: usual diameter in pixels; null: its own estimate"
     )
+    export: bool = Field(
+        False,
+        description="unet: also write the network as a BioImage.IO package with ONNX weights, "
+        "which holds an annotated image as its test; needs the extra `export`",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Engine:
         if self.method != "unet":
+            if self.export:
+                raise ValueError(f"export is for method unet, not {self.method}; leave it out")
             return self
         if self.network.encoder != "none" and self.network.depth > 5:
             raise ValueError(

@@ -144,6 +144,11 @@ class Paths:
         return self.result("segmentation/{engine}.checkpoint.npz")
 
     @property
+    def exported(self) -> str:
+        """The network as a BioImage.IO package, for other programs."""
+        return self.result("segmentation/{engine}.bioimageio.zip")
+
+    @property
     def classical(self) -> str:
         """Tuned parameters of the classical method."""
         return self.result("segmentation/{engine}.json")

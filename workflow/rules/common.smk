@@ -286,6 +286,7 @@ ENGINES = CONFIG.segmentation.engines
 ENGINE_CHANNELS = CONFIG.segmentation.channels or CHANNELS
 HAS_MASKS = SCREEN and CONFIG.input.columns.mask is not None and bool(ENGINES)
 SCORED = list(ENGINES) if CONFIG.segmentation.annotated or HAS_MASKS else []
+EXPORTED = [name for name, engine in ENGINES.items() if engine.export]
 MEASURING_NAME = CONFIG.segmentation.measure_with or next(iter(ENGINES), None)
 MEASURING = ENGINES[MEASURING_NAME] if SCREEN and ENGINES else None
 

@@ -86,6 +86,33 @@ rule train_unet:
         "../scripts/train_unet.py"
 
 
+rule export_unet:
+    input:
+        unpack(model_of_engine),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        PATHS.exported,
+    log:
+        PATHS.log("segmentation/{engine}.export"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.export")
+    wildcard_constraints:
+        engine=one_of(EXPORTED),
+    conda:
+        environment("export")
+    threads: 2
+    resources:
+        mem_mb=memory(6000),
+        runtime=60,
+    params:
+        channels=ENGINE_CHANNELS,
+        objects=CONFIG.segmentation.objects,
+        code=code("export_unet.py"),
+    script:
+        "../scripts/export_unet.py"
+
+
 rule tune_classical:
     input:
         images=PATHS.annotated,
