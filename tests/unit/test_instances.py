@@ -1,6 +1,5 @@
 """From maps to objects."""
 
-import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -15,6 +14,7 @@ from moascope.instances import (
     condensed,
     fill_holes,
     foreground,
+    grid_for,
     height,
     label_objects,
     tune,
@@ -222,11 +222,9 @@ def test_tuning_takes_a_generator():
     assert tune((pair for pair in pairs), grid)[0] == tune(pairs, grid)[0]
 
 
-def test_an_image_is_cut_in_milliseconds():
-    labels = discs(256, [(y, x) for y in range(15, 256, 26) for x in range(15, 256, 26)], 14)
-    maps = perfect_maps(labels)
-    label_objects(maps, InstanceParameters())
-    start = time.process_time()
-    for _ in range(5):
-        label_objects(maps, InstanceParameters())
-    assert (time.process_time() - start) / 5 < 0.1
+def test_the_smallest_areas_to_try_are_those_of_known_objects():
+    labels = np.zeros((200, 200), np.int32)
+    labels[:100] = np.arange(1, 101, dtype=np.int32)[:, np.newaxis]  # 100 rows of 200 px
+    labels[150, :40] = 101
+    assert grid_for([labels, np.zeros((9, 9), np.int32)])["min_area"] == [10, 120, 200]
+    assert grid_for([])["min_area"] == [10]

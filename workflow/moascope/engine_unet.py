@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from moascope import segmentation, segmentation_training
 from moascope.annotated import AnnotatedSet, percentiles, scaled
-from moascope.instances import InstanceParameters, Maps, as_maps, condensed, label_objects, tune
+from moascope.instances import (
+    InstanceParameters,
+    Maps,
+    as_maps,
+    condensed,
+    grid_for,
+    label_objects,
+    tune,
+)
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_data import PairedAugmentation
 from moascope.segmentation_training import TrainingOptions
@@ -149,7 +157,7 @@ def fit(
             maps = _maps(predict, annotated.image(row), multiple, _TILE, _OVERLAP)
             yield maps, annotated.labels(row)
 
-    parameters, tried = tune(samples())
+    parameters, tried = tune(samples(), grid_for(annotated.labels(row) for row in rows))
     logger.info("tuned on %d validation images: %s", len(rows), parameters)
     logger.info("validation: %s", tried.iloc[0][["ap_50", "mean_ap"]].to_dict())
     segmentation_training.save(

@@ -60,9 +60,10 @@ GRID: dict[str, Sequence[float]] = {
     "mask_threshold": (0.3, 0.4, 0.5, 0.6, 0.7),
     "seed_threshold": (0.3, 0.5, 0.7),
     "smoothing": (0.5, 1.0, 1.5, 2.0),
-    "min_area": (10, 30, 80),
 }
-"""Values that `tune` tries."""
+"""Values that `tune` tries; see `grid_for`."""
+
+_SMALL = (0.005, 0.01, 0.02, 0.05)  # quantiles of the areas of known objects
 
 
 def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
@@ -359,6 +360,27 @@ def tidied(labels: NDArray[np.int32], min_area: int, clear_border: bool) -> NDAr
     for band in bands:
         labels[band] = numbers[labels[band]]
     return labels
+
+
+def grid_for(labels: Iterable[NDArray[np.integer[Any]]]) -> dict[str, Sequence[float]]:
+    """Give the values to try for objects like known ones.
+
+    Parameters
+    ----------
+    labels : iterable of (Y, X) int
+        Images of known objects.
+
+    Returns
+    -------
+    dict of str to sequence
+        `GRID`, and with it smallest areas: the default, and those of the smallest known objects, so
+        that what is far too small for an object is dropped, at any magnification.
+    """
+    counts = [np.bincount(image.ravel())[1:] for image in labels]
+    areas = np.concatenate(counts or [np.zeros(0, np.int64)])
+    areas = areas[areas > 0]
+    smallest = np.quantile(areas, _SMALL).astype(int).tolist() if len(areas) else []
+    return {**GRID, "min_area": sorted({InstanceParameters.min_area, *smallest})}
 
 
 def tune(
