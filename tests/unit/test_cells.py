@@ -1,7 +1,5 @@
 """Measurements of objects, against scikit-image object by object."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -226,18 +224,6 @@ def test_columns_are_named_as_in_cellprofiler():
     ):  # fmt: skip
         assert TABLE[name].dtype == np.float32
     assert TABLE["ObjectNumber"].tolist() == list(range(1, LABELS.max() + 1))
-
-
-def test_two_thousand_cells_are_measured_in_a_second():
-    """On one core, without texture; half of it is asked for on a busy machine."""
-    labels = np.zeros((1000, 1000), np.int32)
-    y, x = np.mgrid[:1000, :1000]
-    inside = np.hypot(y % 25 - 12, x % 25 - 12) < 10
-    labels[inside] = (1 + (y // 25) * 40 + x // 25)[inside]
-    image = np.random.default_rng(0).integers(0, 4000, (1, 1000, 1000)).astype(np.uint16)
-    start = time.process_time()
-    assert len(measure(image, labels, ["DNA"], texture_scales=())) == 1600
-    assert time.process_time() - start < 1.6
 
 
 # --- Crops ---------------------------------------------------------------------------------------

@@ -208,17 +208,6 @@ def test_scores_equal_those_of_stardist(cases):
                 assert ours[name][key] == pytest.approx(value, abs=1e-6), (name, key)
 
 
-def test_thirty_images_are_scored_in_a_second():
-    """Tuning scores every validation image for every setting."""
-    import time
-
-    truth, predicted = discs(0, 120, size=256)
-    start = time.process_time()
-    for _ in range(30):
-        tally(truth, predicted)
-    assert time.process_time() - start < 1
-
-
 def test_real_masks_match_themselves(shared_data: Path):
     import imagecodecs
 
