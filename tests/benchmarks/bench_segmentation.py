@@ -59,8 +59,9 @@ def encoder(images: str, table: str, minutes: float) -> None:
 
     from moascope.annotated import AnnotatedSet
     from moascope.segmentation import NetworkOptions
+    from moascope.segmentation_course import TrainingOptions
     from moascope.segmentation_data import PairedAugmentation
-    from moascope.segmentation_training import TrainingOptions, train
+    from moascope.segmentation_training import train
 
     for name in ("efficientnet-lite0", "none"):
         network = NetworkOptions(encoder=name, filters=12, normalization="none", depth=4)

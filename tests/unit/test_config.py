@@ -83,6 +83,12 @@ def test_text_from_the_command_line_becomes_numbers_and_nulls():
 
 
 UNET = {"engines": {"unet": {"method": "unet"}}}
+
+
+def star(**options):
+    return {"segmentation": {"engines": {"star": {"method": "stardist", "model": "m", **options}}}}
+
+
 ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
 
 
@@ -125,6 +131,19 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             },
             "segmentation.engines.u.export: there is no annotated image to test the package with",
         ),
+        (
+            {"segmentation": {"engines": {"star": {"method": "stardist"}}}},
+            "segmentation.engines.star: there are no known objects to learn",
+        ),
+        (
+            star(network={"depth": 3}, training={"loss": "dice", "steps": 9}),
+            "network, training.loss: unknown to method 'stardist', whose network and loss are its",
+        ),
+        (
+            star(training={"patch_size": 72}),
+            "training.patch_size (72) must be a multiple of 16 px, which a grid of 2 needs",
+        ),
+        (star(grid=3), "grid (3) must be 1, 2, 4 or 8 px"),
     ],
 )
 def test_a_segmentation_that_cannot_be_is_refused(changes, message):
@@ -140,6 +159,17 @@ def test_without_a_screen_there_must_be_annotated_images():
     assert config.load(alone).input is None
     splits = {"loco": {"method": "leave-one-compound-out"}}
     assert "splits: there is nothing to classify" in problems({**alone, "splits": splits})
+
+
+def test_networks_without_a_model_are_trained():
+    engines = {
+        "trained": {"method": "stardist", "rays": 64, "training": {"steps": 10}},
+        "given": {"method": "stardist", "model": "2D_versatile_fluo"},
+        "cellpose": {"method": "cellpose"},
+    }
+    section = {"channels": ["DNA"], "annotated": ANNOTATED, "engines": engines}
+    loaded = config.load({"run": "x", "segmentation": section}).segmentation.engines
+    assert [name for name, engine in loaded.items() if engine.is_trained()] == ["trained"]
 
 
 def test_schema_and_key_tables_are_up_to_date(repository):

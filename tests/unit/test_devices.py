@@ -120,6 +120,14 @@ def test_a_gpu_that_the_backend_does_not_see_is_an_error_where_it_is_required():
     assert devices.confirm("never", "CPU, 2 cores") == "CPU, 2 cores"
 
 
+def test_other_libraries_agree_on_the_device_too():
+    card = "GPU 0: A100, 40960 MiB"
+    assert devices.agreed("required", card, "PyTorch", sees_gpu=True) == card
+    assert devices.agreed("auto", card, "PyTorch", sees_gpu=False).startswith("CPU")
+    with pytest.raises(InputError, match="PyTorch sees no GPU"):
+        devices.agreed("required", card, "PyTorch", sees_gpu=False)
+
+
 def test_an_unknown_mode_is_an_error():
     with pytest.raises(InputError, match="'maybe' is none of auto, required, never"):
         devices.choose("maybe")

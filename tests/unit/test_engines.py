@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import sys
 
 import imagecodecs
 import numpy as np
@@ -13,13 +12,11 @@ from moascope.engines import (
     cellpose,
     classical,
     segment_classical,
-    stardist,
     tune_classical,
 )
 from moascope.errors import InputError
 from moascope.matching import scores, tally
 
-HAS_STARDIST = importlib.util.find_spec("stardist") is not None
 HAS_CELLPOSE = importlib.util.find_spec("cellpose") is not None
 
 
@@ -100,58 +97,10 @@ def test_real_nuclei_are_segmented_as_well_as_the_reference(shared_data):
     assert total / len(names) > 0.6
 
 
-@pytest.mark.skipif(HAS_STARDIST, reason="StarDist is installed here")
-def test_stardist_that_is_not_installed_is_explained(monkeypatch):
-    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
-    with pytest.raises(InputError, match=r"engine stardist: .*--sdm conda.*pip install stardist"):
-        stardist("2D_versatile_fluo")
-
-
-def test_stardist_needs_a_process_of_its_own(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorflow", sys)
-    monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
-    with pytest.raises(InputError, match=r"TensorFlow runs with Keras 3.*process of its own"):
-        stardist("2D_versatile_fluo")
-
-
 @pytest.mark.skipif(HAS_CELLPOSE, reason="Cellpose is installed here")
 def test_cellpose_that_is_not_installed_is_explained():
     with pytest.raises(InputError, match=r"engine cellpose: .*--sdm conda.*pip install cellpose"):
         cellpose()
-
-
-needs_stardist = pytest.mark.skipif(not HAS_STARDIST, reason="StarDist is not installed here")
-
-
-@needs_stardist
-def test_a_stardist_model_is_run_by_path(shared_data):
-    root = shared_data / "dsb2018"
-    name = "1a75e9f15481d11084fe66bc2a5afac6dc5bec20ed56a7351a6d65ef0fe8762b"
-    image, labels = (
-        imagecodecs.png_decode((root / kind / f"{name}.png").read_bytes())
-        for kind in ("images", "masks")
-    )
-    segment = stardist(shared_data / "stardist-dsb2018")
-    found = segment(image[np.newaxis])
-    assert found.dtype == np.int32
-    assert scores(tally(labels, found))["ap"]["0.5"] > 0.55
-    assert segment(np.zeros((1, 64, 64), np.uint16)).max() == 0
-
-
-@needs_stardist
-def test_unknown_stardist_models_are_refused():
-    with pytest.raises(InputError, match=r"'2D_versatile' is neither a folder .*2D_versatile_fluo"):
-        stardist("2D_versatile")
-
-
-@needs_stardist
-def test_a_damaged_stardist_model_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InputError, match=r"has no weights \(weights_best\.h5\)"):
-        stardist(tmp_path)
-    (tmp_path / "weights_best.h5").write_bytes(os.urandom(100))
-    with pytest.raises(InputError, match="cannot be read as a StarDist model"):
-        stardist(tmp_path)
 
 
 needs_cellpose = pytest.mark.skipif(not HAS_CELLPOSE, reason="Cellpose is not installed here")

@@ -21,7 +21,12 @@ DISTRIBUTIONS = {
 
 
 # Packages of other engines, which only their own environment has.
-ENGINES = {"stardist": ["stardist", "tf-keras", "csbdeep"], "cellpose": ["cellpose", "pytorch"]}
+STARDIST = ["stardist", "tf-keras", "csbdeep"]
+ENGINES = {
+    "stardist-cpu": STARDIST,
+    "stardist-gpu": STARDIST,
+    "cellpose": ["cellpose", "pytorch"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +94,8 @@ def test_every_script_finds_its_imports_in_its_environment(repository):
     for name, block in rules_with_fixed_script(repository).items():
         script = repository / "workflow/scripts" / re.search(r"scripts/(\w+\.py)", block)[1]
         environment = re.search(r'environment\("([\w-]+)"\)', block)[1]
-        names = (
-            ["tensorflow-cpu", "tensorflow-gpu"] if environment == "tensorflow" else [environment]
-        )
+        has_kinds = environment in ("tensorflow", "stardist")
+        names = [f"{environment}-{kind}" for kind in ("cpu", "gpu")] if has_kinds else [environment]
         needed = provenance.third_party(script) - set(sys.stdlib_module_names) - {"_job"}
         for chosen in names:
             found = pins(environments(repository)[chosen])

@@ -8,6 +8,7 @@ from annotated_discs import write_discs
 from moascope.annotated import AnnotatedSet
 from moascope.errors import InputError
 from moascope.segmentation_data import PairedAugmentation, Patches, varied
+from moascope.segmentation_targets import targets
 
 OFF = PairedAugmentation(
     flip=False,
@@ -22,7 +23,7 @@ OFF = PairedAugmentation(
 
 
 def patches(annotated, augmentation=OFF, size=32, seed=0):
-    return Patches(annotated, size, augmentation, touching_weight=5.0, seed=seed)
+    return Patches(annotated, size, augmentation, targets, seed=seed)
 
 
 def test_a_patch_without_augmentation_is_a_part_of_a_training_image(tmp_path):

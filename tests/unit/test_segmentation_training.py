@@ -12,8 +12,9 @@ from moascope import segmentation, segmentation_training
 from moascope.errors import InputError
 from moascope.instances import InstanceParameters
 from moascope.segmentation import NetworkOptions
+from moascope.segmentation_course import HISTORY_COLUMNS, TrainingOptions, rate_of
 from moascope.segmentation_data import PairedAugmentation
-from moascope.segmentation_training import TrainingOptions, load, save, train, validate
+from moascope.segmentation_training import load, save, train, validate
 
 TINY = NetworkOptions(encoder="none", depth=1, filters=4)
 SHORT = TrainingOptions(steps=4, batch_size=2, patch_size=32, learning_rate=5e-3, validate_every=2)
@@ -31,7 +32,7 @@ def test_a_network_learns_to_find_discs(tmp_path):
     annotated = write_discs(tmp_path)
     training = replace(SHORT, steps=80, batch_size=4, validate_every=40)
     history = fit(annotated, replace(TINY, filters=8), training)["history"]
-    assert list(history.columns) == list(segmentation_training.HISTORY_COLUMNS)
+    assert list(history.columns) == list(HISTORY_COLUMNS)
     assert history["step"].tolist() == [40, 80]
     assert history["loss"].is_monotonic_decreasing
     assert history["ap_50"].max() > 0.5
@@ -48,7 +49,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, monkeypa
 
     with monkeypatch.context() as patch:
         # Killed right after the first checkpoint.
-        patch.setattr(segmentation_training, "_log", killed)
+        patch.setattr(segmentation_training, "log_validation", killed)
         with pytest.raises(KeyboardInterrupt):
             fit(annotated, network, checkpoint=checkpoint)
     with caplog.at_level(logging.INFO):
@@ -81,7 +82,7 @@ def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, mo
     def scores(_):
         return {"ap_50": 0.0, "mean_ap": next(given)}
 
-    monkeypatch.setattr(segmentation_training, "_scores", scores)
+    monkeypatch.setattr(segmentation_training, "scores_of", scores)
     original = segmentation_training.validate
 
     def watched(model, *rest):
@@ -106,7 +107,7 @@ def test_the_schedule_ends_with_the_time_limit_also_without_validation_images(tm
 
 def test_the_learning_rate_rises_then_falls():
     training = TrainingOptions(steps=1000, learning_rate=1.0, warm_up=0.1)
-    rates = [segmentation_training._learning_rate(training, share / 1000) for share in range(1000)]
+    rates = [rate_of(training, share / 1000) for share in range(1000)]
     assert rates[0] < 0.02
     assert np.argmax(rates) == pytest.approx(100, abs=2)
     assert (np.diff(rates[100:]) < 0).all()

@@ -1,6 +1,9 @@
 """Whole runs that find cells: annotated images without a screen, and cells as units."""
 
 import copy
+import importlib.util
+import re
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -65,6 +68,57 @@ def test_engines_are_compared_on_annotated_images(annotated):
     config["segmentation"]["engines"]["unet"] = {**TINY, "export": True}
     annotated.write(config)
     assert set(annotated.planned()) == {"export_unet", "report"}  # which shows the configuration
+
+
+def test_stardist_is_trained_where_no_model_is_given(annotated):
+    learning = {"training": {"steps": 4, "patch_size": 32}}
+    annotated.write(annotated_config(engines={"star": {"method": "stardist", **learning}}))
+    planned = annotated.planned()
+    assert planned["train_stardist"] == planned["segment_test_stardist"] == 1
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("stardist") is None, reason="StarDist is not installed here"
+)
+def test_stardist_is_trained_scored_and_given_to_another_run(annotated):
+    learning = {"training": {"steps": 4, "patch_size": 32}}
+    config = annotated_config(engines={"star": {"method": "stardist", **learning}})
+    annotated.write(config)
+    annotated.snakemake()
+    summary = annotated.summary()
+    assert summary["segmentation"]["star"]["n_images"] == 2
+    assert {"stardist", "csbdeep", "tf-keras"} <= set(summary["environment"]["versions"])
+    assert summary["environment"]["backend"] == "tensorflow"
+    trained = annotated.folder / "results/small/segmentation/star.stardist.zip"
+    given = annotated.folder / "star"
+    with zipfile.ZipFile(trained) as archive:
+        archive.extractall(given)
+    annotated.write(annotated_config(engines={"star": {"method": "stardist", "model": "star"}}))
+    annotated.snakemake()
+    assert annotated.planned() == {}
+    (given / "thresholds.json").write_text('{"prob": 0.9, "nms": 0.3}')
+    assert annotated.planned()["segment_test_stardist"] == 1
+
+
+def test_the_files_of_a_given_model_are_inputs_and_published_names_are_none(annotated):
+    (annotated.folder / "star").mkdir()
+    for name in ("config.json", "weights_best.h5"):
+        (annotated.folder / "star" / name).touch()
+    (annotated.folder / "weights").touch()
+    engines = {
+        "star": {"method": "stardist", "model": "star"},
+        "published": {"method": "stardist", "model": "2D_versatile_fluo"},
+        "cells": {"method": "cellpose", "model": "weights"},
+    }
+    annotated.write(annotated_config(engines=engines))
+    _, output = annotated.snakemake("-n")
+    inputs = re.findall(r"rule segment_test_\w+:\s*input: (.*)results/small/segm\S+h5, ", output)
+    assert sorted(inputs) == ["", "star/config.json, star/weights_best.h5, ", "weights, "]
+    engines["star"]["model"] = "elsewhere/star"
+    annotated.write(annotated_config(engines=engines))
+    code, output = annotated.snakemake("-n", check=False)
+    assert code != 0
+    assert "elsewhere/star" in output
 
 
 def test_a_mask_of_another_size_is_named(annotated):

@@ -549,11 +549,7 @@ class Config(Section):
         for channel in section.channels:
             if channel not in channels and section.engines:
                 problems.append("segmentation.channels: " + _unknown("channel", channel, channels))
-        fits = [
-            name
-            for name, engine in section.engines.items()
-            if engine.method == "unet" and engine.model is None
-        ]
+        fits = [name for name, engine in section.engines.items() if engine.is_trained()]
         if fits and section.annotated is None and self.input.columns.mask is None:
             problems.append(
                 f"segmentation.engines.{fits[0]}: there are no known objects to learn "

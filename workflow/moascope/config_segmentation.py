@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from moascope.config_section import Name, Section
 
 METHODS = Literal["unet", "classical", "stardist", "cellpose"]
+_OF_UNET = {"loss", "touching_weight", "mixed_precision"}  # keys of `training` for the U-Net only
 
 
 class Annotated(Section):
@@ -86,13 +87,13 @@ class Network(Section):
 
 
 class NetworkTraining(Section):
-    """How the U-Net learns."""
+    """How the U-Net or StarDist learns."""
 
     loss: Literal["cross-entropy", "dice", "cross-entropy+dice", "tversky", "focal"] = Field(
-        "cross-entropy+dice", description="of the classes; the distance has its own"
+        "cross-entropy+dice", description="unet: of the classes; the distance has its own"
     )
     touching_weight: float = Field(
-        5.0, ge=1, le=100, description="what pixels between touching objects weigh"
+        5.0, ge=1, le=100, description="unet: what pixels between touching objects weigh"
     )
     steps: int = Field(6000, ge=1, le=1_000_000, description="batches to learn from")
     max_minutes: float | None = Field(
@@ -110,7 +111,7 @@ class NetworkTraining(Section):
     patience: int | None = Field(
         None, ge=1, description="validations without a better AP before stopping; null: never"
     )
-    mixed_precision: bool = Field(False, description="float16 arithmetic on GPUs")
+    mixed_precision: bool = Field(False, description="unet: float16 arithmetic on GPUs")
 
 
 class PatchAugmentation(Section):
@@ -144,16 +145,25 @@ class Engine(Section):
     method: METHODS = Field(description="U-Net, Otsu and watershed, StarDist, or Cellpose")
     model: str | None = Field(
         None,
-        description="unet: path of a model that MoAscope trained; stardist: folder of a model or "
-        "a pretrained name; cellpose: pretrained name or path; null: train (unet), tune "
-        "(classical), or the engine's default",
+        description="unet: path of a model that MoAscope trained; stardist: folder or zip file of "
+        "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
+        "stardist), tune (classical), or the engine's default (cellpose)",
     )
     network: Network = Field(default_factory=Network, description="unet: what it looks like")
     training: NetworkTraining = Field(
-        default_factory=NetworkTraining, description="unet: how it learns"
+        default_factory=NetworkTraining, description="unet, stardist: how it learns"
     )
     augmentation: PatchAugmentation = Field(
-        default_factory=PatchAugmentation, description="unet: how patches are varied"
+        default_factory=PatchAugmentation, description="unet, stardist: how patches are varied"
+    )
+    rays: int = Field(
+        32, ge=3, le=256, description="stardist: directions in which the border is looked for"
+    )
+    grid: int = Field(
+        2,
+        ge=1,
+        le=8,
+        description="stardist: side (1, 2, 4 or 8 px) of what shares a prediction",
     )
     turns: bool = Field(
         False, description="unet: average the maps of all eight flips and quarter turns"
@@ -171,10 +181,36 @@ class Engine(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Engine:
-        if self.method != "unet":
-            if self.export:
-                raise ValueError(f"export is for method unet, not {self.method}; leave it out")
-            return self
+        if self.export and self.method != "unet":
+            raise ValueError(f"export is for method unet, not {self.method}; leave it out")
+        if self.method == "unet":
+            self._check_unet()
+        if self.method == "stardist":
+            self._check_stardist()
+        return self
+
+    def is_trained(self) -> bool:
+        """Tell whether this is a network that the run trains."""
+        return self.method in ("unet", "stardist") and self.model is None
+
+    def _check_stardist(self) -> None:
+        given = [f"training.{key}" for key in self.training.model_fields_set & _OF_UNET]
+        given += self.model_fields_set & {"network"}
+        if given:
+            raise ValueError(
+                f"{', '.join(sorted(given))}: unknown to method 'stardist', whose network and loss "
+                "are its own; leave it out"
+            )
+        if self.grid not in (1, 2, 4, 8):
+            raise ValueError(f"grid ({self.grid}) must be 1, 2, 4 or 8 px")
+        multiple = 8 * self.grid
+        if self.training.patch_size % multiple:
+            raise ValueError(
+                f"training.patch_size ({self.training.patch_size}) must be a multiple of "
+                f"{multiple} px, which a grid of {self.grid} needs"
+            )
+
+    def _check_unet(self) -> None:
         if self.network.encoder != "none" and self.network.depth > 5:
             raise ValueError(
                 f"network.depth ({self.network.depth}) must be at most 5 with a pretrained encoder"
@@ -193,7 +229,6 @@ class Engine(Section):
                 )
         if self.overlap > self.tile // 2:
             raise ValueError(f"overlap ({self.overlap}) must be at most half of tile ({self.tile})")
-        return self
 
 
 class Segmentation(Section):

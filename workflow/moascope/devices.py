@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import logging
 import os
 import subprocess
@@ -106,11 +107,35 @@ def confirm(gpu: str, description: str) -> str:
     InputError
         If a GPU is required and the backend sees none.
     """
-    import keras  # noqa: PLC0415 (choose() must come before the import)
-
+    # Not before choose(), and by name, since engines that have no Keras choose a device as well.
+    keras = importlib.import_module("keras")
     seen = [] if gpu == "never" else keras.distribution.list_devices("gpu")
-    if description.startswith("GPU") and not seen:
-        backend = keras.backend.backend()
+    return agreed(gpu, description, keras.backend.backend(), sees_gpu=bool(seen))
+
+
+def agreed(gpu: str, description: str, backend: str, *, sees_gpu: bool) -> str:
+    """Check that what computes sees the device that was chosen.
+
+    Parameters
+    ----------
+    gpu, description : str
+        As for `confirm`.
+    backend : str
+        What computes.
+    sees_gpu : bool
+        Whether it sees a GPU.
+
+    Returns
+    -------
+    str
+        The device in words.
+
+    Raises
+    ------
+    InputError
+        If a GPU is required and not seen.
+    """
+    if description.startswith("GPU") and not sees_gpu:
         reason = (
             f"{description} is there, but {backend} sees no GPU: this environment has a CPU "
             "build, or its CUDA libraries do not fit the driver"

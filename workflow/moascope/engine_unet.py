@@ -23,8 +23,8 @@ from moascope.instances import (
     tune,
 )
 from moascope.segmentation import NetworkOptions
+from moascope.segmentation_course import TrainingOptions
 from moascope.segmentation_data import PairedAugmentation
-from moascope.segmentation_training import TrainingOptions
 from moascope.tiles import Function, predict_tiled, with_turns
 
 logger = logging.getLogger(__name__)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +17,11 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import remove_small_holes
 from skimage.segmentation import watershed
 
-from moascope.annotated import percentiles, scaled
 from moascope.errors import InputError
 from moascope.instances import fill_holes, search, tidied
 
 Engine = Callable[[NDArray[np.generic]], NDArray[np.int32]]
 """Takes one image (C, Y, X) of raw intensities and gives its objects (Y, X): 0 is background."""
-
-_TILE = 1024  # px; larger images go through the network in several tiles
 
 
 # --- Classical -----------------------------------------------------------------------------------
@@ -153,94 +148,6 @@ def tune_classical(
     return search(segment_classical, samples, grid, start or ClassicalParameters())
 
 
-# --- StarDist ------------------------------------------------------------------------------------
-
-
-def stardist(model: str | Path, channel: int = 0) -> Engine:
-    """Make an engine of a StarDist model (Schmidt et al. 2018).
-
-    Parameters
-    ----------
-    model : str or path
-        The folder of a trained model, or the name of a published one such as 2D_versatile_fluo,
-        which StarDist downloads.
-    channel : int
-        Which channel a model of one channel is shown, from 0. Others are shown all channels.
-
-    Returns
-    -------
-    Engine
-        Images are scaled by their percentiles 1 and 99.8.
-
-    Raises
-    ------
-    InputError
-        If StarDist is not installed, or the model cannot be found, fetched or read.
-    """
-    # StarDist 0.9 is written for Keras 2, which TensorFlow only looks for when it is imported.
-    if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
-        raise InputError(
-            "engine stardist: TensorFlow runs with Keras 3 in this process, but StarDist needs "
-            "Keras 2. Start it in a process of its own."
-        )
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    models = _imported("stardist.models", "stardist", "stardist tf-keras")
-    network = _stardist_model(models.StarDist2D, model)
-    n_channels: int = network.config.n_channel_in
-
-    def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
-        chosen = _channel(image, channel)[np.newaxis] if n_channels == 1 else image
-        if len(chosen) != n_channels:
-            raise InputError(
-                f"engine stardist: the model {model} takes {n_channels} channels, but the image "
-                f"has {len(image)}. Use a model that was trained on such images."
-            )
-        shown = np.moveaxis(scaled(chosen, *percentiles(chosen)), 0, -1)
-        tiles = (*(-(-side // _TILE) for side in shown.shape[:2]), 1)
-        labels, _ = network.predict_instances(
-            shown, axes="YXC", n_tiles=tiles, show_tile_progress=False
-        )
-        return labels.astype(np.int32)
-
-    return segment
-
-
-def _stardist_model(kind: Any, model: str | Path) -> Any:
-    folder = Path(model)
-    if (folder / "config.json").is_file():
-        if not any(folder.glob("*.h5")):  # StarDist would go on with random weights
-            raise InputError(
-                f"{folder}: has no weights (weights_best.h5). Copy the whole folder of the model."
-            )
-        try:
-            return kind(None, name=folder.resolve().name, basedir=str(folder.resolve().parent))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{folder}: cannot be read as a StarDist model ({error}). It needs config.json, "
-                "thresholds.json and weights_best.h5 as StarDist wrote them."
-            ) from error
-    known = sorted(_stardist_names(kind))
-    if str(model) not in known:
-        raise InputError(
-            f"engine stardist: {str(model)!r} is neither a folder with config.json nor a published "
-            f"model ({', '.join(known)}). Give the folder of a trained model, or one of these "
-            "names."
-        )
-    try:
-        return kind.from_pretrained(str(model))
-    except Exception as error:  # a download fails in as many ways as there are networks
-        raise InputError(
-            f"engine stardist: the model {model} cannot be downloaded ({error}). Download "
-            f"{model}.zip from github.com/stardist/stardist-models/releases elsewhere, unpack it "
-            "here, and give its folder instead of its name."
-        ) from error
-
-
-def _stardist_names(kind: Any) -> list[str]:
-    models, _ = importlib.import_module("csbdeep.models.pretrained").get_registered_models(kind)
-    return list(models)
-
-
 # --- Cellpose ------------------------------------------------------------------------------------
 
 
@@ -275,7 +182,7 @@ def cellpose(
     InputError
         If Cellpose is not installed, or the model cannot be found, fetched or read.
     """
-    models = _imported("cellpose.models", "cellpose", "cellpose")
+    models = imported("cellpose.models", "cellpose", "cellpose")
     network = _cellpose_model(models, model or models.MODEL_NAMES[0], gpu)
 
     def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -284,6 +191,11 @@ def cellpose(
         return labels.astype(np.int32)
 
     return segment
+
+
+def sees_gpu() -> bool:
+    """Tell whether PyTorch, which Cellpose computes with, sees an NVIDIA GPU."""
+    return bool(imported("torch", "cellpose", "cellpose").cuda.is_available())
 
 
 def _cellpose_model(models: Any, model: str | Path, gpu: bool) -> Any:
@@ -308,7 +220,28 @@ def _cellpose_model(models: Any, model: str | Path, gpu: bool) -> Any:
         ) from error
 
 
-def _imported(module: str, engine: str, packages: str) -> ModuleType:
+def imported(module: str, engine: str, packages: str) -> ModuleType:
+    """Import what only the environment of an engine has.
+
+    Parameters
+    ----------
+    module : str
+        What to import.
+    engine : str
+        What it is for.
+    packages : str
+        What to install where it is missing.
+
+    Returns
+    -------
+    module
+        The module.
+
+    Raises
+    ------
+    InputError
+        If it cannot be imported.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -129,12 +129,17 @@ class Paths:
         return self.result("segmentation/{engine}.keras")
 
     @property
-    def unet_history(self) -> str:
-        """Its training curve."""
+    def stardist(self) -> str:
+        """A StarDist model that was trained here."""
+        return self.result("segmentation/{engine}.stardist.zip")
+
+    @property
+    def engine_history(self) -> str:
+        """Training curve of a network that segments."""
         return self.result("segmentation/{engine}.history.parquet")
 
     @property
-    def unet_device(self) -> str:
+    def engine_device(self) -> str:
         """What it was trained on."""
         return self.result("segmentation/{engine}.device.json")
 
@@ -157,6 +162,11 @@ class Paths:
     def test_labels(self) -> str:
         """Objects that an engine found in the test images."""
         return self.result("segmentation/{engine}.labels.h5")
+
+    @property
+    def test_device(self) -> str:
+        """What they were found with."""
+        return self.result("segmentation/{engine}.test.device.json")
 
     @property
     def test_times(self) -> str:

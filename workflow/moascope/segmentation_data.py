@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +15,6 @@ from scipy import ndimage
 
 from moascope.annotated import AnnotatedSet
 from moascope.errors import InputError
-from moascope.segmentation_targets import targets
 
 _KNOTS = 6  # control points of the elastic deformation along each side of a patch
 _BATCHES_AHEAD = 4
@@ -67,8 +66,8 @@ class Patches:
         Side of the patches in px.
     augmentation : PairedAugmentation
         How they are varied.
-    touching_weight : float
-        As for `segmentation_targets.targets`.
+    truth : callable
+        Turns the labels (Y, X) of a patch into what a network is to predict there.
     seed : int
         A batch depends on this and its number only.
 
@@ -83,7 +82,7 @@ class Patches:
         annotated: AnnotatedSet,
         patch_size: int,
         augmentation: PairedAugmentation,
-        touching_weight: float,
+        truth: Callable[[NDArray[np.int32]], NDArray[Any]],
         seed: int,
     ) -> None:
         self._annotated = annotated
@@ -91,7 +90,7 @@ class Patches:
         self._heights, self._widths = annotated.table["height"], annotated.table["width"]
         self._size = patch_size
         self._augmentation = augmentation
-        self._touching_weight = touching_weight
+        self._truth = truth
         self._seed = seed
         described = [_described(annotated.labels(row)) for row in self._rows]
         self._centres = [centres for centres, _ in described]
@@ -102,7 +101,7 @@ class Patches:
             )
         self.chances = _chances([len(centres) for centres in self._centres], described)
 
-    def batch(self, number: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def batch(self, number: int, size: int) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Make a batch.
 
         Parameters
@@ -116,8 +115,8 @@ class Patches:
         -------
         images : (size, Y, X, C) float32
             Scaled by the percentiles of their images, then augmented.
-        targets : (size, Y, X, 3) float32
-            See `segmentation_targets`.
+        truth : (size, Y, X, ...) array
+            What is to be predicted.
         """
         rng = np.random.default_rng([self._seed, number])
         pairs = [self._patch(rng) for _ in range(size)]
@@ -125,7 +124,7 @@ class Patches:
 
     def batches(
         self, first: int, size: int, n_threads: int = 2
-    ) -> Generator[tuple[NDArray[np.float32], NDArray[np.float32]], None, None]:
+    ) -> Generator[tuple[NDArray[np.float32], NDArray[Any]], None, None]:
         """Make batches in threads, ahead of the one in use.
 
         Parameters
@@ -139,7 +138,7 @@ class Patches:
 
         Yields
         ------
-        (images, targets)
+        (images, truth)
             Without end; see `batch`.
         """
         with ThreadPoolExecutor(n_threads) as pool:
@@ -158,7 +157,7 @@ class Patches:
                 for future in waiting:
                     future.cancel()
 
-    def _patch(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _patch(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[Any]]:
         chosen = int(rng.choice(len(self._rows), p=self.chances))
         row = self._rows[chosen]
         shape = (int(self._heights[row]), int(self._widths[row]))
@@ -169,8 +168,7 @@ class Patches:
         image, labels = self._annotated.window(row, *window)
         places -= np.array([window[0].start, window[1].start], np.float32)[:, None, None]
         planes = [_resampled(plane, places, 1) for plane in np.moveaxis(image, -1, 0)]
-        truth = _resampled(labels, places, 0)
-        truth = targets(truth, self._touching_weight)
+        truth = self._truth(_resampled(labels, places, 0))
         return varied(rng, np.stack(planes, axis=-1), self._augmentation), truth
 
 

@@ -14,7 +14,8 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import keras
@@ -26,54 +27,31 @@ from moascope import backbones, segmentation
 from moascope.annotated import PERCENTILES, AnnotatedSet
 from moascope.errors import InputError
 from moascope.instances import InstanceParameters, as_maps, label_objects
-from moascope.matching import Tally, average_precision, pooled, tally
+from moascope.matching import Tally, tally
 from moascope.segmentation import NetworkOptions
+from moascope.segmentation_course import (
+    HISTORY_COLUMNS,
+    TrainingOptions,
+    is_best,
+    is_over,
+    log_validation,
+    position,
+    progress_of,
+    rate_of,
+    scores_of,
+)
 from moascope.segmentation_data import PairedAugmentation, Patches
-from moascope.segmentation_targets import LOSSES, loss, n_maps
+from moascope.segmentation_targets import LOSSES, loss, n_maps, targets
 from moascope.tiles import predict_tiled
 from moascope.training import load_model, precision_policy, restored, save_checkpoint, save_model
 
 logger = logging.getLogger(__name__)
 
-HISTORY_COLUMNS = ("step", "loss", "ap_50", "mean_ap", "learning_rate", "minutes")
 FORMAT = 1
 """Version of what a saved segmentation model expects of its input."""
 
 _MOMENTUM = 0.99  # of the running mean of the weights: it spans some hundred steps
-_LOWEST_RATE = 0.01  # of the learning rate, at the end of the schedule
 _TILE, _OVERLAP = 1024, 128  # px; most validation images are predicted in one piece
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a segmentation network learns."""
-
-    loss: str = "cross-entropy+dice"
-    """Of the classes: one of `segmentation_targets.LOSSES`."""
-    touching_weight: float = 5.0
-    """What pixels between touching objects weigh more than the others."""
-    steps: int = 6000
-    """Batches to learn from."""
-    max_minutes: float | None = None
-    """Time limit; where it comes before the last step, the schedule ends with it."""
-    batch_size: int = 4
-    """Patches per step."""
-    patch_size: int = 256
-    """Side of the patches in px; a multiple of what the network needs."""
-    learning_rate: float = 1e-3
-    """Its highest value: Adam, a linear warm-up, then a cosine down to a hundredth of it."""
-    warm_up: float = 0.05
-    """Share of the training in which the learning rate rises."""
-    weight_decay: float = 1e-4
-    """Share of the learning rate by which weights shrink in every step (AdamW)."""
-    validate_every: int = 250
-    """Steps between validations; a checkpoint is written after each."""
-    validation_images: int = 50
-    """Largest number of validation images that are looked at, evenly spread over the set."""
-    patience: int | None = None
-    """Stop after so many validations without a better mean AP; None: never."""
-    mixed_precision: bool = False
-    """Compute in half precision where there is a GPU."""
 
 
 def train(
@@ -123,7 +101,8 @@ def train(
     with precision_policy(training.mixed_precision):
         learner = segmentation.build(network, annotated.channels)
         core = segmentation.core(learner)
-    patches = Patches(annotated, training.patch_size, augmentation, training.touching_weight, seed)
+    truth = partial(targets, touching_weight=training.touching_weight)
+    patches = Patches(annotated, training.patch_size, augmentation, truth, seed)
     task = _fingerprint(annotated, [network, training, augmentation, seed])
     learner.compile(
         optimizer=keras.optimizers.AdamW(
@@ -143,20 +122,20 @@ def train(
     best: list[NDArray[Any]] = []
     if checkpoint is not None:
         history, best = restored(checkpoint, task, learner, core)
-    while not _is_over(history, training):
+    while not is_over(history, training):
         started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
         with _averaged(learner):
             tallies = list(validate(core, annotated, watched, segmentation.multiple(network)))
             weights = core.get_weights()
-        row |= _scores(tallies)
-        row["minutes"] = _position(history)[1] + (time.perf_counter() - started) / 60
+        row |= scores_of(tallies)
+        row["minutes"] = position(history)[1] + (time.perf_counter() - started) / 60
         history.append(row)
-        if _is_best(history):
+        if is_best(history):
             best = weights
         if checkpoint is not None:
             save_checkpoint(checkpoint, task, learner, history, best)
-        _log(row, training)
+        log_validation(row, training)
     core.set_weights(best)
     frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
     return {"model": backbones.folded(core), "history": frame}
@@ -280,16 +259,16 @@ def _stretch(
     history: Sequence[Mapping[str, float]],
 ) -> dict[str, float]:
     """Train until the next validation; give its number of steps and their mean loss."""
-    step, minutes = _position(history)
+    step, minutes = position(history)
     first, losses, rate = step, [], 0.0
     started = time.perf_counter()
     batches = patches.batches(step, training.batch_size)
     now = minutes
     while step < min(first + training.validate_every, training.steps):
-        progress = _progress(training, step, now)
+        progress = progress_of(training, step, now)
         if progress >= 1:
             break
-        rate = _learning_rate(training, progress)
+        rate = rate_of(training, progress)
         learner.optimizer.learning_rate = rate
         losses.append(float(learner.train_on_batch(*next(batches))))
         if not math.isfinite(losses[-1]):
@@ -304,44 +283,6 @@ def _stretch(
     return {"step": step, "loss": mean, "learning_rate": rate}
 
 
-def _position(history: Sequence[Mapping[str, float]]) -> tuple[int, float]:
-    """Give the steps and minutes of training so far."""
-    return (int(history[-1]["step"]), history[-1]["minutes"]) if history else (0, 0.0)
-
-
-def _progress(training: TrainingOptions, step: int, minutes: float) -> float:
-    """Give the share of the training that is done, in steps or in time."""
-    in_time = minutes / training.max_minutes if training.max_minutes else 0.0
-    return max(step / training.steps, in_time)
-
-
-def _learning_rate(training: TrainingOptions, progress: float) -> float:
-    if progress < training.warm_up:
-        share = (progress + 1 / training.steps) / training.warm_up
-        return training.learning_rate * min(1.0, share)
-    falling = (progress - training.warm_up) / (1 - training.warm_up)
-    share = _LOWEST_RATE + (1 - _LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * falling))
-    return training.learning_rate * share
-
-
-def _is_best(history: Sequence[Mapping[str, float]]) -> bool:
-    """Tell whether no earlier weights were better than the last; without a score, those are."""
-    *earlier, last = (row["mean_ap"] for row in history)
-    return not any(last < score for score in earlier)
-
-
-def _is_over(history: Sequence[Mapping[str, float]], training: TrainingOptions) -> bool:
-    if _progress(training, *_position(history)) >= 1:
-        return True
-    scores = [row["mean_ap"] for row in history if not math.isnan(row["mean_ap"])]
-    if not training.patience or not scores:
-        return False
-    since = len(scores) - 1 - int(np.argmax(scores))
-    if since >= training.patience:
-        logger.info("no better mean AP for %d validations: stopped early", since)
-    return since >= training.patience
-
-
 def _supervised(network: NetworkOptions, name: str) -> Any:
     """Give the loss of all heads; those of deep supervision count half of the one above them."""
     k = n_maps(network.outputs)
@@ -353,28 +294,6 @@ def _supervised(network: NetworkOptions, name: str) -> Any:
         return sum(parts[1:], start=parts[0])
 
     return total
-
-
-def _scores(tallies: Sequence[Tally]) -> dict[str, float]:
-    if not tallies:
-        return {"ap_50": math.nan, "mean_ap": math.nan}
-    ap = average_precision(pooled(tallies))
-    return {"ap_50": float(ap[0]), "mean_ap": float(ap.mean())}
-
-
-def _log(row: Mapping[str, float], training: TrainingOptions) -> None:
-    validation = ""
-    if not math.isnan(row["mean_ap"]):
-        validation = f", validation AP@0.5 {row['ap_50']:.3f}, mean AP {row['mean_ap']:.3f}"
-    logger.info(
-        "step %d/%d: loss %.4f%s (rate %.2g, %.1f min)",
-        row["step"],
-        training.steps,
-        row["loss"],
-        validation,
-        row["learning_rate"],
-        row["minutes"],
-    )
 
 
 def _fingerprint(annotated: AnnotatedSet, options: Sequence[Any]) -> str:

@@ -102,10 +102,8 @@ def code(script):
 
 def environment(name):
     """Give the conda environment for a kind of work."""
-    if name == "tensorflow":
-        name = (
-            "tensorflow-gpu" if CONFIG.compute.gpu == "required" else "tensorflow-cpu"
-        )
+    if name in ("tensorflow", "stardist"):
+        name += "-gpu" if CONFIG.compute.gpu == "required" else "-cpu"
     return str(WORKFLOW.parent / "envs" / f"{name}.yaml")
 
 
@@ -245,10 +243,14 @@ def devices_of(wildcards):
     """Give the notes on which device each network was computed."""
     frozen = [PATHS.feature_device.format(model=model) for model in FROZEN]
     heads = [PATHS.model_device.format(model=model) for model in [*KERAS_HEADS, *TUNED]]
-    unets = [
-        PATHS.unet_device.format(engine=name) for name in SCORED if is_trained(name)
+    trained = filter(is_trained, SCORED)
+    others = [name for name in SCORED if ENGINES[name].method in OTHER_NETWORKS]
+    return [
+        *frozen,
+        *heads,
+        *expand(PATHS.engine_device, engine=trained),
+        *expand(PATHS.test_device, engine=others),
     ]
-    return frozen + heads + unets
 
 
 def has_curves(model):
@@ -282,6 +284,7 @@ ENGINE_ENVIRONMENTS = {
     "stardist": "stardist",
     "cellpose": "cellpose",
 }
+OTHER_NETWORKS = ["stardist", "cellpose"]
 ENGINES = CONFIG.segmentation.engines
 ENGINE_CHANNELS = CONFIG.segmentation.channels or CHANNELS
 HAS_MASKS = SCREEN and CONFIG.input.columns.mask is not None and bool(ENGINES)
@@ -323,21 +326,34 @@ def engine_options(name):
     )
 
 
-def unet_options(name):
-    """Give the options of a U-Net that decide what it learns."""
+def learning_options(name):
+    """Give the options of a network that decide what it learns."""
+    shape = {"unet": ["network"], "stardist": ["rays", "grid"]}[ENGINES[name].method]
     return CONFIG.section(
-        f"segmentation.engines.{name}", "network", "training", "augmentation"
+        f"segmentation.engines.{name}", *shape, "training", "augmentation"
     )
 
 
 def fitted(name):
-    """Give the file that an engine was fitted to, or is given by path; nothing for the others."""
+    """Give the files of an engine that was fitted or is given by path; none for the others."""
     engine = ENGINES[name]
-    if engine.method == "unet":
-        return {"model": engine.model or PATHS.unet.format(engine=name)}
+    if is_trained(name):
+        path = {"unet": PATHS.unet, "stardist": PATHS.stardist}[engine.method]
+        return {"model": path.format(engine=name)}
     if engine.method == "classical" and SCORED:
         return {"model": PATHS.classical.format(engine=name)}
-    return {}
+    if engine.method in OTHER_NETWORKS and engine.model:
+        return {"model": files_of_model(engine.model)}
+    return {"model": engine.model} if engine.method == "unet" else {}
+
+
+def files_of_model(model):
+    """Give the files of a model that is given by path; none for the name of a published one."""
+    path = Path(model)
+    if path.is_dir():  # its own time stays the same when a file in it changes
+        kinds = (".json", ".h5", ".hdf5")
+        return sorted(str(file) for file in path.iterdir() if file.suffix in kinds)
+    return [model] if path.exists() or path.suffix or len(path.parts) > 1 else []
 
 
 def model_of_engine(wildcards):
@@ -379,7 +395,7 @@ def baseline_names():
 
 def is_trained(name):
     """Tell whether an engine is a network that this run trains."""
-    return ENGINES[name].method == "unet" and ENGINES[name].model is None
+    return ENGINES[name].is_trained()
 
 
 # --- report --------------------------------------------------------------------------------------
@@ -426,7 +442,7 @@ def segmentation_report(wildcards):
         "engine_by_image": expand(PATHS.engine_by_image, engine=SCORED),
         "engine_labels": expand(PATHS.test_labels, engine=SCORED),
         "engine_histories": expand(
-            PATHS.unet_history, engine=filter(is_trained, SCORED)
+            PATHS.engine_history, engine=filter(is_trained, SCORED)
         ),
     }
     return {

@@ -60,8 +60,8 @@ rule train_unet:
         table=PATHS.annotated_table,
     output:
         model=PATHS.unet,
-        history=PATHS.unet_history,
-        device=PATHS.unet_device,
+        history=PATHS.engine_history,
+        device=PATHS.engine_device,
     log:
         PATHS.log("segmentation/{engine}"),
     benchmark:
@@ -76,7 +76,7 @@ rule train_unet:
         runtime=1440,
         gpu=gpus(),
     params:
-        options=lambda wildcards: unet_options(wildcards.engine),
+        options=lambda wildcards: learning_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
         checkpoint=PATHS.unet_checkpoint,
@@ -111,6 +111,36 @@ rule export_unet:
         code=code("export_unet.py"),
     script:
         "../scripts/export_unet.py"
+
+
+rule train_stardist:
+    input:
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        model=PATHS.stardist,
+        history=PATHS.engine_history,
+        device=PATHS.engine_device,
+    log:
+        PATHS.log("segmentation/{engine}"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}")
+    wildcard_constraints:
+        engine=one_of(engines("stardist")),
+    conda:
+        environment("stardist")
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=1440,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: learning_options(wildcards.engine),
+        compute=CONFIG.section("compute"),
+        seed=CONFIG.seed,
+        code=code("train_stardist.py"),
+    script:
+        "../scripts/train_stardist.py"
 
 
 rule tune_classical:
@@ -197,11 +227,13 @@ rule segment_test_classical:
 
 rule segment_test_stardist:
     input:
+        unpack(model_of_engine),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
         labels=PATHS.test_labels,
         times=PATHS.test_times,
+        device=PATHS.test_device,
     log:
         PATHS.log("segmentation/{engine}.test"),
     benchmark:
@@ -218,6 +250,7 @@ rule segment_test_stardist:
     params:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
         code=code("segment_stardist.py"),
     script:
         "../scripts/segment_stardist.py"
@@ -225,11 +258,13 @@ rule segment_test_stardist:
 
 rule segment_test_cellpose:
     input:
+        unpack(model_of_engine),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
         labels=PATHS.test_labels,
         times=PATHS.test_times,
+        device=PATHS.test_device,
     log:
         PATHS.log("segmentation/{engine}.test"),
     benchmark:
@@ -246,6 +281,7 @@ rule segment_test_cellpose:
     params:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
         code=code("segment_cellpose.py"),
     script:
         "../scripts/segment_cellpose.py"

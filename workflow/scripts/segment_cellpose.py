@@ -4,9 +4,16 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import engines, segmenting
+from moascope import devices
 
 params, options = snakemake.params, snakemake.params.options
+device = devices.choose(params.compute["gpu"])
+
+from moascope import engines, segmenting, summary
+from moascope.files import write_json
+
+sees_gpu = engines.sees_gpu()
+device = devices.agreed(params.compute["gpu"], device, "PyTorch", sees_gpu=sees_gpu)
 engine = engines.cellpose(
     options["model"],
     range(min(3, len(params.channels))),
@@ -15,3 +22,5 @@ engine = engines.cellpose(
 )
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
 segmenting.run(engine, given, out, dict(params.items()))
+if "device" in out:
+    write_json(summary.computed_with("torch", device), out["device"])
