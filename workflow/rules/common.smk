@@ -87,8 +87,9 @@ def one_of(names):
     return "|".join(names) or "none-of-these-is-configured"
 
 
+# A pattern that named all plates would be searched through for every file of every plate.
 wildcard_constraints:
-    plate=one_of(map(re.escape, PLATES)),
+    plate=r"[^/]+",
     split=one_of(CONFIG.splits),
     model=one_of(CONFIG.models),
     engine=one_of(CONFIG.segmentation.engines),
