@@ -217,6 +217,10 @@ def sheets(wildcards):
     return {key: path for key, path in named.items() if path is not None}
 
 
+# In a first run there are no rows to compare with, and no plate has to be planned a second time.
+SHEET_WAS_READ = Path(PATHS.sheet_is_read).exists()
+
+
 def of_plate(pattern):
     """Give an input function: what the sample sheet says of a plate, once it has been read."""
 
@@ -224,14 +228,7 @@ def of_plate(pattern):
         checkpoints.sheet_is_read.get()
         return pattern.format(plate=wildcards.plate)
 
-    return file
-
-
-def labels_of_plate(wildcards):
-    """Give the label images of a plate where single cells are classified."""
-    if not CONFIG.units.cells:
-        return {}
-    return {"labels": PATHS.labels.format(plate=wildcards.plate)}
+    return file if SHEET_WAS_READ else pattern
 
 
 def fixed_list(wildcards):
@@ -369,7 +366,8 @@ def model_of_measuring(wildcards):
 
 def annotated_plates(wildcards):
     """Give the known objects of a screen and the plates they are on, once the sheet is read."""
-    checkpoints.sheet_is_read.get()
+    if SHEET_WAS_READ:
+        checkpoints.sheet_is_read.get()
     return {
         "masks": PATHS.masks,
         "stores": expand(PATHS.store, plate=ANNOTATED_PLATES),

@@ -56,7 +56,8 @@ rule sites:
 
 # Once this checkpoint has passed, Snakemake compares the rows of each plate with those that it was
 # made from, so that an edited row reruns its plate and no other. It is a rule of its own because a
-# checkpoint is looked up for every plate, and looking up one with a thousand outputs is slow.
+# checkpoint is looked up for every plate, and looking up one with a thousand outputs is slow. What
+# is collected from all plates asks for it, so that a first run leaves it for the next one to see.
 checkpoint sheet_is_read:
     input:
         PATHS.inputs,

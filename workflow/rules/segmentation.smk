@@ -31,6 +31,7 @@ elif HAS_MASKS:
     rule annotate_sites:
         input:
             unpack(annotated_plates),
+            read=ancient(PATHS.sheet_is_read),
         output:
             images=PATHS.annotated,
             table=PATHS.annotated_table,
@@ -345,6 +346,7 @@ if MEASURING:
     rule collect_cells:
         input:
             sites=PATHS.sites,
+            read=ancient(PATHS.sheet_is_read),
             ingested=all_plates(PATHS.ingested),
             cells=all_plates(PATHS.plate_cells),
         output:

@@ -3,10 +3,10 @@
 
 rule prepare:
     input:
-        unpack(labels_of_plate),
         store=PATHS.store,
         roles=of_plate(PATHS.plate_roles),
         measures=PATHS.measures,
+        labels=PATHS.labels if CONFIG.units.cells else [],
     output:
         pixels=PATHS.pixels,
         units=PATHS.plate_units,
@@ -40,6 +40,7 @@ rule prepare:
 rule collect_units:
     input:
         sites=PATHS.sites,
+        read=ancient(PATHS.sheet_is_read),
         ingested=all_plates(PATHS.ingested),
         quality=all_plates(PATHS.quality),
         units=all_plates(PATHS.plate_units),
