@@ -1,3 +1,5 @@
+import json
+import os
 import shutil
 
 import pytest
@@ -46,6 +48,36 @@ def test_editing_an_unrelated_module_changes_nothing(library, repository):
     with (copy / "report.py").open("a") as module:
         module.write("\nEXTRA = 1\n")
     assert digest(script) == before
+
+
+def test_kept_digests_are_those_of_the_code_as_it_is(library, repository, tmp_path):
+    copy, digest = library
+    scripts, memory = repository / "workflow/scripts", tmp_path / "work" / "digests.json"
+    first = provenance.code_digests(scripts, memory)
+    assert first == provenance.code_digests(scripts, memory)
+    assert first == {script.name: digest(script) for script in scripts.glob("*.py")}
+    files = copy / "files.py"
+    status = files.stat()
+    files.write_text(files.read_text().replace('compression="zstd"', 'compression="gzip"'))
+    os.utime(files, ns=(status.st_atime_ns, status.st_mtime_ns))
+    digest(scripts / "ingest.py")
+    second = provenance.code_digests(scripts, memory)
+    assert second["ingest.py"] != first["ingest.py"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"state": []}'])
+def test_kept_digests_that_cannot_be_used_are_replaced(library, repository, tmp_path, content):
+    scripts, memory = repository / "workflow/scripts", tmp_path / "digests.json"
+    expected = provenance.code_digests(scripts, memory)
+    memory.write_text(content)
+    assert provenance.code_digests(scripts, memory) == expected
+    assert json.loads(memory.read_text())["digests"] == expected
+
+
+def test_digests_do_not_need_a_place_to_be_kept(library, repository, tmp_path):
+    (tmp_path / "file").touch()
+    digests = provenance.code_digests(repository / "workflow/scripts", tmp_path / "file/kept.json")
+    assert "ingest.py" in digests
 
 
 def test_imports_are_followed_through_modules(repository):

@@ -9,13 +9,53 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import CodeType
 
+from moascope.errors import InputError
+from moascope.files import write_json
+
 PACKAGE = "moascope"
 ROOT = Path(__file__).resolve().parent
+
+
+def code_digests(folder: str | Path, memory: str | Path) -> dict[str, str]:
+    """Give the digest of the library code behind every script of a folder.
+
+    The workflow asks for it at every start, so the answer is kept until a file of the code changes
+    its size or one of its times, or another Python reads it.
+
+    Parameters
+    ----------
+    folder : path
+        Where the scripts are.
+    memory : path
+        A file that the digests are kept in. One that is missing, unreadable or in a place that
+        cannot be written only costs time.
+
+    Returns
+    -------
+    dict of str to str
+        From the name of each script to what `code_digest` gives for it.
+    """
+    scripts = sorted(Path(folder).glob("*.py"))
+    state: list[object] = [sys.version]
+    for file in [*scripts, *sorted(ROOT.rglob("*.py"))]:
+        status = file.stat()
+        state.append([str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns])
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        known = json.loads(Path(memory).read_text(encoding="utf-8"))
+        if known["state"] == state:
+            return dict(known["digests"])
+    digests = {script.name: code_digest(script) for script in scripts}
+    with suppress(OSError, InputError):
+        write_json({"state": state, "digests": digests}, memory)
+    return digests
 
 
 def code_digest(script: str | Path) -> str:

@@ -96,9 +96,15 @@ wildcard_constraints:
     fold=r"\d+",
 
 
+# Of the library code behind each script, so that editing it reruns the rules that need it.
+DIGESTS = provenance.code_digests(
+    WORKFLOW / "scripts", Path(".snakemake/moascope-code.json")
+)
+
+
 def code(script):
-    """Digest the library code behind a script, so that editing it reruns the rule."""
-    return provenance.code_digest(WORKFLOW / "scripts" / script)
+    """Give the digest of the library code behind a script."""
+    return DIGESTS[script]
 
 
 def environment(name):
