@@ -365,11 +365,6 @@ def model_of_engine(wildcards):
     return fitted(wildcards.engine)
 
 
-def model_of_measuring(wildcards):
-    """Give the fitted file of the engine that segments the screen."""
-    return fitted(MEASURING_NAME)
-
-
 def annotated_plates(wildcards):
     """Give the known objects of a screen and the plates they are on, once the sheet is read."""
     if SHEET_WAS_READ:

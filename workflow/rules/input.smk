@@ -19,7 +19,6 @@ if SIMULATED:
             runtime=30,
         params:
             options=CONFIG.section("simulate"),
-            index=lambda wildcards: PLATES.index(wildcards.plate),
             seed=CONFIG.seed,
             code=code("simulate_plate.py"),
         script:

@@ -99,7 +99,7 @@ rule final_model:
     input:
         unpack(weights_of),
         units=PATHS.units,
-        pixels=all_plates(PATHS.pixels),
+        pixels=PATHS.pixels.format(plate=PLATES[0]),
         features=PATHS.features,
         statistics=PATHS.all_statistics,
         groups=of_split(PATHS.groups),

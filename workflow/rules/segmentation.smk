@@ -317,7 +317,7 @@ if MEASURING:
 
     rule segment_plate:
         input:
-            unpack(model_of_measuring),
+            **fitted(MEASURING_NAME),
             store=of_plate(PATHS.store),
         output:
             labels=PATHS.labels,

@@ -18,7 +18,7 @@ from moascope import backbones, features, heads, training
 
 if params.weights_seed is not None:
     keras.utils.set_random_seed(params.weights_seed)
-unit_shape = np.load(snakemake.input.pixels[0], mmap_mode="r").shape[1:3]
+unit_shape = np.load(snakemake.input.pixels, mmap_mode="r").shape[1:3]
 backbone = backbones.from_options(options, params.channels, unit_shape)
 units = pd.read_parquet(snakemake.input.units)
 classes, labels = heads.class_indices(units, pd.read_parquet(snakemake.input.groups))

@@ -7,11 +7,13 @@ from _job import start
 start(snakemake.log[0])
 
 from moascope.files import atomic_path, write_parquet
+from moascope.plates import simulated_plates
 from moascope.simulate import simulate_plate
 
+options = snakemake.params.options
 sheet, truth = simulate_plate(
-    snakemake.params.index,
-    snakemake.params.options,
+    simulated_plates(options["plates"], options["batches"]).index(snakemake.wildcards.plate),
+    options,
     Path(snakemake.output.sheet).parent,
     snakemake.params.seed,
 )
