@@ -120,6 +120,10 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             "network.depth (6) must be at most 5 with a pretrained encoder",
         ),
         (
+            {"segmentation": {"engines": {"c": {"method": "classical", "model": "c.json"}}}},
+            "segmentation.engines.c: model is for networks; leave it out, classical is tuned here",
+        ),
+        (
             {"segmentation": {"engines": {"c": {"method": "classical", "export": True}}}},
             "segmentation.engines.c: export is for method unet, not classical",
         ),

@@ -183,6 +183,8 @@ class Engine(Section):
     def _fits(self) -> Engine:
         if self.export and self.method != "unet":
             raise ValueError(f"export is for method unet, not {self.method}; leave it out")
+        if self.method == "classical" and self.model is not None:
+            raise ValueError("model is for networks; leave it out, classical is tuned here")
         if self.method == "unet":
             self._check_unet()
         if self.method == "stardist":

@@ -329,9 +329,13 @@ def engines(method):
 
 def engine_options(name):
     """Give the options of an engine that decide what it finds."""
-    return CONFIG.section(
-        f"segmentation.engines.{name}", "model", "turns", "tile", "overlap", "diameter"
-    )
+    keys = {
+        "unet": ["turns", "tile", "overlap"],
+        "classical": ["method"],
+        "stardist": ["model"],
+        "cellpose": ["model", "diameter"],
+    }[ENGINES[name].method]
+    return CONFIG.section(f"segmentation.engines.{name}", *keys)
 
 
 def learning_options(name):

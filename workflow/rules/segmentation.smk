@@ -219,7 +219,6 @@ rule segment_test_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         code=code("segment_classical.py"),
     script:
@@ -337,7 +336,7 @@ if MEASURING:
             options=engine_options(MEASURING_NAME),
             channels=ENGINE_CHANNELS,
             objects=CONFIG.segmentation.objects,
-            compute=CONFIG.section("compute"),
+            compute=CONFIG.section("compute") if MEASURING.method != "classical" else {},
             clear_border=CONFIG.segmentation.clear_border,
             code=code(f"segment_{MEASURING.method}.py"),
         script:
