@@ -29,7 +29,7 @@ TOOLS = [
     "packaging",
     "pyyaml",
 ]
-ENVIRONMENTS = ["imaging", "learning", "report", "tensorflow-cpu"]
+ENVIRONMENTS = ["imaging", "learning", "report", "tensorflow-cpu", "stardist-cpu", "export"]
 
 IMPORT = """
 import importlib, json, sys
@@ -155,6 +155,18 @@ def screen(repository, workplace):
     config["augmentation"] = [{"name": "flip"}]
     config["models"]["second"]["head"] = {"type": "mlp", "hidden": [8]}
     config["models"]["second"]["training"] = {"epochs": 2}
+    config["simulate"]["plates"] = 3
+    config["input"]["columns"] = {"mask": "mask"}
+    learning = {"steps": 2, "batch_size": 2, "patch_size": 32, "validate_every": 2}
+    network = {"encoder": "none", "depth": 2, "filters": 4}
+    config["segmentation"] = {
+        "channels": ["DNA"],
+        "images_per_set": 2,
+        "engines": {
+            "unet": {"method": "unet", "network": network, "training": learning, "export": True},
+            "stardist": {"method": "stardist", "training": learning},
+        },
+    }
     folder = workplace / "screen"
     folder.mkdir()
     return Screen(repository, folder, config)
@@ -177,7 +189,7 @@ def scripts(repository: Path) -> dict[str, set[Path]]:
     found: dict[str, set[Path]] = {}
     rule = r'conda:\s*environment\("([\w-]+)"\).*?"\.\./scripts/(\w+\.py)"'
     for name, script in re.findall(rule, text, re.DOTALL):
-        chosen = "tensorflow-cpu" if name == "tensorflow" else name
+        chosen = f"{name}-cpu" if name in ("tensorflow", "stardist") else name
         found.setdefault(chosen, set()).add(repository / "workflow/scripts" / script)
     return found
 
@@ -204,6 +216,8 @@ def test_a_screen_runs_in_its_environments_and_takes_nothing_from_the_runner(
     assert code == 0, output[-6000:]
     assert (screen.results / "report.html").stat().st_size > 10_000
     assert set(screen.summary()["classification"]) == {"first", "second"}
+    assert set(screen.summary()["segmentation"]) == {"unet", "stardist"}
+    assert (screen.results / "segmentation/unet.bioimageio.zip").is_file()
     for name, folder in environments.items():
         needed = set().union(*map(provenance.third_party, scripts(repository)[name]))
         outside = set(Path(f"{folder}.outside").read_text().split())
