@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from skimage.morphology import local_maxima, reconstruction
 
 from moascope.instances import (
     InstanceParameters,
@@ -175,6 +176,37 @@ def test_the_relief_joins_interior_and_distance():
         height(MAPS), (MAPS["classes"][..., 1] + MAPS["distance"]) / 2, atol=1e-6
     )
     np.testing.assert_array_equal(foreground(MAPS) > 0.5, TOUCHING > 0)
+
+
+def hills(seed: int, size: int, levels: int | None = None) -> np.ndarray:
+    """A landscape in (0, 1], of a few steps if wanted, so that peaks are flat and equally high."""
+    field = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(size, size)), 3)
+    field = (field - field.min()) / np.ptp(field) + 0.01
+    field = np.ceil(field * levels) / levels if levels else field
+    return np.clip(field, 0, 1).astype(np.float32)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.05, 0.15, 0.3]))
+def test_objects_are_the_h_maxima_of_the_height(seed, prominence):
+    """As by reconstruction, which is another way to the same."""
+    relief = hills(seed, 60)
+    levelled = np.pad(reconstruction(relief - np.float32(prominence), relief), 1)
+    _, expected = ndimage.label(local_maxima(levelled), np.ones((3, 3)))
+    parameters = replace(PLAIN, prominence=prominence, seed_threshold=0, mask_threshold=0)
+    found = label_objects({"distance": relief}, parameters)
+    assert found.max() == pytest.approx(expected, abs=1)  # tops that meet by a corner are two
+
+
+@pytest.mark.parametrize("levels", [None, 12])
+def test_blocks_give_the_objects_of_any_landscape(levels):
+    """Where no object is wider than the margin."""
+    parameters = replace(PLAIN, seed_threshold=0.6, mask_threshold=0.6)
+    for seed in range(20):
+        maps = {"distance": hills(seed, 150, levels)}
+        whole = label_objects(maps, parameters)
+        in_blocks = label_objects(maps, parameters, block=64, margin=48)
+        assert in_blocks.max() == whole.max() > 3, seed
 
 
 def test_blocks_give_the_objects_of_the_whole_image():

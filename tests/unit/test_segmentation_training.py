@@ -38,6 +38,47 @@ def test_a_network_learns_to_find_discs(tmp_path):
     assert history["ap_50"].max() > 0.5
 
 
+def test_running_means_of_the_weights_are_validated_and_training_goes_on_without_them(
+    tmp_path, monkeypatch
+):
+    annotated = write_discs(tmp_path)
+    build, checked = segmentation.build, segmentation_training.validate
+    before, after, seen = [], [], []
+
+    def flat(model):
+        return np.concatenate([value.ravel() for value in model.get_weights()])
+
+    def spied_build(*arguments):
+        learner = build(*arguments)
+        step = learner.train_on_batch
+
+        def spied_step(*batch):
+            before.append(flat(learner))
+            loss = step(*batch)
+            after.append(flat(learner))
+            return loss
+
+        monkeypatch.setattr(learner, "train_on_batch", spied_step)
+        return learner
+
+    def spied_validate(model, *arguments):
+        seen.append(flat(model))
+        return checked(model, *arguments)
+
+    monkeypatch.setattr(segmentation, "build", spied_build)
+    monkeypatch.setattr(segmentation_training, "validate", spied_validate)
+    result = fit(annotated)
+    mean = after[0]
+    for number, step in enumerate(after):
+        mean = mean if number == 0 else 0.99 * mean + 0.01 * step
+        if number in (1, 3):
+            np.testing.assert_allclose(seen[number // 2], mean, rtol=1e-4, atol=1e-7)
+            assert np.abs(mean - step).max() > 1e-5
+    np.testing.assert_array_equal(before[2], after[1])
+    best = int(result["history"]["mean_ap"].to_numpy()[::-1].argmax())
+    np.testing.assert_array_equal(weights(result), seen[::-1][best])
+
+
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, monkeypatch, caplog):
     annotated = write_discs(tmp_path)
     network = replace(TINY, dropout=0.3)

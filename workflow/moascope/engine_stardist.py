@@ -254,6 +254,8 @@ def _unpacked(path: Path) -> Iterator[Path]:
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     file = Path(name).name  # whatever folder it says
+                    if file.startswith("."):  # what some archivers put beside every file
+                        continue
                     if file in (CONFIG, THRESHOLDS_FILE, ABOUT) or file.endswith(".h5"):
                         (folder / file).write_bytes(archive.read(name))
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:

@@ -156,15 +156,17 @@ def _plain(layer: layers.Layer) -> layers.Layer:
 
 
 def _test_image(annotated: AnnotatedSet, multiple: int) -> NDArray[np.float32]:
-    """Read an image (Y, X, C), cut or mirrored so that the network takes it."""
+    """Read an image (Y, X, C), cut around its objects or mirrored to what the network takes."""
     rows = annotated.rows("validation")
     rows = rows if len(rows) else annotated.rows("train")
     row = max(rows, key=lambda row: annotated.table["n_objects"][row])
     image = np.moveaxis(annotated.image(row), 0, -1).astype(np.float32)
+    places = np.argwhere(annotated.labels(row) > 0)
+    middle = np.median(places, axis=0) if len(places) else np.array(image.shape[:2]) / 2
     for axis in (0, 1):
         side = image.shape[axis]
         wanted = max(min(side, _LARGEST_TEST) // multiple * multiple, smallest_side(multiple))
-        start = max(side - wanted, 0) // 2
+        start = int(np.clip(middle[axis] - wanted / 2, 0, max(side - wanted, 0)))
         image = image.take(range(start, min(start + wanted, side)), axis)
         missing = [(0, max(wanted - side, 0) if i == axis else 0) for i in range(3)]
         image = np.pad(image, missing, mode="symmetric")

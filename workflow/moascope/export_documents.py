@@ -82,7 +82,6 @@ def description(
         f"{__version__}",
         "authors": [{"name": "The MoAscope developers"}],
         "cite": [_U_NET, _EFFICIENTNET] if is_pretrained else [_U_NET],
-        "license": "MIT",
         "tags": ["2d", "unet", "segmentation", "instance-segmentation", "high-content-screening"],
         "documentation": file("README.md"),
         "inputs": [{**_input(about), "test_tensor": file("input.npy")}],
@@ -208,10 +207,12 @@ With MoAscope at hand these steps are `label_objects(as_maps(output), InstancePa
 
 ## Validation
 On validation images, average precision TP / (TP + FP + FN), pooled over objects: {scores} (`ap_50`
-at IoU 0.5, `mean_ap` over IoU 0.50 to 0.90). The parameters were tuned on these images, so measure
-on images of your own, with known objects, before you rely on it.
+at IoU 0.5, `mean_ap` over IoU 0.50 to 0.90), from one prediction per image, without `turns`. The
+parameters were tuned on these images, so measure on images of your own, with known objects, before
+you rely on it.
 
 ## Sharing
 The test input is an annotated image: share the package only where that image may be shared. Put the
-names of those who made the images and the model into `rdf.yaml` first.
+names of those who made the images and the model, and the licence that they give, into `rdf.yaml`
+first.
 """

@@ -228,29 +228,40 @@ def _axis_slices(start: int, length: int, block: int, margin: int) -> tuple[slic
 def _tops(
     relief: NDArray[np.float32], mask: NDArray[np.bool_], parameters: InstanceParameters
 ) -> NDArray[np.bool_]:
-    """Find the tops of the peaks that are objects."""
+    """Find the tops of the peaks that are objects: their h-maxima (Soille 2003).
+
+    Peaks that stand out less than the prominence belong to a higher one (their dynamics, Grimaud
+    1992). A top is what reaches down from the highest point of a peak by the prominence, so that
+    two blocks which see parts of one peak mark tops that meet.
+    """
     # Framed by low ground, so that an image without any is one top.
     framed = np.pad(np.where(mask, relief, -1), 1, constant_values=-1)
-    tops = local_maxima(framed, connectivity=1)[1:-1, 1:-1] & (relief > parameters.seed_threshold)
-    tops &= mask
-    peaks, n_peaks = ndimage.label(tops)
-    if parameters.prominence > 0 and n_peaks > 1:
-        heights = np.zeros(n_peaks + 1, np.float32)
-        heights[peaks[tops]] = relief[tops]
-        basins = watershed(-relief, peaks, mask=mask)
-        is_object = _prominences(relief, basins, heights) >= parameters.prominence
-        is_object[0] = False
-        tops = is_object[peaks]
-    return tops
+    summits = local_maxima(framed, connectivity=1)[1:-1, 1:-1] & mask
+    summits &= relief > parameters.seed_threshold
+    peaks, n_peaks = ndimage.label(summits)
+    if parameters.prominence <= 0 or n_peaks == 0:
+        return summits
+    heights = np.zeros(n_peaks + 1)
+    heights[peaks[summits]] = relief[summits]
+    basins = watershed(-relief, peaks, mask=mask)
+    peak_of = _joined(relief, basins, heights, parameters.prominence)
+    levels = heights[peak_of] - parameters.prominence
+    levels[0] = np.inf
+    parts, n_parts = ndimage.label(relief > levels[basins])
+    is_top = np.zeros(n_parts + 1, bool)
+    is_top[parts[summits & (peak_of[peaks] == peaks)]] = True
+    return is_top[parts]
 
 
-def _prominences(
-    relief: NDArray[np.float32], basins: NDArray[np.int32], heights: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """How far each peak stands above the pass to a higher one: its dynamics (Grimaud 1992).
+def _joined(
+    relief: NDArray[np.float32],
+    basins: NDArray[np.int32],
+    heights: NDArray[np.float64],
+    prominence: float,
+) -> NDArray[np.int64]:
+    """Give the peak that every peak belongs to: itself, or one that it hardly stands out from.
 
-    Passes are gone over from the highest down, a loop over pairs of neighbouring basins. The
-    highest of connected peaks stands out without limit.
+    Passes are gone over from the highest down, a loop over pairs of neighbouring basins.
     """
     n = len(heights)
     sides, levels = [], []
@@ -260,12 +271,11 @@ def _prominences(
         a, b = a[meet].astype(np.int64), b[meet]
         sides.append(np.minimum(a, b) * n + np.maximum(a, b))
         levels.append(np.minimum(relief[here][meet], relief[there][meet]))
-    pairs, passes = np.concatenate(sides), np.concatenate(levels)
+    pairs, passes = np.concatenate(sides), np.concatenate(levels).astype(np.float64)
     downwards = np.argsort(-passes, kind="stable")
     _, first = np.unique(pairs[downwards], return_index=True)
-    highest_pass = downwards[np.sort(first)]
-    prominences = np.full(n, np.inf)
-    higher = list(range(n))  # towards the highest peak of those that are connected so far
+    highest = downwards[np.sort(first)]  # the highest pass of every pair
+    higher = list(range(n))
 
     def summit(peak: int) -> int:
         while higher[peak] != peak:
@@ -273,13 +283,12 @@ def _prominences(
             peak = higher[peak]
         return peak
 
-    for pair, level in zip(pairs[highest_pass].tolist(), passes[highest_pass], strict=True):
+    for pair, level in zip(pairs[highest].tolist(), passes[highest].tolist(), strict=True):
         one, other = summit(pair // n), summit(pair % n)
-        if one != other:
-            lower, upper = sorted((one, other), key=lambda peak: heights[peak])
-            prominences[lower] = heights[lower] - level
+        lower, upper = sorted((one, other), key=lambda peak: heights[peak])
+        if heights[lower] - level < prominence:
             higher[lower] = upper
-    return prominences
+    return np.array([summit(peak) for peak in range(n)])
 
 
 def _smooth_height(maps: Maps, parameters: InstanceParameters) -> NDArray[np.float32]:

@@ -49,7 +49,7 @@ def read_mask(path: Path, split_parts: bool = False) -> Mask:
         If a file is missing, damaged or holds no labels, or the masks of a folder differ in size.
     """
     labels, warnings = _read_folder(path) if path.is_dir() else (read_labels(path), [])
-    labels, odd = checked(labels, str(path), split_parts)
+    labels, odd = checked(labels, path.name, split_parts)
     return Mask(labels, (*warnings, *odd))
 
 
@@ -188,7 +188,7 @@ def checked(
     warnings.append(
         f"{name}: {what} in several unconnected parts (such as object {scattered[0]}), so that "
         "several objects may share a label. "
-        + ("They were split." if split_parts else "Split them with split_parts, or mend the mask.")
+        + ("They were split." if split_parts else "Mend the mask, or set split_merged.")
     )
     return (parts.astype(np.int32) if split_parts else labels), warnings
 

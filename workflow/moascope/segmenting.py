@@ -77,7 +77,7 @@ def segment_test(
     with AnnotatedSet(images, table) as annotated, atomic_path(labels) as temporary:
         rows = annotated.rows("test")
         first = annotated.image(rows[0])
-        for image in (first, first[:, : first.shape[1] // 2]):
+        for image in (first, first[:, : max(1, first.shape[1] // 2)]):
             engine(image)
         with h5py.File(temporary, "w") as file:
             for number, row in enumerate(rows, start=1):

@@ -129,8 +129,8 @@ def build(
         "leakage_audit": audits or {},
         "environment": environment,
     }
-    known = _known(content)
-    return {key: value for key, value in known.items() if value != {}}
+    known: dict[str, Any] = _known(content)
+    return known
 
 
 def environment(devices: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
@@ -184,8 +184,8 @@ def computed_with(backend: str, device: str) -> dict[str, Any]:
 def _known(value: Any) -> Any:
     """Leave out what is None or NaN, and turn NumPy's numbers into Python's."""
     if isinstance(value, Mapping):
-        cleaned = {str(key): _known(item) for key, item in value.items()}
-        return {key: item for key, item in cleaned.items() if item is not None}
+        cleaned = {str(key): _known(item) for key, item in value.items() if item != {}}
+        return {key: item for key, item in cleaned.items() if item is not None and item != {}}
     if isinstance(value, list | tuple):
         return [_known(item) for item in value]
     if hasattr(value, "item"):

@@ -18,7 +18,7 @@ engine = engines.cellpose(
     options["model"],
     range(min(3, len(params.channels))),
     options["diameter"],
-    gpu=bool(snakemake.resources.get("gpu", 0)),
+    gpu=device.startswith("GPU"),
 )
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
 segmenting.run(engine, given, out, dict(params.items()))
