@@ -171,21 +171,23 @@ def label_objects(
     """
     size = next(iter(maps.values())).shape[:2]
     windows = list(_windows(size, block, margin))
+    if len(windows) == 1:
+        found = _Peaks(maps, parameters)
+        labels = found.peak_of[found.basins]
+        if parameters.fill_holes:
+            labels = fill_holes(labels)
+        return tidied(labels, parameters.min_area, parameters.clear_border)
     seeds = np.zeros(size, bool)
     for window in windows:
-        part = window.of(maps)
-        mask = foreground(part) > parameters.mask_threshold
-        seeds[window.core] = _tops(_smooth_height(part, parameters), mask, parameters)[window.inner]
+        seeds[window.core] = _Peaks(window.of(maps), parameters).tops()[window.inner]
     labels = np.empty(size, np.int32)
     # Numbered once for all blocks. Each block then continues what earlier ones have flooded.
     if ndimage.label(seeds, output=labels) == 0:
         return labels
     del seeds
     for window in windows:
-        part = window.of(maps)
-        mask = foreground(part) > parameters.mask_threshold
-        relief = -_smooth_height(part, parameters)
-        flooded = watershed(relief, labels[window.outer], mask=mask)
+        relief, mask = _ground(window.of(maps), parameters)
+        flooded = watershed(-relief, labels[window.outer], mask=mask)
         if parameters.fill_holes:
             flooded = fill_holes(flooded)
         labels[window.core] = flooded[window.inner]
@@ -225,32 +227,52 @@ def _axis_slices(start: int, length: int, block: int, margin: int) -> tuple[slic
     return slice(start, stop), outer, slice(start - first, stop - first)
 
 
-def _tops(
-    relief: NDArray[np.float32], mask: NDArray[np.bool_], parameters: InstanceParameters
-) -> NDArray[np.bool_]:
-    """Find the tops of the peaks that are objects: their h-maxima (Soille 2003).
+class _Peaks:
+    """The peaks of the height that are objects: its h-maxima (Soille 2003).
 
-    Peaks that stand out less than the prominence belong to a higher one (their dynamics, Grimaud
-    1992). A top is what reaches down from the highest point of a peak by the prominence, so that
-    two blocks which see parts of one peak mark tops that meet.
+    Peaks that stand out less than the prominence belong to a higher one (by their dynamics, Grimaud
+    1992).
+
+    Parameters
+    ----------
+    maps : Maps
+        Of an image or a block of one.
+    parameters : InstanceParameters
+        How objects are cut out.
+
+    Attributes
+    ----------
+    basins : (Y, X) int32
+        What every peak, from 1, is the highest point of; 0 is outside of the mask.
+    peak_of : (n + 1,) int32
+        The peak that every peak belongs to.
     """
-    # Framed by low ground, so that an image without any is one top.
-    framed = np.pad(np.where(mask, relief, -1), 1, constant_values=-1)
-    summits = local_maxima(framed, connectivity=1)[1:-1, 1:-1] & mask
-    summits &= relief > parameters.seed_threshold
-    peaks, n_peaks = ndimage.label(summits)
-    if parameters.prominence <= 0 or n_peaks == 0:
-        return summits
-    heights = np.zeros(n_peaks + 1)
-    heights[peaks[summits]] = relief[summits]
-    basins = watershed(-relief, peaks, mask=mask)
-    peak_of = _joined(relief, basins, heights, parameters.prominence)
-    levels = heights[peak_of] - parameters.prominence
-    levels[0] = np.inf
-    parts, n_parts = ndimage.label(relief > levels[basins])
-    is_top = np.zeros(n_parts + 1, bool)
-    is_top[parts[summits & (peak_of[peaks] == peaks)]] = True
-    return is_top[parts]
+
+    def __init__(self, maps: Maps, parameters: InstanceParameters) -> None:
+        self._relief, mask = _ground(maps, parameters)
+        # Framed by low ground, so that an image without any is one top.
+        framed = np.pad(np.where(mask, self._relief, -1), 1, constant_values=-1)
+        self._summits = local_maxima(framed, connectivity=1)[1:-1, 1:-1] & mask
+        self._summits &= self._relief > parameters.seed_threshold
+        peaks, n_peaks = ndimage.label(self._summits)
+        self._heights = np.zeros(n_peaks + 1)
+        self._heights[peaks[self._summits]] = self._relief[self._summits]
+        self._prominence = parameters.prominence
+        self.basins: NDArray[np.int32] = watershed(-self._relief, peaks, mask=mask)
+        self.peak_of = _joined(self._relief, self.basins, self._heights, self._prominence)
+
+    def tops(self) -> NDArray[np.bool_]:
+        """Mark what reaches down from the highest points of the objects by the prominence.
+
+        So two blocks that see parts of one peak mark tops that meet.
+        """
+        levels = self._heights[self.peak_of] - self._prominence
+        levels[0] = np.inf
+        parts, n_parts = ndimage.label(self._relief >= levels[self.basins])
+        is_top = np.zeros(n_parts + 1, bool)
+        own = self.peak_of[self.basins] == self.basins
+        is_top[parts[self._summits & own]] = True
+        return is_top[parts]
 
 
 def _joined(
@@ -258,7 +280,7 @@ def _joined(
     basins: NDArray[np.int32],
     heights: NDArray[np.float64],
     prominence: float,
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Give the peak that every peak belongs to: itself, or one that it hardly stands out from.
 
     Passes are gone over from the highest down, a loop over pairs of neighbouring basins.
@@ -288,15 +310,19 @@ def _joined(
         lower, upper = sorted((one, other), key=lambda peak: heights[peak])
         if heights[lower] - level < prominence:
             higher[lower] = upper
-    return np.array([summit(peak) for peak in range(n)])
+    return np.array([summit(peak) for peak in range(n)], np.int32)
 
 
-def _smooth_height(maps: Maps, parameters: InstanceParameters) -> NDArray[np.float32]:
+def _ground(
+    maps: Maps, parameters: InstanceParameters
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Give the smoothed height, and where objects can be."""
+    mask = foreground(maps) > parameters.mask_threshold
     # What is not a number is no object: a top made of it would never be cut off.
     relief = np.nan_to_num(height(maps))
     if parameters.smoothing > 0:
-        return ndimage.gaussian_filter(relief, parameters.smoothing)
-    return relief
+        relief = ndimage.gaussian_filter(relief, parameters.smoothing)
+    return relief, mask
 
 
 def fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:

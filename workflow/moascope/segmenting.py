@@ -21,6 +21,8 @@ from moascope.files import atomic_path, write_parquet
 from moascope.instances import tidied
 from moascope.stores import PlateStore, write_labels
 
+_SIZES = 8
+
 logger = logging.getLogger(__name__)
 
 
@@ -69,16 +71,16 @@ def segment_test(
     labels : path
         Gets an HDF5 file with `labels/000000` (Y, X) int32, numbered as in the set.
     times : path
-        Gets a parquet table: name and seconds, from raw pixels to labels. The first image and a
-        part of it are segmented beforehand, so that what is made ready on first use, and on first
-        use of another size, does not count.
+        Gets a parquet table: name and seconds, from raw pixels to labels. The first image of every
+        size (of `_SIZES` at most) is segmented twice and timed once, so that what is made ready on
+        first use does not count.
     """
     seconds = []
     with AnnotatedSet(images, table) as annotated, atomic_path(labels) as temporary:
         rows = annotated.rows("test")
-        first = annotated.image(rows[0])
-        for image in (first, first[:, : max(1, first.shape[1] // 2)]):
-            engine(image)
+        sizes = annotated.table.loc[rows, ["height", "width"]].drop_duplicates()
+        for row in sizes.index[:_SIZES]:
+            engine(annotated.image(row))
         with h5py.File(temporary, "w") as file:
             for number, row in enumerate(rows, start=1):
                 image = annotated.image(row)
