@@ -384,6 +384,15 @@ def test_missed_and_invented_objects_have_their_colours():
     assert missed not in {tuple(pixel) for pixel in drawn["known"].reshape(-1, 3)}
 
 
+def test_large_objects_are_shown_smaller():
+    truth = np.zeros((300, 400), np.int32)
+    truth[20:220, 30:230], truth[20:220, 240:390] = 1, 2
+    drawn = pictures.panels(np.where(truth > 0, 200, 20), truth, truth, 128)
+    assert pictures.shrinkage(truth, 128) == 6
+    assert drawn["known"].shape == (50, 67, 3)
+    assert pictures.shrinkage(squares(2), 64) == 1
+
+
 def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_path):
     table = pd.read_parquet(packed[1])
     table.assign(warnings=["", "odd", "", "", "odd too"]).to_parquet(packed[1])

@@ -133,7 +133,8 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
             key = f"{row['row']:06d}"
             image, truth = known[f"images/{key}"][0], known[f"labels/{key}"][:]
             drawn = segmentation_figures.panels(image, truth, found[f"labels/{key}"][:], PANEL_SIDE)
-            is_part = max(image.shape) > PANEL_SIDE
+            side = PANEL_SIDE * segmentation_figures.shrinkage(truth, PANEL_SIDE)
+            is_part = max(image.shape) > side
             pictures.append(
                 {
                     **{"is_part": is_part},

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from skimage.transform import downscale_local_mean
 
 from moascope.figures import STYLE, category_colour, colour_of, marker_of, new_figure, svg_text
 from moascope.matching import match, overlaps
@@ -60,7 +61,7 @@ def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
         axes.set_ylim(-0.02, 1.02)
         axes.grid()
         axes.set_axisbelow(True)
-        axes.legend(loc="lower left")
+        axes.legend(loc="best")
         return svg_text(figure, alt)
 
 
@@ -161,19 +162,22 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
     truth, found : (Y, X) int
         0 is background, objects are 1 .. n.
     side : int
-        Longest side of a panel in px; larger images are shown by their busiest part.
+        Longest side of a panel in px. Larger images are shrunk, see `shrinkage`, and then shown by
+        their busiest part.
 
     Returns
     -------
     dict of str to (y, x, 3) uint8
         image, known, found and disagreement.
     """
-    window = _busiest(truth, side)
-    grey = _grey(image)[window]
+    step = shrinkage(truth, side)
+    window = _busiest(truth, side * step)
+    grey = downscale_local_mean(_grey(image)[window], (step, step)).round().astype(np.uint8)
     small = np.repeat(np.repeat(grey, *_zoom(grey.shape, side, 0)), *_zoom(grey.shape, side, 1))
     known, seen = (
         np.repeat(
-            np.repeat(labels[window], *_zoom(grey.shape, side, 0)), *_zoom(grey.shape, side, 1)
+            np.repeat(labels[window][::step, ::step], *_zoom(grey.shape, side, 0)),
+            *_zoom(grey.shape, side, 1),
         )
         for labels in (truth, found)
     )
@@ -194,6 +198,26 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
         "found": _outlined(plain, seen, "found"),
         "disagreement": disagreement,
     }
+
+
+def shrinkage(labels: Labels, side: int) -> int:
+    """Tell how many times smaller objects are shown, so that about four fit next to each other.
+
+    Parameters
+    ----------
+    labels : (Y, X) int
+        Known objects.
+    side : int
+        Longest side of the picture in px.
+
+    Returns
+    -------
+    int
+        1 where they are small enough, or there are none.
+    """
+    areas = np.bincount(labels.ravel())[1:]
+    diameter = float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else 0.0
+    return max(1, round(4 * diameter / side))
 
 
 def _zoom(shape: tuple[int, ...], side: int, axis: int) -> tuple[int, int]:
