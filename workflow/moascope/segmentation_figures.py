@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -217,7 +218,7 @@ def shrinkage(labels: Labels, side: int) -> int:
     """
     areas = np.bincount(labels.ravel())[1:]
     diameter = float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else 0.0
-    return max(1, round(4 * diameter / side))
+    return max(1, math.ceil(4 * diameter / side))
 
 
 def _zoom(shape: tuple[int, ...], side: int, axis: int) -> tuple[int, int]:
