@@ -10,7 +10,6 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from skimage.transform import downscale_local_mean
 
 from moascope.figures import STYLE, category_colour, colour_of, marker_of, new_figure, svg_text
 from moascope.matching import match, overlaps
@@ -173,11 +172,17 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
     """
     step = shrinkage(truth, side)
     window = _busiest(truth, side * step)
-    grey = downscale_local_mean(_grey(image)[window], (step, step)).round().astype(np.uint8)
+    large = _grey(image)[window]
+    height, width = (length // step for length in large.shape)
+    blocks = large[: height * step, : width * step].reshape(height, step, width, step)
+    grey = blocks.mean(axis=(1, 3)).round().astype(np.uint8)
     small = np.repeat(np.repeat(grey, *_zoom(grey.shape, side, 0)), *_zoom(grey.shape, side, 1))
     known, seen = (
         np.repeat(
-            np.repeat(labels[window][::step, ::step], *_zoom(grey.shape, side, 0)),
+            np.repeat(
+                labels[window][: height * step : step, : width * step : step],
+                *_zoom(grey.shape, side, 0),
+            ),
             *_zoom(grey.shape, side, 1),
         )
         for labels in (truth, found)
