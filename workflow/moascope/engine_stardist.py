@@ -126,8 +126,7 @@ def fit(
         any object in them, or a training that diverges.
     """
     training = TrainingOptions(**options["training"])
-    zoom = options["augmentation"]["zoom"]
-    augmentation = PairedAugmentation(**{**options["augmentation"], "zoom": (zoom[0], zoom[1])})
+    augmentation = PairedAugmentation.from_config(options["augmentation"])
     if training.patch_size % (options["grid"] << _LEVELS):
         raise InputError(
             f"patch_size: {training.patch_size} px is no multiple of {options['grid'] << _LEVELS} "

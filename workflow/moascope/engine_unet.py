@@ -140,12 +140,11 @@ def fit(
         The training curve, see `segmentation_training.train`.
     """
     network = NetworkOptions(**options["network"])
-    zoom = options["augmentation"]["zoom"]
     done = segmentation_training.train(
         annotated,
         network,
         TrainingOptions(**options["training"]),
-        PairedAugmentation(**{**options["augmentation"], "zoom": (zoom[0], zoom[1])}),
+        PairedAugmentation.from_config(options["augmentation"]),
         seed=seed,
         checkpoint=checkpoint,
     )

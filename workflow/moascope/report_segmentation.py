@@ -137,7 +137,7 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
             is_part = max(image.shape) > side
             pictures.append(
                 {
-                    **{"is_part": is_part},
+                    "is_part": is_part,
                     **{str(key): value for key, value in row.items()},
                     "panels": drawn,
                 }
@@ -224,8 +224,9 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
         "mean_ap": scores["mean_ap"],
         "ap_ci": _interval(scores["ci95"]["ap_50"]),
         "mean_ci": _interval(scores["ci95"]["mean_ap"]),
-        "n_images": scores["n_images"],
-        "n_groups": scores["n_groups"],
+        "resampled": "images"
+        if scores["n_groups"] == scores["n_images"]
+        else f"the {scores['n_groups']} groups of images",
         "by_image": scores["by_image"]["ap"]["0.5"],
         "panoptic": scores["panoptic_quality"]["0.5"],
         "seg": scores["seg"],

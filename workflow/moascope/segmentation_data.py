@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -49,6 +49,12 @@ class PairedAugmentation:
     """Largest standard deviation in px of the Gaussian that blurs one patch in five."""
     noise: float = 0.05
     """Largest standard deviation of the noise on every other patch."""
+
+    @classmethod
+    def from_config(cls, options: Mapping[str, Any]) -> PairedAugmentation:
+        """Take the section `augmentation` of an engine, whose zoom is a list."""
+        smallest, largest = options["zoom"]
+        return cls(**{**options, "zoom": (smallest, largest)})
 
 
 class Patches:
