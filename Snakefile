@@ -33,11 +33,16 @@ localrules:
     all,
 
 
+onstart:
+    check_packages()
+
+
 rule all:
     default_target: True
     input:
         PATHS.report,
         PATHS.summary,
         [PATHS.checked] if SCREEN else [],
+        [PATHS.models_checked] if HAS_NETWORKS else [],
         expand(PATHS.model, model=FROZEN),
         expand(PATHS.exported, engine=EXPORTED),

@@ -54,6 +54,28 @@ def pack(folder: Path, rows: pd.DataFrame, **more) -> pd.DataFrame:
     return write(rows, ["DNA"], folder / "set.h5", folder / "set.parquet", **more)
 
 
+def test_masks_are_cut_as_their_images_were(folder):
+    image = RNG.integers(0, 9, (1, 10, 16)).astype(np.uint16)
+    rows = pd.DataFrame(
+        {
+            "name": ["a"],
+            "set": ["train"],
+            "group": ["a"],
+            "image": [0],
+            "mask": folder / "masks/a.png",
+        }
+    )
+    table = pack(folder, rows, read_image=lambda _: image, crop_masks=True)
+    assert table[["height", "width", "n_objects"]].iloc[0].tolist() == [10, 16, 1]
+    with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
+        found = annotated.labels(0)
+    expected = np.zeros((10, 16), np.int32)
+    expected[3:7, :2] = 1  # label 7 at rows 8-11 and columns 3-8 of 20 x 30; label 40 is cut off
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match=r"the mask is 20 x 30 px, but 0 is 10 x 16 px"):
+        pack(folder, rows, read_image=lambda _: image)
+
+
 # --- The sheet -----------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from moascope.instances import (
     grid_for,
     height,
     label_objects,
+    search,
     tune,
 )
 from moascope.matching import scores, tally
@@ -245,6 +246,30 @@ def test_tuning_finds_what_tells_objects_apart():
         "seed_threshold": best.seed_threshold,
         "min_area": best.min_area,
     }
+
+
+def test_tuning_gives_a_value_up_only_for_a_gain_above_its_standard_error():
+    """Two objects where there is one, in some images; one where there are two, in others."""
+    one, two = np.zeros((12, 24), np.int32), np.zeros((12, 24), np.int32)
+    one[2:10, 2:22] = 1
+    two[2:10, 2:11], two[2:10, 13:22] = 1, 2
+
+    def segment(image, parameters):
+        return two if parameters.min_area == 7 else one
+
+    def tuned(n_two, n_one):
+        samples = [(None, two)] * n_two + [(None, one)] * n_one
+        start, grid = InstanceParameters(), {"min_area": (7,)}
+        best, tried = search(segment, samples, grid, start)
+        assert dict(tried.loc[0])["min_area"] == best.min_area
+        return best.min_area, tried.set_index("min_area")["mean_ap"]
+
+    chosen, scores = tuned(5, 4)
+    assert scores[7] > scores[10]
+    assert chosen == 10
+    chosen, scores = tuned(8, 1)
+    assert chosen == 7
+    assert tuned(1, 0)[0] == 7
 
 
 def test_tuning_stays_where_nothing_is_better():

@@ -55,6 +55,25 @@ def test_coarser_heads_are_for_training_only():
     np.testing.assert_allclose(maps(segmentation.core(network)), everything[..., :4], rtol=1e-5)
 
 
+def test_binning_shows_the_network_means_of_squares_and_enlarges_its_maps():
+    fine, coarse = (NetworkOptions("none", 2, 4, binning=binning) for binning in (1, 2))
+    network, binned = (segmentation.build(options, ["DNA"]) for options in (fine, coarse))
+    binned.set_weights(network.get_weights())
+    images = np.random.default_rng(0).random((2, 32, 64, 1)).astype("float32")
+    means = images.reshape(2, 16, 2, 32, 2, 1).mean(axis=(2, 4))
+    np.testing.assert_allclose(binned(images), network(means), rtol=1e-4, atol=1e-5)
+    enlarged = keras.layers.UpSampling2D(2, interpolation="bilinear")(network(means))
+    np.testing.assert_allclose(segmentation.core(binned, 2)(images), enlarged, rtol=1e-4, atol=1e-5)
+    assert (segmentation.multiple(fine), segmentation.multiple(coarse)) == (4, 8)
+
+
+def test_coarser_heads_of_a_network_that_bins_fit_its_maps():
+    options = NetworkOptions("none", 2, 4, deep_supervision=True, binning=2)
+    network = segmentation.build(options, ["DNA"])
+    assert maps(network).shape == (2, 16, 32, 8)
+    assert maps(backbones.folded(segmentation.core(network, 2))).shape == (2, 32, 64, 4)
+
+
 def test_folding_changes_nothing(tmp_path):
     network = segmentation.build(NetworkOptions(depth=2, filters=4), ["DNA"])
     for layer in network.layers:

@@ -38,6 +38,14 @@ def test_a_network_learns_to_find_discs(tmp_path):
     assert history["ap_50"].max() > 0.5
 
 
+def test_a_network_that_bins_learns_and_predicts_at_full_size(tmp_path):
+    annotated = write_discs(tmp_path)
+    training = replace(SHORT, steps=80, batch_size=4, patch_size=64, validate_every=80)
+    done = fit(annotated, replace(TINY, filters=8, binning=2), training)
+    assert done["model"].predict_on_batch(np.zeros((1, 32, 64, 1)))[0].shape == (32, 64, 4)
+    assert done["history"]["ap_50"].max() > 0.5
+
+
 def test_running_means_of_the_weights_are_validated_and_training_goes_on_without_them(
     tmp_path, monkeypatch
 ):

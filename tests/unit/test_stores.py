@@ -27,11 +27,10 @@ from zarr.storage import ZipStore
 
 from moascope import stores
 from moascope.errors import InputError
-from moascope.images import read_pixels
+from moascope.images import centre_crop, read_pixels
 from moascope.ngff import channel_colours, display_windows
 from moascope.stores import (
     PlateStore,
-    centre_crop,
     decode_shard,
     encode_chunk,
     field_paths,

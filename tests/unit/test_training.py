@@ -283,6 +283,40 @@ def test_mlp_separates_what_is_separable():
     assert result["model"].input_shape == (None, 7)
 
 
+def test_a_killed_perceptron_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(60, 4)).astype("float32"), rng.integers(0, 2, 60)
+    rows = {"train": np.arange(30), "validation": np.arange(30, 40), "test": np.arange(40, 60)}
+    head = {"hidden": [4], "dropout": 0.1, "l2": 0.0}
+    options = {**TRAINING, "epochs": 5, "patience": 99}
+    epoch, done = training._epoch, []
+
+    def killed_in_the_fourth(*given):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(1)
+        return epoch(*given)
+
+    def fit(seed=0, checkpoint=None):
+        given = (features, labels, rows, list("ab"), head, options)
+        return training.fit_mlp(*given, seed=seed, checkpoint=checkpoint)
+
+    whole = fit()
+    monkeypatch.setattr(training, "_SHORT_EPOCHS", 2)
+    monkeypatch.setattr(training, "_epoch", killed_in_the_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        fit(checkpoint=tmp_path / "fold.npz")
+    done.clear()
+    resumed = fit(checkpoint=tmp_path / "fold.npz")
+    assert len(done) == 3  # the third epoch was not saved
+    np.testing.assert_array_equal(resumed["predictions"], whole["predictions"])
+    assert len(resumed["history"]) == 5
+    again = fit(checkpoint=tmp_path / "fold.npz")  # which is complete now: nothing is trained
+    np.testing.assert_array_equal(again["predictions"], whole["predictions"])
+    with pytest.raises(KeyboardInterrupt):
+        fit(seed=1, checkpoint=tmp_path / "fold.npz")
+
+
 def test_a_saved_model_predicts_the_same_and_carries_its_metadata(screen, tmp_path):
     result = fit(screen, LITE0, training={"epochs": 1})
     metadata = {"channels": ["a", "b"], "classes": CLASSES, "unit_size": [32, 32]}

@@ -78,6 +78,18 @@ def test_stardist_is_trained_where_no_model_is_given(annotated):
 
 
 @pytest.mark.skipif(
+    importlib.util.find_spec("cellpose") is not None, reason="Cellpose is installed here"
+)
+def test_packages_that_are_missing_are_named_before_anything_runs(annotated):
+    annotated.write(annotated_config(engines={"pose": {"method": "cellpose"}}))
+    code, output = annotated.snakemake(check=False)
+    assert code != 0
+    assert "- segment_test_cellpose: cellpose (uv pip install cellpose)" in output
+    assert "Run with --sdm conda" in output
+    assert not (annotated.folder / "results").exists()
+
+
+@pytest.mark.skipif(
     importlib.util.find_spec("stardist") is None, reason="StarDist is not installed here"
 )
 def test_stardist_is_trained_scored_and_given_to_another_run(annotated):

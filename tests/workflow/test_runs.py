@@ -2,6 +2,7 @@
 
 import copy
 import re
+import shutil
 import subprocess
 
 import pandas as pd
@@ -95,6 +96,28 @@ def test_a_split_that_cannot_be_made_stops_the_run_at_its_start(project, small_c
     assert code != 0
     assert "leave-one-compound-out" in output
     assert "has a single compound, 'ACT-1'" in output
+    assert not (project.folder / "results/small/units.parquet").exists()
+
+
+def test_networks_that_cannot_be_built_are_all_named_at_the_start(project, small_config):
+    models = {
+        "tap": {"split": "loco", "taps": ["blok4_add"]},
+        "layer": {"split": "loco", "transfer": "partial", "unfreeze_from": "block99_add"},
+    }
+    project.write({**small_config, "models": models})
+    code, output = project.snakemake(check=False)
+    assert code != 0
+    assert "models.tap: taps: efficientnet-lite0 has no layer 'blok4_add'" in output
+    assert re.search(r"models\.layer: unfreeze_from: .*'block99_add'", output)
+    assert not (project.folder / "results/small/units.parquet").exists()
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="this machine may have a GPU")
+def test_a_required_gpu_that_is_not_there_stops_the_run_at_its_start(project, small_config):
+    project.write({**small_config, "compute": {"gpu": "required"}})
+    code, output = project.snakemake(check=False)
+    assert code != 0
+    assert "compute.gpu: a GPU is required, but nvidia-smi shows none" in output
     assert not (project.folder / "results/small/units.parquet").exists()
 
 

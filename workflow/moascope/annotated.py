@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from moascope.errors import ImageError, InputError
 from moascope.files import Closing, atomic_path, write_parquet
 from moascope.images import read_planes
-from moascope.masks import Mask, check_size, read_mask
+from moascope.masks import Mask, check_size, cropped, read_mask
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ def write(
     read_labels: Callable[[Any], Mask] | None = None,
     axes: str | None = None,
     split_parts: bool = False,
+    crop_masks: bool = False,
     workers: int = 2,
 ) -> pd.DataFrame:
     """Read images and masks, check them, and write them as an annotated set.
@@ -119,6 +120,8 @@ def write(
         The order of the axes in image files that do not say, for example "CYX".
     split_parts : bool
         Make one object of each connected part of a label in a file.
+    crop_masks : bool
+        Images were cut around their centre: cut masks that are larger in the same way.
     workers : int
         Threads that read; four images per thread are in memory at most.
 
@@ -144,7 +147,11 @@ def write(
     def pair(places: tuple[Any, Any]) -> _Pair | str:
         try:
             image = (read_image or image_of)(places[0])
-            return _checked_pair(image, (read_labels or mask_of)(places[1]), channels, places)
+            mask = (read_labels or mask_of)(places[1])
+            size = image.shape[-2:]
+            if crop_masks and all(np.greater_equal(mask.labels.shape, size)):
+                mask = cropped(mask, *size)
+            return _checked_pair(image, mask, channels, places)
         except ImageError as error:
             return str(error)
 

@@ -6,7 +6,7 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import imagecodecs
 import numpy as np
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from tifffile import TiffFile, TiffPageSeries, xml2dict
 
 from moascope.errors import ImageError, InputError
+
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 SIGNATURES = {
     b"II*\0": "TIFF",
@@ -194,6 +196,26 @@ def _read(
             "again from the microscope, or leave its site out of the sample sheet."
         ) from error
     return _supported_pixels(planes, path), names
+
+
+def centre_crop(planes: NDArray[Pixel], height: int, width: int) -> NDArray[Pixel]:
+    """Cut an image around its centre.
+
+    Parameters
+    ----------
+    planes : ndarray, (..., Y, X)
+        At least as large as what is asked for.
+    height, width : int
+        Size of the result in pixels; an odd surplus leaves one more row or column at the end.
+
+    Returns
+    -------
+    ndarray, (..., height, width)
+        A view.
+    """
+    top = (planes.shape[-2] - height) // 2
+    left = (planes.shape[-1] - width) // 2
+    return planes[..., top : top + height, left : left + width]
 
 
 def check_axes(axes: str | None) -> None:

@@ -7,6 +7,7 @@ lies across blocks is one object.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
@@ -454,9 +455,12 @@ def search(
     start: Parameters,
     rounds: int = 2,
 ) -> tuple[Parameters, pd.DataFrame]:
-    """Choose the parameters of a method with the best mean AP on images with known objects.
+    """Choose the parameters of a method by the mean AP on images with known objects.
 
-    One parameter after the other is set to its best value, until none changes any more.
+    One parameter after the other is set to its best value, until none changes any more. A value is
+    given up only for a gain above the standard error of this gain, found by leaving out one image
+    after the other (as in the one-standard-error rule of Breiman et al. 1984), so that parameters
+    do not follow the chance of which images these are.
 
     Parameters
     ----------
@@ -475,44 +479,67 @@ def search(
     Returns
     -------
     best : frozen dataclass
-        With the highest mean AP over IoU 0.50 to 0.90, pooled over objects.
+        What was chosen.
     tried : pandas.DataFrame
-        One row per set of parameters, best first: the parameters, `ap_50` and `mean_ap`.
+        One row per set of parameters, the chosen first, the others by their score: the parameters,
+        and `ap_50` and `mean_ap` (IoU 0.50 to 0.90), pooled over objects.
     """
     images = list(samples) if isinstance(samples, Iterator) else samples
     best = start
-    tried: dict[Parameters, Tally] = {}
+    tried: dict[Parameters, list[Tally]] = {}
     for _ in range(rounds):
         before = best
         for name, values in grid.items():
             candidates = [best, *(replace(best, **{name: value}) for value in values)]
             new = [one for one in dict.fromkeys(candidates) if one not in tried]
             tried |= _tallies(segment, images, new)
-            best = max(candidates, key=lambda one: _mean_ap(tried[one]))
+            highest = max(candidates, key=lambda one: _mean_ap(pooled(tried[one])))
+            if _is_better(tried[highest], tried[best]):
+                best = highest
         if best == before:
             break
-    rows = [
-        asdict(parameters)
-        | {"ap_50": float(average_precision(counts)[0]), "mean_ap": _mean_ap(counts)}
-        for parameters, counts in tried.items()
-    ]
-    table = pd.DataFrame(rows).sort_values("mean_ap", ascending=False, kind="stable")
-    return best, table.reset_index(drop=True)
+    ordered = sorted(
+        tried, key=lambda one: (one == best, _mean_ap(pooled(tried[one]))), reverse=True
+    )
+    rows = []
+    for parameters in ordered:
+        counts = pooled(tried[parameters])
+        scores = {"ap_50": float(average_precision(counts)[0]), "mean_ap": _mean_ap(counts)}
+        rows.append(asdict(parameters) | scores)
+    return best, pd.DataFrame(rows)
 
 
 def _tallies(
     segment: Callable[[Input, Parameters], NDArray[np.int32]],
     samples: Iterable[tuple[Input, NDArray[np.integer[Any]]]],
     candidates: Sequence[Parameters],
-) -> dict[Parameters, Tally]:
+) -> dict[Parameters, list[Tally]]:
+    """Compare every image with what each set of parameters makes of it."""
+    found: dict[Parameters, list[Tally]] = {parameters: [] for parameters in candidates}
     # One pass over the images for all candidates, since reading or predicting takes time.
-    totals = dict.fromkeys(candidates, pooled([]))
     if candidates:
         for given, truth in samples:
             for parameters in candidates:
-                totals[parameters] += tally(truth, segment(given, parameters), THRESHOLDS)
-    return totals
+                found[parameters].append(tally(truth, segment(given, parameters), THRESHOLDS))
+    return found
 
 
 def _mean_ap(counts: Tally) -> float:
     return float(average_precision(counts).mean())
+
+
+def _is_better(one: Sequence[Tally], other: Sequence[Tally]) -> bool:
+    """Tell whether the gain in mean AP is above its standard error, by the jackknife."""
+    gain = _mean_ap(pooled(one)) - _mean_ap(pooled(other))
+    gains = _without_each(one) - _without_each(other)
+    return bool(len(gains)) and gain > math.sqrt((len(gains) - 1) * gains.var())
+
+
+def _without_each(tallies: Sequence[Tally]) -> NDArray[np.float64]:
+    """Give the mean AP over all images but one, for each of them (n,)."""
+    matched = np.array([one.matched for one in tallies]).reshape(len(tallies), -1)
+    objects = np.array([one.n_objects + one.n_predicted for one in tallies])[:, np.newaxis]
+    true = matched.sum(axis=0) - matched
+    either = objects.sum(axis=0) - objects - true
+    ap = np.divide(true, either, out=np.zeros(true.shape), where=either > 0)
+    return np.asarray(ap.mean(axis=1))

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
+from skimage.segmentation import relabel_sequential
 from tifffile import TiffFile
 
 from moascope.errors import ImageError
-from moascope.images import SUFFIXES, image_format
+from moascope.images import SUFFIXES, centre_crop, image_format
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,25 @@ def _read_folder(folder: Path) -> tuple[NDArray[np.int32], list[str]]:
     if empty and len(paths) > 1:
         warnings.append(f"{folder}: {len(empty)} masks are empty (such as {empty[0]}).")
     return consecutive(labels), warnings
+
+
+def cropped(mask: Mask, height: int, width: int) -> Mask:
+    """Keep the objects around the centre, where `images.centre_crop` has cut the image.
+
+    Parameters
+    ----------
+    mask : Mask
+        At least of the size that is asked for.
+    height, width : int
+        In px.
+
+    Returns
+    -------
+    Mask
+        Objects that lie outside are gone, and the others numbered anew.
+    """
+    labels = centre_crop(mask.labels, height, width)
+    return Mask(relabel_sequential(labels)[0], mask.warnings)
 
 
 def check_size(

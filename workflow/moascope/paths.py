@@ -80,13 +80,8 @@ class Paths:
 
     @property
     def ingested(self) -> str:
-        """What became of every site of a plate when it was read."""
+        """What became of every site of a plate: focus, intensity and so on, if it could be read."""
         return self.result("ingested/{plate}.parquet")
-
-    @property
-    def measures(self) -> str:
-        """Focus, saturation, foreground and intensity of every site of a plate."""
-        return self.result("measures/{plate}.parquet")
 
     @property
     def quality(self) -> str:
@@ -217,6 +212,11 @@ class Paths:
     def checked(self) -> str:
         """A note that the screen can be split as configured."""
         return self.result("splits.json")
+
+    @property
+    def models_checked(self) -> str:
+        """A note that the networks can be built as configured, and on which device."""
+        return self.result("models.json")
 
     @property
     def split(self) -> str:

@@ -51,6 +51,9 @@ class NetworkOptions:
     """`classes`, `distance` or `both`."""
     deep_supervision: bool = False
     """Learn from coarser predictions of the deeper levels, too; they are no part of the result."""
+    binning: int = 1
+    """Side in px of the squares that are averaged before the network sees them. It learns maps of
+    the averaged image; what it predicts is enlarged to the size of the image."""
 
 
 def multiple(options: NetworkOptions) -> int:
@@ -64,9 +67,9 @@ def multiple(options: NetworkOptions) -> int:
     Returns
     -------
     int
-        A power of two.
+        Of the image as it is, before binning.
     """
-    return int(2**options.depth)
+    return options.binning * 2**options.depth
 
 
 def build(options: NetworkOptions, channels: Sequence[str]) -> keras.Model:
@@ -83,8 +86,8 @@ def build(options: NetworkOptions, channels: Sequence[str]) -> keras.Model:
     Returns
     -------
     keras.Model
-        Named `unet`. With deep supervision its output has K more channels for every level that
-        predicts, so that `core` is to be taken of it for anything but training.
+        Named `unet`, to train: its maps are those of the binned image, and with deep supervision
+        there are K more of them for every level that predicts. `core` gives what predicts.
 
     Raises
     ------
@@ -93,11 +96,12 @@ def build(options: NetworkOptions, channels: Sequence[str]) -> keras.Model:
     """
     _check(options, channels)
     image = keras.Input((None, None, len(channels)), name="image")
+    binned = layers.AveragePooling2D(options.binning)(image) if options.binning > 1 else image
     if options.encoder == "none":
-        levels = _own_encoder(image, options)
+        levels = _own_encoder(binned, options)
         n_convolutions = 2
     else:
-        levels = [_block(image, _SKIP, 3, options, "skip"), *_lite0(image, options, channels)]
+        levels = [_block(binned, _SKIP, 3, options, "skip"), *_lite0(binned, options, channels)]
         n_convolutions = 1
     x = levels[-1]
     if options.dropout:
@@ -117,20 +121,25 @@ def build(options: NetworkOptions, channels: Sequence[str]) -> keras.Model:
     return keras.Model(image, output, name="unet")
 
 
-def core(network: keras.Model) -> keras.Model:
+def core(network: keras.Model, binning: int = 1) -> keras.Model:
     """Take the part of a network that predicts, without the outputs of deep supervision.
 
     Parameters
     ----------
     network : keras.Model
         From `build`.
+    binning : int
+        Of its options.
 
     Returns
     -------
     keras.Model
-        It shares the weights of `network`.
+        It shares the weights of `network`, and its maps are as large as the image.
     """
-    return keras.Model(network.input, network.get_layer("maps").output, name="unet")
+    maps = network.get_layer("maps").output
+    if binning > 1:
+        maps = _enlarged(maps, binning, "enlarged")
+    return keras.Model(network.input, maps, name="unet")
 
 
 def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -180,6 +189,8 @@ def _check(options: NetworkOptions, channels: Sequence[str]) -> None:
         problems.append(f"depth: {options.depth} is not between 1 and {deepest}")
     if options.filters < 1:
         problems.append(f"filters: {options.filters} is less than 1")
+    if options.binning < 1:
+        problems.append(f"binning: {options.binning} is less than 1")
     if not 0 <= options.dropout < 1:
         problems.append(f"dropout: {options.dropout} is not in [0, 1)")
     if not channels:
@@ -240,6 +251,8 @@ def _head(x: Any, level: int, options: NetworkOptions) -> Any:
     name = f"maps{level}" if level else "maps"
     # Maps stay float32 also under mixed precision.
     x = layers.Conv2D(n_maps(options.outputs), 1, dtype="float32", name=name)(x)
-    if level:
-        x = layers.UpSampling2D(2**level, interpolation="bilinear", name=f"{name}_grown")(x)
-    return x
+    return _enlarged(x, 2**level, f"{name}_grown") if level else x
+
+
+def _enlarged(maps: Any, factor: int, name: str) -> Any:
+    return layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name=name)(maps)

@@ -76,6 +76,8 @@ class Patches:
         Turns the labels (Y, X) of a patch into what a network is to predict there.
     seed : int
         A batch depends on this and its number only.
+    binning : int
+        Side in px of the squares for which there is one label, that of a pixel at their middle.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class Patches:
         augmentation: PairedAugmentation,
         truth: Callable[[NDArray[np.int32]], NDArray[Any]],
         seed: int,
+        binning: int = 1,
     ) -> None:
         self._annotated = annotated
         self._rows = annotated.rows("train")
@@ -98,6 +101,7 @@ class Patches:
         self._augmentation = augmentation
         self._truth = truth
         self._seed = seed
+        self._labelled = slice(binning // 2, None, binning)
         described = [_described(annotated.labels(row)) for row in self._rows]
         self._centres = [centres for centres, _ in described]
         if not any(len(centres) for centres in self._centres):
@@ -121,7 +125,7 @@ class Patches:
         -------
         images : (size, Y, X, C) float32
             Scaled by the percentiles of their images, then augmented.
-        truth : (size, Y, X, ...) array
+        truth : (size, Y / binning, X / binning, ...) array
             What is to be predicted.
         """
         rng = np.random.default_rng([self._seed, number])
@@ -174,7 +178,7 @@ class Patches:
         image, labels = self._annotated.window(row, *window)
         places -= np.array([window[0].start, window[1].start], np.float32)[:, None, None]
         planes = [_resampled(plane, places, 1) for plane in np.moveaxis(image, -1, 0)]
-        truth = self._truth(_resampled(labels, places, 0))
+        truth = self._truth(_resampled(labels, places[:, self._labelled, self._labelled], 0))
         return varied(rng, np.stack(planes, axis=-1), self._augmentation), truth
 
 

@@ -100,9 +100,11 @@ def train(
     keras.utils.set_random_seed(seed)
     with precision_policy(training.mixed_precision):
         learner = segmentation.build(network, annotated.channels)
-        core = segmentation.core(learner)
+        core = segmentation.core(learner, network.binning)
     truth = partial(targets, touching_weight=training.touching_weight)
-    patches = Patches(annotated, training.patch_size, augmentation, truth, seed)
+    patches = Patches(
+        annotated, training.patch_size, augmentation, truth, seed, binning=network.binning
+    )
     task = _fingerprint(annotated, [network, training, augmentation, seed])
     learner.compile(
         optimizer=keras.optimizers.AdamW(
@@ -318,7 +320,7 @@ def _check(network: NetworkOptions, training: TrainingOptions) -> None:
     if training.patch_size % multiple:
         problems.append(
             f"patch_size: {training.patch_size} px is no multiple of {multiple} px, which a "
-            f"network of depth {network.depth} needs"
+            f"network of depth {network.depth} and binning {network.binning} needs"
         )
     if problems:
         raise InputError.collect(problems, "training the segmentation network")

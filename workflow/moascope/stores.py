@@ -29,7 +29,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from moascope.errors import ImageError, InputError
 from moascope.files import Closing, atomic_path
-from moascope.images import check_axes, read_pixel_size, read_pixels
+from moascope.images import centre_crop, check_axes, read_pixel_size, read_pixels
 from moascope.ngff import (
     ARCHIVE_COMMENT,
     BIT_SHUFFLE,
@@ -457,26 +457,6 @@ def decode_shard(
             out=plane.reshape(-1).view(np.uint8),
         )
     return planes
-
-
-def centre_crop(planes: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:
-    """Cut an image around its centre.
-
-    Parameters
-    ----------
-    planes : ndarray, (..., Y, X)
-        At least as large as what is asked for.
-    height, width : int
-        Size of the result in pixels; an odd surplus leaves one more row or column at the end.
-
-    Returns
-    -------
-    ndarray, (..., height, width)
-        A view.
-    """
-    top = (planes.shape[-2] - height) // 2
-    left = (planes.shape[-1] - width) // 2
-    return planes[..., top : top + height, left : left + width]
 
 
 # --- Writing -------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lea
 _METADATA = "moascope.json"
 _PLATEAU_FACTOR = 0.3
 _PLATEAU_FLOOR = 1e-3
+_SHORT_EPOCHS = 50  # of a perceptron between checkpoints
+_ANY_SIDE = 224  # px: usual for networks pretrained on ImageNet
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,31 @@ def fit_fold(
     }
 
 
+def check_model(options: Mapping[str, Any], channels: Sequence[str], unit_size: int | None) -> None:
+    """Check that the network of a model can be built.
+
+    Parameters
+    ----------
+    options : mapping
+        A model of the config: backbone, weights, channel_mapping, triple, input_size, transfer,
+        taps, pooling, head and unfreeze_from.
+    channels : sequence of str
+        Of the units.
+    unit_size : int or None
+        Their side in pixels; None if that is not known yet.
+
+    Raises
+    ------
+    InputError
+        If a layer or a channel is unknown, or weights are not to be had or do not fit.
+    """
+    side = unit_size or _ANY_SIDE
+    if options["transfer"] == "frozen":
+        backbones.from_options(options, channels, (side, side))
+    else:
+        _classifier(options, channels, 2, (side, side))
+
+
 def fit_mlp(
     features: np.ndarray,
     labels: np.ndarray,
@@ -149,6 +176,7 @@ def fit_mlp(
     training: Mapping[str, Any],
     *,
     seed: int,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """Train a multi-layer perceptron on frozen features.
 
@@ -163,6 +191,8 @@ def fit_mlp(
         `hidden` (sizes of the hidden layers), `dropout` (after each) and `l2`.
     training : mapping
         As in the config.
+    checkpoint : path or None
+        As for `fit_fold`, but written at the end and every fifty epochs, which are short.
 
     Returns
     -------
@@ -188,7 +218,7 @@ def fit_mlp(
         output = _head(standardize(inputs), head, len(classes))
         model = keras.Model(inputs, output, name="mlp")
         task = _fingerprint(samples, [head, training, seed])
-        history = _fit(model, model, samples, training, seed, None, task)
+        history = _fit(model, model, samples, training, seed, checkpoint, task, _SHORT_EPOCHS)
         (predictions,) = _predict(model, samples, "test", training["batch_size"])
     return {"predictions": predictions, "history": history, "model": model}
 
@@ -416,6 +446,7 @@ def _fit(
     seed: int,
     checkpoint: str | os.PathLike[str] | None,
     task: str,
+    save_every: int = 1,
 ) -> pd.DataFrame:
     """Train until the last epoch or no more progress; leave the best weights in `core`."""
     learner.compile(
@@ -430,6 +461,7 @@ def _fit(
     best: list[np.ndarray] = []
     if checkpoint is not None:
         history, best = restored(checkpoint, task, learner, core)
+    saved = len(history)
     watched = "val_loss" if len(samples.of("validation")) else "loss"
     for epoch in range(len(history), training["epochs"]):
         if _is_over(history, watched, training["patience"]):
@@ -440,9 +472,12 @@ def _fit(
         history.append(row)
         if watched == "val_loss" and row["val_loss"] <= min(r["val_loss"] for r in history):
             best = core.get_weights()
-        if checkpoint is not None:
+        if checkpoint is not None and len(history) - saved >= save_every:
             save_checkpoint(checkpoint, task, learner, history, best)
+            saved = len(history)
         _log(row, training["epochs"], time.perf_counter() - started)
+    if checkpoint is not None and len(history) > saved:
+        save_checkpoint(checkpoint, task, learner, history, best)
     if best:
         core.set_weights(best)
     return pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"epoch": "int64"})

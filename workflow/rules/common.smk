@@ -1,6 +1,7 @@
 # The validated configuration, the plates, and the functions that rules share.
 import gc
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -153,6 +154,21 @@ def feature_options(wildcards):
     return CONFIG.section(f"models.{wildcards.model}", *keys)
 
 
+def network_options(name):
+    """Give the options of a model that decide whether its network can be built."""
+    model = CONFIG.section(f"models.{name}")
+    other = ["split", "views", "augment", "training"]
+    if name in FROZEN:
+        other.append("head")
+    return {key: value for key, value in model.items() if key not in other}
+
+
+def unit_size():
+    """Give the side of the units in pixels, as far as it is known before images are read."""
+    cells = CONFIG.units.cells
+    return cells.crop if cells else CONFIG.units.size
+
+
 def head_options(wildcards):
     """Give the options of a model that its head depends on."""
     model = CONFIG.section(f"models.{wildcards.model}")
@@ -166,10 +182,22 @@ def head_options(wildcards):
     return {**options, "training": model["training"]} if kind == "mlp" else options
 
 
+def checkpoints_of_folds(wildcards):
+    """Give what killed trainings of a model go on from, with the fold left open."""
+    return PATHS.fold_checkpoint.replace("{model}", wildcards.model)
+
+
 def weights_of(wildcards):
     """Give the weights file of a model, where it is one."""
     weights = CONFIG.models[wildcards.model].weights
     return {} if weights in ("imagenet", "none") else {"weights": weights}
+
+
+WEIGHTS = [
+    model.weights
+    for model in CONFIG.models.values()
+    if model.weights not in ("imagenet", "none")
+]
 
 
 def seed_of_weights(wildcards):
@@ -300,6 +328,45 @@ SCORED = list(ENGINES) if CONFIG.segmentation.annotated or HAS_MASKS else []
 EXPORTED = [name for name, engine in ENGINES.items() if engine.export]
 MEASURING_NAME = CONFIG.segmentation.measure_with or next(iter(ENGINES), None)
 MEASURING = ENGINES[MEASURING_NAME] if SCREEN and ENGINES else None
+GIVEN_UNETS = [
+    engine.model
+    for engine in ENGINES.values()
+    if engine.method == "unet" and engine.model
+]
+HAS_NETWORKS = SCREEN and bool(CONFIG.models or GIVEN_UNETS)
+
+
+# What only the environments of some rules have, and how to get it without them.
+PACKAGES = {
+    "export_unet": ("bioimageio.core", "uv sync --extra export"),
+    "train_stardist": ("stardist", "uv pip install stardist tf-keras"),
+    "segment_test_stardist": ("stardist", "uv pip install stardist tf-keras"),
+    "segment_test_cellpose": ("cellpose", "uv pip install cellpose"),
+}
+if MEASURING and MEASURING.method in OTHER_NETWORKS:
+    PACKAGES["segment_plate"] = PACKAGES[f"segment_test_{MEASURING.method}"]
+
+
+def check_packages():
+    """Stop at the start where jobs need packages that no environment will bring."""
+    if workflow.deployment_settings.deployment_method:
+        return
+    planned = sorted({job.rule.name for job in workflow.dag.needrun_jobs()})
+    missing = [name for name in planned if name in PACKAGES and not is_installed(name)]
+    if missing:
+        lines = [
+            f"- {name}: {PACKAGES[name][0]} ({PACKAGES[name][1]})" for name in missing
+        ]
+        raise WorkflowError(
+            "packages are missing that these rules need. Run with --sdm conda, which makes their "
+            "environments, or install them:\n" + "\n".join(lines)
+        )
+
+
+def is_installed(rule):
+    """Tell whether the package of a rule can be imported here."""
+    top, _, _ = PACKAGES[rule][0].partition(".")
+    return find_spec(top) is not None
 
 
 def plate_sets():

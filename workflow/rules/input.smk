@@ -71,7 +71,6 @@ rule ingest:
     output:
         store=PATHS.store,
         table=PATHS.ingested,
-        measures=PATHS.measures,
     log:
         PATHS.log("ingest/{plate}"),
     benchmark:

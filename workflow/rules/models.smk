@@ -1,6 +1,36 @@
 # Classifiers: frozen features with a head, or networks trained fold by fold.
 
 
+rule check_models:
+    input:
+        weights=WEIGHTS,
+        networks=GIVEN_UNETS,
+    output:
+        PATHS.models_checked,
+    log:
+        PATHS.log("check_models"),
+    benchmark:
+        PATHS.benchmark("check_models")
+    # A misspelled layer or a GPU that is not there stops the run before images are read.
+    priority: 100
+    conda:
+        environment("tensorflow")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=30,
+        gpu=gpus(),
+    params:
+        models={name: network_options(name) for name in CONFIG.models},
+        channels=CHANNELS,
+        engine_channels=ENGINE_CHANNELS,
+        unit_size=unit_size(),
+        compute=CONFIG.section("compute"),
+        code=code("check_models.py"),
+    script:
+        "../scripts/check_models.py"
+
+
 rule features:
     input:
         unpack(weights_of),
@@ -89,6 +119,7 @@ rule fit_keras_head:
     params:
         options=head_options,
         compute=CONFIG.section("compute"),
+        checkpoint=checkpoints_of_folds,
         seed=CONFIG.seed,
         code=code("fit_keras_head.py"),
     script:

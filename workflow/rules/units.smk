@@ -5,7 +5,7 @@ rule prepare:
     input:
         store=PATHS.store,
         roles=of_plate(PATHS.plate_roles),
-        measures=PATHS.measures,
+        ingested=PATHS.ingested,
         labels=PATHS.labels if CONFIG.units.cells else [],
     output:
         pixels=PATHS.pixels,
@@ -41,7 +41,6 @@ rule collect_units:
     input:
         sites=PATHS.sites,
         read=ancient(PATHS.sheet_is_read),
-        ingested=all_plates(PATHS.ingested),
         quality=all_plates(PATHS.quality),
         units=all_plates(PATHS.plate_units),
         statistics=all_plates(PATHS.statistics),

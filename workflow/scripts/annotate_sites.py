@@ -19,5 +19,6 @@ with annotated_sites.StoreReader(stores, params.channels) as reader:
         snakemake.output.images,
         snakemake.output.table,
         read_image=reader.read,
+        crop_masks=params.crop,
         workers=snakemake.threads,
     )

@@ -10,9 +10,7 @@ from moascope import units
 from moascope.files import read_tables, write_parquet
 
 sites = pd.read_parquet(snakemake.input.sites)
-ingested = read_tables(snakemake.input.ingested)
-quality = ingested.merge(read_tables(snakemake.input.quality), on="site_id", how="left")
 described = units.describe(read_tables(snakemake.input.units), sites)
 write_parquet(described, snakemake.output.units)
-write_parquet(quality, snakemake.output.quality)
+write_parquet(read_tables(snakemake.input.quality), snakemake.output.quality)
 write_parquet(read_tables(snakemake.input.statistics), snakemake.output.statistics)

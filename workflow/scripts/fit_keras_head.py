@@ -4,6 +4,8 @@ from _job import start
 
 start(snakemake.log[0])
 
+from pathlib import Path
+
 from moascope import devices
 
 params = snakemake.params
@@ -21,8 +23,9 @@ split, groups = (pd.read_parquet(snakemake.input[name]) for name in ("split", "g
 features = np.load(snakemake.input.features, mmap_mode="r")
 classes, labels = heads.class_indices(units, groups)
 names, moa = units["unit_id"].to_numpy(), units["moa"].to_numpy()
-tables, histories = [], []
-for fold in splits.folds(split, groups, units):
+tables, histories, checkpoints = [], [], []
+for number, fold in enumerate(splits.folds(split, groups, units)):
+    checkpoints.append(Path(params.checkpoint.format(fold=number)))
     done = training.fit_mlp(
         features,
         labels,
@@ -31,9 +34,12 @@ for fold in splits.folds(split, groups, units):
         params.options["head"],
         params.options["training"],
         seed=params.seed + fold.repeat,
+        checkpoint=checkpoints[-1],
     )
     tables.append(heads.prediction_table(names, moa, done["predictions"], classes, fold))
     histories.append(done["history"].assign(repeat=fold.repeat, fold=fold.fold))
 write_parquet(pd.concat(tables, ignore_index=True), snakemake.output.predictions)
 write_parquet(pd.concat(histories, ignore_index=True), snakemake.output.history)
 write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output.device)
+for checkpoint in checkpoints:
+    checkpoint.unlink(missing_ok=True)

@@ -18,5 +18,5 @@ table = ingest_plate(
     **snakemake.params.options,
 )
 with PlateStore(snakemake.output.store) as store:
-    write_parquet(quality.measure_plate(store), snakemake.output.measures)
-write_parquet(table, snakemake.output.table)
+    measured = quality.measure_plate(store)
+write_parquet(table.merge(measured, on="site_id", how="left"), snakemake.output.table)

@@ -13,7 +13,8 @@ from moascope.stores import PlateStore
 
 params, output = snakemake.params, snakemake.output
 roles = pd.read_parquet(snakemake.input.roles)
-flagged = quality.flag(pd.read_parquet(snakemake.input.measures), params.quality)
+ingested = pd.read_parquet(snakemake.input.ingested)
+flagged = quality.flag(ingested[ingested["status"] == "ok"], params.quality)
 with PlateStore(snakemake.input.store) as store:
     statistics = normalization.fit_plate(
         store, units.with_flags(roles, flagged), params.steps, params.treated_in_statistics
@@ -35,6 +36,7 @@ with PlateStore(snakemake.input.store) as store:
 pixels = np.load(output.pixels, mmap_mode="r")
 features = {kind: handmade.image_features(pixels, kind) for kind in handmade.FEATURES}
 write_arrays(features, output.handmade)
-write_parquet(flagged, output.quality)
+flags = flagged[["site_id", "flagged", "reasons"]]
+write_parquet(ingested.merge(flags, on="site_id", how="left"), output.quality)
 write_parquet(statistics, output.statistics)
 write_parquet(table, output.units)
