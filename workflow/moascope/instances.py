@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
 from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
@@ -284,7 +286,8 @@ def _joined(
 ) -> NDArray[np.int32]:
     """Give the peak that every peak belongs to: itself, or one that it hardly stands out from.
 
-    Passes are gone over from the highest down, a loop over pairs of neighbouring basins.
+    Passes are gone over from the highest down, a loop over neighbouring basins. Those of a spanning
+    tree are enough: what is told apart at one pass is told apart at every lower one.
     """
     n = len(heights)
     sides, levels = [], []
@@ -298,6 +301,11 @@ def _joined(
     downwards = np.argsort(-passes, kind="stable")
     _, first = np.unique(pairs[downwards], return_index=True)
     highest = downwards[np.sort(first)]  # the highest pass of every pair
+    ranks = np.arange(1, len(highest) + 1)
+    graph = coo_array((ranks, np.divmod(pairs[highest], n)), shape=(n, n))
+    tree = np.sort(minimum_spanning_tree(graph.tocsr()).data).astype(np.int64) - 1
+    one_side, other_side = np.divmod(pairs[highest][tree], n)
+    tops = heights.tolist()
     higher = list(range(n))
 
     def summit(peak: int) -> int:
@@ -306,10 +314,12 @@ def _joined(
             peak = higher[peak]
         return peak
 
-    for pair, level in zip(pairs[highest].tolist(), passes[highest].tolist(), strict=True):
-        one, other = summit(pair // n), summit(pair % n)
-        lower, upper = sorted((one, other), key=lambda peak: heights[peak])
-        if heights[lower] - level < prominence:
+    levels_of_tree = passes[highest][tree].tolist()
+    for a, b, level in zip(one_side.tolist(), other_side.tolist(), levels_of_tree, strict=True):
+        lower, upper = summit(a), summit(b)
+        if tops[lower] > tops[upper]:
+            lower, upper = upper, lower
+        if tops[lower] - level < prominence:
             higher[lower] = upper
     return np.array([summit(peak) for peak in range(n)], np.int32)
 
