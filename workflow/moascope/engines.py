@@ -141,9 +141,9 @@ def tune_classical(
     Returns
     -------
     best : ClassicalParameters
-        With the highest mean AP.
+        What was chosen, see `instances.search`.
     tried : pandas.DataFrame
-        One row per set of parameters, best first.
+        One row per set of parameters, the chosen first.
     """
     return search(segment_classical, samples, grid, start or ClassicalParameters())
 

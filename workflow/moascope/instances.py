@@ -451,7 +451,7 @@ def tune(
     Returns
     -------
     best : InstanceParameters
-        With the highest mean AP.
+        What was chosen, see `search`.
     tried : pandas.DataFrame
         See `search`.
     """
@@ -470,7 +470,8 @@ def search(
     One parameter after the other is set to its best value, until none changes any more. A value is
     given up only for a gain above the standard error of this gain, found by leaving out one image
     after the other (as in the one-standard-error rule of Breiman et al. 1984), so that parameters
-    do not follow the chance of which images these are.
+    do not follow the chance of which images these are. Images of one group are taken as if they were
+    independent, so that there the error is underestimated.
 
     Parameters
     ----------
@@ -503,9 +504,8 @@ def search(
             candidates = [best, *(replace(best, **{name: value}) for value in values)]
             new = [one for one in dict.fromkeys(candidates) if one not in tried]
             tried |= _tallies(segment, images, new)
-            highest = max(candidates, key=lambda one: _mean_ap(pooled(tried[one])))
-            if _is_better(tried[highest], tried[best]):
-                best = highest
+            better = [one for one in candidates if _is_better(tried[one], tried[best])]
+            best = max(better, key=lambda one: _mean_ap(pooled(tried[one])), default=best)
         if best == before:
             break
     ordered = sorted(
@@ -541,8 +541,10 @@ def _mean_ap(counts: Tally) -> float:
 def _is_better(one: Sequence[Tally], other: Sequence[Tally]) -> bool:
     """Tell whether the gain in mean AP is above its standard error, by the jackknife."""
     gain = _mean_ap(pooled(one)) - _mean_ap(pooled(other))
+    if gain <= 0:
+        return False
     gains = _without_each(one) - _without_each(other)
-    return bool(len(gains)) and gain > math.sqrt((len(gains) - 1) * gains.var())
+    return gain > math.sqrt((len(gains) - 1) * gains.var())
 
 
 def _without_each(tallies: Sequence[Tally]) -> NDArray[np.float64]:

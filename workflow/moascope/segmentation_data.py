@@ -77,7 +77,8 @@ class Patches:
     seed : int
         A batch depends on this and its number only.
     binning : int
-        Side in px of the squares for which there is one label, that of a pixel at their middle.
+        Side in px of the squares for which there is one label, that of a pixel at their middle; in
+        squares of even side, of one at random around it, so that objects are not shifted.
 
     Raises
     ------
@@ -101,7 +102,7 @@ class Patches:
         self._augmentation = augmentation
         self._truth = truth
         self._seed = seed
-        self._labelled = slice(binning // 2, None, binning)
+        self._binning = binning
         described = [_described(annotated.labels(row)) for row in self._rows]
         self._centres = [centres for centres, _ in described]
         if not any(len(centres) for centres in self._centres):
@@ -178,8 +179,18 @@ class Patches:
         image, labels = self._annotated.window(row, *window)
         places -= np.array([window[0].start, window[1].start], np.float32)[:, None, None]
         planes = [_resampled(plane, places, 1) for plane in np.moveaxis(image, -1, 0)]
-        truth = self._truth(_resampled(labels, places[:, self._labelled, self._labelled], 0))
+        truth = self._truth(_resampled(labels, self._middles(rng, places), 0))
         return varied(rng, np.stack(planes, axis=-1), self._augmentation), truth
+
+    def _middles(
+        self, rng: np.random.Generator, places: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Take the place of one pixel of every square."""
+        n = self._binning
+        if n == 1:
+            return places
+        y, x = rng.integers((n - 1) // 2, n // 2 + 1, 2)
+        return places[:, y::n, x::n]
 
 
 def varied(

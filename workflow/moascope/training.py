@@ -286,6 +286,37 @@ def classifier(extractor: keras.Model, head: LinearHead | keras.Model) -> keras.
     return model
 
 
+def save_classifier(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    classes: Sequence[str],
+    statistics: pd.DataFrame,
+    given: Mapping[str, Any],
+) -> None:
+    """Write a classifier with all that its units must be.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Units `(n, H, W, C)` to probabilities.
+    path : path
+        Ends in `.keras`.
+    classes : sequence of str
+        Their names, in the order of the probabilities.
+    statistics : pandas.DataFrame
+        Normalization statistics of the plates.
+    given : mapping
+        `channels`, `normalization` and `unit_size` of the configuration.
+    """
+    metadata = {
+        **{key: given[key] for key in ("channels", "normalization", "unit_size")},
+        "unit_shape": list(model.input_shape[1:3]),
+        "classes": list(classes),
+        "statistics": statistics.to_dict("records"),
+    }
+    save_model(model, path, metadata)
+
+
 def save_model(model: keras.Model, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:
     """Write a model as one `.keras` file that carries what it expects of its input.
 
@@ -296,7 +327,7 @@ def save_model(model: keras.Model, path: str | os.PathLike[str], metadata: dict[
     path : path
         Ends in `.keras`.
     metadata : dict
-        JSON-serialisable; at least `channels`, `classes`, `normalization` and `unit_size`.
+        Ready for JSON; `load_model` compares parts of it.
     """
     content = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:

@@ -25,15 +25,11 @@ classes, labels = heads.class_indices(units, pd.read_parquet(snakemake.input.gro
 head = training.fit_final_head(
     np.load(snakemake.input.features, mmap_mode="r"), labels, classes, params.head, params.seed
 )
-training.save_model(
-    training.classifier(features.with_views(backbone, options["views"], unit_shape), head),
+extractor = features.with_views(backbone, options["views"], unit_shape)
+training.save_classifier(
+    training.classifier(extractor, head),
     snakemake.output[0],
-    {
-        "channels": params.channels,
-        "classes": classes,
-        "normalization": params.normalization,
-        "statistics": pd.read_parquet(snakemake.input.statistics).to_dict("records"),
-        "unit_size": params.unit_size,
-        "unit_shape": list(unit_shape),
-    },
+    classes,
+    pd.read_parquet(snakemake.input.statistics),
+    dict(params.items()),
 )

@@ -38,16 +38,12 @@ table = heads.prediction_table(
 history = done["history"].assign(repeat=fold.repeat, fold=fold.fold)
 write_parquet(history, snakemake.output.history)
 write_array(done["embedding"], snakemake.output.embedding)
-training.save_model(
+training.save_classifier(
     done["model"],
     snakemake.output.model,
-    {
-        "channels": params.channels,
-        "classes": list(classes),
-        "normalization": params.normalization,
-        "statistics": pd.read_parquet(snakemake.input.statistics).to_dict("records"),
-        "unit_size": params.unit_size,
-    },
+    classes,
+    pd.read_parquet(snakemake.input.statistics),
+    dict(params.items()),
 )
 write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output.device)
 write_parquet(table, snakemake.output.predictions)
