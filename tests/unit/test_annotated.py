@@ -65,7 +65,7 @@ def test_masks_are_cut_as_their_images_were(folder):
             "mask": folder / "masks/a.png",
         }
     )
-    table = pack(folder, rows, read_image=lambda _: image, crop_masks=True)
+    table = pack(folder, rows, read_image=lambda _: image, as_read={0: (20, 30)})
     assert table[["height", "width", "n_objects"]].iloc[0].tolist() == [10, 16, 1]
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
         found = annotated.labels(0)
@@ -73,7 +73,7 @@ def test_masks_are_cut_as_their_images_were(folder):
     expected[3:7, :2] = 1  # label 7 at rows 8-11 and columns 3-8 of 20 x 30; label 40 is cut off
     np.testing.assert_array_equal(found, expected)
     with pytest.raises(InputError, match=r"the mask is 20 x 30 px, but 0 is 10 x 16 px"):
-        pack(folder, rows, read_image=lambda _: image)
+        pack(folder, rows, read_image=lambda _: image, as_read={0: (10, 16)})
 
 
 # --- The sheet -----------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 import json
 import zipfile
 from dataclasses import asdict
-from importlib import metadata
 
 import keras
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 import yaml
 from annotated_discs import write_discs
 
-from moascope import export, segmentation, segmentation_training
+from moascope import export, packages, segmentation, segmentation_training
 from moascope.engine_unet import UNet
 from moascope.errors import InputError
 from moascope.instances import InstanceParameters
@@ -20,17 +19,9 @@ from moascope.segmentation import NetworkOptions
 TINY = NetworkOptions(encoder="none", depth=2, filters=4)
 WHOLE = {"turns": False, "tile": 256, "overlap": 0}
 
-
-def installed(package):
-    try:
-        return bool(metadata.version(package))
-    except metadata.PackageNotFoundError:
-        return False
-
-
 needs_converters = pytest.mark.skipif(
-    not all(map(installed, export.PACKAGES)),
-    reason=f"needs {', '.join(export.PACKAGES)}: uv sync --extra export",
+    bool(packages.missing(packages.EXPORT)),
+    reason=f"needs {', '.join(packages.EXPORT)}: uv sync --extra export",
 )
 
 
@@ -135,7 +126,7 @@ def test_a_conversion_that_changes_the_maps_is_refused(exported, tmp_path, monke
 
 
 def test_what_is_not_installed_is_named_with_the_command(tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "PACKAGES", ("numpy", "no-such-converter"))
+    monkeypatch.setattr(packages, "EXPORT", ("numpy", "no-such-converter"))
     with (
         write_discs(tmp_path) as annotated,
         pytest.raises(InputError, match=r"no-such-converter, which is not .* --extra export"),

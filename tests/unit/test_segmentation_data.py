@@ -37,6 +37,22 @@ def test_a_patch_without_augmentation_is_a_part_of_a_training_image(tmp_path):
         assert any(np.isclose(image, view).all(axis=(2, 3)).any() for view in windows)
 
 
+@pytest.mark.parametrize("binning", [2, 3, 4])
+def test_labels_of_squares_are_not_shifted_against_their_means(tmp_path, binning):
+    annotated = write_discs(tmp_path)
+    side = 12 * binning
+    source = Patches(annotated, side, OFF, lambda labels: labels > 0, seed=0, binning=binning)
+    images, found = source.batch(0, 200)
+    assert found.shape == (200, 12, 12)
+    means = images[..., 0].reshape(200, 12, binning, 12, binning).mean(axis=(2, 4))
+    has_objects = found.any(axis=(1, 2))
+    found, means = found[has_objects], means[has_objects]
+    for axis in (1, 2):  # to first order, means = found - shift * slope
+        slope = np.gradient(means, axis=axis)
+        shift = binning * ((found - means) * slope).sum() / (slope**2).sum()
+        assert abs(shift) < 0.25  # px
+
+
 def test_a_batch_depends_on_the_seed_and_its_number_only(tmp_path):
     annotated = write_discs(tmp_path)
     source = patches(annotated, PairedAugmentation())

@@ -355,6 +355,12 @@ def test_annotated_sites_are_spread_over_their_plates():
     assert rows["image"][0] == ("P1", "P1/A01/1")
 
 
+def test_sizes_as_read_are_told_by_plate_and_site():
+    ingested = pd.DataFrame({"site_id": ["P1/A01/1", "P2/B02/s 1"], "height": [9, 8], "width": 7})
+    expected = {("P1", "P1/A01/1"): (9, 7), ("P2", "P2/B02/s 1"): (8, 7)}
+    assert annotated_sites.sizes_as_read(ingested) == expected
+
+
 def test_a_plate_without_label_images_is_named():
     sets = {"train": ["P1"], "validation": ["P9"], "test": ["P4"]}
     with pytest.raises(InputError, match="validation_plates: no site of P9 has a label image"):

@@ -84,8 +84,8 @@ def test_packages_that_are_missing_are_named_before_anything_runs(annotated):
     annotated.write(annotated_config(engines={"pose": {"method": "cellpose"}}))
     code, output = annotated.snakemake(check=False)
     assert code != 0
-    assert "- segment_test_cellpose: cellpose (uv pip install cellpose)" in output
-    assert "Run with --sdm conda" in output
+    assert "not installed, but needed for this run: cellpose. Run with --sdm conda" in output
+    assert "uv pip install cellpose" in output
     assert not (annotated.folder / "results").exists()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +95,7 @@ def write(
     read_labels: Callable[[Any], Mask] | None = None,
     axes: str | None = None,
     split_parts: bool = False,
-    crop_masks: bool = False,
+    as_read: Mapping[Any, tuple[int, int]] | None = None,
     workers: int = 2,
 ) -> pd.DataFrame:
     """Read images and masks, check them, and write them as an annotated set.
@@ -120,8 +120,9 @@ def write(
         The order of the axes in image files that do not say, for example "CYX".
     split_parts : bool
         Make one object of each connected part of a label in a file.
-    crop_masks : bool
-        Images were cut around their centre: cut masks that are larger in the same way.
+    as_read : mapping or None
+        Height and width that images had before they were cut around their centre, by the content of
+        the column image. Masks of that size are cut likewise.
     workers : int
         Threads that read; four images per thread are in memory at most.
 
@@ -148,9 +149,8 @@ def write(
         try:
             image = (read_image or image_of)(places[0])
             mask = (read_labels or mask_of)(places[1])
-            size = image.shape[-2:]
-            if crop_masks and all(np.greater_equal(mask.labels.shape, size)):
-                mask = cropped(mask, *size)
+            if as_read and mask.labels.shape == as_read.get(places[0]):
+                mask = cropped(mask, *image.shape[-2:])
             return _checked_pair(image, mask, channels, places)
         except ImageError as error:
             return str(error)

@@ -78,6 +78,24 @@ def choose(
     )
 
 
+def sizes_as_read(ingested: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
+    """Give the size that every site had before the sites of its plate were made one size.
+
+    Parameters
+    ----------
+    ingested : pandas.DataFrame
+        Of any number of plates: site_id (plate/well/site), height and width.
+
+    Returns
+    -------
+    dict of (str, str) to (int, int)
+        Plate and site_id to height and width in px.
+    """
+    plates = ingested["site_id"].str.partition("/")[0]
+    sizes = zip(ingested["height"].tolist(), ingested["width"].tolist(), strict=True)
+    return dict(zip(zip(plates, ingested["site_id"], strict=True), sizes, strict=True))
+
+
 def _all(sets: Mapping[str, Sequence[str]]) -> list[str]:
     return [plate for plates in sets.values() for plate in plates]
 

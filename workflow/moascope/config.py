@@ -16,16 +16,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from moascope.augmentation_table import PARAMETERS
-from moascope.config_section import Name, Section
+from moascope.config_section import Name, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 
 Column = str | list[str] | None
-# `--config 'input={plate_format: 384}'` arrives as text.
-Whole = BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)
 
 
 class Columns(Section):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import typing
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from moascope.config_section import Name, Section
+from moascope.config_section import Name, Section, Whole
 
 METHODS = Literal["unet", "classical", "stardist", "cellpose"]
 _OF_UNET = {"loss", "touching_weight", "mixed_precision"}  # keys of `training` for the U-Net only
@@ -84,10 +85,8 @@ class Network(Section):
     deep_supervision: bool = Field(
         False, description="learn from coarser predictions of deeper levels as well"
     )
-    binning: int = Field(
+    binning: typing.Annotated[Literal[1, 2, 4, 8], Whole] = Field(
         1,
-        ge=1,
-        le=8,
         description="side in pixels of the squares that are averaged before the network sees them; "
         "2 or more for objects of some 100 px and above, which then take a quarter of the time "
         "and are seen whole; objects are cut out at full resolution",

@@ -25,7 +25,7 @@ from moascope.instances import (
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import TrainingOptions
 from moascope.segmentation_data import PairedAugmentation
-from moascope.tiles import Function, predict_tiled, with_turns
+from moascope.tiles import Function, fitting, predict_tiled, with_turns
 
 logger = logging.getLogger(__name__)
 
@@ -151,9 +151,11 @@ def fit(
     rows = annotated.spread("validation", _TUNED_ON)
     predict, multiple = segmentation.predictor(done["model"]), segmentation.multiple(network)
 
+    tile, overlap = fitting(_TILE, _OVERLAP, multiple)
+
     def samples() -> Iterator[tuple[Maps, NDArray[np.int32]]]:
         for row in rows:
-            maps = _maps(predict, annotated.image(row), multiple, _TILE, _OVERLAP)
+            maps = _maps(predict, annotated.image(row), multiple, tile, overlap)
             yield maps, annotated.labels(row)
 
     parameters, tried = tune(samples(), grid_for(annotated.labels(row) for row in rows))

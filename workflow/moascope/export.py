@@ -17,7 +17,6 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ import yaml
 from keras import layers
 from numpy.typing import NDArray
 
-from moascope import segmentation_training
+from moascope import packages, segmentation_training
 from moascope.annotated import AnnotatedSet, percentiles, scaled
 from moascope.backbones import ChannelMap
 from moascope.errors import InputError
@@ -36,9 +35,6 @@ from moascope.files import atomic_path
 from moascope.segmentation_targets import CLASSES
 
 logger = logging.getLogger(__name__)
-
-PACKAGES = ("tf2onnx", "onnx", "onnxruntime", "bioimageio-core")
-"""What an export needs beside the network's own environment."""
 
 _LARGEST_TEST = 512  # px
 
@@ -135,12 +131,7 @@ def network_input(raw: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _check_packages(name: str) -> None:
-    missing = []
-    for package in PACKAGES:
-        try:
-            metadata.version(package)
-        except metadata.PackageNotFoundError:
-            missing.append(package)
+    missing = packages.missing(packages.EXPORT)
     if missing:
         raise InputError(
             f"segmentation.engines.{name}.export: true needs {', '.join(missing)}, which "

@@ -470,8 +470,8 @@ def search(
     One parameter after the other is set to its best value, until none changes any more. A value is
     given up only for a gain above the standard error of this gain, found by leaving out one image
     after the other (as in the one-standard-error rule of Breiman et al. 1984), so that parameters
-    do not follow the chance of which images these are. Images of one group are taken as if they were
-    independent, so that there the error is underestimated.
+    do not follow the chance of which images these are. Images of one group count as independent, so
+    that the error is underestimated for them.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ from moascope.segmentation_course import (
 )
 from moascope.segmentation_data import PairedAugmentation, Patches
 from moascope.segmentation_targets import LOSSES, loss, n_maps, targets
-from moascope.tiles import predict_tiled
+from moascope.tiles import fitting, predict_tiled
 from moascope.training import load_model, precision_policy, restored, save_checkpoint, save_model
 
 logger = logging.getLogger(__name__)
@@ -171,9 +171,10 @@ def validate(
         Of each image.
     """
     predict = segmentation.predictor(model)
+    tile, overlap = fitting(_TILE, _OVERLAP, multiple)
     for row in rows:
         image = annotated.normalized(row)
-        maps = predict_tiled(predict, image, _TILE, _OVERLAP, 1, multiple=multiple)
+        maps = predict_tiled(predict, image, tile, overlap, 1, multiple=multiple)
         labels = label_objects(as_maps(maps), parameters or InstanceParameters())
         yield tally(annotated.labels(row), labels)
 

@@ -97,6 +97,23 @@ def check_tiling(tile: int, overlap: int, multiple: int) -> None:
         )
 
 
+def fitting(tile: int, overlap: int, multiple: int) -> tuple[int, int]:
+    """Round the sizes of tiles up to what a network needs.
+
+    Parameters
+    ----------
+    tile, overlap, multiple : int
+        See `predict_tiled`.
+
+    Returns
+    -------
+    int, int
+        Tile and overlap.
+    """
+    overlap = -(-overlap // multiple) * multiple
+    return max(-(-tile // multiple) * multiple, 2 * overlap), overlap
+
+
 class _Axis:
     """Where tiles lie along one axis of an image."""
 

@@ -161,6 +161,9 @@ def check_model(options: Mapping[str, Any], channels: Sequence[str], unit_size: 
         If a layer or a channel is unknown, or weights are not to be had or do not fit.
     """
     side = unit_size or _ANY_SIDE
+    if options["backbone"] == "lenet" and not options["input_size"]:
+        # Its weights are for units of one shape, which is known when images have been read.
+        options = {**options, "weights": "none"}
     if options["transfer"] == "frozen":
         backbones.from_options(options, channels, (side, side))
     else:

@@ -1,7 +1,6 @@
 # The validated configuration, the plates, and the functions that rules share.
 import gc
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,7 +9,7 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from moascope import config as configuration
-from moascope import provenance
+from moascope import packages, provenance
 from moascope.errors import InputError
 from moascope.paths import Paths
 
@@ -166,7 +165,7 @@ def network_options(name):
 def unit_size():
     """Give the side of the units in pixels, as far as it is known before images are read."""
     cells = CONFIG.units.cells
-    return cells.crop if cells else CONFIG.units.size
+    return CONFIG.units.size or (cells.crop if cells else None)
 
 
 def head_options(wildcards):
@@ -329,44 +328,34 @@ EXPORTED = [name for name, engine in ENGINES.items() if engine.export]
 MEASURING_NAME = CONFIG.segmentation.measure_with or next(iter(ENGINES), None)
 MEASURING = ENGINES[MEASURING_NAME] if SCREEN and ENGINES else None
 GIVEN_UNETS = [
-    engine.model
-    for engine in ENGINES.values()
-    if engine.method == "unet" and engine.model
+    name for name, engine in ENGINES.items() if engine.method == "unet" and engine.model
 ]
 HAS_NETWORKS = SCREEN and bool(CONFIG.models or GIVEN_UNETS)
 
 
-# What only the environments of some rules have, and how to get it without them.
-PACKAGES = {
-    "export_unet": ("bioimageio.core", "uv sync --extra export"),
-    "train_stardist": ("stardist", "uv pip install stardist tf-keras"),
-    "segment_test_stardist": ("stardist", "uv pip install stardist tf-keras"),
-    "segment_test_cellpose": ("cellpose", "uv pip install cellpose"),
-}
-if MEASURING and MEASURING.method in OTHER_NETWORKS:
-    PACKAGES["segment_plate"] = PACKAGES[f"segment_test_{MEASURING.method}"]
+def needed_packages():
+    """Give the packages that the jobs to be run need, and only the environments of some rules have."""
+    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    needed = set(packages.EXPORT if "export_unet" in planned else [])
+    for method, names in packages.OF_ENGINES.items():
+        rules = {f"train_{method}", f"segment_test_{method}"}
+        if MEASURING and MEASURING.method == method:
+            rules.add("segment_plate")
+        if rules & planned:
+            needed.update(names)
+    return sorted(needed)
 
 
 def check_packages():
-    """Stop at the start where jobs need packages that no environment will bring."""
-    if workflow.deployment_settings.deployment_method:
+    """Stop at the start where packages are missing that no environment will bring."""
+    if workflow.deployment_settings.deployment_method or workflow.touch:
         return
-    planned = sorted({job.rule.name for job in workflow.dag.needrun_jobs()})
-    missing = [name for name in planned if name in PACKAGES and not is_installed(name)]
+    missing = packages.missing(needed_packages())
     if missing:
-        lines = [
-            f"- {name}: {PACKAGES[name][0]} ({PACKAGES[name][1]})" for name in missing
-        ]
         raise WorkflowError(
-            "packages are missing that these rules need. Run with --sdm conda, which makes their "
-            "environments, or install them:\n" + "\n".join(lines)
+            f"not installed, but needed for this run: {', '.join(missing)}. Run with --sdm conda, "
+            f"which makes the environments for it, or: uv pip install {' '.join(missing)}"
         )
-
-
-def is_installed(rule):
-    """Tell whether the package of a rule can be imported here."""
-    top, _, _ = PACKAGES[rule][0].partition(".")
-    return find_spec(top) is not None
 
 
 def plate_sets():
@@ -403,6 +392,11 @@ def engine_options(name):
         "cellpose": ["model", "diameter"],
     }[ENGINES[name].method]
     return CONFIG.section(f"segmentation.engines.{name}", *keys)
+
+
+def tile_sizes(name):
+    """Give the sizes of the tiles that a U-Net predicts."""
+    return CONFIG.section(f"segmentation.engines.{name}", "tile", "overlap")
 
 
 def learning_options(name):
@@ -447,6 +441,7 @@ def annotated_plates(wildcards):
     return {
         "masks": PATHS.masks,
         "stores": expand(PATHS.store, plate=ANNOTATED_PLATES),
+        "ingested": expand(PATHS.ingested, plate=ANNOTATED_PLATES),
     }
 
 

@@ -4,26 +4,29 @@
 rule check_models:
     input:
         weights=WEIGHTS,
-        networks=GIVEN_UNETS,
+        networks=[ENGINES[name].model for name in GIVEN_UNETS],
     output:
         PATHS.models_checked,
     log:
         PATHS.log("check_models"),
     benchmark:
         PATHS.benchmark("check_models")
-    # A misspelled layer or a GPU that is not there stops the run before images are read.
+    # A misspelled layer or a GPU that is not there stops the run at its start, not after hours of
+    # reading images. Nothing depends on this rule, since images do not change with the models.
     priority: 100
+    retries: 0
     conda:
         environment("tensorflow")
     threads: 1
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(6000),
         runtime=30,
-        gpu=gpus(),
+        gpu=gpus() if CONFIG.compute.gpu == "required" else 0,
     params:
         models={name: network_options(name) for name in CONFIG.models},
         channels=CHANNELS,
         engine_channels=ENGINE_CHANNELS,
+        tiles={name: tile_sizes(name) for name in GIVEN_UNETS},
         unit_size=unit_size(),
         compute=CONFIG.section("compute"),
         code=code("check_models.py"),

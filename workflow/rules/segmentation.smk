@@ -49,7 +49,6 @@ elif HAS_MASKS:
             sets=PLATE_SETS,
             plates=ANNOTATED_PLATES,
             per_set=CONFIG.segmentation.images_per_set,
-            crop=CONFIG.input.on_size_mismatch == "crop",
             channels=ENGINE_CHANNELS,
             code=code("annotate_sites.py"),
         script:

@@ -7,6 +7,7 @@ start(snakemake.log[0])
 import pandas as pd
 
 from moascope import annotated, annotated_sites
+from moascope.files import read_tables
 
 params = snakemake.params
 stores = dict(zip(params.plates, snakemake.input.stores, strict=True))
@@ -19,6 +20,6 @@ with annotated_sites.StoreReader(stores, params.channels) as reader:
         snakemake.output.images,
         snakemake.output.table,
         read_image=reader.read,
-        crop_masks=params.crop,
+        as_read=annotated_sites.sizes_as_read(read_tables(snakemake.input.ingested)),
         workers=snakemake.threads,
     )

@@ -1,4 +1,4 @@
-"""Check that the networks can be built as configured, before any image is read."""
+"""Check that the networks can be built as configured, at the start of a run."""
 
 from _job import start
 
@@ -9,7 +9,9 @@ from moascope import devices
 params = snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-from moascope import segmentation_training, summary, training
+import keras
+
+from moascope import segmentation_training, summary, tiles, training
 from moascope.errors import InputError
 from moascope.files import write_json
 
@@ -20,11 +22,13 @@ for name, options in params.models.items():
         training.check_model(options, params.channels, params.unit_size)
     except InputError as error:
         problems.append(f"models.{name}: {error}")
-for path in snakemake.input.networks:
+    keras.utils.clear_session()
+for path, (name, sizes) in zip(snakemake.input.networks, params.tiles.items(), strict=True):
     try:
-        segmentation_training.load(path, params.engine_channels)
+        _, about = segmentation_training.load(path, params.engine_channels)
+        tiles.check_tiling(**sizes, multiple=int(about["multiple"]))
     except InputError as error:
-        problems.append(str(error))
+        problems.append(f"segmentation.engines.{name}: {error}")
 if problems:
     raise InputError.collect(problems, "networks cannot be used as configured")
 write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output[0])
