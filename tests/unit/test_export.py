@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ needs_converters = pytest.mark.skipif(
 
 def network(options, channels=("DNA",)):
     keras.utils.set_random_seed(0)
-    return segmentation.core(segmentation.build(options, channels))
+    return segmentation.core(segmentation.build(options, channels), options.binning)
 
 
 def save(path, options=TINY, channels=("DNA",)):
@@ -98,6 +98,17 @@ def test_bioimageio_predicts_from_raw_intensities_what_the_engine_does(exported,
     own = UNet(model, ["DNA", "Actin"], WHOLE).maps(image)
     np.testing.assert_allclose(1 - predicted[..., 0], own["foreground"], atol=1e-4)
     np.testing.assert_allclose(predicted[..., [1, 3]].mean(axis=-1), own["height"], atol=1e-4)
+
+
+@needs_converters
+def test_a_network_that_bins_is_exported_as_well(tmp_path):
+    """The export itself compares what ONNX and Keras predict."""
+    model, out = save(tmp_path / "unet.keras", replace(TINY, binning=2)), tmp_path / "unet.zip"
+    with write_discs(tmp_path, shapes=((90, 101),)) as annotated:
+        export.export(model, ["DNA"], annotated, out, name="unet", objects="Nuclei")
+    with zipfile.ZipFile(out) as archive:
+        (given,) = yaml.safe_load(archive.read("rdf.yaml"))["inputs"]
+    assert given["axes"][1]["size"]["step"] == 8
 
 
 @needs_converters
