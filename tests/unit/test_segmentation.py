@@ -62,9 +62,20 @@ def test_binning_shows_the_network_means_of_squares_and_enlarges_its_maps():
     images = np.random.default_rng(0).random((2, 32, 64, 1)).astype("float32")
     means = images.reshape(2, 16, 2, 32, 2, 1).mean(axis=(2, 4))
     np.testing.assert_allclose(binned(images), network(means), rtol=1e-4, atol=1e-5)
-    enlarged = keras.layers.UpSampling2D(2, interpolation="bilinear")(network(means))
-    np.testing.assert_allclose(segmentation.core(binned, 2)(images), enlarged, rtol=1e-4, atol=1e-5)
+    whole, small = np.array(segmentation.core(binned, 2)(images)), np.array(network(means))
+    # Two thirds of the nearest pixel and a third of the next one, along each axis.
+    corner = (4 * small[:, 3, 5] + 2 * small[:, 3, 6] + 2 * small[:, 4, 5] + small[:, 4, 6]) / 9
+    np.testing.assert_allclose(whole[:, 7, 11], corner, rtol=1e-4, atol=1e-5)
+    rim = (2 * small[:, 0, 5] + small[:, 0, 6]) / 3
+    np.testing.assert_allclose(whole[:, 0, 11], rim, rtol=1e-4, atol=1e-5)
     assert (segmentation.multiple(fine), segmentation.multiple(coarse)) == (4, 8)
+
+
+def test_a_network_that_bins_takes_images_of_any_size():
+    network = segmentation.build(NetworkOptions("none", 1, 4, binning=4), ["DNA"])
+    predict = segmentation.predictor(segmentation.core(network, 4))
+    for size in ((8, 8), (16, 24), (40, 8), (32, 64)):
+        assert predict(np.zeros((1, *size, 1), np.float32)).shape == (1, *size, 4)
 
 
 def test_coarser_heads_of_a_network_that_bins_fit_its_maps():

@@ -255,4 +255,11 @@ def _head(x: Any, level: int, options: NetworkOptions) -> Any:
 
 
 def _enlarged(maps: Any, factor: int, name: str) -> Any:
-    return layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32", name=name)(maps)
+    """Repeat every pixel, then average: nearly bilinear, and of layers that take any size.
+
+    `UpSampling2D` with bilinear interpolation fails where height and width are not known (Keras
+    3.15), as in an export to ONNX.
+    """
+    repeated = layers.UpSampling2D(factor, dtype="float32", name=f"{name}_repeated")(maps)
+    window = factor + 1 - factor % 2  # odd, so that nothing is shifted
+    return layers.AveragePooling2D(window, 1, "same", dtype="float32", name=name)(repeated)
