@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
-from skimage.segmentation import relabel_sequential
 from tifffile import TiffFile
 
 from moascope.errors import ImageError
@@ -237,8 +236,7 @@ def cropped(mask: Mask, height: int, width: int) -> Mask:
     Mask
         Objects that lie outside are gone, and the others numbered anew.
     """
-    labels = centre_crop(mask.labels, height, width)
-    return Mask(relabel_sequential(labels)[0], mask.warnings)
+    return Mask(consecutive(centre_crop(mask.labels, height, width)), mask.warnings)
 
 
 def check_size(

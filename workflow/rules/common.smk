@@ -186,17 +186,17 @@ def checkpoints_of_folds(wildcards):
     return PATHS.fold_checkpoint.replace("{model}", wildcards.model)
 
 
+WEIGHTS = {
+    name: model.weights
+    for name, model in CONFIG.models.items()
+    if model.weights not in ("imagenet", "none")
+}
+
+
 def weights_of(wildcards):
     """Give the weights file of a model, where it is one."""
-    weights = CONFIG.models[wildcards.model].weights
-    return {} if weights in ("imagenet", "none") else {"weights": weights}
-
-
-WEIGHTS = [
-    model.weights
-    for model in CONFIG.models.values()
-    if model.weights not in ("imagenet", "none")
-]
+    name = wildcards.model
+    return {"weights": WEIGHTS[name]} if name in WEIGHTS else {}
 
 
 def seed_of_weights(wildcards):

@@ -3,7 +3,7 @@
 
 rule check_models:
     input:
-        weights=WEIGHTS,
+        weights=list(WEIGHTS.values()),
         networks=[ENGINES[name].model for name in GIVEN_UNETS],
     output:
         PATHS.models_checked,
