@@ -91,9 +91,9 @@ def test_a_constant_image_has_no_objects(fitted):
 def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):
     image, _ = discs(9)
     engine = UNet(fitted[0], ["DNA"], USE)
-    whole = engine.maps(image)
+    whole = engine.predict(image)
     monkeypatch.setattr(engine_unet, "_LARGE", 1000)
-    small = engine.maps(image)
+    small = engine.predict(image)
     for name, values in whole.items():
         assert small[name].dtype == np.float16
         np.testing.assert_allclose(small[name], values, atol=2e-3)
@@ -102,8 +102,8 @@ def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):
 def test_turns_average_eight_predictions(fitted):
     image, _ = discs(9)
     engine = UNet(fitted[0], ["DNA"], {**USE, "turns": True})
-    turned = engine.maps(np.rot90(image, axes=(1, 2)))
-    for name, values in engine.maps(image).items():
+    turned = engine.predict(np.rot90(image, axes=(1, 2)))
+    for name, values in engine.predict(image).items():
         np.testing.assert_allclose(turned[name], np.rot90(values), atol=1e-4)
 
 

@@ -1,6 +1,7 @@
 """Hand-made features, against plain loops."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from moascope import handmade
@@ -107,3 +108,20 @@ def test_an_unknown_kind_is_refused():
         InputError, match="'haralick' has no image features; there are channel-mean"
     ):
         handmade.image_features(images(), "haralick")
+
+
+def test_features_are_read_again_as_they_were_from_tables_of_any_plate(tmp_path):
+    kept = {"hand-made": [], "channel-mean-sd": []}
+    files = []
+    for n in (3, 0, 2):
+        pixels = images(shape=(n, 32, 32, 2))
+        features = {kind: handmade.image_features(pixels, kind) for kind in handmade.FEATURES}
+        for kind, values in features.items():
+            kept[kind].append(values)
+        units = pd.DataFrame({"unit_id": pd.Series([f"u{k}" for k in range(n)], dtype="str")})
+        files.append(tmp_path / f"{n}.parquet")
+        units.join(handmade.as_columns(features)).to_parquet(files[-1])
+    found = handmade.read_columns(files, list(kept))
+    for kind, parts in kept.items():
+        np.testing.assert_array_equal(found[kind], np.concatenate(parts), strict=True)
+    assert handmade.read_columns(files, []) == {}

@@ -12,7 +12,6 @@ from skimage.morphology import local_maxima, reconstruction
 from moascope.instances import (
     InstanceParameters,
     as_maps,
-    condensed,
     fill_holes,
     foreground,
     grid_for,
@@ -160,16 +159,9 @@ def test_output_channels_are_named():
     assert set(as_maps(output[..., :3])) == {"classes"}
     assert set(as_maps(output[..., :1])) == {"distance"}
     np.testing.assert_array_equal(as_maps(output)["distance"], output[..., 3])
-
-
-@pytest.mark.parametrize("channels", [slice(0, 3), slice(3, 4), slice(0, 4)])
-def test_condensed_maps_give_the_same_objects(channels):
-    output = np.concatenate([MAPS["classes"], MAPS["distance"][..., None]], axis=-1)[..., channels]
-    small = condensed(output[np.newaxis])[0]
-    assert small.shape == (*TOUCHING.shape, 2)
-    np.testing.assert_array_equal(
-        label_objects(as_maps(small), PLAIN), label_objects(as_maps(output), PLAIN)
-    )
+    two = as_maps(output[..., :2])
+    np.testing.assert_array_equal(foreground(two), output[..., 0])
+    np.testing.assert_array_equal(height(two), output[..., 1])
 
 
 def test_the_relief_joins_interior_and_distance():

@@ -16,10 +16,11 @@ from moascope.errors import InputError
 from moascope.screen import (
     METADATA,
     digest,
+    divide_sites,
     plate_names,
     read_sites,
     summarise,
-    write_site_tables,
+    write_sites,
 )
 
 HEADER = "plate,well,site,compound,concentration,moa,dna,actin"
@@ -868,7 +869,8 @@ def test_each_stage_gets_the_columns_that_it_needs(screen, tmp_path):
         for kind in ("files", "roles")
     )
     masks = tmp_path / "masks.parquet"
-    write_site_tables(sites, tmp_path / "sites.parquet", files, roles, masks)
+    write_sites(sites, tmp_path / "sites.parquet", masks)
+    divide_sites(sites, files, roles)
     assert pd.read_parquet(masks).empty
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sites.parquet"), sites)
     for kind, columns in ((files, {"path:DNA", "well"}), (roles, {"role"})):
@@ -888,8 +890,7 @@ def with_masks(screen, *names):
 def test_label_images_get_a_table_of_their_own(screen, tmp_path):
     touch(screen.folder, "masks/1.tif", "masks/3.tif")
     sites = with_masks(screen, "masks/1.tif", "", "masks/3.tif", "", "")
-    tables = [{plate: tmp_path / f"{k}/{plate}" for plate in ("P1", "P2")} for k in "fr"]
-    write_site_tables(sites, tmp_path / "sites.parquet", *tables, tmp_path / "masks.parquet")
+    write_sites(sites, tmp_path / "sites.parquet", tmp_path / "masks.parquet")
     masks = pd.read_parquet(tmp_path / "masks.parquet")
     assert masks["site_id"].tolist() == ["P1/A01/1", "P1/B02/1"]
     assert masks["path"][1] == str(screen.folder / "masks/3.tif")
@@ -906,8 +907,8 @@ def test_a_label_image_that_is_not_there_is_named(screen):
 def test_plates_that_changed_meanwhile_are_refused(screen, tmp_path):
     wrong = {"P1": tmp_path / "1", "P3": tmp_path / "3"}
     with pytest.raises(InputError, match=r"plates of the screen changed .*\['P2', 'P3'\]"):
-        write_site_tables(screen.read(), tmp_path / "all.parquet", wrong, wrong, tmp_path / "m")
-    assert not (tmp_path / "all.parquet").exists()
+        divide_sites(screen.read(), wrong, wrong)
+    assert not list(tmp_path.glob("[13]"))
 
 
 def test_a_screen_is_counted(screen):

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from moascope import backbones, segmentation
 from moascope.errors import InputError
+from moascope.instances import as_maps, foreground, height
 from moascope.segmentation import NetworkOptions
 
 TINY = NetworkOptions(encoder="none", depth=2, filters=4)
@@ -75,7 +79,7 @@ def test_a_network_that_bins_takes_images_of_any_size():
     network = segmentation.build(NetworkOptions("none", 1, 4, binning=4), ["DNA"])
     predict = segmentation.predictor(segmentation.core(network, 4))
     for size in ((8, 8), (16, 24), (40, 8), (32, 64)):
-        assert predict(np.zeros((1, *size, 1), np.float32)).shape == (1, *size, 4)
+        assert predict(np.zeros((1, *size, 1), np.float32)).shape == (1, *size, 2)
 
 
 def test_coarser_heads_of_a_network_that_bins_fit_its_maps():
@@ -97,13 +101,18 @@ def test_folding_changes_nothing(tmp_path):
     np.testing.assert_allclose(maps(again), maps(folded), rtol=1e-5, atol=1e-6)
 
 
-def test_the_predictor_gives_probabilities():
-    network = segmentation.build(TINY, ["DNA"])
+@pytest.mark.parametrize("outputs", ["classes", "distance", "both"])
+def test_the_predictor_gives_what_objects_are_cut_out_by(outputs):
+    network = segmentation.build(replace(TINY, outputs=outputs), ["DNA"])
     images = np.random.default_rng(0).random((2, 32, 32, 1)).astype("float32")
     predicted = segmentation.predictor(network)(images)
     assert predicted.dtype == np.float32
-    np.testing.assert_allclose(predicted[..., :3].sum(axis=-1), 1, rtol=1e-5)
-    np.testing.assert_allclose(predicted[..., 3], network.predict_on_batch(images)[..., 3])
+    whole = np.array(network.predict_on_batch(images))
+    if outputs != "distance":
+        whole[..., :3] = softmax(whole[..., :3], axis=-1)
+    for found, expected in zip(predicted, map(as_maps, whole), strict=True):
+        np.testing.assert_allclose(found[..., 0], foreground(expected), atol=1e-6)
+        np.testing.assert_allclose(found[..., 1], height(expected), atol=1e-6)
 
 
 def test_bad_options_are_named_all_at_once():

@@ -11,7 +11,7 @@ from annotated_discs import write_discs
 from moascope import segmentation, segmentation_training
 from moascope.errors import InputError
 from moascope.instances import InstanceParameters
-from moascope.segmentation import NetworkOptions
+from moascope.segmentation import NetworkOptions, predictor
 from moascope.segmentation_course import HISTORY_COLUMNS, TrainingOptions, rate_of
 from moascope.segmentation_data import PairedAugmentation
 from moascope.segmentation_training import load, save, train, validate
@@ -51,7 +51,7 @@ def test_running_means_of_the_weights_are_validated_and_training_goes_on_without
 ):
     annotated = write_discs(tmp_path)
     build, checked = segmentation.build, segmentation_training.validate
-    before, after, seen = [], [], []
+    before, after, seen, learners = [], [], [], []
 
     def flat(model):
         return np.concatenate([value.ravel() for value in model.get_weights()])
@@ -67,11 +67,12 @@ def test_running_means_of_the_weights_are_validated_and_training_goes_on_without
             return loss
 
         monkeypatch.setattr(learner, "train_on_batch", spied_step)
+        learners.append(learner)
         return learner
 
-    def spied_validate(model, *arguments):
-        seen.append(flat(model))
-        return checked(model, *arguments)
+    def spied_validate(*arguments):
+        seen.append(flat(learners[0]))
+        return checked(*arguments)
 
     monkeypatch.setattr(segmentation, "build", spied_build)
     monkeypatch.setattr(segmentation_training, "validate", spied_validate)
@@ -132,13 +133,19 @@ def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, mo
         return {"ap_50": 0.0, "mean_ap": next(given)}
 
     monkeypatch.setattr(segmentation_training, "scores_of", scores)
-    original = segmentation_training.validate
+    original, predicting = segmentation_training.validate, []
 
-    def watched(model, *rest):
-        seen.append(np.concatenate([value.ravel() for value in model.get_weights()]))
-        return original(model, *rest)
+    def watched(*arguments):
+        values = [value.ravel() for value in predicting[0].get_weights()]
+        seen.append(np.concatenate(values))
+        return original(*arguments)
+
+    def kept(model):
+        predicting.append(model)
+        return predictor(model)
 
     monkeypatch.setattr(segmentation_training, "validate", watched)
+    monkeypatch.setattr(segmentation, "predictor", kept)
     network = replace(TINY, normalization="none")
     result = fit(annotated, network, replace(SHORT, steps=20, patience=2))
     assert result["history"]["mean_ap"].tolist() == [0.5, 0.4, 0.3]
@@ -168,7 +175,8 @@ def test_every_kind_of_output_and_deep_supervision_can_be_trained(tmp_path, outp
     annotated = write_discs(tmp_path, channels=("DNA", "Actin"))
     network = replace(TINY, outputs=outputs, deep_supervision=True)
     result = fit(annotated, network, replace(SHORT, validate_every=2))
-    (tally, *_) = validate(result["model"], annotated, annotated.rows("validation"), 2)
+    predict = predictor(result["model"])
+    (tally, *_) = validate(predict, annotated, annotated.rows("validation"), 2)
     assert tally.n_objects > 0
     assert math.isfinite(result["history"]["loss"].iloc[-1])
 

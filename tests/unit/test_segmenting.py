@@ -1,6 +1,7 @@
 """Engines run over annotated images and plates; what they found is scored, counted and shown."""
 
 import json
+import threading
 
 import h5py
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from moascope import annotated_sites, cell_counts, cell_units, report_segmentation, segmenting
 from moascope import segmentation_figures as pictures
 from moascope.annotated import AnnotatedSet, write
+from moascope.engines import OneStep
 from moascope.errors import ImageError, InputError
 from moascope.masks import Mask
 from moascope.plates import dealt_plates
@@ -66,7 +68,7 @@ def packed(tmp_path):
 
 def segmented(packed, engine, folder):
     out = folder / "labels.h5", folder / "times.parquet"
-    segmenting.segment_test(engine, *packed, *out)
+    segmenting.segment_test(OneStep(engine), *packed, *out)
     return score(*packed, *out)
 
 
@@ -118,6 +120,47 @@ def test_intervals_resample_groups_and_one_group_has_none(packed, tmp_path):
     assert in_groups("c", "c", "c")["ci95"] == {"ap_50": None, "mean_ap": None}
 
 
+class TwoSteps:
+    """Labels an image only once the next is predicted, or waits in vain."""
+
+    def __init__(self, n):
+        self.predicted = [threading.Event() for _ in range(n)]
+        self.threads = set()
+
+    def predict(self, image):
+        number = int(image[0, 0, 0])
+        self.predicted[number].set()
+        return number
+
+    def label(self, predicted):
+        self.threads.add(threading.current_thread())
+        if predicted + 1 < len(self.predicted):
+            assert self.predicted[predicted + 1].wait(30)
+        if predicted == 7:
+            raise ImageError("the eighth image is odd")
+        return np.full((4, 4), 5 + predicted, np.int32)
+
+
+def test_an_image_is_labelled_while_the_next_is_predicted():
+    engine = TwoSteps(4)
+    images = ((f"i{k}", np.full((1, 4, 4), k)) for k in range(4))
+    found = segmenting.segmented(engine, images, lambda *pair: pair, clear_border=False)
+    names, labels = zip(*found, strict=True)
+    assert names == ("i0", "i1", "i2", "i3")
+    assert [np.unique(image).tolist() for image in labels] == [[1]] * 4
+    assert len(engine.threads) == 1
+    assert threading.current_thread() not in engine.threads
+
+
+def test_an_error_in_a_label_stops_what_asks_for_it():
+    engine = TwoSteps(9)
+    images = ((k, np.full((1, 4, 4), k)) for k in range(9))
+    found = segmenting.segmented(engine, images, lambda k, _: k, clear_border=True)
+    assert [next(found) for _ in range(7)] == list(range(7))
+    with pytest.raises(ImageError, match="the eighth image is odd"):
+        next(found)
+
+
 def test_labels_are_those_of_the_test_images(packed, tmp_path):
     segmented(packed, truth_engine, tmp_path)
     with h5py.File(tmp_path / "labels.h5") as found, AnnotatedSet(*packed) as known:
@@ -151,7 +194,7 @@ def plate(tmp_path):
 def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",), *, clear_border=False):
     out = folder / "labels.ozx", folder / "cells.parquet"
     options = {"channels": channels, "objects": "Nuclei", "clear_border": clear_border}
-    segmenting.segment_plate(engine, plate[0], *out, **options)
+    segmenting.segment_plate(OneStep(engine), plate[0], *out, **options)
     return out
 
 

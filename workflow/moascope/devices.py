@@ -64,7 +64,6 @@ def choose(gpu: str, backend: str = "tensorflow", lock_dir: Path | None = None) 
     # Without it TensorFlow takes the whole memory of a GPU that others may share.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if gpu == "never":
         return _cpu("compute.gpu is never")
     found = _visible(_gpus())

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from skimage.segmentation import relabel_sequential
 
 from moascope.annotated import PERCENTILES, AnnotatedSet, percentiles, scaled
-from moascope.engines import Engine, imported
+from moascope.engines import OneStep, Segment, imported
 from moascope.errors import InputError
 from moascope.files import atomic_path
 from moascope.matching import THRESHOLDS, Tally, tally
@@ -56,7 +56,7 @@ _TUNED_BYTES = 1 << 30  # of predictions that are kept while the thresholds are 
 _EPOCH_1980 = (1980, 1, 1, 0, 0, 0)  # equal content gives equal bytes
 
 
-def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> Engine:
+def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> OneStep:
     """Make an engine of a StarDist model.
 
     Parameters
@@ -69,7 +69,7 @@ def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> Eng
 
     Returns
     -------
-    Engine
+    OneStep
         Images are scaled by their percentiles 1 and 99.8. A model of one channel is shown the
         first one, others are shown all channels.
 
@@ -179,7 +179,7 @@ def _stardist() -> tuple[Any, Any]:
     )
 
 
-def _segmenter(network: Any, name: str | os.PathLike[str]) -> Engine:
+def _segmenter(network: Any, name: str | os.PathLike[str]) -> OneStep:
     n_channels: int = network.config.n_channel_in
 
     def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -196,7 +196,7 @@ def _segmenter(network: Any, name: str | os.PathLike[str]) -> Engine:
         )
         return labels.astype(np.int32)
 
-    return segment
+    return OneStep(segment)
 
 
 def _loaded(kind: Any, model: str | os.PathLike[str], channels: Sequence[str]) -> Any:
@@ -403,7 +403,7 @@ def _train(
     network.train(images, labels, validation_data=unused, seed=seed)
 
 
-def _tallies(segment: Engine, annotated: AnnotatedSet, rows: NDArray[np.int64]) -> list[Tally]:
+def _tallies(segment: Segment, annotated: AnnotatedSet, rows: NDArray[np.int64]) -> list[Tally]:
     return [tally(annotated.labels(row), segment(annotated.image(row)), THRESHOLDS) for row in rows]
 
 

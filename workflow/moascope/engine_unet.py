@@ -17,7 +17,6 @@ from moascope.instances import (
     InstanceParameters,
     Maps,
     as_maps,
-    condensed,
     grid_for,
     label_objects,
     tune,
@@ -60,9 +59,13 @@ class UNet:
         self._predict = with_turns(predict) if options["turns"] else predict
         self._tile, self._overlap = options["tile"], options["overlap"]
 
-    def maps(self, image: NDArray[np.generic]) -> Maps:
+    def predict(self, image: NDArray[np.generic]) -> Maps:
         """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities."""
         return _maps(self._predict, image, self._multiple, self._tile, self._overlap)
+
+    def label(self, predicted: Maps) -> NDArray[np.int32]:
+        """Cut the objects (Y, X) out of what was predicted; 0 is background."""
+        return label_objects(predicted, self.parameters)
 
     def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
         """Find the objects of an image.
@@ -77,7 +80,7 @@ class UNet:
         (Y, X) int32
             0 is background.
         """
-        return label_objects(self.maps(image), self.parameters)
+        return self.label(self.predict(image))
 
 
 def _maps(
@@ -90,11 +93,11 @@ def _maps(
     """
     low, high = percentiles(image)
 
-    def predict(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(tiles: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         planes = np.moveaxis(tiles, -1, 0)
         shape = planes.shape
         scaled_planes = scaled(planes.reshape(shape[0], -1, shape[-1]), low, high)
-        return condensed(function(np.moveaxis(scaled_planes.reshape(shape), 0, -1)))
+        return function(np.moveaxis(scaled_planes.reshape(shape), 0, -1))
 
     output = predict_tiled(
         predict,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,37 @@ from skimage.segmentation import watershed
 from moascope.errors import InputError
 from moascope.instances import fill_holes, search, tidied
 
-Engine = Callable[[NDArray[np.generic]], NDArray[np.int32]]
+Segment = Callable[[NDArray[np.generic]], NDArray[np.int32]]
 """Takes one image (C, Y, X) of raw intensities and gives its objects (Y, X): 0 is background."""
+
+
+class Engine(Protocol):
+    """Segments images in two steps, so that one can be predicted while another is labelled."""
+
+    def predict(self, image: NDArray[np.generic]) -> Any:
+        """Take an image (C, Y, X) of raw intensities, in the thread that loaded the network."""
+
+    def label(self, predicted: Any) -> NDArray[np.int32]:
+        """Give the objects (Y, X) of what was predicted, in any thread: 0 is background."""
+
+
+@dataclass(frozen=True)
+class OneStep:
+    """An engine that is a single function."""
+
+    segment: Segment
+
+    def predict(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
+        """Segment the image."""
+        return self.segment(image)
+
+    def label(self, predicted: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Leave the objects as they are."""
+        return predicted
+
+    def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
+        """Find the objects of an image, see `Segment`."""
+        return self.segment(image)
 
 
 # --- Classical -----------------------------------------------------------------------------------
@@ -117,9 +146,9 @@ def _channel(image: NDArray[np.generic], channel: int) -> NDArray[np.float32]:
     return image[channel].astype(np.float32)
 
 
-def classical(parameters: ClassicalParameters) -> Engine:
+def classical(parameters: ClassicalParameters) -> OneStep:
     """Make the classical engine: see `segment_classical`."""
-    return lambda image: segment_classical(image, parameters)
+    return OneStep(lambda image: segment_classical(image, parameters))
 
 
 def tune_classical(
@@ -157,7 +186,7 @@ def cellpose(
     diameter: float | None = None,
     *,
     gpu: bool = False,
-) -> Engine:
+) -> OneStep:
     """Make an engine of a Cellpose 4 model (Pachitariu et al. 2025).
 
     Parameters
@@ -174,7 +203,7 @@ def cellpose(
 
     Returns
     -------
-    Engine
+    OneStep
         Cellpose scales intensities itself.
 
     Raises
@@ -190,7 +219,7 @@ def cellpose(
         labels = network.eval(shown, channel_axis=-1, diameter=diameter)[0]
         return labels.astype(np.int32)
 
-    return segment
+    return OneStep(segment)
 
 
 def sees_gpu() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -113,13 +113,17 @@ def write_parquet(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         table.to_parquet(temporary, index=False, compression="zstd")
 
 
-def read_tables(paths: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
+def read_tables(
+    paths: Sequence[str | os.PathLike[str]], columns: list[str] | None = None
+) -> pd.DataFrame:
     """Read parquet files into one table, in the order given.
 
     Parameters
     ----------
     paths : sequence of path
         At least one file.
+    columns : list of str or None
+        Which columns to read; None: all.
 
     Returns
     -------
@@ -128,25 +132,9 @@ def read_tables(paths: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415  (not every user of this module has pandas at hand)
 
-    tables = [pd.read_parquet(path) for path in paths]
+    tables = [pd.read_parquet(path, columns=columns) for path in paths]
     filled = [table for table in tables if len(table)]
     return pd.concat(filled, ignore_index=True) if filled else tables[0]
-
-
-def write_arrays(arrays: Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
-    """Write named arrays as `.npz`, atomically.
-
-    Parameters
-    ----------
-    arrays : mapping of str to array
-        What to write.
-    path : path
-        The file to write.
-    """
-    import numpy as np  # noqa: PLC0415
-
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def write_array(array: np.ndarray, path: str | os.PathLike[str]) -> None:
@@ -163,25 +151,6 @@ def write_array(array: np.ndarray, path: str | os.PathLike[str]) -> None:
 
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, array)
-
-
-def read_arrays(paths: Sequence[str | os.PathLike[str]]) -> dict[str, np.ndarray]:
-    """Read `.npz` files with the same names and join each name's arrays along the first axis.
-
-    Parameters
-    ----------
-    paths : sequence of path
-        At least one file.
-
-    Returns
-    -------
-    dict of str to array
-        The joined arrays.
-    """
-    import numpy as np  # noqa: PLC0415
-
-    parts = [dict(np.load(path, allow_pickle=False)) for path in paths]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def write_json(content: Any, path: str | os.PathLike[str]) -> None:

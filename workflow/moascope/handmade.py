@@ -7,11 +7,14 @@ measures that image-based profiling used before networks.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from pyarrow import parquet
 
 from moascope.errors import InputError
 
@@ -66,6 +69,53 @@ def image_features(images: FloatArray, kind: str) -> npt.NDArray[np.float32]:
     features = np.concatenate(parts).astype(np.float32)
     logger.info("%s: %d features of %d images", kind, features.shape[1], len(features))
     return features
+
+
+def as_columns(features: Mapping[str, npt.NDArray[np.float32]]) -> pd.DataFrame:
+    """Lay features out as the columns of a table, to be read again by `read_columns`.
+
+    Parameters
+    ----------
+    features : mapping of str to (n, d) float32
+        By kind, from `image_features`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        n rows; columns `hand-made:0`, `hand-made:1` and so on.
+    """
+    columns = {
+        f"{kind}:{number}": column
+        for kind, values in features.items()
+        for number, column in enumerate(values.T)
+    }
+    return pd.DataFrame(columns)
+
+
+def read_columns(
+    paths: Sequence[str | os.PathLike[str]], kinds: Sequence[str]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Read features from tables that have the columns of `as_columns`.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Parquet files, at least one.
+    kinds : sequence of str
+        Which features.
+
+    Returns
+    -------
+    dict of str to (n, d) float32
+        By kind, the rows of all tables one after the other.
+    """
+    names = parquet.read_schema(paths[0]).names
+    found = {}
+    for kind in kinds:
+        own = [name for name in names if name.startswith(f"{kind}:")]
+        tables = [pd.read_parquet(path, columns=own) for path in paths]
+        found[kind] = np.concatenate([table.to_numpy(np.float32) for table in tables])
+    return found
 
 
 def channel_mean_sd(images: FloatArray) -> FloatArray:

@@ -76,7 +76,7 @@ def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
     ----------
     output : (Y, X, K) float
         K = 3: classes, K = 1: distance, K = 4: classes, then distance. Classes are probabilities.
-        K = 2: what `condensed` gives.
+        K = 2: foreground and height, what `segmentation.predictor` gives.
 
     Returns
     -------
@@ -88,23 +88,6 @@ def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
         return {"foreground": output[..., 0], "height": output[..., 1]}
     maps = {"classes": output[..., :3]} if channels >= 3 else {}
     return maps if channels == 3 else maps | {"distance": output[..., -1]}
-
-
-def condensed(output: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Keep of what a network predicts only what objects are cut out by.
-
-    Parameters
-    ----------
-    output : (..., K) float
-        As for `as_maps`, of one image or many.
-
-    Returns
-    -------
-    (..., 2) float32
-        Foreground and height: half the memory of classes and distance.
-    """
-    maps = as_maps(output)
-    return np.stack([foreground(maps), height(maps)], axis=-1)
 
 
 def foreground(maps: Maps) -> NDArray[np.float32]:

@@ -100,13 +100,8 @@ class Paths:
 
     @property
     def plate_units(self) -> str:
-        """What the units of a plate are."""
+        """What the units of a plate are, with their hand-made features."""
         return self.result("units/index/{plate}.parquet")
-
-    @property
-    def handmade(self) -> str:
-        """Hand-made features of the units of a plate."""
-        return self.result("units/handmade/{plate}.npz")
 
     @property
     def annotated(self) -> str:

@@ -21,7 +21,7 @@ from moascope.image_files import image_columns, mask_columns
 from moascope.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
 from moascope.sample_rows import Problems, SampleRows, heading, read_rows, well_positions
 
-__all__ = ["digest", "plate_names", "read_sites", "summarise", "write_site_tables"]
+__all__ = ["digest", "divide_sites", "plate_names", "read_sites", "summarise", "write_sites"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ METADATA = [
 ]
 
 
+_PLACES = ("site_id", "plate", "well", "row", "col", "site")
 _MASK_COLUMNS = ("mask:path", "mask:bytes", "mask:mtime_ns")
 
 
@@ -101,14 +102,36 @@ def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) ->
     return sites
 
 
-def write_site_tables(
+def write_sites(
     sites: pd.DataFrame,
     out_all: str | os.PathLike[str],
-    out_files: Mapping[str, str | os.PathLike[str]],
-    out_roles: Mapping[str, str | os.PathLike[str]],
     out_masks: str | os.PathLike[str],
 ) -> None:
-    """Write the sites of all plates to one file, and what each stage needs of a plate to its own.
+    """Write the sites of all plates to one file, and which of them have a label image to another.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        From `read_sites`.
+    out_all : path
+        Parquet file of all sites, without their label images.
+    out_masks : path
+        Parquet file of the sites that have a label image: site_id, plate, well, row, col, site, and
+        path, bytes and mtime_ns of the label image.
+    """
+    annotated = sites.reindex(columns=[*_PLACES, *_MASK_COLUMNS])
+    annotated = annotated[annotated["mask:path"].fillna("") != ""]
+    masks = annotated.rename(columns=lambda name: name.removeprefix("mask:"))
+    write_parquet(masks.reset_index(drop=True), out_masks)
+    write_parquet(sites.drop(columns=list(_MASK_COLUMNS), errors="ignore"), out_all)
+
+
+def divide_sites(
+    sites: pd.DataFrame,
+    out_files: Mapping[str, str | os.PathLike[str]],
+    out_roles: Mapping[str, str | os.PathLike[str]],
+) -> None:
+    """Write what each stage needs of a plate to a file of its own.
 
     Reading images needs their files, normalizing them needs to know the controls; neither needs
     compounds or mechanisms. So a corrected label touches no file that pixels depend on.
@@ -117,15 +140,10 @@ def write_site_tables(
     ----------
     sites : pandas.DataFrame
         From `read_sites`.
-    out_all : path
-        Parquet file of all sites.
     out_files : mapping of str to path
         Parquet file of each plate: where its images are.
     out_roles : mapping of str to path
         Parquet file of each plate: site_id, plate and role.
-    out_masks : path
-        Parquet file of the sites that have a label image: what `out_files` has, and path, bytes
-        and mtime_ns of the label image.
 
     Raises
     ------
@@ -138,17 +156,11 @@ def write_site_tables(
             f"the plates of the screen changed while the workflow ran ({sorted(differing)}); "
             "start it again"
         )
-    places = ["site_id", "plate", "well", "row", "col", "site"]
     files = [name for name in map(str, sites) if name.startswith(FILE_COLUMNS)]
     for plate, rows in plates.items():
-        write_parquet(rows[[*places, *files]].reset_index(drop=True), out_files[plate])
+        write_parquet(rows[[*_PLACES, *files]].reset_index(drop=True), out_files[plate])
         roles = rows[["site_id", "plate", "role"]].reset_index(drop=True)
         write_parquet(roles, out_roles[plate])
-    annotated = sites.reindex(columns=[*places, *_MASK_COLUMNS])
-    annotated = annotated[annotated["mask:path"].fillna("") != ""]
-    masks = annotated.rename(columns=lambda name: name.removeprefix("mask:"))
-    write_parquet(masks.reset_index(drop=True), out_masks)
-    write_parquet(sites.drop(columns=list(_MASK_COLUMNS), errors="ignore"), out_all)
 
 
 def digest(sites: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 from numpy.typing import NDArray
 
 from moascope import backbones
@@ -143,7 +143,7 @@ def core(network: keras.Model, binning: int = 1) -> keras.Model:
 
 
 def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Make the function that `tiles.predict_tiled` wants.
+    """Make the function that `tiles.predict_tiled` wants, of what objects are cut out by.
 
     Parameters
     ----------
@@ -153,26 +153,25 @@ def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[n
     Returns
     -------
     callable
-        Images `(B, Y, X, C)` to maps `(B, Y, X, K)`, the classes as probabilities.
+        Images `(B, Y, X, C)` to `(B, Y, X, 2)`: `instances.foreground` and `instances.height` of
+        the maps, with classes as probabilities.
     """
-    has_classes = network.output_shape[-1] >= len(CLASSES)
+    maps = network.output
+    tops = []
+    if maps.shape[-1] >= len(CLASSES):
+        classes = ops.softmax(maps[..., : len(CLASSES)], axis=-1)
+        tops.append(classes[..., 1:2])
+        foreground = 1 - classes[..., :1]
+    if maps.shape[-1] != len(CLASSES):
+        tops.append(maps[..., -1:])
+        foreground = foreground if len(tops) > 1 else tops[0]
+    height = sum(tops[1:], start=tops[0]) / len(tops)
+    model = keras.Model(network.input, ops.concatenate([foreground, height], axis=-1))
 
     def predict(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        maps = np.array(network.predict_on_batch(images), dtype=np.float32)
-        if has_classes:
-            maps[..., :3] = _softmax(maps[..., :3])
-        return maps
+        return np.asarray(model.predict_on_batch(images))
 
     return predict
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    # Class by class: NumPy is slow at reducing an axis as short as this one.
-    planes = [np.ascontiguousarray(logits[..., i]) for i in range(len(CLASSES))]
-    largest = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
-    powers = [np.exp(plane - largest) for plane in planes]
-    total = powers[0] + powers[1] + powers[2]
-    return np.stack([power / total for power in powers], axis=-1)
 
 
 def _check(options: NetworkOptions, channels: Sequence[str]) -> None:

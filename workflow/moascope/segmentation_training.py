@@ -42,7 +42,7 @@ from moascope.segmentation_course import (
 )
 from moascope.segmentation_data import PairedAugmentation, Patches
 from moascope.segmentation_targets import LOSSES, loss, n_maps, targets
-from moascope.tiles import fitting, predict_tiled
+from moascope.tiles import Function, fitting, predict_tiled
 from moascope.training import load_model, precision_policy, restored, save_checkpoint, save_model
 
 logger = logging.getLogger(__name__)
@@ -120,6 +120,7 @@ def train(
     )
     learner.optimizer.build(learner.trainable_variables)
     watched = annotated.spread("validation", training.validation_images)
+    predict = segmentation.predictor(core)
     history: list[dict[str, float]] = []
     best: list[NDArray[Any]] = []
     if checkpoint is not None:
@@ -128,7 +129,7 @@ def train(
         started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
         with _averaged(learner):
-            tallies = list(validate(core, annotated, watched, segmentation.multiple(network)))
+            tallies = list(validate(predict, annotated, watched, segmentation.multiple(network)))
             weights = core.get_weights()
         row |= scores_of(tallies)
         row["minutes"] = position(history)[1] + (time.perf_counter() - started) / 60
@@ -144,7 +145,7 @@ def train(
 
 
 def validate(
-    model: keras.Model,
+    predict: Function,
     annotated: AnnotatedSet,
     rows: Iterable[int],
     multiple: int,
@@ -154,8 +155,8 @@ def validate(
 
     Parameters
     ----------
-    model : keras.Model
-        A network that predicts.
+    predict : callable
+        From `segmentation.predictor`.
     annotated : AnnotatedSet
         Where the images are.
     rows : iterable of int
@@ -170,7 +171,6 @@ def validate(
     Tally
         Of each image.
     """
-    predict = segmentation.predictor(model)
     tile, overlap = fitting(_TILE, _OVERLAP, multiple)
     for row in rows:
         image = annotated.normalized(row)

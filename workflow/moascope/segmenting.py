@@ -1,12 +1,16 @@
-"""Runs an engine over annotated test images, or over a plate, whatever the engine is."""
+"""Runs an engine over annotated test images, or over a plate, whatever the engine is.
+
+Objects are cut out and measured in a thread, while the network predicts the next image.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -20,6 +24,9 @@ from moascope.errors import InputError
 from moascope.files import atomic_path, write_parquet
 from moascope.instances import tidied
 from moascope.stores import PlateStore, write_labels
+
+Source = TypeVar("Source")
+Result = TypeVar("Result")
 
 _SIZES = 8
 
@@ -60,7 +67,7 @@ def segment_test(
     labels: str | os.PathLike[str],
     times: str | os.PathLike[str],
 ) -> None:
-    """Segment the test images of an annotated set, one after the other, as an engine would be used.
+    """Segment the test images of an annotated set, as a plate would be.
 
     Parameters
     ----------
@@ -71,27 +78,68 @@ def segment_test(
     labels : path
         Gets an HDF5 file with `labels/000000` (Y, X) int32, numbered as in the set.
     times : path
-        Gets a parquet table: name and seconds, from raw pixels to labels. The first image of every
-        size (of `_SIZES` at most) is segmented twice and timed once, so that what is made ready on
-        first use does not count.
+        Gets a parquet table: name and seconds, from when the image before was finished; their mean
+        is the time per image, from reading its pixels to writing its labels. The first image of
+        every size (of `_SIZES` at most) is segmented twice and timed once, so that what is made
+        ready on first use does not count.
     """
-    seconds = []
+    finished = []
     with AnnotatedSet(images, table) as annotated, atomic_path(labels) as temporary:
         rows = annotated.rows("test")
         sizes = annotated.table.loc[rows, ["height", "width"]].drop_duplicates()
         for row in sizes.index[:_SIZES]:
-            engine(annotated.image(row))
+            engine.label(engine.predict(annotated.image(row)))
         with h5py.File(temporary, "w") as file:
-            for number, row in enumerate(rows, start=1):
-                image = annotated.image(row)
-                started = time.perf_counter()
-                found = tidied(engine(image), 1, clear_border=False)
-                seconds.append(time.perf_counter() - started)
-                file.create_dataset(f"labels/{row:06d}", data=found, chunks=True, compression="lzf")
+            started = time.perf_counter()
+            pixels = ((row, annotated.image(row)) for row in rows)
+            found = segmented(engine, pixels, lambda *labelled: labelled, clear_border=False)
+            for number, (row, objects) in enumerate(found, start=1):
+                place = f"labels/{row:06d}"
+                file.create_dataset(place, data=objects, chunks=True, compression="lzf")
+                finished.append(time.perf_counter())
                 if number % 10 == 0 or number == len(rows):
                     logger.info("%d of %d test images", number, len(rows))
         names = annotated.table["name"].iloc[rows].to_numpy()
+    seconds = np.diff(finished, prepend=started)
     write_parquet(pd.DataFrame({"name": names, "seconds": seconds}), times)
+
+
+def segmented(
+    engine: Engine,
+    images: Iterable[tuple[Source, NDArray[np.generic]]],
+    then: Callable[[Source, NDArray[np.int32]], Result],
+    *,
+    clear_border: bool,
+) -> Iterator[Result]:
+    """Segment one image after the other; while one is labelled, the next is predicted.
+
+    Parameters
+    ----------
+    engine : Engine
+        What finds objects.
+    images : iterable of (source, (C, Y, X) array)
+        Raw intensities, and anything that `then` shall know of them.
+    then : callable
+        What to make of a source and its objects (Y, X), 1 .. n, in the thread that labels them.
+    clear_border : bool
+        Leave out objects that touch the border of an image.
+
+    Yields
+    ------
+    What `then` gives, in the order of the images.
+    """
+
+    def finish(source: Source, predicted: Any) -> Result:
+        return then(source, tidied(engine.label(predicted), 1, clear_border))
+
+    with ThreadPoolExecutor(1) as worker:
+        waiting: list[Future[Result]] = []
+        for source, image in images:
+            predicted = engine.predict(image)
+            finished = [future.result() for future in waiting]
+            waiting = [worker.submit(finish, source, predicted)]
+            yield from finished
+        yield from (future.result() for future in waiting)
 
 
 def segment_plate(
@@ -134,19 +182,27 @@ def segment_plate(
             )
         seen = [plate.channels.index(channel) for channel in channels]
 
-        def found() -> Iterator[NDArray[np.int32]]:
+        def images() -> Iterator[tuple[tuple[str, NDArray[np.generic]], NDArray[np.generic]]]:
             for indices, batch in plate.batches():
                 for index, image in zip(indices, batch, strict=True):
-                    objects_here = tidied(engine(image[seen]), 1, clear_border)
-                    table = measure(image, objects_here, plate.channels, objects)
-                    site_id = plate.site_ids[index]
-                    _, well, site = site_id.split("/", 2)
-                    keys = {"site_id": site_id, "plate": plate.plate, "well": well, "site": site}
-                    for place, (key, value) in enumerate(keys.items()):
-                        table.insert(place, key, pd.Series(value, table.index, dtype="str"))
-                    tables.append(table)
-                    yield objects_here
-                logger.info("%d of %d sites", len(tables), len(plate))
+                    yield (plate.site_ids[index], image), image[seen]
+                logger.info("%d of %d sites", indices[-1] + 1, len(plate))
+
+        def measured(
+            source: tuple[str, NDArray[np.generic]], found: NDArray[np.int32]
+        ) -> tuple[NDArray[np.int32], pd.DataFrame]:
+            site_id, image = source
+            table = measure(image, found, plate.channels, objects)
+            _, well, site = site_id.split("/", 2)
+            keys = {"site_id": site_id, "plate": plate.plate, "well": well, "site": site}
+            for place, (key, value) in enumerate(keys.items()):
+                table.insert(place, key, pd.Series(value, table.index, dtype="str"))
+            return found, table
+
+        def found() -> Iterator[NDArray[np.int32]]:
+            for labelled, table in segmented(engine, images(), measured, clear_border=clear_border):
+                tables.append(table)
+                yield labelled
 
         write_labels(labels, plate, objects, found())
     write_parquet(pd.concat(tables, ignore_index=True), cells)

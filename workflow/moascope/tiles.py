@@ -186,8 +186,11 @@ def _band(
             x = columns.pixels(column)
             left, right = x.min(), x.max() + 1
             shown = np.asarray(image[top:bottom, left:right], np.float32)
-            tiles.append(shown[(y - top)[:, None], x - left])
+            is_mirrored = shown.shape[:2] != (rows.tile, columns.tile)
+            tiles.append(shown[(y - top)[:, None], x - left] if is_mirrored else shown)
         predicted.extend(np.asarray(function(np.stack(tiles))))
+    if rows.count == columns.count == 1:
+        return np.asarray(predicted[0], np.float32)
     band = np.zeros((rows.tile, columns.length, predicted[0].shape[-1]), np.float32)
     for column, maps in enumerate(predicted):
         start = column * columns.step

@@ -22,6 +22,9 @@ from moascope.quality import Store, batch_size
 
 log = logging.getLogger(__name__)
 
+OWN_COLUMNS = ["unit_id", "site_id", "tile", "flagged", "usable"]
+"""What `describe` takes from the units of a plate."""
+
 
 def prepare_plate(
     store: Store,
@@ -283,6 +286,5 @@ def describe(units: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
         flagged and usable.
     """
     about = [name for name in map(str, sites) if not name.startswith(FILE_COLUMNS)]
-    own = ["unit_id", "site_id", "tile", "flagged", "usable"]
-    joined = units[own].merge(sites[about], on="site_id", how="left", validate="m:1")
+    joined = units[OWN_COLUMNS].merge(sites[about], on="site_id", how="left", validate="m:1")
     return joined[["unit_id", *about, "tile", "flagged", "usable"]]

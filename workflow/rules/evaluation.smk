@@ -5,7 +5,7 @@ rule baselines:
     input:
         unpack(counts_of_cells),
         units=PATHS.units,
-        handmade=all_plates(PATHS.handmade),
+        described=all_plates(PATHS.plate_units),
         split=PATHS.split,
         groups=PATHS.groups,
         audit=PATHS.audit,

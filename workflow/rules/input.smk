@@ -30,8 +30,6 @@ rule sites:
         unpack(sheets),
     output:
         sites=PATHS.sites,
-        files=all_plates(PATHS.plate_files),
-        roles=all_plates(PATHS.plate_roles),
         masks=PATHS.masks,
         summary=PATHS.inputs,
     log:
@@ -46,11 +44,34 @@ rule sites:
         runtime=60,
     params:
         options=input_options(),
-        plates=PLATES,
         listing=listing(),
         code=code("sites.py"),
     script:
         "../scripts/sites.py"
+
+
+# A rule of its own, since Snakemake goes through all inputs of a job for each of its outputs.
+rule divide_sites:
+    input:
+        PATHS.sites,
+    output:
+        files=all_plates(PATHS.plate_files),
+        roles=all_plates(PATHS.plate_roles),
+    log:
+        PATHS.log("divide_sites"),
+    benchmark:
+        PATHS.benchmark("divide_sites")
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        plates=PLATES,
+        code=code("divide_sites.py"),
+    script:
+        "../scripts/divide_sites.py"
 
 
 # Once this checkpoint has passed, Snakemake compares the rows of each plate with those that it was
@@ -59,7 +80,7 @@ rule sites:
 # is collected from all plates asks for it, so that a first run leaves it for the next one to see.
 checkpoint sheet_is_read:
     input:
-        PATHS.inputs,
+        all_plates(PATHS.plate_roles)[:1],  # as one is written, all are
     output:
         touch(PATHS.sheet_is_read),
     localrule: True

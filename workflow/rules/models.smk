@@ -37,7 +37,7 @@ rule check_models:
 rule features:
     input:
         unpack(weights_of),
-        units=all_plates(PATHS.plate_units),
+        units=ancient(PATHS.units),  # their order, which is that of the pixels
         pixels=all_plates(PATHS.pixels),
     output:
         features=PATHS.features,

@@ -345,8 +345,7 @@ if MEASURING:
     rule collect_cells:
         input:
             sites=PATHS.sites,
-            read=ancient(PATHS.sheet_is_read),
-            ingested=all_plates(PATHS.ingested),
+            quality=PATHS.all_quality,
             cells=all_plates(PATHS.plate_cells),
         output:
             PATHS.cell_counts,

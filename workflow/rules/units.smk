@@ -11,7 +11,6 @@ rule prepare:
         pixels=PATHS.pixels,
         units=PATHS.plate_units,
         statistics=PATHS.statistics,
-        handmade=PATHS.handmade,
         quality=PATHS.quality,
     log:
         PATHS.log("prepare/{plate}"),

@@ -6,22 +6,24 @@ start(snakemake.log[0])
 
 import pandas as pd
 
-from moascope import baselines, cell_counts, splits
-from moascope.files import read_arrays, write_parquet
+from moascope import baselines, cell_counts, handmade, splits
+from moascope.files import write_parquet
 
 units = pd.read_parquet(snakemake.input.units)
 folds = splits.folds(
     pd.read_parquet(snakemake.input.split), pd.read_parquet(snakemake.input.groups), units
 )
-features = read_arrays(snakemake.input.handmade)
-if "cell-count" in snakemake.params.names:
+names = snakemake.params.names
+kinds = [name for name in names if name in handmade.FEATURES]
+features = handmade.read_columns(snakemake.input.described, kinds)
+if "cell-count" in names:
     counts = pd.read_parquet(snakemake.input.counts)
     features["cell-count"] = cell_counts.features_of_units(units, counts)
 predictions = baselines.run_baselines(
     features,
     units,
     list(folds),
-    snakemake.params.names,
+    names,
     snakemake.params.seed,
 )
 named = [table.assign(baseline=name) for name, table in predictions.items()]

@@ -7,12 +7,12 @@ start(snakemake.log[0])
 import pandas as pd
 
 from moascope import cell_counts
-from moascope.files import read_tables, write_parquet
+from moascope.files import write_parquet
 
-ingested = read_tables(snakemake.input.ingested)
+quality = pd.read_parquet(snakemake.input.quality, columns=["site_id", "status"])
 counts = cell_counts.summarise(
     snakemake.input.cells,
     pd.read_parquet(snakemake.input.sites),
-    ingested.loc[ingested["status"] == "ok", "site_id"].tolist(),
+    quality.loc[quality["status"] == "ok", "site_id"].tolist(),
 )
 write_parquet(counts, snakemake.output[0])

@@ -10,7 +10,7 @@ from moascope import units
 from moascope.files import read_tables, write_parquet
 
 sites = pd.read_parquet(snakemake.input.sites)
-described = units.describe(read_tables(snakemake.input.units), sites)
+described = units.describe(read_tables(snakemake.input.units, units.OWN_COLUMNS), sites)
 write_parquet(described, snakemake.output.units)
 write_parquet(read_tables(snakemake.input.quality), snakemake.output.quality)
 write_parquet(read_tables(snakemake.input.statistics), snakemake.output.statistics)

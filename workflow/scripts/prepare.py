@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from moascope import cell_units, handmade, normalization, quality, units
-from moascope.files import write_arrays, write_parquet
+from moascope.files import write_parquet
 from moascope.stores import PlateStore
 
 params, output = snakemake.params, snakemake.output
@@ -35,8 +35,7 @@ with PlateStore(snakemake.input.store) as store:
             )
 pixels = np.load(output.pixels, mmap_mode="r")
 features = {kind: handmade.image_features(pixels, kind) for kind in handmade.FEATURES}
-write_arrays(features, output.handmade)
 flags = flagged[["site_id", "flagged", "reasons"]]
 write_parquet(ingested.merge(flags, on="site_id", how="left"), output.quality)
 write_parquet(statistics, output.statistics)
-write_parquet(table, output.units)
+write_parquet(table.join(handmade.as_columns(features)), output.units)

@@ -1,4 +1,4 @@
-"""Validate the sample sheet and write the site tables."""
+"""Validate the sample sheet and write the table of all sites."""
 
 from _job import start
 
@@ -7,16 +7,9 @@ start(snakemake.log[0])
 from moascope import screen
 from moascope.files import write_json
 
-options = snakemake.params.options
+options, output = snakemake.params.options, snakemake.output
 if options["format"] == "simulate":
     options = {**options, "format": "table", "sheet": list(snakemake.input.sheets)}
 sites = screen.read_sites(options)
-plates, output = snakemake.params.plates, snakemake.output
-screen.write_site_tables(
-    sites,
-    output.sites,
-    dict(zip(plates, output.files, strict=True)),
-    dict(zip(plates, output.roles, strict=True)),
-    output.masks,
-)
+screen.write_sites(sites, output.sites, output.masks)
 write_json({**screen.summarise(sites), "digest": screen.digest(sites)}, output.summary)
