@@ -121,7 +121,9 @@ def test_features_are_read_again_as_they_were_from_tables_of_any_plate(tmp_path)
         units = pd.DataFrame({"unit_id": pd.Series([f"u{k}" for k in range(n)], dtype="str")})
         files.append(tmp_path / f"{n}.parquet")
         units.join(handmade.as_columns(features)).to_parquet(files[-1])
-    found = handmade.read_columns(files, list(kept))
+    found = handmade.read_columns(files)
     for kind, parts in kept.items():
         np.testing.assert_array_equal(found[kind], np.concatenate(parts), strict=True)
-    assert handmade.read_columns(files, []) == {}
+    units.to_parquet(files[1])
+    with pytest.raises(InputError, match=r"0\.parquet: has no channel-mean-sd features"):
+        handmade.read_columns(files)

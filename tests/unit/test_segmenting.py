@@ -161,6 +161,43 @@ def test_an_error_in_a_label_stops_what_asks_for_it():
         next(found)
 
 
+def test_what_a_network_cannot_predict_is_said_once_all_before_is_labelled():
+    def images():
+        yield 0, np.full((1, 4, 4), 0)
+        yield 1, np.full((1, 4, 4), 12)
+
+    engine = TwoSteps(1)
+    found = segmenting.segmented(engine, images(), lambda k, _: k, clear_border=True)
+    with pytest.raises(IndexError):
+        next(found)
+    assert not any(thread.is_alive() for thread in engine.threads)
+
+
+def test_who_stops_early_leaves_no_thread_behind():
+    engine = TwoSteps(4)
+    images = ((k, np.full((1, 4, 4), k)) for k in range(4))
+    found = segmenting.segmented(engine, images, lambda k, _: k, clear_border=True)
+    assert next(found) == 0
+    engine.predicted[2].set()
+    found.close()
+    assert not any(thread.is_alive() for thread in engine.threads)
+
+
+def test_a_large_image_is_alone_in_memory(monkeypatch):
+    monkeypatch.setattr(segmenting, "_LARGE", 15)
+    order = []
+
+    class Noted(OneStep):
+        def predict(self, image):
+            order.append(("predict", int(image[0, 0, 0])))
+            return image[0]
+
+    images = ((k, np.full((1, 4, 4), k, np.int32)) for k in range(3))
+    note = lambda k, _: order.append(("label", k))  # noqa: E731
+    list(segmenting.segmented(Noted(None), images, note, clear_border=False))
+    assert order == [(step, k) for k in range(3) for step in ("predict", "label")]
+
+
 def test_labels_are_those_of_the_test_images(packed, tmp_path):
     segmented(packed, truth_engine, tmp_path)
     with h5py.File(tmp_path / "labels.h5") as found, AnnotatedSet(*packed) as known:

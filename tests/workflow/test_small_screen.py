@@ -165,8 +165,11 @@ def test_an_edited_sheet_reruns_the_plates_it_changes(finished, small_config, pr
     config["input"].update({"format": "table", "sheet": "sheet.csv", "images": str(simulated)})
     config["segmentation"] = {"engines": {"classical": {"method": "classical"}}}
 
-    def ran(sheet):
-        sheet.to_csv(project.folder / "sheet.csv", index=False)
+    def ran(sheet, modified=None):
+        file = project.folder / "sheet.csv"
+        sheet.to_csv(file, index=False)
+        if modified is not None:
+            os.utime(file, (modified, modified))
         targets = ("results/small/units.parquet", "results/small/cell_counts.parquet")
         _, output = project.snakemake(*targets)
         jobs = re.findall(r"^(?:local)?rule (\w+):", output, re.MULTILINE)
@@ -185,6 +188,11 @@ def test_an_edited_sheet_reruns_the_plates_it_changes(finished, small_config, pr
     _, jobs = ran(relabelled)
     assert not {"ingest", "prepare", "segment_plate"} & set(jobs)
     assert jobs.count("collect_units") == 1
+    of_one_plate = relabelled[relabelled["plate"] == "Batch1_P1"]
+    _, jobs = ran(of_one_plate, modified=1_000_000_000)  # as a file from an archive
+    assert "sites" in jobs
+    units = pd.read_parquet(project.folder / "results/small/units.parquet")
+    assert set(units["plate"]) == {"Batch1_P1"}
 
 
 def test_a_new_model_leaves_the_old_one_alone(finished, small_config):

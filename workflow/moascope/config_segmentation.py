@@ -70,9 +70,9 @@ class Network(Section):
         description="pretrained on ImageNet, or convolutions trained from scratch",
     )
     depth: int = Field(
-        5, ge=1, le=6, description="how often the resolution is halved; at most 5 if pretrained"
+        4, ge=1, le=6, description="how often the resolution is halved; at most 5 if pretrained"
     )
-    filters: int = Field(12, ge=1, le=256, description="channels at full resolution")
+    filters: int = Field(8, ge=1, le=256, description="channels at full resolution")
     normalization: Literal["batch", "group", "none"] = Field(
         "none", description="after every convolution but those of a pretrained encoder"
     )

@@ -93,7 +93,7 @@ def as_columns(features: Mapping[str, npt.NDArray[np.float32]]) -> pd.DataFrame:
 
 
 def read_columns(
-    paths: Sequence[str | os.PathLike[str]], kinds: Sequence[str]
+    paths: Sequence[str | os.PathLike[str]],
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Read features from tables that have the columns of `as_columns`.
 
@@ -101,21 +101,32 @@ def read_columns(
     ----------
     paths : sequence of path
         Parquet files, at least one.
-    kinds : sequence of str
-        Which features.
 
     Returns
     -------
     dict of str to (n, d) float32
         By kind, the rows of all tables one after the other.
+
+    Raises
+    ------
+    InputError
+        If a table has no such columns.
     """
-    names = parquet.read_schema(paths[0]).names
     found = {}
-    for kind in kinds:
-        own = [name for name in names if name.startswith(f"{kind}:")]
-        tables = [pd.read_parquet(path, columns=own) for path in paths]
+    for kind in FEATURES:
+        tables = [_columns_of(path, kind) for path in paths]
         found[kind] = np.concatenate([table.to_numpy(np.float32) for table in tables])
     return found
+
+
+def _columns_of(path: str | os.PathLike[str], kind: str) -> pd.DataFrame:
+    names = [name for name in parquet.read_schema(path).names if name.startswith(f"{kind}:")]
+    if not names:
+        raise InputError(
+            f"{os.fspath(path)}: has no {kind} features; another version of the workflow wrote "
+            "it. Delete it and run again."
+        )
+    return pd.read_parquet(path, columns=names)
 
 
 def channel_mean_sd(images: FloatArray) -> FloatArray:

@@ -38,9 +38,9 @@ class NetworkOptions:
     encoder: str = "efficientnet-lite0"
     """`efficientnet-lite0`, pretrained on ImageNet, or `none`: convolutions, trained from scratch.
     """
-    depth: int = 5
+    depth: int = 4
     """How often the resolution is halved; at most 5 with a pretrained encoder."""
-    filters: int = 12
+    filters: int = 8
     """Channels at full resolution. They double with every level: without limit in an encoder of
     our own, up to eight times in the decoder of a pretrained one."""
     normalization: str = "none"

@@ -1,6 +1,7 @@
 """Runs an engine over annotated test images, or over a plate, whatever the engine is.
 
-Objects are cut out and measured in a thread, while the network predicts the next image.
+What an engine does after its network, and measuring, is done in a thread, while the network
+predicts the next image.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -29,6 +31,7 @@ Source = TypeVar("Source")
 Result = TypeVar("Result")
 
 _SIZES = 8
+_LARGE = 1 << 22  # px; one such image at a time is enough for the memory
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +116,8 @@ def segmented(
 ) -> Iterator[Result]:
     """Segment one image after the other; while one is labelled, the next is predicted.
 
+    Images above 4 million pixels are segmented alone.
+
     Parameters
     ----------
     engine : Engine
@@ -133,13 +138,18 @@ def segmented(
         return then(source, tidied(engine.label(predicted), 1, clear_border))
 
     with ThreadPoolExecutor(1) as worker:
-        waiting: list[Future[Result]] = []
+        waiting: deque[Future[Result]] = deque()
         for source, image in images:
-            predicted = engine.predict(image)
-            finished = [future.result() for future in waiting]
-            waiting = [worker.submit(finish, source, predicted)]
-            yield from finished
-        yield from (future.result() for future in waiting)
+            if image[0].size > _LARGE:
+                while waiting:
+                    yield waiting.popleft().result()
+                yield finish(source, engine.predict(image))
+                continue
+            waiting.append(worker.submit(finish, source, engine.predict(image)))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def segment_plate(

@@ -44,6 +44,7 @@ rule sites:
         runtime=60,
     params:
         options=input_options(),
+        plates=PLATES,  # another sheet may be older than the one that was read
         listing=listing(),
         code=code("sites.py"),
     script:

@@ -37,7 +37,7 @@ rule check_models:
 rule features:
     input:
         unpack(weights_of),
-        units=ancient(PATHS.units),  # their order, which is that of the pixels
+        units=all_plates(PATHS.plate_units),
         pixels=all_plates(PATHS.pixels),
     output:
         features=PATHS.features,

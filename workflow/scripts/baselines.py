@@ -13,17 +13,15 @@ units = pd.read_parquet(snakemake.input.units)
 folds = splits.folds(
     pd.read_parquet(snakemake.input.split), pd.read_parquet(snakemake.input.groups), units
 )
-names = snakemake.params.names
-kinds = [name for name in names if name in handmade.FEATURES]
-features = handmade.read_columns(snakemake.input.described, kinds)
-if "cell-count" in names:
+features = handmade.read_columns(snakemake.input.described)
+if "cell-count" in snakemake.params.names:
     counts = pd.read_parquet(snakemake.input.counts)
     features["cell-count"] = cell_counts.features_of_units(units, counts)
 predictions = baselines.run_baselines(
     features,
     units,
     list(folds),
-    names,
+    snakemake.params.names,
     snakemake.params.seed,
 )
 named = [table.assign(baseline=name) for name, table in predictions.items()]

@@ -11,10 +11,9 @@ device = devices.choose(compute["gpu"], compute["keras_backend"])
 
 import keras
 import numpy as np
-import pandas as pd
 
 from moascope import backbones, features, summary
-from moascope.files import write_json, write_parquet
+from moascope.files import read_tables, write_json, write_parquet
 
 device = devices.confirm(compute["gpu"], device)
 if snakemake.params.seed is not None:
@@ -24,6 +23,6 @@ model = backbones.from_options(options, snakemake.params.channels, unit_shape)
 features.extract(
     model, snakemake.input.pixels, None, snakemake.output.features, views=options["views"]
 )
-units = pd.read_parquet(snakemake.input.units, columns=["unit_id"])
+units = read_tables(snakemake.input.units, ["unit_id"])
 write_parquet(units, snakemake.output.index)
 write_json(summary.computed_with(compute["keras_backend"], device), snakemake.output.device)
