@@ -113,7 +113,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             {"segmentation": {"engines": {"u": {"method": "unet", "tile": 500}}}},
-            "tile (500) must be a multiple of 32 px, which a network of depth 5 and binning 1",
+            "tile (500) must be a multiple of 16 px, which a network of depth 4 and binning 1",
         ),
         (
             {"segmentation": {"engines": {"u": {"method": "unet", "network": {"depth": 6}}}}},
