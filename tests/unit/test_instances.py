@@ -17,6 +17,7 @@ from moascope.instances import (
     grid_for,
     height,
     label_objects,
+    parameters_for,
     search,
     tune,
 )
@@ -284,3 +285,12 @@ def test_the_smallest_areas_to_try_are_those_of_known_objects():
     labels[150, :40] = 101
     assert grid_for([labels, np.zeros((9, 9), np.int32)])["min_area"] == [10, 120, 200]
     assert grid_for([])["min_area"] == [10]
+
+
+def test_what_is_smaller_than_nearly_all_known_objects_is_none():
+    labels = np.repeat(np.arange(101, dtype=np.int32), 100).reshape(-1, 50)
+    small = (labels > 0) & (labels < 4) & (np.arange(50) > 15)
+    labels[small] = 0  # three of a hundred objects have 32 px, the others 100
+    assert parameters_for([labels]) == InstanceParameters(min_area=32)
+    assert parameters_for([np.eye(9, dtype=np.int32), np.zeros((4, 4), np.int32)]).min_area == 10
+    assert parameters_for([]) == InstanceParameters()

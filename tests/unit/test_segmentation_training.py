@@ -175,8 +175,8 @@ def test_every_kind_of_output_and_deep_supervision_can_be_trained(tmp_path, outp
     annotated = write_discs(tmp_path, channels=("DNA", "Actin"))
     network = replace(TINY, outputs=outputs, deep_supervision=True)
     result = fit(annotated, network, replace(SHORT, validate_every=2))
-    predict = predictor(result["model"])
-    (tally, *_) = validate(predict, annotated, annotated.rows("validation"), 2)
+    predict, defaults = predictor(result["model"]), InstanceParameters()
+    (tally, *_) = validate(predict, annotated, annotated.rows("validation"), 2, defaults)
     assert tally.n_objects > 0
     assert math.isfinite(result["history"]["loss"].iloc[-1])
 

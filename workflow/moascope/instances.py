@@ -67,6 +67,7 @@ GRID: dict[str, Sequence[float]] = {
 """Values that `tune` tries; see `grid_for`."""
 
 _SMALL = (0.005, 0.01, 0.02, 0.05)  # quantiles of the areas of known objects
+_NEARLY_ALL = 0.02  # of them are smaller than what is found without tuning
 
 
 def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
@@ -405,11 +406,33 @@ def grid_for(labels: Iterable[NDArray[np.integer[Any]]]) -> dict[str, Sequence[f
         `GRID`, and with it smallest areas: the default, and those of the smallest known objects, so
         that what is far too small for an object is dropped, at any magnification.
     """
-    counts = [np.bincount(image.ravel())[1:] for image in labels]
-    areas = np.concatenate(counts or [np.zeros(0, np.int64)])
-    areas = areas[areas > 0]
+    areas = _areas(labels)
     smallest = np.quantile(areas, _SMALL).astype(int).tolist() if len(areas) else []
     return {**GRID, "min_area": sorted({InstanceParameters.min_area, *smallest})}
+
+
+def parameters_for(labels: Iterable[NDArray[np.integer[Any]]]) -> InstanceParameters:
+    """Give parameters for objects like known ones where none are tuned.
+
+    Parameters
+    ----------
+    labels : iterable of (Y, X) int
+        Images of known objects.
+
+    Returns
+    -------
+    InstanceParameters
+        The defaults, but that objects smaller than 98 % of the known ones are removed.
+    """
+    areas = _areas(labels)
+    smallest = int(np.quantile(areas, _NEARLY_ALL)) if len(areas) else 0
+    return InstanceParameters(min_area=max(InstanceParameters.min_area, smallest))
+
+
+def _areas(labels: Iterable[NDArray[np.integer[Any]]]) -> NDArray[np.int64]:
+    counts = [np.bincount(image.ravel())[1:] for image in labels]
+    areas = np.concatenate(counts or [np.zeros(0, np.int64)])
+    return areas[areas > 0]
 
 
 def tune(

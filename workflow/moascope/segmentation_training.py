@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from moascope import backbones, segmentation
 from moascope.annotated import PERCENTILES, AnnotatedSet
 from moascope.errors import InputError
-from moascope.instances import InstanceParameters, as_maps, label_objects
+from moascope.instances import InstanceParameters, as_maps, label_objects, parameters_for
 from moascope.matching import Tally, tally
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import (
@@ -86,7 +86,7 @@ def train(
     dict
         `model` keras.Model, ready to predict, with batch normalization folded in; `history`
         DataFrame of `HISTORY_COLUMNS`, mean AP over IoU 0.50 to 0.90, pooled over objects, with
-        the default instance parameters.
+        the parameters of `instances.parameters_for`.
 
     Raises
     ------
@@ -120,7 +120,8 @@ def train(
     )
     learner.optimizer.build(learner.trainable_variables)
     watched = annotated.spread("validation", training.validation_images)
-    predict = segmentation.predictor(core)
+    parameters = parameters_for(annotated.labels(row) for row in watched)
+    predict, multiple = segmentation.predictor(core), segmentation.multiple(network)
     history: list[dict[str, float]] = []
     best: list[NDArray[Any]] = []
     if checkpoint is not None:
@@ -129,7 +130,7 @@ def train(
         started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
         with _averaged(learner):
-            tallies = list(validate(predict, annotated, watched, segmentation.multiple(network)))
+            tallies = list(validate(predict, annotated, watched, multiple, parameters))
             weights = core.get_weights()
         row |= scores_of(tallies)
         row["minutes"] = position(history)[1] + (time.perf_counter() - started) / 60
@@ -149,7 +150,7 @@ def validate(
     annotated: AnnotatedSet,
     rows: Iterable[int],
     multiple: int,
-    parameters: InstanceParameters | None = None,
+    parameters: InstanceParameters,
 ) -> Iterator[Tally]:
     """Segment images of an annotated set and compare with its labels.
 
@@ -163,8 +164,8 @@ def validate(
         Which of them.
     multiple : int
         What height and width of the network's input must be multiples of.
-    parameters : InstanceParameters or None
-        How objects are cut out; None: the defaults.
+    parameters : InstanceParameters
+        How objects are cut out.
 
     Yields
     ------
@@ -175,7 +176,7 @@ def validate(
     for row in rows:
         image = annotated.normalized(row)
         maps = predict_tiled(predict, image, tile, overlap, 1, multiple=multiple)
-        labels = label_objects(as_maps(maps), parameters or InstanceParameters())
+        labels = label_objects(as_maps(maps), parameters)
         yield tally(annotated.labels(row), labels)
 
 
