@@ -2,11 +2,16 @@
 
 import json
 import threading
+import zipfile
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
+from ome_zarr_models.v05 import HCS, ImageLabel
 
 from moascope import annotated_sites, cell_counts, cell_units, report_segmentation, segmenting
 from moascope import segmentation_figures as pictures
@@ -239,7 +244,7 @@ def test_a_plate_gets_labels_laid_out_like_its_store(plate, tmp_path):
     labels, _ = segment_plate(plate, tmp_path)
     with PlateStore(plate[0]) as store, PlateStore(labels) as found:
         assert found.site_ids == store.site_ids
-        assert found.fields == store.fields
+        assert found.fields == [f"{field}/labels/Nuclei" for field in store.fields]
         assert found.channels == ["Nuclei"]
         assert found.pixel_size_um == 0.5
         assert found.dtype == np.uint32
@@ -247,13 +252,35 @@ def test_a_plate_gets_labels_laid_out_like_its_store(plate, tmp_path):
     np.testing.assert_array_equal(images[3, 0], squares(3))
 
 
-def test_labels_are_an_ome_zarr_plate(plate, tmp_path):
-    zarr = pytest.importorskip("zarr")
+def test_labels_alone_are_a_plate_that_shows_them(plate, tmp_path):
     labels, _ = segment_plate(plate, tmp_path)
-    group = zarr.open_group(zarr.storage.ZipStore(labels, mode="r"), mode="r")
-    assert {well["path"] for well in group.attrs["ome"]["plate"]["wells"]} == {
-        f"A/0{k + 1}" for k in range(4)
-    }
+    with zarr.storage.ZipStore(labels, mode="r") as zipped:
+        found = HCS.from_zarr(zarr.open_group(zipped, mode="r"))
+        wells = found.ome_attributes.plate.wells
+        assert [well.path for well in wells] == [f"A/0{k + 1}" for k in range(4)]
+    with zipfile.ZipFile(labels) as archive:
+        archive.extractall(tmp_path / "alone")
+    (node,) = Reader(parse_url(tmp_path / "alone"))()
+    overview = node.data[0].compute()
+    np.testing.assert_array_equal(overview[0, :, -64:], squares(3))
+
+
+def test_labels_become_those_of_the_images_when_both_are_unpacked(plate, tmp_path):
+    """As `unzip -n` does: what is there already stays."""
+    labels, _ = segment_plate(plate, tmp_path)
+    folder = tmp_path / "both"
+    for store in (plate[0], labels):
+        with zipfile.ZipFile(store) as archive:
+            archive.extractall(
+                folder, [name for name in archive.namelist() if not (folder / name).exists()]
+            )
+    image, _, nuclei = Reader(parse_url(folder / "A/04/0"))()
+    np.testing.assert_array_equal(image.data[0].compute()[0], picture(squares(3))[0])
+    assert image.metadata["channel_names"] == ["DNA", "Actin"]
+    np.testing.assert_array_equal(nuclei.data[0].compute()[0], squares(3))
+    assert nuclei.metadata["name"] == "Nuclei"
+    checked = ImageLabel.from_zarr(zarr.open_group(folder / "A/04/0/labels/Nuclei", mode="r"))
+    assert checked.ome_attributes.image_label.source.image == "../../"
 
 
 def test_every_object_has_a_row_with_its_place(plate, tmp_path):

@@ -45,26 +45,56 @@ class Plan:
     dtype: str
     windows: Sequence[tuple[float, float]]
     pixel_size_um: float | None
+    labels: str | None = None
+    """What the label images show, for a store of label images."""
+
+    @property
+    def images(self) -> list[str]:
+        """Where the image of each field lies."""
+        return image_paths(self.fields, self.labels)
 
 
-def shard_name(field: str) -> str:
-    """Name the ZIP entry that holds the pixels of a field.
+def image_paths(fields: Sequence[str], labels: str | None) -> list[str]:
+    """Tell where the images of fields lie in a store.
 
     Parameters
     ----------
-    field : str
+    fields : sequence of str
         "row/column/field".
+    labels : str or None
+        What they show, for label images, which lie among the labels of their field.
+
+    Returns
+    -------
+    list of str
+        One path per field.
+    """
+    below = "" if labels is None else f"/labels/{labels}"
+    return [f"{field}{below}" for field in fields]
+
+
+def shard_name(image: str) -> str:
+    """Name the ZIP entry that holds the pixels of an image.
+
+    Parameters
+    ----------
+    image : str
+        Of `image_paths`.
 
     Returns
     -------
     str
         Its only shard, at full resolution.
     """
-    return f"{field}/0/c/0/0/0"
+    return f"{image}/0/c/0/0/0"
 
 
 def plate_documents(plan: Plan) -> Iterator[tuple[str, bytes]]:
     """Every zarr.json of a plate store, breadth first as RFC-9 recommends.
+
+    Label images are OME-Zarr labels of the fields (`labels/Nuclei`), so that they become those of
+    the images once both stores are unpacked into one folder. Until then they are also what the
+    fields themselves show.
 
     Parameters
     ----------
@@ -90,12 +120,26 @@ def plate_documents(plan: Plan) -> Iterator[tuple[str, bytes]]:
         images = [{"path": number} for number in numbers]
         yield f"{well}/{METADATA}", _group({"well": {"version": NGFF_VERSION, "images": images}})
     omero = _channel_metadata(plan)
-    for field, site_id in zip(plan.fields, plan.site_ids, strict=True):
-        multiscales = [_multiscale(site_id, plan.pixel_size_um)]
+    for field, image, site_id in zip(plan.fields, plan.images, plan.site_ids, strict=True):
+        array = f"{image}/0".removeprefix(f"{field}/")
+        multiscales = [_multiscale(site_id, plan.pixel_size_um, array)]
         yield f"{field}/{METADATA}", _group({"multiscales": multiscales, "omero": omero})
-    array = _array(plan.shape, plan.dtype)
+    if plan.labels is not None:
+        yield from _label_documents(plan, plan.labels)
+    array_document = _array(plan.shape, plan.dtype)
+    for image in plan.images:
+        yield f"{image}/0/{METADATA}", array_document
+
+
+def _label_documents(plan: Plan, labels: str) -> Iterator[tuple[str, bytes]]:
     for field in plan.fields:
-        yield f"{field}/0/{METADATA}", array
+        yield f"{field}/labels/{METADATA}", _group({"labels": [labels]})
+    about = {
+        "multiscales": [_multiscale(labels, plan.pixel_size_um, "0")],
+        "image-label": {"source": {"image": "../../"}},
+    }
+    for image in plan.images:
+        yield f"{image}/{METADATA}", _group(about)
 
 
 def _group(ome: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> bytes:
@@ -111,11 +155,11 @@ def _json(document: Mapping[str, Any]) -> bytes:
 
 def _index(plan: Plan) -> dict[str, Any]:
     """Tell a reader of the whole plate what it needs, so that it opens one document, not all."""
-    pairs = zip(plan.site_ids, plan.fields, strict=True)
+    pairs = zip(plan.site_ids, plan.images, strict=True)
     return {
         "plate": plan.plate,
         "pixel_size_um": plan.pixel_size_um,
-        "sites": [{"site_id": site_id, "path": field} for site_id, field in pairs],
+        "sites": [{"site_id": site_id, "path": image} for site_id, image in pairs],
         "channels": list(plan.channels),
         "shape": list(plan.shape),
         "dtype": plan.dtype,
@@ -143,11 +187,11 @@ def _plate_metadata(
     }
 
 
-def _multiscale(site_id: str, pixel_size_um: float | None) -> dict[str, Any]:
+def _multiscale(name: str, pixel_size_um: float | None, array: str) -> dict[str, Any]:
     unit = {} if pixel_size_um is None else {"unit": "micrometer"}
     size = 1.0 if pixel_size_um is None else float(pixel_size_um)
     return {
-        "name": site_id,
+        "name": name,
         "axes": [
             {"name": "c", "type": "channel"},
             {"name": "y", "type": "space", **unit},
@@ -155,7 +199,7 @@ def _multiscale(site_id: str, pixel_size_um: float | None) -> dict[str, Any]:
         ],
         "datasets": [
             {
-                "path": "0",
+                "path": array,
                 "coordinateTransformations": [{"type": "scale", "scale": [1.0, size, size]}],
             }
         ],

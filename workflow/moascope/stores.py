@@ -38,6 +38,7 @@ from moascope.ngff import (
     METADATA,
     Plan,
     display_windows,
+    image_paths,
     plate_documents,
     shard_name,
 )
@@ -164,9 +165,10 @@ def write_labels(
     objects: str,
     images: Iterable[NDArray[np.int32]],
 ) -> None:
-    """Write the label images of a plate as a store with the layout of the plate's own.
+    """Write the label images of a plate as OME-Zarr labels, in a store laid out like the plate's.
 
-    They are not added to the plate's store: a file is written by one job, once.
+    They are not added to the plate's store, since a file is written by one job, once. Unpacked into
+    the same folder, they are the labels of its images.
 
     Parameters
     ----------
@@ -191,14 +193,15 @@ def write_labels(
             dtype="uint32",
             windows=display_windows(decode_shard(b"".join(shard.parts), shape, "uint32")),
             pixel_size_um=store.pixel_size_um,
+            labels=objects,
         )
 
     with atomic_path(out) as temporary, StoredZip(temporary, ARCHIVE_COMMENT) as archive:
-        for field, image in zip(store.fields, images, strict=True):
+        for place, image in zip(image_paths(store.fields, objects), images, strict=True):
             shard = join_chunks([encode_chunk(image.astype(np.uint32))])
             if len(archive) == 0:
                 _write_metadata(archive, plan(shard))
-            archive.add(shard_name(field), shard.parts, shard.crc)
+            archive.add(shard_name(place), shard.parts, shard.crc)
 
 
 def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:
@@ -581,7 +584,7 @@ class PlateStore(Closing):
     site_ids : list of str
         The sites, in the order of their indices.
     fields : list of str
-        Where each lies: row/column/field.
+        Where each lies: row/column/field, for label images `/labels/` and their name as well.
     channels : list of str
         Channel names.
     shape : tuple of int
