@@ -293,4 +293,6 @@ def test_what_is_smaller_than_nearly_all_known_objects_is_none():
     labels[small] = 0  # three of a hundred objects have 32 px, the others 100
     assert parameters_for([labels]) == InstanceParameters(min_area=32)
     assert parameters_for([np.eye(9, dtype=np.int32), np.zeros((4, 4), np.int32)]).min_area == 10
+    few = np.repeat([1, 2, 3], [20, 500, 500]).reshape(1, -1)
+    assert parameters_for([few]).min_area == 20  # none of a few is too small
     assert parameters_for([]) == InstanceParameters()

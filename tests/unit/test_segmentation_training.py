@@ -10,7 +10,7 @@ from annotated_discs import write_discs
 
 from moascope import segmentation, segmentation_training
 from moascope.errors import InputError
-from moascope.instances import InstanceParameters
+from moascope.instances import InstanceParameters, parameters_for
 from moascope.segmentation import NetworkOptions, predictor
 from moascope.segmentation_course import HISTORY_COLUMNS, TrainingOptions, rate_of
 from moascope.segmentation_data import PairedAugmentation
@@ -124,6 +124,18 @@ def test_a_checkpoint_is_of_one_set_and_one_choice_of_options(tmp_path):
     assert task() != first
 
 
+def test_a_checkpoint_is_of_one_set_of_known_objects(tmp_path):
+    one, other = write_discs(tmp_path / "a"), write_discs(tmp_path / "b")
+    assert segmentation_training._fingerprint(one, []) == segmentation_training._fingerprint(
+        other, []
+    )
+    row, labels = other.rows("validation")[0], other.labels
+    other.labels = lambda k: labels(k)[::-1] if k == row else labels(k)
+    assert segmentation_training._fingerprint(one, []) != segmentation_training._fingerprint(
+        other, []
+    )
+
+
 def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, monkeypatch):
     annotated = write_discs(tmp_path)
     given = iter([0.5, 0.4, 0.3, 0.2])
@@ -136,6 +148,8 @@ def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, mo
     original, predicting = segmentation_training.validate, []
 
     def watched(*arguments):
+        assert arguments[-1] == parameters_for(map(annotated.labels, arguments[2]))
+        assert arguments[-1].min_area > InstanceParameters.min_area
         values = [value.ravel() for value in predicting[0].get_weights()]
         seen.append(np.concatenate(values))
         return original(*arguments)

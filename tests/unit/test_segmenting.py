@@ -175,6 +175,7 @@ def test_what_a_network_cannot_predict_is_said_once_all_before_is_labelled():
     found = segmenting.segmented(engine, images(), lambda k, _: k, clear_border=True)
     with pytest.raises(IndexError):
         next(found)
+    assert len(engine.threads) == 1
     assert not any(thread.is_alive() for thread in engine.threads)
 
 
@@ -197,10 +198,11 @@ def test_a_large_image_is_alone_in_memory(monkeypatch):
             order.append(("predict", int(image[0, 0, 0])))
             return image[0]
 
-    images = ((k, np.full((1, 4, 4), k, np.int32)) for k in range(3))
+    sides = (3, 4, 4, 3)
+    images = ((k, np.full((1, side, 4), k, np.int32)) for k, side in enumerate(sides))
     note = lambda k, _: order.append(("label", k))  # noqa: E731
     list(segmenting.segmented(Noted(None), images, note, clear_border=False))
-    assert order == [(step, k) for k in range(3) for step in ("predict", "label")]
+    assert order == [(step, k) for k in range(4) for step in ("predict", "label")]
 
 
 def test_labels_are_those_of_the_test_images(packed, tmp_path):
@@ -252,6 +254,16 @@ def test_a_plate_gets_labels_laid_out_like_its_store(plate, tmp_path):
     np.testing.assert_array_equal(images[3, 0], squares(3))
 
 
+def test_metadata_of_labels_come_first_and_breadth_first(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    with zipfile.ZipFile(labels) as archive:
+        names = archive.namelist()
+    depths = [name.count("/") for name in names if name.endswith("zarr.json")]
+    assert all(name.endswith("zarr.json") for name in names[: len(depths)])
+    assert depths == sorted(depths)
+    assert max(depths) == 6
+
+
 def test_labels_alone_are_a_plate_that_shows_them(plate, tmp_path):
     labels, _ = segment_plate(plate, tmp_path)
     with zarr.storage.ZipStore(labels, mode="r") as zipped:
@@ -279,6 +291,7 @@ def test_labels_become_those_of_the_images_when_both_are_unpacked(plate, tmp_pat
     assert image.metadata["channel_names"] == ["DNA", "Actin"]
     np.testing.assert_array_equal(nuclei.data[0].compute()[0], squares(3))
     assert nuclei.metadata["name"] == "Nuclei"
+    HCS.from_zarr(zarr.open_group(folder, mode="r"))
     checked = ImageLabel.from_zarr(zarr.open_group(folder / "A/04/0/labels/Nuclei", mode="r"))
     assert checked.ome_attributes.image_label.source.image == "../../"
 

@@ -188,11 +188,13 @@ def test_an_edited_sheet_reruns_the_plates_it_changes(finished, small_config, pr
     _, jobs = ran(relabelled)
     assert not {"ingest", "prepare", "segment_plate"} & set(jobs)
     assert jobs.count("collect_units") == 1
-    of_one_plate = relabelled[relabelled["plate"] == "Batch1_P1"]
-    _, jobs = ran(of_one_plate, modified=1_000_000_000)  # as a file from an archive
-    assert "sites" in jobs
+    old = 1_000_000_000  # as a file from an archive
+    _, jobs = ran(shorter, modified=old)
+    assert {"sites", "collect_units"} <= set(jobs)
+    _, jobs = ran(shorter[shorter["plate"] == "Batch1_P1"], modified=old)
     units = pd.read_parquet(project.folder / "results/small/units.parquet")
     assert set(units["plate"]) == {"Batch1_P1"}
+    assert 7.0 not in set(units["concentration"])
 
 
 def test_a_new_model_leaves_the_old_one_alone(finished, small_config):

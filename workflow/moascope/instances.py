@@ -425,7 +425,7 @@ def parameters_for(labels: Iterable[NDArray[np.integer[Any]]]) -> InstanceParame
         The defaults, but that objects smaller than 98 % of the known ones are removed.
     """
     areas = _areas(labels)
-    smallest = int(np.quantile(areas, _NEARLY_ALL)) if len(areas) else 0
+    smallest = int(np.quantile(areas, _NEARLY_ALL, method="lower")) if len(areas) else 0
     return InstanceParameters(min_area=max(InstanceParameters.min_area, smallest))
 
 

@@ -175,7 +175,7 @@ class Paths:
 
     @property
     def labels(self) -> str:
-        """Objects in the images of one plate, laid out like its store."""
+        """Objects in the images of one plate, as OME-Zarr labels."""
         return self.result("labels/{plate}.ozx")
 
     @property

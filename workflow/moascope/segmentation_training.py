@@ -105,7 +105,9 @@ def train(
     patches = Patches(
         annotated, training.patch_size, augmentation, truth, seed, binning=network.binning
     )
-    task = _fingerprint(annotated, [network, training, augmentation, seed])
+    watched = annotated.spread("validation", training.validation_images)
+    parameters = parameters_for(annotated.labels(row) for row in watched)
+    task = _fingerprint(annotated, [network, training, augmentation, seed, parameters])
     learner.compile(
         optimizer=keras.optimizers.AdamW(
             training.learning_rate,
@@ -119,8 +121,6 @@ def train(
         jit_compile=False,
     )
     learner.optimizer.build(learner.trainable_variables)
-    watched = annotated.spread("validation", training.validation_images)
-    parameters = parameters_for(annotated.labels(row) for row in watched)
     predict, multiple = segmentation.predictor(core), segmentation.multiple(network)
     history: list[dict[str, float]] = []
     best: list[NDArray[Any]] = []
@@ -305,7 +305,7 @@ def _fingerprint(annotated: AnnotatedSet, options: Sequence[Any]) -> str:
     text = json.dumps([annotated.channels, *options], sort_keys=True, default=asdict)
     digest = hashlib.sha256((text + annotated.table.to_json()).encode())
     # A few images stand for the content, which may be far too large.
-    for row in annotated.spread("train", 16):
+    for row in (*annotated.spread("train", 16), *annotated.spread("validation", 16)):
         digest.update(annotated.normalized(row).tobytes())
         digest.update(annotated.labels(row).tobytes())
     return digest.hexdigest()

@@ -31,7 +31,7 @@ Source = TypeVar("Source")
 Result = TypeVar("Result")
 
 _SIZES = 8
-_LARGE = 1 << 22  # px; one such image at a time is enough for the memory
+_LARGE = 1 << 24  # px; one such image at a time is enough for the memory
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def segmented(
 ) -> Iterator[Result]:
     """Segment one image after the other; while one is labelled, the next is predicted.
 
-    Images above 4 million pixels are segmented alone.
+    Images above 16 million pixels are segmented alone.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def segment_plate(
     store : path
         The plate store.
     labels : path
-        Gets a store of label images, laid out like `store`.
+        Gets a store of label images, see `stores.write_labels`.
     cells : path
         Gets a parquet table with one row per object: site_id, plate, well, site,
         ObjectNumber and the measurements of `cells.measure` in all channels of the store.

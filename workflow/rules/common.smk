@@ -204,13 +204,24 @@ def seed_of_weights(wildcards):
     return CONFIG.seed if CONFIG.models[wildcards.model].weights == "none" else None
 
 
-def listing():
-    """Digest the names of the image files where no sheet lists them."""
-    if FILES is None:
+def screen_digest():
+    """Digest the sheets, which may be older than what was read, or the names of the image files."""
+    if SIMULATED:
         return None
     from hashlib import sha256
 
-    return sha256(repr(FILES).encode()).hexdigest()
+    names = [] if FILES is None else [repr(FILES).encode()]
+    # What is missing is said by Snakemake.
+    files = filter(Path.is_file, map(Path, given_sheets().values()))
+    contents = [*names, *(file.read_bytes() for file in files)]
+    return [sha256(content).hexdigest() for content in contents]
+
+
+def given_sheets():
+    """Give the files of the user that describe the screen."""
+    keys = ("sheet", "moa_table", "platemap")
+    named = {key: getattr(CONFIG.input, key) for key in keys}
+    return {key: path for key, path in named.items() if path is not None}
 
 
 def split_options(name):
@@ -248,10 +259,7 @@ def sheets(wildcards):
     """Give the files that describe the screen."""
     if SIMULATED:
         return {"sheets": all_plates(PATHS.simulated_sheet)}
-    named = {
-        key: getattr(CONFIG.input, key) for key in ("sheet", "moa_table", "platemap")
-    }
-    return {key: path for key, path in named.items() if path is not None}
+    return given_sheets()
 
 
 # In a first run there are no rows to compare with, and no plate has to be planned a second time.

@@ -44,8 +44,7 @@ rule sites:
         runtime=60,
     params:
         options=input_options(),
-        plates=PLATES,  # another sheet may be older than the one that was read
-        listing=listing(),
+        digest=screen_digest(),
         code=code("sites.py"),
     script:
         "../scripts/sites.py"
