@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pyarrow import parquet
 
 from moascope.errors import InputError
 
@@ -112,21 +111,21 @@ def read_columns(
     InputError
         If a table has no such columns.
     """
-    found = {}
+    parts = [_features_of(path) for path in paths]
+    return {kind: np.concatenate([part[kind] for part in parts]) for kind in FEATURES}
+
+
+def _features_of(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[np.float32]]:
+    table, features = pd.read_parquet(path), {}
     for kind in FEATURES:
-        tables = [_columns_of(path, kind) for path in paths]
-        found[kind] = np.concatenate([table.to_numpy(np.float32) for table in tables])
-    return found
-
-
-def _columns_of(path: str | os.PathLike[str], kind: str) -> pd.DataFrame:
-    names = [name for name in parquet.read_schema(path).names if name.startswith(f"{kind}:")]
-    if not names:
-        raise InputError(
-            f"{os.fspath(path)}: has no {kind} features; another version of the workflow wrote "
-            "it. Delete it and run again."
-        )
-    return pd.read_parquet(path, columns=names)
+        names = [name for name in table.columns if name.startswith(f"{kind}:")]
+        if not names:
+            raise InputError(
+                f"{os.fspath(path)}: has no {kind} features; another version of the workflow wrote "
+                "it. Delete it and run again."
+            )
+        features[kind] = table[names].to_numpy(np.float32)
+    return features
 
 
 def channel_mean_sd(images: FloatArray) -> FloatArray:

@@ -67,7 +67,7 @@ GRID: dict[str, Sequence[float]] = {
 """Values that `tune` tries; see `grid_for`."""
 
 _SMALL = (0.005, 0.01, 0.02, 0.05)  # quantiles of the areas of known objects
-_NEARLY_ALL = 0.02  # of them are smaller than what is found without tuning
+_TOO_SMALL = 0.02  # the share of known objects that are removed where nothing is tuned
 
 
 def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
@@ -425,7 +425,7 @@ def parameters_for(labels: Iterable[NDArray[np.integer[Any]]]) -> InstanceParame
         The defaults, but that objects smaller than 98 % of the known ones are removed.
     """
     areas = _areas(labels)
-    smallest = int(np.quantile(areas, _NEARLY_ALL, method="lower")) if len(areas) else 0
+    smallest = int(np.quantile(areas, _TOO_SMALL, method="lower")) if len(areas) else 0
     return InstanceParameters(min_area=max(InstanceParameters.min_area, smallest))
 
 

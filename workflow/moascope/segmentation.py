@@ -157,15 +157,12 @@ def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[n
         the maps, with classes as probabilities.
     """
     maps = network.output
-    tops = []
+    foreground = height = maps[..., -1:]  # the distance, where there are no classes
     if maps.shape[-1] >= len(CLASSES):
         classes = ops.softmax(maps[..., : len(CLASSES)], axis=-1)
-        tops.append(classes[..., 1:2])
-        foreground = 1 - classes[..., :1]
-    if maps.shape[-1] != len(CLASSES):
-        tops.append(maps[..., -1:])
-        foreground = foreground if len(tops) > 1 else tops[0]
-    height = sum(tops[1:], start=tops[0]) / len(tops)
+        foreground, interior = 1 - classes[..., :1], classes[..., 1:2]
+        has_distance = maps.shape[-1] > len(CLASSES)
+        height = (interior + height) / 2 if has_distance else interior
     model = keras.Model(network.input, ops.concatenate([foreground, height], axis=-1))
 
     def predict(images: NDArray[np.float32]) -> NDArray[np.float32]:
