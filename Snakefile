@@ -46,3 +46,4 @@ rule all:
         [PATHS.models_checked] if HAS_NETWORKS else [],
         expand(PATHS.model, model=FROZEN),
         expand(PATHS.exported, engine=EXPORTED),
+        all_plates(PATHS.labelled) if CONFIG.segmentation.labelled_plates else [],

@@ -105,6 +105,10 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             "measure_with: there is no engine 'unet'; known: c",
         ),
         ({"segmentation": {"annotated": ANNOTATED}}, "channels must name the channels of the"),
+        (
+            {"segmentation": {"labelled_plates": True}},
+            "segmentation.labelled_plates: there is no screen whose cells an engine finds",
+        ),
         ({"units": {"cells": {"crop": 32}}}, "units.cells: there is no engine that finds cells"),
         ({"units": {"cells": {}, "tiles": [2, 2]}}, "cells and tiles exclude each other"),
         (
@@ -152,6 +156,23 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
 )
 def test_a_segmentation_that_cannot_be_is_refused(changes, message):
     assert message in problems({**MINIMAL, **changes})
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"doses": 5, "controls_per_plate": 18}, "simulate: 108 wells do not fit on a plate of 96"),
+        (
+            {"mechanisms": 1, "compounds": 1, "doses": 1, "controls_per_plate": 1},
+            "simulate: bad_wells_per_plate (3) must not exceed the 2 wells in use",
+        ),
+        ({"plates": 2, "batches": 3}, "simulate: batches (3) must not exceed plates (2)"),
+        ({"doses": 0}, "simulate.doses: Input should be greater than or equal to 1, got 0"),
+        ({"plate": 4}, "simulate.plate: unknown key 'plate'; did you mean 'plates'?"),
+    ],
+)
+def test_a_screen_that_cannot_be_simulated_is_refused(section, message):
+    assert message in problems({**MINIMAL, "simulate": section})
 
 
 def test_without_a_screen_there_must_be_annotated_images():

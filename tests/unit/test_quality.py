@@ -9,6 +9,7 @@ from skimage.filters import threshold_otsu
 from skimage.io import imread
 
 from moascope import quality, simulate
+from moascope.config import Simulate
 from moascope.errors import InputError
 
 OPTIONS = {"focus_z": 4.0, "max_saturated": 0.02, "min_foreground": 0.02, "intensity_z": 6.0}
@@ -242,7 +243,7 @@ def test_flags_belong_to_their_row_whatever_the_index(rng):
 
 
 def test_every_planted_bad_well_of_the_demo_is_flagged_and_hardly_a_good_one(tmp_path):
-    sheet, truth = simulate.simulate_plate(0, {}, tmp_path, seed=3)
+    sheet, truth = simulate.simulate_plate(0, Simulate().model_dump(), tmp_path, seed=3)
     pixels = np.stack(
         [
             [imread(tmp_path / row[name]) for name in simulate.CHANNELS]

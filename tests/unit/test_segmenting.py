@@ -21,7 +21,7 @@ from moascope.errors import ImageError, InputError
 from moascope.masks import Mask
 from moascope.plates import dealt_plates
 from moascope.segmentation_scores import score
-from moascope.stores import PlateStore, ingest_plate
+from moascope.stores import PlateStore, ingest_plate, join_labels
 
 
 def squares(n, size=64, shift=0):
@@ -294,6 +294,39 @@ def test_labels_become_those_of_the_images_when_both_are_unpacked(plate, tmp_pat
     HCS.from_zarr(zarr.open_group(folder, mode="r"))
     checked = ImageLabel.from_zarr(zarr.open_group(folder / "A/04/0/labels/Nuclei", mode="r"))
     assert checked.ome_attributes.image_label.source.image == "../../"
+
+
+def test_images_and_labels_are_joined_in_one_plate(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    join_labels(plate[0], labels, tmp_path / "joined.ozx")
+    with PlateStore(tmp_path / "joined.ozx") as joined, PlateStore(plate[0]) as store:
+        assert joined.channels == ["DNA", "Actin"]
+        np.testing.assert_array_equal(joined.read(range(4)), store.read(range(4)))
+    with zipfile.ZipFile(tmp_path / "joined.ozx") as archive:
+        names = archive.namelist()
+        assert archive.testzip() is None
+        archive.extractall(tmp_path / "joined")
+    depths = [name.count("/") for name in names if name.endswith("zarr.json")]
+    assert all(name.endswith("zarr.json") for name in names[: len(depths)])
+    assert depths == sorted(depths)
+    assert len(names) == len(set(names))
+    HCS.from_zarr(zarr.open_group(tmp_path / "joined", mode="r"))
+    image, _, nuclei = Reader(parse_url(tmp_path / "joined/A/04/0"))()
+    assert image.metadata["channel_names"] == ["DNA", "Actin"]
+    np.testing.assert_array_equal(nuclei.data[0].compute()[0], squares(3))
+
+
+def test_labels_of_another_plate_are_refused(plate, tmp_path):
+    labels, _ = segment_plate(plate, tmp_path)
+    sites = pd.DataFrame(
+        {"site_id": ["P2/A01/1"], "plate": ["P2"], "well": ["A01"]}
+        | {"path:DNA": [str(tmp_path / "0_DNA.tif")], "index:DNA": [-1]}
+    )
+    ingest_plate(sites, ["DNA"], tmp_path / "P2.ozx")
+    message = r"labels\.ozx: its label images are not those of .*P2\.ozx. Segment the plate again"
+    with pytest.raises(InputError, match=message):
+        join_labels(tmp_path / "P2.ozx", labels, tmp_path / "joined.ozx")
+    assert not (tmp_path / "joined.ozx").exists()
 
 
 def test_every_object_has_a_row_with_its_place(plate, tmp_path):

@@ -8,17 +8,15 @@ import pytest
 import tifffile
 
 from moascope import simulate
+from moascope.config import Simulate
 from moascope.errors import InputError
+from moascope.plates import simulated_plates
 
+WHOLE = Simulate().model_dump()
 TINY = {
-    "plates": 2,
-    "batches": 1,
-    "image_size": 128,
-    "controls_per_plate": 3,
-    "mechanisms": 2,
-    "compounds": 2,
-    "doses": 2,
-    "bad_wells_per_plate": 3,
+    **WHOLE,
+    **{"plates": 2, "batches": 1, "image_size": 128, "controls_per_plate": 3},
+    **{"mechanisms": 2, "compounds": 2, "doses": 2},
 }
 
 
@@ -103,7 +101,7 @@ def test_every_plate_holds_every_treatment_and_the_controls(plate):
 
 
 def test_the_whole_screen_has_54_treatments_of_18_compounds():
-    listed = simulate.treatments()
+    listed = simulate.treatments(WHOLE)
     assert len({(t.compound, t.concentration) for t in listed}) == 54
     assert len({t.compound for t in listed}) == 18
     assert len({t.moa for t in listed}) == 6
@@ -111,19 +109,15 @@ def test_the_whole_screen_has_54_treatments_of_18_compounds():
 
 def test_effect_grows_with_dose():
     listed = pd.DataFrame(
-        [(t.compound, t.concentration, t.effect) for t in simulate.treatments({}, seed=1)],
+        [(t.compound, t.concentration, t.effect) for t in simulate.treatments(WHOLE, seed=1)],
         columns=["compound", "concentration", "effect"],
     ).sort_values("concentration")
     assert listed.groupby("compound")["effect"].apply(lambda e: e.is_monotonic_increasing).all()
 
 
 def test_plate_names_tell_batch_and_plate():
-    assert simulate.plate_names({"plates": 4, "batches": 2}) == [
-        "Batch1_P1",
-        "Batch1_P2",
-        "Batch2_P1",
-        "Batch2_P2",
-    ]
+    names = ["Batch1_P1", "Batch1_P2", "Batch2_P1", "Batch2_P2"]
+    assert simulated_plates(4, 2) == names
 
 
 def test_mask_labels_are_the_nuclei_of_the_truth_table(plate):
@@ -219,31 +213,16 @@ def seen(treatment, n_sites):
 
 
 def test_fewer_cells_survive_a_higher_dose():
-    doses = [t for t in simulate.treatments({}, seed=0) if t.compound == "PRO-1"]
+    doses = [t for t in simulate.treatments(WHOLE, seed=0) if t.compound == "PRO-1"]
     control, low, high = (seen(t, 8)["n_cells"] for t in (CONTROL, doses[0], doses[-1]))
     assert control > low > high
 
 
 def test_eg5_inhibitors_round_cells_up():
-    eg5 = next(t for t in reversed(simulate.treatments({}, 0)) if t.compound == "EG5-1")
+    eg5 = next(t for t in reversed(simulate.treatments(WHOLE, 0)) if t.compound == "EG5-1")
     control, treated = seen(CONTROL, 4), seen(eg5, 4)
     assert control["n_rounded"] < 0.15 * control["n_cells"]
     assert treated["n_rounded"] > 0.35 * treated["n_cells"]
-
-
-def test_all_wrong_options_are_named_at_once():
-    with pytest.raises(InputError) as error:
-        simulate.resolve_options({"plate": 4, "doses": 0, "damaged_file": "yes"})
-    message = str(error.value)
-    assert "3 problems" in message
-    assert "simulate.plate is not known" in message
-    assert "simulate.doses is 0; give a whole number 1 to 16" in message
-    assert "simulate.damaged_file is 'yes'; give true or false" in message
-
-
-def test_a_screen_that_does_not_fit_on_the_plate_is_refused():
-    with pytest.raises(InputError, match="108 wells per plate do not fit on 96"):
-        simulate.resolve_options({"doses": 5, "controls_per_plate": 18})
 
 
 def test_a_plate_that_is_not_in_the_screen_is_refused(tmp_path):

@@ -174,3 +174,11 @@ def test_single_cells_are_classified(project, small_config):
     counts = pd.read_parquet(results / "cell_counts.parquet")
     assert counts["count"].sum() >= len(cells)
     assert "cells-counts" in (results / "report.html").read_text()
+    config["segmentation"]["labelled_plates"] = True
+    project.write(config)
+    assert project.planned() == {"label_plate": 2, "report": 1}
+    project.snakemake("results/small/labelled_plates/Batch1_P1.ozx")
+    with zipfile.ZipFile(results / "labelled_plates/Batch1_P1.ozx") as archive:
+        images = [name for name in archive.namelist() if name.endswith("/c/0/0/0")]
+    labels = [name for name in images if "/labels/Nuclei/" in name]
+    assert len(images) == 2 * len(labels) > 0

@@ -152,6 +152,11 @@ class Simulate(Section):
                 f"{wells} wells do not fit on a plate of 96; lower mechanisms, compounds, doses or "
                 "controls_per_plate"
             )
+        if self.bad_wells_per_plate > wells:
+            raise ValueError(
+                f"bad_wells_per_plate ({self.bad_wells_per_plate}) must not exceed the {wells} "
+                "wells in use"
+            )
         return self
 
 
@@ -536,6 +541,9 @@ class Config(Section):
             return ["input: this key is required (or segmentation.annotated)"]
         if section.annotated is not None and not section.engines:
             return ["segmentation.engines: name at least one engine for the annotated images"]
+        finds_cells = self.input is not None and section.engines
+        if section.labelled_plates and not finds_cells:
+            return ["segmentation.labelled_plates: there is no screen whose cells an engine finds"]
         if self.input is None:
             return []
         problems = []

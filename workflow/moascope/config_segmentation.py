@@ -267,6 +267,11 @@ class Segmentation(Section):
     clear_border: bool = Field(
         False, description="leave out objects that touch the border of a site"
     )
+    labelled_plates: bool = Field(
+        False,
+        description="also write one OME-Zarr store per plate with its images and label images, to "
+        "open both together; takes as much disk again as the images",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Segmentation:

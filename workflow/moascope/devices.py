@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -110,6 +111,32 @@ def confirm(gpu: str, description: str) -> str:
     keras = importlib.import_module("keras")
     seen = [] if gpu == "never" else keras.distribution.list_devices("gpu")
     return agreed(gpu, description, keras.backend.backend(), sees_gpu=bool(seen))
+
+
+def choose_for(gpu: str, backend: str, sees_gpu: Callable[[], bool]) -> str:
+    """Pick the device of this process, for an engine that computes without Keras 3.
+
+    Parameters
+    ----------
+    gpu : {"auto", "required", "never"}
+        As for `choose`.
+    backend : str
+        What computes.
+    sees_gpu : callable
+        Imports it, and tells whether it sees a GPU.
+
+    Returns
+    -------
+    str
+        The device in words.
+
+    Raises
+    ------
+    InputError
+        If a GPU is required and there is none, or it is not seen.
+    """
+    description = choose(gpu)
+    return agreed(gpu, description, backend, sees_gpu=sees_gpu())
 
 
 def agreed(gpu: str, description: str, backend: str, *, sees_gpu: bool) -> str:

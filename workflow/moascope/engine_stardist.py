@@ -30,7 +30,7 @@ from skimage.segmentation import relabel_sequential
 from moascope.annotated import PERCENTILES, AnnotatedSet, percentiles, scaled
 from moascope.engines import OneStep, Segment, imported
 from moascope.errors import InputError
-from moascope.files import atomic_path
+from moascope.files import atomic_path, write_zip
 from moascope.matching import THRESHOLDS, Tally, tally
 from moascope.segmentation_course import (
     HISTORY_COLUMNS,
@@ -53,7 +53,6 @@ _TILE = 1024  # px; larger images go through the network in several tiles
 _LEVELS = 3  # how often the network halves the resolution of its grid
 _TUNED_ON = 50  # validation images at most
 _TUNED_BYTES = 1 << 30  # of predictions that are kept while the thresholds are tuned
-_EPOCH_1980 = (1980, 1, 1, 0, 0, 0)  # equal content gives equal bytes
 
 
 def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> OneStep:
@@ -434,9 +433,8 @@ def _pack(network: Any, about: Mapping[str, Any], out: str | os.PathLike[str]) -
         WEIGHTS: (network.logdir / WEIGHTS).read_bytes(),
         ABOUT: json.dumps(about, indent=2).encode(),
     }
-    with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH_1980), content)
+    with atomic_path(out) as temporary:
+        write_zip(files, temporary)
 
 
 @contextmanager

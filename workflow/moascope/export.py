@@ -31,7 +31,7 @@ from moascope.annotated import AnnotatedSet, percentiles, scaled
 from moascope.backbones import ChannelMap
 from moascope.errors import InputError
 from moascope.export_documents import TOLERANCE, description, documentation, smallest_side
-from moascope.files import atomic_path
+from moascope.files import atomic_path, write_zip
 from moascope.segmentation_targets import CLASSES
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,8 @@ def export(
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         (folder / "rdf.yaml").write_text(text, encoding="utf-8")
         with atomic_path(out) as temporary:
-            _write_zip(folder, temporary)
+            contents = {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+            write_zip(contents, temporary, zipfile.ZIP_DEFLATED)
             _check_package(temporary, name)
     logger.info("%s: %d kB", out, Path(out).stat().st_size // 1000)
 
@@ -206,14 +207,6 @@ def _check_onnx(
             f"Keras (largest difference {largest:.2g}, {TOLERANCE:g} is accepted). Set export to "
             "false, or use the .keras file."
         )
-
-
-def _write_zip(folder: Path, out: Path) -> None:
-    with zipfile.ZipFile(out, "w") as archive:
-        for file in sorted(folder.iterdir()):
-            # Without a date: equal content gives equal bytes.
-            entry = zipfile.ZipInfo(file.name)
-            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def _check_package(path: Path, name: str) -> None:

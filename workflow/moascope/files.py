@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +75,25 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         if isinstance(error, OSError) and advice:
             raise InputError(f"{target}: cannot be written ({error.strerror}). {advice}") from error
         raise
+
+
+def write_zip(
+    contents: Mapping[str, bytes], path: str | os.PathLike[str], method: int = zipfile.ZIP_STORED
+) -> None:
+    """Write a ZIP archive without dates, so that equal contents give equal bytes.
+
+    Parameters
+    ----------
+    contents : mapping of str to bytes
+        The files, by name.
+    path : path
+        The archive.
+    method : int
+        `zipfile.ZIP_STORED`, or `zipfile.ZIP_DEFLATED` to compress.
+    """
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), content, method)
 
 
 _STORAGE_ADVICE = {

@@ -179,6 +179,11 @@ class Paths:
         return self.result("labels/{plate}.ozx")
 
     @property
+    def labelled(self) -> str:
+        """The images of one plate and the objects in them."""
+        return self.result("labelled_plates/{plate}.ozx")
+
+    @property
     def plate_cells(self) -> str:
         """Measurements of every object on one plate."""
         return self.result("cells/{plate}.parquet")

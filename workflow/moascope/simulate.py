@@ -33,30 +33,6 @@ PLATE_ROWS, PLATE_COLUMNS = 8, 12
 SMALLEST_NUCLEUS = 8  # pixels
 PROBLEMS = ("out-of-focus", "saturated", "empty")
 
-DEFAULTS: dict[str, Any] = {
-    "plates": 4,  # each holds every treatment once
-    "batches": 2,  # plates are dealt to batches in order
-    "image_size": 256,  # side of a site in pixels
-    "sites_per_well": 1,
-    "controls_per_plate": 12,  # DMSO wells
-    "mechanisms": 6,  # the first so many of MECHANISMS
-    "compounds": 3,  # per mechanism
-    "doses": 3,  # per compound
-    "bad_wells_per_plate": 3,  # out of focus, saturated, empty, in turn
-    "damaged_file": False,  # truncate one TIFF of the first plate
-}
-_LIMITS: dict[str, tuple[int, int]] = {
-    "plates": (1, 1000),
-    "batches": (1, 1000),
-    "image_size": (64, 4096),
-    "sites_per_well": (1, 100),
-    "controls_per_plate": (1, 96),
-    "mechanisms": (1, 6),
-    "compounds": (1, 16),
-    "doses": (1, 16),
-    "bad_wells_per_plate": (0, 96),
-}
-
 
 @dataclass(frozen=True)
 class Phenotype:
@@ -185,77 +161,7 @@ class Cells:
 # ---------------------------------------------------------------- the screen
 
 
-def resolve_options(options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Complete the options of a simulated screen with their defaults and check them.
-
-    Parameters
-    ----------
-    options : mapping or None
-        Any of the keys of `DEFAULTS`.
-
-    Returns
-    -------
-    dict
-        Every key of `DEFAULTS`.
-
-    Raises
-    ------
-    InputError
-        All unknown keys, values out of range and plates that do not fit, at once.
-    """
-    given = dict(options or {})
-    problems = [
-        f"simulate.{key} is not known; known are {', '.join(DEFAULTS)}"
-        for key in given
-        if key not in DEFAULTS
-    ]
-    resolved = DEFAULTS | {key: value for key, value in given.items() if key in DEFAULTS}
-    for key, (low, high) in _LIMITS.items():
-        value = resolved[key]
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            problems.append(f"simulate.{key} is {value!r}; give a whole number {low} to {high}")
-    if not isinstance(resolved["damaged_file"], bool):
-        problems.append(
-            f"simulate.damaged_file is {resolved['damaged_file']!r}; give true or false"
-        )
-    if not problems:
-        wells = _treatments_per_plate(resolved) + resolved["controls_per_plate"]
-        if wells > PLATE_ROWS * PLATE_COLUMNS:
-            problems.append(
-                f"{wells} wells per plate do not fit on {PLATE_ROWS * PLATE_COLUMNS}; "
-                "lower mechanisms, compounds, doses or controls_per_plate"
-            )
-        if resolved["bad_wells_per_plate"] > wells:
-            problems.append(f"simulate.bad_wells_per_plate is more than the {wells} wells in use")
-        if resolved["batches"] > resolved["plates"]:
-            problems.append("simulate.batches is more than simulate.plates; lower it")
-    if problems:
-        raise InputError.collect(problems, "config, section simulate")
-    return resolved
-
-
-def _treatments_per_plate(options: Mapping[str, Any]) -> int:
-    return options["mechanisms"] * options["compounds"] * options["doses"]
-
-
-def plate_names(options: Mapping[str, Any] | None = None) -> list[str]:
-    """Name the plates of a simulated screen.
-
-    Parameters
-    ----------
-    options : mapping or None
-        See `DEFAULTS`.
-
-    Returns
-    -------
-    list of str
-        For example Batch1_P1, Batch1_P2, Batch2_P1: plates are counted within their batch.
-    """
-    resolved = resolve_options(options)
-    return simulated_plates(resolved["plates"], resolved["batches"])
-
-
-def treatments(options: Mapping[str, Any] | None = None, seed: int = 0) -> list[Treatment]:
+def treatments(options: Mapping[str, Any], seed: int = 0) -> list[Treatment]:
     """List the treatments of a simulated screen: mechanisms x compounds x doses.
 
     Each compound has its own potency, strength, toxicity and side effects on staining and cell
@@ -263,8 +169,8 @@ def treatments(options: Mapping[str, Any] | None = None, seed: int = 0) -> list[
 
     Parameters
     ----------
-    options : mapping or None
-        See `DEFAULTS`.
+    options : mapping
+        The section `simulate` of the configuration.
     seed : int
         Seed of the screen; the same on every plate.
 
@@ -273,11 +179,10 @@ def treatments(options: Mapping[str, Any] | None = None, seed: int = 0) -> list[
     list of Treatment
         Without the control, in the order of `MECHANISMS`, then compound, then dose.
     """
-    resolved = resolve_options(options)
     listed = []
-    chosen = list(MECHANISMS.items())[: resolved["mechanisms"]]
+    chosen = list(MECHANISMS.items())[: options["mechanisms"]]
     for m, (moa, (prefix, phenotype)) in enumerate(chosen):
-        for c in range(resolved["compounds"]):
+        for c in range(options["compounds"]):
             rng = np.random.default_rng([seed, 1, m, c])
             strength, potency = rng.uniform(0.85, 1.1), 10.0 ** rng.integers(-2, 1)
             stain = np.exp(np.clip(rng.normal(0, 0.35, len(CHANNELS)), -0.5, 0.5))
@@ -288,14 +193,14 @@ def treatments(options: Mapping[str, Any] | None = None, seed: int = 0) -> list[
                 multinucleate=min(phenotype.multinucleate * rng.uniform(0.8, 1.2), 0.95),
                 loss=phenotype.loss * rng.uniform(0.3, 1.5),
             )
-            for dose, level in enumerate(np.linspace(0.62, 1.0, resolved["doses"])):
+            for dose, level in enumerate(np.linspace(0.62, 1.0, options["doses"])):
                 listed.append(
                     Treatment(
                         compound=f"{prefix}-{c + 1}",
                         concentration=float(f"{potency * (1, 3)[dose % 2] * 10 ** (dose // 2):g}"),
                         moa=moa,
                         phenotype=own,
-                        effect=float(strength * (level if resolved["doses"] > 1 else 1.0)),
+                        effect=float(strength * (level if options["doses"] > 1 else 1.0)),
                         stain=(float(stain[0]), float(stain[1]), float(stain[2])),
                     )
                 )
@@ -303,7 +208,7 @@ def treatments(options: Mapping[str, Any] | None = None, seed: int = 0) -> list[
 
 
 def simulate_plate(
-    plate_index: int, options: Mapping[str, Any] | None, folder: Path, seed: int
+    plate_index: int, options: Mapping[str, Any], folder: Path, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Simulate one plate: draw its sites, write them, and tell what they are.
 
@@ -313,9 +218,9 @@ def simulate_plate(
     Parameters
     ----------
     plate_index : int
-        Which of `plate_names`, from 0. Plates do not depend on one another.
-    options : mapping or None
-        See `DEFAULTS`.
+        Which of `plates.simulated_plates`, from 0. Plates do not depend on one another.
+    options : mapping
+        The section `simulate` of the configuration.
     folder : path
         Where `images` and `masks` are written.
     seed : int
@@ -335,25 +240,24 @@ def simulate_plate(
     Raises
     ------
     InputError
-        If the options are wrong or there is no such plate.
+        If there is no such plate.
     """
-    resolved = resolve_options(options)
-    names = plate_names(resolved)
+    names = simulated_plates(options["plates"], options["batches"])
     if not 0 <= plate_index < len(names):
         raise InputError(f"there is no plate {plate_index}; the screen has {len(names)}, from 0")
     plate = names[plate_index]
     batch = plate.partition("_")[0]
     rng = np.random.default_rng([seed, 2, plate_index])
-    layout = _plate_layout(resolved, seed, rng)
-    problems = _planted_problems(resolved, list(layout), plate_index, rng)
+    layout = _plate_layout(options, seed, rng)
+    problems = _planted_problems(options, list(layout), plate_index, rng)
     camera = _plate_camera(seed, int(batch.removeprefix("Batch")), rng)
     rows = []
     for w, (well, treatment) in enumerate(layout.items()):
         well_rng = np.random.default_rng([seed, 3, plate_index, w])
         condition = _well_condition(camera, treatment, problems.get(well, ""), well_rng)
-        for site in range(1, resolved["sites_per_well"] + 1):
+        for site in range(1, options["sites_per_well"] + 1):
             images, mask, facts = simulate_site(
-                treatment, condition, resolved["image_size"], well_rng
+                treatment, condition, options["image_size"], well_rng
             )
             paths = _write_site(Path(folder), plate, f"{well}_s{site}", images, mask)
             rows.append(

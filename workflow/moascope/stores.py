@@ -16,7 +16,7 @@ import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -168,7 +168,7 @@ def write_labels(
     """Write the label images of a plate as OME-Zarr labels, in a store laid out like the plate's.
 
     They are not added to the plate's store, since a file is written by one job, once. Unpacked into
-    the same folder, they are the labels of its images.
+    the same folder, or joined by `join_labels`, they are the labels of its images.
 
     Parameters
     ----------
@@ -202,6 +202,43 @@ def write_labels(
             if len(archive) == 0:
                 _write_metadata(archive, plan(shard))
             archive.add(shard_name(place), shard.parts, shard.crc)
+
+
+def join_labels(
+    store: str | os.PathLike[str],
+    labels: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+) -> None:
+    """Write one store that holds the images of a plate and, as OME-Zarr labels, its objects.
+
+    What is in both stores is taken from the images'. Nothing is decompressed.
+
+    Parameters
+    ----------
+    store, labels : path
+        Files written by `ingest_plate` and `write_labels`.
+    out : path
+        The store to write, by convention ending in ``.ozx``. It appears when it is complete.
+
+    Raises
+    ------
+    InputError
+        If the label images are not those of the plate.
+    """
+    with PlateStore(store) as images, PlateStore(labels) as objects:
+        if (images.plate, images.site_ids) != (objects.plate, objects.site_ids):
+            raise InputError(
+                f"{os.fspath(labels)}: its label images are not those of {os.fspath(store)}. "
+                "Segment the plate again."
+            )
+    with ExitStack() as stack:
+        sources = [stack.enter_context(zipfile.ZipFile(path)) for path in (labels, store)]
+        new = stack.enter_context(StoredZip(stack.enter_context(atomic_path(out)), ARCHIVE_COMMENT))
+        source_of = {name: source for source in sources for name in source.namelist()}
+        documents = [name for name in source_of if name.endswith(METADATA)]
+        documents.sort(key=lambda name: name.count("/"))  # breadth first, as RFC-9 recommends
+        for name in dict.fromkeys([*documents, *source_of]):
+            new.add(name, [source_of[name].read(name)], source_of[name].getinfo(name).CRC)
 
 
 def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:

@@ -342,6 +342,27 @@ if MEASURING:
         script:
             f"../scripts/segment_{MEASURING.method}.py"
 
+    rule label_plate:
+        input:
+            store=PATHS.store,
+            labels=PATHS.labels,
+        output:
+            PATHS.labelled,
+        log:
+            PATHS.log("labelled_plates/{plate}"),
+        benchmark:
+            PATHS.benchmark("labelled_plates/{plate}")
+        conda:
+            environment("imaging")
+        threads: 1
+        resources:
+            mem_mb=memory(1000),
+            runtime=60,
+        params:
+            code=code("label_plate.py"),
+        script:
+            "../scripts/label_plate.py"
+
     rule collect_cells:
         input:
             sites=PATHS.sites,

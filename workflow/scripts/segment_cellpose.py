@@ -4,16 +4,11 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import devices
-
-params, options = snakemake.params, snakemake.params.options
-device = devices.choose(params.compute["gpu"])
-
-from moascope import engines, segmenting, summary
+from moascope import devices, engines, segmenting, summary
 from moascope.files import write_json
 
-sees_gpu = engines.sees_gpu()
-device = devices.agreed(params.compute["gpu"], device, "PyTorch", sees_gpu=sees_gpu)
+params, options = snakemake.params, snakemake.params.options
+device = devices.choose_for(params.compute["gpu"], "PyTorch", engines.sees_gpu)
 engine = engines.cellpose(
     options["model"],
     range(min(3, len(params.channels))),

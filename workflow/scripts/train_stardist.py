@@ -4,17 +4,12 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import devices
-
-params = snakemake.params
-device = devices.choose(params.compute["gpu"])
-
-from moascope import engine_stardist, summary
+from moascope import devices, engine_stardist, summary
 from moascope.annotated import AnnotatedSet
 from moascope.files import write_json, write_parquet
 
-sees_gpu = engine_stardist.sees_gpu()
-device = devices.agreed(params.compute["gpu"], device, "TensorFlow", sees_gpu=sees_gpu)
+params = snakemake.params
+device = devices.choose_for(params.compute["gpu"], "TensorFlow", engine_stardist.sees_gpu)
 with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
     out = snakemake.output.model
     history = engine_stardist.fit(annotated, params.options, out, seed=params.seed)
