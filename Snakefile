@@ -35,6 +35,7 @@ localrules:
 
 onstart:
     check_packages()
+    check_results(writable=True)
 
 
 rule all:

@@ -7,7 +7,7 @@
 - encoder: minutes until the validation AP at IoU 0.5 first reaches 0.80, with the encoder that was
   pretrained on ImageNet and without it, in turn, on the same patches.
 
-Engines are compared on the same images in one run by the workflow itself: `segmentation.engines`.
+Engines are compared on the same images in one run by the workflow itself: see engines.yaml.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def encoder(images: str, table: str, minutes: float) -> None:
     from moascope.segmentation_training import train
 
     for name in ("efficientnet-lite0", "none"):
-        network = NetworkOptions(encoder=name, filters=12, normalization="none", depth=4)
+        network = NetworkOptions(encoder=name)
         training = TrainingOptions(
             batch_size=4, steps=20000, max_minutes=minutes, validate_every=100
         )

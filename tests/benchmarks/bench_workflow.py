@@ -1,6 +1,6 @@
 """What Snakemake itself costs. Run by hand: `uv run python tests/benchmarks/bench_workflow.py`.
 
-- dry run: seconds to plan 384 simulated plates, and the number of jobs planned;
+- dry run: seconds to plan 384 simulated plates, without and with cells, and the number of jobs;
 - overhead: wall time of a whole run against the sum of the jobs' own work (their benchmark files).
   Two jobs run side by side on two cores, so the ratio is given against the work per core as well.
 """
@@ -24,21 +24,27 @@ def snakemake(*arguments):
     return subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
 
 
-def dry_run(plates):
+def dry_run(plates, *, cells, repeats=6):
     config = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
     config["simulate"] = {"plates": plates, "batches": 12}
+    if not cells:
+        del config["segmentation"], config["input"]["columns"]["mask"]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "config.yaml")
         file.write_text(yaml.safe_dump(config))
         seconds = []
-        for _ in range(3):
+        for _ in range(repeats):
             started = time.perf_counter()
             done = snakemake(
                 "--directory", folder, "--configfile", str(file), "-n", "--quiet", "rules"
             )
             seconds.append(time.perf_counter() - started)
         jobs = re.search(r"^total\s+(\d+)", done.stdout + done.stderr, re.MULTILINE)
-    print(f"dry run, {plates} plates: {min(seconds):.2f} s (best of 3), jobs: {jobs and jobs[1]}")
+    print(
+        f"dry run, {plates} plates, {'with' if cells else 'without'} cells: "
+        f"{min(seconds):.2f} to {max(seconds):.2f} s, jobs: {jobs and jobs[1]}",
+        flush=True,
+    )
 
 
 def overhead(configfile, cores):
@@ -66,5 +72,6 @@ if __name__ == "__main__":
     parser.add_argument("--configfile", default="config/bbbc021-lab.yaml")
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
-    dry_run(options.plates)
+    for cells in (False, True):
+        dry_run(options.plates, cells=cells)
     overhead(options.configfile, options.cores)

@@ -151,6 +151,13 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             star(training={"patch_size": 72}),
             "training.patch_size (72) must be a multiple of 16 px, which a grid of 2 needs",
         ),
+        (
+            {
+                "input": {**MINIMAL["input"], "channels": dict.fromkeys("abcd", "x")},
+                "segmentation": {"engines": {"pose": {"method": "cellpose"}}},
+            },
+            "segmentation.engines.pose: Cellpose sees at most three channels, not 4 (a, b, c, d)",
+        ),
         (star(grid=3), "grid (3) must be 1, 2, 4 or 8 px"),
     ],
 )

@@ -85,7 +85,9 @@ def test_an_image_smaller_than_a_tile_and_an_odd_one_are_segmented(fitted):
 
 def test_a_constant_image_has_no_objects(fitted):
     constant = np.full((1, 64, 64), 7000, np.uint16)
-    assert UNet(fitted[0], ["DNA"], USE)(constant).shape == (64, 64)
+    found = UNet(fitted[0], ["DNA"], USE)(constant)
+    assert found.shape == (64, 64)
+    assert not found.any()
 
 
 def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):

@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+from typing import ClassVar
 
 import imagecodecs
 import numpy as np
 import pytest
 
+from moascope import engines
 from moascope.engines import (
     ClassicalParameters,
     cellpose,
@@ -100,6 +102,28 @@ def test_real_nuclei_are_segmented_as_well_as_the_reference(shared_data):
 @pytest.mark.skipif(HAS_CELLPOSE, reason="Cellpose is installed here")
 def test_cellpose_that_is_not_installed_is_explained():
     with pytest.raises(InputError, match=r"engine cellpose: .*--sdm conda.*pip install cellpose"):
+        cellpose()
+
+
+class NotReachable:
+    """What stands for Cellpose where no network is."""
+
+    MODEL_NAMES: ClassVar = ["cpsam"]
+    MODEL_DIR = "/home/me/.cellpose/models"
+
+    @staticmethod
+    def CellposeModel(**options):  # noqa: N802
+        raise OSError("no route to host")
+
+
+def test_weights_that_cannot_be_downloaded_are_explained(monkeypatch):
+    monkeypatch.setattr(engines, "imported", lambda *names: NotReachable)
+    message = (
+        r"the weights cpsam cannot be downloaded \(no route to host\)\. Download them elsewhere "
+        r"from huggingface\.co/mouseland/cellpose-sam, and put them into "
+        r"/home/me/\.cellpose/models or give their path"
+    )
+    with pytest.raises(InputError, match=message):
         cellpose()
 
 

@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from moascope import provenance
 
@@ -115,4 +116,5 @@ def test_every_script_belongs_to_a_rule(repository):
 
 def test_the_lock_covers_the_promised_python_versions(repository):
     lock = tomllib.loads((repository / "uv.lock").read_text())
-    assert lock["requires-python"].replace(" ", "").startswith(">=3.11")
+    promised = SpecifierSet(lock["requires-python"])
+    assert all(version in promised for version in ("3.11.0", "3.12.0", "3.13.0"))

@@ -88,6 +88,13 @@ def test_units_of_another_shape_are_an_error(model, files, tmp_path):
     assert not (tmp_path / "f.npy").exists()
 
 
+def test_plates_of_different_size_are_an_error_that_names_the_key(model, files, tmp_path):
+    np.save(files[1], np.zeros((1, 48, 32, 3), "float16"))
+    message = r"plates differ in size.*plate1\.npy holds units of \(48, 32, 3\).*Set units\.size"
+    with pytest.raises(InputError, match=message):
+        features.extract(model, files, None, tmp_path / "f.npy")
+
+
 def test_another_number_of_views_is_an_error(model):
     with pytest.raises(InputError, match="views: 3 is none of 1, 4, 8"):
         features.with_views(model, 3)

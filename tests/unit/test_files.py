@@ -6,7 +6,7 @@ import os
 import pytest
 
 from moascope.errors import InputError
-from moascope.files import atomic_path
+from moascope.files import atomic_path, check_folder
 
 
 def names_in(folder):
@@ -98,3 +98,16 @@ def test_a_file_in_place_of_the_folder_is_named_with_the_fix(tmp_path, below):
     fix = f"{tmp_path / 'results'} is a file where a folder is needed: move it away."
     assert str(raised.value).endswith(fix)
     assert (tmp_path / "results").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_it_is_needed(tmp_path, monkeypatch):
+    check_folder(tmp_path / "results/mine")
+    assert names_in(tmp_path) == []
+    (tmp_path / "file").touch()
+    for target in ("file", "file/mine"):
+        with pytest.raises(InputError, match=r"file is a file where a folder is needed. Move it"):
+            check_folder(tmp_path / target, writable=False)
+    monkeypatch.setattr("os.access", lambda *given: False)
+    check_folder(tmp_path / "results", writable=False)
+    with pytest.raises(InputError, match=r"results: cannot be written, since .* is read-only for"):
+        check_folder(tmp_path / "results")

@@ -168,6 +168,26 @@ def test_a_label_in_parts_is_warned_of_and_split_where_asked():
     assert "They were split." in warnings[0]
 
 
+def test_objects_that_touch_by_a_corner_and_share_a_label_are_warned_of_and_split_where_asked():
+    """As a labelling of 8-connected pixels merges them."""
+    truth = np.zeros((12, 14), np.int32)
+    truth[1:6, 1:5], truth[6:9, 5:9], truth[2:6, 10:13] = 1, 2, 3
+    truth[0, 0] = 1  # a pixel at a corner is no object
+    merged = np.where(truth == 2, 1, truth).astype(np.int32)
+    kept, warnings = checked(merged, "a.png")
+    np.testing.assert_array_equal(kept, merged)
+    assert warnings == [
+        "a.png: 1 label is in parts that only touch by a corner (such as object 1), so that "
+        "several objects may share a label. Mend the mask, or set segmentation.split_merged."
+    ]
+    split, warnings = checked(merged, "a.png", split_parts=True)
+    np.testing.assert_array_equal(split > 0, truth > 0)
+    pairs = np.unique(np.stack([split[truth > 0], truth[truth > 0]]), axis=1)
+    assert pairs.shape == (2, 3)
+    assert "They were split." in warnings[0]
+    assert checked(truth, "a.png")[1] == []
+
+
 @given(hnp.arrays(np.int64, (6, 7), elements=st.sampled_from([0, 1, 5, 9, 2**31, 2**40])))
 def test_numbering_keeps_objects_apart(labels):
     found = consecutive(labels)

@@ -9,7 +9,7 @@ from skimage.filters import threshold_otsu
 from skimage.io import imread
 
 from moascope import quality, simulate
-from moascope.config import Simulate
+from moascope.config import Quality, Simulate
 from moascope.errors import InputError
 
 OPTIONS = {"focus_z": 4.0, "max_saturated": 0.02, "min_foreground": 0.02, "intensity_z": 6.0}
@@ -250,7 +250,7 @@ def test_every_planted_bad_well_of_the_demo_is_flagged_and_hardly_a_good_one(tmp
             for _, row in sheet.iterrows()
         ]
     )
-    found = quality.flag(measured(pixels, simulate.CHANNELS), OPTIONS)
+    found = quality.flag(measured(pixels, simulate.CHANNELS), Quality().model_dump())
     planted = truth["planted_problem"].to_numpy()
     for problem, reason in zip(planted, found["reasons"], strict=True):
         assert problem in reason

@@ -898,6 +898,15 @@ def test_label_images_get_a_table_of_their_own(screen, tmp_path):
     assert not [name for name in pd.read_parquet(tmp_path / "sites.parquet") if "mask" in name]
 
 
+def test_a_folder_of_masks_is_taken_but_a_folder_is_no_image(screen):
+    touch(screen.folder, "masks/1/a.tif")
+    sites = with_masks(screen, "masks/1", "", "", "", "")
+    assert sites["mask:path"][0] == str(screen.folder / "masks/1")
+    screen.lines[1] = screen.lines[1].replace("a/1a.tif", "masks/1")
+    with pytest.raises(InputError, match=r"masks/1 is not a file; give the path of an image"):
+        screen.read(columns={"mask": "mask"})
+
+
 def test_a_label_image_that_is_not_there_is_named(screen):
     touch(screen.folder, "masks/1.tif")
     with pytest.raises(InputError, match=r"line 4, column 'mask': \S+masks/9.tif does not exist"):

@@ -72,12 +72,13 @@ def test_a_batch_depends_on_the_seed_and_its_number_only(tmp_path):
         {"flip": True},
         {"quarter_turn": True},
         {"warp": 1.0, "zoom": (1.0, 1.0), "elastic": 0.0},
-        {"warp": 1.0, "rotation": 0.0},
+        {"warp": 1.0, "rotation": 0.0, "zoom": (1.0, 1.0)},
     ],
 )
 def test_image_and_labels_are_moved_alike(tmp_path, change):
     annotated = write_discs(tmp_path)
     images, truth = patches(annotated, replace(OFF, **change)).batch(0, 12)
+    assert not np.allclose(images, patches(annotated).batch(0, 12)[0])
     bright, inside = images[..., 0] > 0.5, truth[..., 0] > 0
     # Images without objects show nothing but noise.
     full = inside.any(axis=(1, 2))
@@ -146,3 +147,13 @@ def test_intensities_vary_within_what_is_asked_for():
     assert (bent >= patch**2 - 1e-6).all()
     assert (bent <= patch**0.5 + 1e-6).all()
     assert varied(rng, patch, PairedAugmentation()).dtype == np.float32
+    steeper = np.stack([varied(rng, patch, replace(OFF, contrast=0.3)) for _ in range(50)])
+    slopes = np.ptp(steeper, axis=(1, 2, 3))
+    assert 0.7 - 1e-6 <= slopes.min() < 0.8
+    assert 1.2 < slopes.max() <= 1.3 + 1e-6
+    spot = np.zeros((9, 9, 1), np.float32)
+    spot[4, 4] = 1
+    blurred = [varied(rng, spot, replace(OFF, blur=2.0)).max() for _ in range(20)]
+    assert min(blurred) < 0.3
+    noisy = np.stack([varied(rng, 0 * patch, replace(OFF, noise=0.1)) for _ in range(50)])
+    assert 0.03 < noisy.std() < 0.1

@@ -109,3 +109,22 @@ def test_losses_are_given_per_image(touching):
 def test_unknown_names_are_refused_with_those_there_are(outputs, name):
     with pytest.raises(InputError, match=r"is none of .*(distance|tversky)"):
         st.loss(outputs, name)
+
+
+def test_losses_are_different_ones_and_the_sum_is_one(touching):
+    truth, right = perfect(touching, "classes")
+    noise = np.random.default_rng(0).normal(0, 2, right.shape)
+    logits = (0.1 * right + noise).astype("float32")
+    of = {name: float(st.loss("classes", name)(truth, logits)[0]) for name in st.LOSSES}
+    assert of["cross-entropy+dice"] == pytest.approx(of["cross-entropy"] + of["dice"], rel=1e-4)
+    assert of["focal"] < of["cross-entropy"]  # what is nearly right counts for less
+    assert abs(of["tversky"] - of["dice"]) > 1e-3
+
+
+def test_tversky_minds_missed_pixels_more_than_invented_ones(touching):
+    truth, right = perfect(touching, "classes")
+    everything, nothing = right.copy(), right.copy()
+    everything[..., :] = np.array([0, 20, 0], "float32")
+    nothing[..., :] = np.array([20, 0, 0], "float32")
+    cost = [float(st.loss("classes", "tversky")(truth, one)[0]) for one in (nothing, everything)]
+    assert cost[0] > cost[1]

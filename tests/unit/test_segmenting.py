@@ -13,7 +13,14 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05 import HCS, ImageLabel
 
-from moascope import annotated_sites, cell_counts, cell_units, report_segmentation, segmenting
+from moascope import (
+    annotated_sites,
+    cell_counts,
+    cell_units,
+    findings,
+    report_segmentation,
+    segmenting,
+)
 from moascope import segmentation_figures as pictures
 from moascope.annotated import AnnotatedSet, write
 from moascope.engines import OneStep
@@ -581,3 +588,49 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
     assert set(report_segmentation.standalone_figures(context)) == {
         *("segmentation.ap.svg", "segmentation.sizes.svg")
     }
+    checks = said_of(context)
+    assert checks["Engine “blind” found nothing"]["status"] == "warn"
+    assert "Engine “good” found nothing" not in checks
+
+
+def said_of(segmentation):
+    context = {"segmentation": segmentation, "has_screen": False}
+    return {check["title"]: check for check in findings.checks(context)}
+
+
+def test_the_worst_images_are_shown_first(packed, tmp_path):
+    def engine(image):
+        labels = truth_engine(image)
+        return labels if labels.max() == 4 else np.where(labels <= 5 - labels.max(), 0, labels)
+
+    summary, by_image = segmented(packed, engine, tmp_path)
+    (tmp_path / "scores.json").write_text(json.dumps(summary))
+    by_image.to_parquet(tmp_path / "scores.parquet")
+    files = {"labels": tmp_path / "labels.h5", "history": None}
+    files |= {"scores": tmp_path / "scores.json", "by_image": tmp_path / "scores.parquet"}
+    section = {"objects": "Nuclei", "engines": {"e": {}}, "measure_with": None}
+    paths = {"annotated": packed[0], "annotated_table": packed[1], "counts": None}
+    context = report_segmentation.load(
+        {**paths, "engines": {"e": files}}, {"segmentation": section}
+    )
+    shown = context["engines"]["e"]["pictures"]
+    assert [picture["name"] for picture in shown] == ["i2", "i3", "i4"]
+    assert [picture["ap_50"] for picture in shown] == pytest.approx([1 / 3, 1, 1])
+
+
+def test_counted_plates_get_maps_and_sites_without_objects_are_said(plate, tmp_path):
+    _, cells = segment_plate(plate, tmp_path)
+    counts = cell_counts.summarise([cells], plate[1], plate[1]["site_id"].tolist())
+    counts.to_parquet(tmp_path / "counts.parquet")
+    section = {"objects": "Nuclei", "engines": {"c": {}}, "measure_with": "c"}
+    paths = {"annotated": None, "annotated_table": None, "counts": tmp_path / "counts.parquet"}
+    context = report_segmentation.load({**paths, "engines": {}}, {"segmentation": section})
+    found = report_segmentation.section(context, 96, 12)["counts"]
+    assert (found["total"], found["sites"], found["empty"]) == (6, 4, 1)
+    (one,) = found["maps"]
+    assert one["name"] == "P1"
+    assert "Objects per site in the wells of P1, median 2" in one["svg"]
+    assert report_segmentation.section(context, 96, 0)["counts"]["not_drawn"] == 1
+    said = said_of(context)["No nuclei in 1 site"]
+    assert said["status"] == "warn"
+    assert said["text"] == "c found none there: P1/A01/1."

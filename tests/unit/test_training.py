@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from moascope import training
@@ -356,3 +357,39 @@ def test_an_unknown_layer_to_unfreeze_from_is_answered_with_the_nearest(screen):
 def test_a_training_that_diverges_says_so(screen):
     with pytest.raises(InputError, match=r"it has diverged\. Lower learning_rate"):
         fit(screen, training={"optimizer": "sgd", "learning_rate": 1e12, "epochs": 5})
+
+
+def test_plates_of_different_size_are_an_error_that_names_the_key(screen):
+    paths, _, _ = screen
+    np.save(paths[1], np.zeros((25, 48, 32, 2), "float16"))
+    message = r"plates differ in size.*p2\.npy holds units of \(48, 32, 2\).*Set units\.size"
+    with pytest.raises(InputError, match=message):
+        fit(screen)
+
+
+def test_class_weights_change_what_a_rare_class_is_worth():
+    rng = np.random.default_rng(0)
+    labels = (np.arange(120) % 10 == 0).astype(int)
+    features = (rng.normal(size=(120, 3)) + labels[:, None]).astype("float32")
+    rows = {"train": np.arange(80), "validation": np.arange(0), "test": np.arange(80, 120)}
+    head = {"hidden": [], "dropout": 0.0, "l2": 0.0}
+
+    def share_of_the_rare_class(class_weights):
+        options = {**TRAINING, "epochs": 15, "learning_rate": 0.05, "class_weights": class_weights}
+        given = (features, labels, rows, list("ab"), head, options)
+        return training.fit_mlp(*given, seed=0)["predictions"][:, 1].mean()
+
+    assert share_of_the_rare_class(True) > 2 * share_of_the_rare_class(False)
+
+
+def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 2)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    statistics = pd.DataFrame({"plate": ["P1"], "channel": ["DNA"], "mean": [0.5]})
+    given = {"channels": ["DNA", "Actin"], "normalization": {"steps": []}, "unit_size": 8}
+    training.save_classifier(model, tmp_path / "m.keras", ["x", "y"], statistics, given)
+    _, about = training.load_model(tmp_path / "m.keras")
+    assert about["statistics"] == [{"plate": "P1", "channel": "DNA", "mean": 0.5}]
+    assert about["classes"] == ["x", "y"]
+    assert about["unit_shape"] == [8, 8]

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import json
 import re
 import zipfile
 
@@ -153,13 +154,15 @@ def test_a_training_set_without_objects_is_an_error(annotated):
     assert "none of the 4 training images has an object" in output
 
 
-def test_single_cells_are_classified(project, small_config):
+def cells_config(small_config, engines, **changes):
     config = copy.deepcopy(small_config)
-    config["simulate"].update({"plates": 2, "mechanisms": 2, "doses": 2, "image_size": 128})
-    config["segmentation"] = {
-        **{"channels": ["DNA"], "objects": "Nuclei"},
-        "engines": {"classical": {"method": "classical"}},
-    }
+    config["simulate"].update({"mechanisms": 2, "doses": 2, "image_size": 128, **changes})
+    config["segmentation"] = {"channels": ["DNA"], "objects": "Nuclei", "engines": engines}
+    return config
+
+
+def test_single_cells_are_classified(project, small_config):
+    config = cells_config(small_config, {"classical": {"method": "classical"}}, plates=2)
     config["units"] = {"cells": {"crop": 32, "per_site": 6}}
     project.write(config)
     project.snakemake()
@@ -182,3 +185,43 @@ def test_single_cells_are_classified(project, small_config):
         images = [name for name in archive.namelist() if name.endswith("/c/0/0/0")]
     labels = [name for name in images if "/labels/Nuclei/" in name]
     assert len(images) == 2 * len(labels) > 0
+
+
+def test_a_unet_learns_on_some_plates_of_a_screen_and_segments_others(project, small_config):
+    small = {"plates": 3, "batches": 1, "doses": 1, "controls_per_plate": 2}
+    small["bad_wells_per_plate"] = 0
+    config = cells_config(small_config, {"unet": TINY}, **small)
+    config["input"]["columns"] = {"mask": "mask"}
+    config["models"], config["splits"] = {}, {}
+    project.write(config)
+    planned = project.planned()
+    assert planned["annotate_sites"] == planned["train_unet"] == planned["segment_test_unet"] == 1
+    assert planned["segment_plate"] == 3
+    results = project.folder / "results/small"
+    project.snakemake("results/small/segmentation/unet.scores.json")
+    sites = pd.read_parquet(results / "segmentation/annotated.parquet")
+    sets = sites.groupby("set")["plate"].unique().map(list).to_dict()
+    assert sets == {
+        **{"train": ["Batch1_P1"], "validation": ["Batch1_P2"], "test": ["Batch1_P3"]},
+    }
+    scores = json.loads((results / "segmentation/unet.scores.json").read_text())
+    assert scores["n_images"] == (sites["set"] == "test").sum()
+
+    # The trained network, on a screen whose masks are not known.
+    given = {"method": "unet", "model": "results/small/segmentation/unet.keras"}
+    del config["input"]["columns"]
+    config["run"] = "other"
+    config["segmentation"]["engines"] = {"unet": given}
+    project.write(config)
+    planned = project.planned()
+    assert planned["segment_plate"] == 3
+    assert not {"train_unet", "annotate_sites", "score_engine"} & set(planned)
+    project.snakemake("results/other/cells/Batch1_P1.parquet")
+    cells = pd.read_parquet(project.folder / "results/other/cells/Batch1_P1.parquet")
+    assert "Nuclei_AreaShape_Area" in cells
+    config["segmentation"]["channels"] = ["Actin"]
+    project.write(config)
+    code, output = project.snakemake("results/other/models.json", check=False)
+    assert code != 0
+    assert "segmentation.engines.unet: " in output
+    assert re.search(r"channels: the model has \['DNA'\], .*\['Actin'\]", output)

@@ -5,8 +5,10 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 
 def with_input(config, **changes):
@@ -54,6 +56,87 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     assert (results / "folds/lenet/1.keras").stat().st_size > 0
     assert not list(results.glob("checkpoints/**/*.npz"))
     assert "Training curves" in (results / "report.html").read_text()
+
+    def reruns(**changes):
+        changed = copy.deepcopy(config)
+        changed["augmentation"] = changes.pop("augmentation", config["augmentation"])
+        changed["models"]["lenet"].update(changes)
+        project.write(changed)
+        return "train_fold" in project.planned()
+
+    assert reruns(augmentation=[{"name": "flip"}])
+    assert not reruns(views=4)
+    assert not reruns(unfreeze_from="conv1")  # transfer is full
+    assert reruns(augment=False)
+
+
+# --- forms of sample sheets -------------------------------------------------------------------
+
+
+def write_images(folder, *names, channels=0):
+    rng = np.random.default_rng(0)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shape = (channels, 32, 32) if channels else (32, 32)
+        axes = {"metadata": {"axes": "CYX"}} if channels else {}
+        tifffile.imwrite(folder / name, rng.integers(0, 999, shape, np.uint16), **axes)
+
+
+def table_of_many_channels(folder):
+    write_images(folder, "a.tif", "b.tif", channels=2)
+    rows = ["P1,A01,1,DMSO,,,a.tif", "P1,B02,1,taxol,1,Stab,b.tif"]
+    lines = ["plate,well,site,compound,concentration,moa,image", *rows]
+    (folder / "sheet.csv").write_text("\n".join(lines))
+    section = {"format": "table", "sheet": "sheet.csv", "path_column": "image"}
+    return {**section, "channels": {"DNA": 0, "ER": 1}}
+
+
+def loaddata(folder):
+    write_images(folder, *(f"P1/{well}_w{k}.tif" for well in "ab" for k in (1, 2)))
+    head = "FileName_DNA,PathName_DNA,FileName_ER,PathName_ER,Metadata_Plate,Metadata_Well"
+    place = f"{folder}/P1"
+    rows = [f"{w}_w1.tif,{place},{w}_w2.tif,{place},P1,{w.upper()}01,1" for w in "ab"]
+    (folder / "load.csv").write_text("\n".join([f"{head},Metadata_Site", *rows]))
+    section = {"format": "loaddata", "sheet": "load.csv", "images": str(folder)}
+    return {**section, "channels": {"DNA": "DNA", "ER": "ER"}, "columns": {"compound": None}}
+
+
+def bbbc021(folder):
+    head = "TableNumber,ImageNumber"
+    stains = ("DAPI", "Tubulin", "Actin")
+    head += "".join(f",Image_FileName_{stain},Image_PathName_{stain}" for stain in stains)
+    head += (
+        ",Image_Metadata_Plate_DAPI,Image_Metadata_Well_DAPI,Replicate,"
+        "Image_Metadata_Compound,Image_Metadata_Concentration"
+    )
+    rows = []
+    for number, (well, treatment) in enumerate((("B02", "DMSO,0.0"), ("B03", "taxol,0.3")), 1):
+        names = [f"{well}_s1_w{k}.tif" for k in (1, 2, 4)]
+        write_images(folder, *(f"Week1/Week1_P1/{name}" for name in names))
+        files = ",".join(f"{name},Week1/Week1_P1" for name in names)
+        rows.append(f"4,{number},{files},Week1_P1,{well},1,{treatment}")
+    (folder / "image.csv").write_text("\n".join([head, *rows]) + "\n")
+    (folder / "moa.csv").write_text("compound,concentration,moa\ntaxol,0.3,Stabilizers\n")
+    section = {"format": "bbbc021", "sheet": "image.csv", "moa_table": "moa.csv"}
+    return {**section, "images": str(folder), "channels": {stain: stain for stain in stains}}
+
+
+def folder_of_images(folder):
+    names = [f"P1/r0{row}c01f1-ch{channel}.tif" for row in (1, 2) for channel in (1, 2)]
+    write_images(folder / "images", *names)
+    (folder / "map.csv").write_text("plate,well,compound,moa\nP1,A1,DMSO,\nP1,B1,taxol,Stab\n")
+    pattern = r"(?P<plate>[^/]+)/(?P<well>r\d+c\d+)f(?P<site>\d+)-ch(?P<channel>\d)\.tif"
+    section = {"format": "folder", "images": "images", "platemap": "map.csv", "pattern": pattern}
+    return {**section, "channels": {"DNA": "1", "ER": "2"}}
+
+
+@pytest.mark.parametrize("form", [table_of_many_channels, loaddata, bbbc021, folder_of_images])
+def test_every_form_of_sample_sheet_is_ingested(project, form):
+    project.write({"run": "small", "input": form(project.folder)})
+    project.snakemake("results/small/quality.parquet")
+    quality = pd.read_parquet(project.folder / "results/small/quality.parquet")
+    assert quality["status"].tolist() == ["ok", "ok"]
+    assert len(list(project.folder.glob("results/small/plates/*.ozx"))) == 1
 
 
 # --- bad input --------------------------------------------------------------------------------
@@ -152,7 +235,9 @@ def test_a_file_in_place_of_the_results_folder_stops_the_run(project, small_conf
     project.write(small_config)
     code, output = project.snakemake("results/small/sites.json", check=False)
     assert code != 0
-    assert "Not a directory" in output or "File exists" in output
+    assert "results/small: cannot be written, since " in output
+    assert "/results is a file where a folder is needed. Move it away." in output
+    assert "Traceback" not in output
 
 
 @pytest.fixture
@@ -164,6 +249,18 @@ def tiny_disk(tmp_path):
         pytest.skip("needs the right to mount a small tmpfs")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_read_only_results_folder_stops_the_run_at_its_start(project, small_config, tiny_disk):
+    (project.folder / "results").symlink_to(tiny_disk)
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    project.write(small_config)
+    code, output = project.snakemake("results/small/sites.json", check=False)
+    assert code != 0
+    assert re.search(r"results/small: cannot be written, since \S+ is read-only for this", output)
+    assert "run with --directory elsewhere" in output
+    assert "Traceback" not in output
+    assert not list(project.folder.glob("logs/small/simulate/*"))
 
 
 def test_a_full_disk_is_named_with_a_fix_and_leaves_nothing_half_written(

@@ -1,6 +1,7 @@
 """One small screen, run to the end: what came out, what reruns after an edit, what a kill does."""
 
 import copy
+import json
 import os
 import re
 import shutil
@@ -75,6 +76,33 @@ def test_planted_bad_wells_are_flagged_and_good_ones_are_not(finished):
     assert both.loc[~bad, "flagged"].mean() <= 0.02
 
 
+def test_flagged_sites_are_not_classified(finished):
+    results = finished.folder / "results/small"
+    units = pd.read_parquet(results / "units.parquet")
+    predicted = pd.read_parquet(results / "predictions/lite0.parquet")["unit_id"]
+    flagged = units.loc[units["flagged"] & (units["moa"] != ""), "unit_id"]
+    assert len(flagged)
+    assert not set(flagged) & set(predicted)
+    assert len(predicted) == ((units["moa"] != "") & ~units["flagged"]).sum()
+
+
+def test_a_split_that_leaks_stops_the_run_unless_a_warning_is_enough(finished, small_config):
+    leaking = {"method": "stratified-k-fold", "folds": 3, "audit": {"groups": ["compound"]}}
+    target = "results/small/splits/random.audit.json"
+    config = edited(small_config, "splits.random", leaking)
+    finished.write(config)
+    code, output = finished.snakemake(target, check=False)
+    assert code != 0
+    assert "split 'random' leaks" in output
+    assert "groups of column 'compound' stand on two sides" in output
+    assert not (finished.folder / target).exists()
+    finished.write(edited(config, "splits.random.audit.on_leak", "warn"))
+    finished.snakemake(target)
+    audit = json.loads((finished.folder / target).read_text())
+    assert not audit["passed"]
+    assert audit["shared_groups"] > 0
+
+
 def test_nothing_half_written_is_left(finished):
     assert not [path for path in finished.folder.rglob(".*partial*") if path.is_file()]
 
@@ -136,6 +164,22 @@ CASES = {
     "input.on_bad_image": (
         "quarantine",
         ["ingest", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT],
+    ),
+    "splits.loco.audit": ({"on_leak": "warn"}, ["audit_split", *REPORT]),
+    "quality.exclude_flagged": (False, [*SPLIT, *FIT, *SCORE, *REPORT]),
+    "evaluation.baselines": (["majority"], ["baselines", "evaluate", *REPORT]),
+    "augmentation": ([{"name": "flip"}], ["augmentation_preview", "report"]),
+    "units": ({"size": 64}, ["check_models", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT]),
+    "normalization": (
+        {"steps": [{"method": "minmax", "scope": "image"}]},
+        [*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT],
+    ),
+    "simulate.bad_wells_per_plate": (
+        0,
+        [
+            *("simulate_plate", "sites", "divide_sites", "sheet_is_read", "ingest", CHECK),
+            *(*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT),
+        ],
     ),
 }
 

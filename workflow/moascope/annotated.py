@@ -248,9 +248,12 @@ def _check_objects(table: pd.DataFrame, place: str | os.PathLike[str]) -> None:
             "that the masks belong to these images, or put images with objects into the training "
             "set."
         )
-    empty = int((table["n_objects"] == 0).sum())
-    if empty:
-        logger.info("%d of %d images have no objects", empty, len(table))
+    empty = table.loc[table["n_objects"] == 0, "name"]
+    if len(empty):
+        examples = ", ".join(empty[:5])
+        logger.warning(
+            "%d of %d masks are empty, such as those of %s", len(empty), len(table), examples
+        )
 
 
 class AnnotatedSet(Closing):

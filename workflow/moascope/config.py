@@ -469,7 +469,12 @@ class Report(Section):
 
     title: str | None = Field(None, description="heading; null: the name of the run")
     max_examples: int = Field(6, ge=1, le=50, description="example images per class")
-    max_plates: int = Field(12, ge=1, le=400, description="plate heat maps, worst plates first")
+    max_plates: int = Field(
+        12,
+        ge=1,
+        le=400,
+        description="plate heat maps: of quality, worst plates first; of cell counts, by name",
+    )
 
 
 class Compute(Section):
@@ -541,12 +546,21 @@ class Config(Section):
             return ["input: this key is required (or segmentation.annotated)"]
         if section.annotated is not None and not section.engines:
             return ["segmentation.engines: name at least one engine for the annotated images"]
+        problems = []
         finds_cells = self.input is not None and section.engines
         if section.labelled_plates and not finds_cells:
-            return ["segmentation.labelled_plates: there is no screen whose cells an engine finds"]
+            problems.append(
+                "segmentation.labelled_plates: there is no screen whose cells an engine finds"
+            )
+        shown = section.channels or (list(self.input.channels) if self.input else [])
+        for name, engine in section.engines.items():
+            if engine.method == "cellpose" and len(shown) > 3:
+                problems.append(
+                    f"segmentation.engines.{name}: Cellpose sees at most three channels, not "
+                    f"{len(shown)} ({', '.join(shown)}); name those under segmentation.channels"
+                )
         if self.input is None:
-            return []
-        problems = []
+            return problems
         if self.units.cells is not None and not section.engines:
             problems.append(
                 "units.cells: there is no engine that finds cells; name one in segmentation.engines"

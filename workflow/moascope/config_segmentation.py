@@ -57,9 +57,6 @@ class Annotated(Section):
         description="share of the training images, the last ones of the sheet, that are used for "
         "validation where the sheet names none",
     )
-    split_merged: bool = Field(
-        False, description="give separate parts of one label numbers of their own"
-    )
 
 
 class Network(Section):
@@ -100,7 +97,11 @@ class NetworkTraining(Section):
         "cross-entropy+dice", description="unet: of the classes; the distance has its own"
     )
     touching_weight: float = Field(
-        5.0, ge=1, le=100, description="unet: what pixels between touching objects weigh"
+        5.0,
+        ge=0,
+        le=100,
+        description="unet: what is added to the weight of pixels (1) where two objects touch, and "
+        "less of it where they are a few pixels apart; 0: nothing",
     )
     steps: int = Field(6000, ge=1, le=1_000_000, description="batches to learn from")
     max_minutes: float | None = Field(
@@ -131,7 +132,12 @@ class PatchAugmentation(Section):
     )
     rotation: float = Field(180.0, ge=0, le=180, description="largest angle in degrees")
     zoom: tuple[float, float] = Field((0.75, 1.5), description="smallest and largest zoom")
-    elastic: float = Field(3.0, ge=0, le=50, description="SD of the deformation in pixels")
+    elastic: float = Field(
+        3.0,
+        ge=0,
+        le=50,
+        description="SD in pixels of the random shifts at 5 x 5 points of a patch that the deformation runs between; it smooths them to about half",
+    )
     inversion: float = Field(0.0, ge=0, le=1, description="share with inverted intensities")
     gamma: float = Field(0.4, ge=0, le=5, description="powers from 1 / (1 + gamma) to 1 + gamma")
     contrast: float = Field(0.3, ge=0, lt=1, description="factors 1 - contrast to 1 + contrast")
@@ -256,6 +262,11 @@ class Segmentation(Section):
         [],
         description="plates that engines are scored on; all three lists empty: the plates of the "
         "screen in order, about half to train, a quarter each to validate and test",
+    )
+    split_merged: bool = Field(
+        False,
+        description="give parts of one known label that are apart, or touch by a corner only, "
+        "numbers of their own",
     )
     images_per_set: int | None = Field(
         None, ge=1, description="at most so many images of a screen per set, evenly spread"

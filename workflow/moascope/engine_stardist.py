@@ -78,7 +78,7 @@ def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> One
         If StarDist is not installed, or the model cannot be found, fetched or read.
     """
     models, _ = _stardist()
-    return _segmenter(_loaded(models.StarDist2D, model, channels), model)
+    return _segmenter(_loaded(models.StarDist2D, model, channels), model, channels)
 
 
 def sees_gpu() -> bool:
@@ -178,17 +178,18 @@ def _stardist() -> tuple[Any, Any]:
     )
 
 
-def _segmenter(network: Any, name: str | os.PathLike[str]) -> OneStep:
+def _segmenter(network: Any, name: str | os.PathLike[str], channels: Sequence[str] = ()) -> OneStep:
     n_channels: int = network.config.n_channel_in
 
     def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
-        chosen = image[:1] if n_channels == 1 else image
-        if len(chosen) != n_channels:
+        if len(image) != n_channels:
+            named = f" ({', '.join(channels)})" if channels else ""
             raise InputError(
                 f"engine stardist: the model {os.fspath(name)} takes {n_channels} channels, but "
-                f"the image has {len(image)}. Use a model that was trained on such images."
+                f"the image has {len(image)}{named}. Name {n_channels} in segmentation.channels, "
+                "or use a model that was trained on such images."
             )
-        shown = np.moveaxis(scaled(chosen, *percentiles(chosen)), 0, -1)
+        shown = np.moveaxis(scaled(image, *percentiles(image)), 0, -1)
         tiles = (*(-(-side // _TILE) for side in shown.shape[:2]), 1)
         labels, _ = network.predict_instances(
             shown, axes="YXC", n_tiles=tiles, show_tile_progress=False

@@ -164,6 +164,7 @@ def extract(
         If the files differ in shape from one another or from what the model takes.
     """
     stacks = [np.load(path, mmap_mode="r") for path in unit_files]
+    check_alike(stacks, unit_files)
     _check_shapes(stacks, unit_files, model)
     places = unit_places(stacks, rows)
     whole = with_views(model, views, stacks[0].shape[1:3] if stacks else None)
@@ -291,10 +292,36 @@ def _check_shapes(
         fits = len(stack.shape) == 4 and all(
             want in (None, have) for want, have in zip(expected, stack.shape[1:], strict=True)
         )
-        if not fits or stack.shape[1:] != stacks[0].shape[1:]:
+        if not fits:
             problems.append(
                 f"{Path(path)} holds units of {stack.shape[1:]} (height, width, channels); the "
-                f"model takes {expected}, and all files must be alike"
+                f"model takes {expected}"
             )
     if problems:
         raise InputError.collect(problems, "units")
+
+
+def check_alike(stacks: Sequence[np.ndarray], unit_files: Sequence[str | os.PathLike[str]]) -> None:
+    """Check that the units of all plates have the same size.
+
+    Parameters
+    ----------
+    stacks : sequence of array (n, H, W, C)
+        The units of every plate.
+    unit_files : sequence of path
+        Where they come from.
+
+    Raises
+    ------
+    InputError
+        Naming one plate of each size.
+    """
+    sizes = {stack.shape[1:]: path for stack, path in zip(stacks, unit_files, strict=True)}
+    if len(sizes) > 1:
+        found = ", ".join(
+            f"{os.fspath(path)} holds units of {size}" for size, path in sizes.items()
+        )
+        raise InputError(
+            f"units: plates differ in size (height, width, channels): {found}. Set units.size, so "
+            "that all are brought to one size."
+        )

@@ -96,6 +96,35 @@ def write_zip(
             archive.writestr(zipfile.ZipInfo(name), content, method)
 
 
+def check_folder(path: str | os.PathLike[str], *, writable: bool = True) -> None:
+    """Check that a folder is there or can be made, without making it.
+
+    Parameters
+    ----------
+    path : path
+        The folder.
+    writable : bool
+        Whether files are to be written to it.
+
+    Raises
+    ------
+    InputError
+        Naming the folder, why it cannot be used, and what to do.
+    """
+    folder = Path(path)
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise InputError(
+            f"{folder}: cannot be written, since {nearest} is a file where a folder is needed. "
+            "Move it away."
+        )
+    if writable and not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{folder}: cannot be written, since {nearest} is read-only for this user. Check its "
+            "permissions and its file system, or run with --directory elsewhere."
+        )
+
+
 _STORAGE_ADVICE = {
     errno.ENOSPC: "Free space on that disk, or run with --directory on another one, and start "
     "again.",

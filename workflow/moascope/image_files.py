@@ -67,7 +67,7 @@ def image_columns(
 
 
 def mask_columns(rows: SampleRows, check_files: bool, problems: Problems) -> pd.DataFrame:
-    """Find the label images of the sites that have one.
+    """Find the label images, or folders of one mask per object, of the sites that have one.
 
     Parameters
     ----------
@@ -88,7 +88,8 @@ def mask_columns(rows: SampleRows, check_files: bool, problems: Problems) -> pd.
     paths = _absolute_paths(table["mask"], table["root"])
     usable = _usable_paths(table["mask"], paths, label, rows, problems)
     image = pd.DataFrame({"path": paths, "label": label, "root": table["root"]})[usable]
-    facts = _find_files(image, table["place"], problems) if check_files and len(image) else {}
+    wanted = check_files and len(image) > 0
+    facts = _find_files(image, table["place"], problems, or_folders=True) if wanted else {}
     found = np.array([facts.get(path, (-1, -1)) for path in paths.tolist()], dtype=np.int64)
     return pd.DataFrame(
         {"path": paths, "bytes": found[:, 0], "mtime_ns": found[:, 1]}, index=table.index
@@ -170,7 +171,7 @@ def _check_repeated_images(every: pd.DataFrame, places: pd.Series, problems: Pro
 
 
 def _find_files(
-    every: pd.DataFrame, places: pd.Series, problems: Problems
+    every: pd.DataFrame, places: pd.Series, problems: Problems, *, or_folders: bool = False
 ) -> dict[str, tuple[int, int]]:
     # Path -> bytes and time. Listing a folder once is much quicker on a file server than asking
     # for one file at a time, and tells more where a name is wrong.
@@ -186,7 +187,7 @@ def _find_files(
     for keys, group in every.groupby(["root", "folder"]):
         root, folder = map(str, keys)
         try:
-            found, wrong = _listed(root, folder, set(group["name"]))
+            found, wrong = _listed(root, folder, set(group["name"]), or_folders)
         except OSError as error:
             folder_faults[folder] = str(error.strerror)
             continue
@@ -208,9 +209,10 @@ def _find_files(
 
 
 def _listed(
-    root: str, folder: str, wanted: set[str]
+    root: str, folder: str, wanted: set[str], or_folders: bool
 ) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
-    # Of the wanted names in a folder: bytes and time, or why they cannot be used.
+    # Of the wanted names in a folder: bytes and time, or why they cannot be used. With `or_folders`
+    # they may be folders themselves.
     real_root = Path(root).resolve()
     found: dict[str, tuple[int, int]] = {}
     wrong: dict[str, str] = {}
@@ -225,7 +227,7 @@ def _listed(
                 continue
             if entry.is_symlink() and not Path(entry).resolve().is_relative_to(real_root):
                 wrong[entry.name] = linked_out
-            elif not entry.is_file():
+            elif not (entry.is_file() or (or_folders and entry.is_dir())):
                 wrong[entry.name] = "is not a file; give the path of an image"
             else:
                 status = entry.stat()

@@ -16,6 +16,9 @@ from tifffile import TiffFile
 from moascope.errors import ImageError
 from moascope.images import SUFFIXES, centre_crop, image_format
 
+_CORNER_PX = 9  # px, and the share of an object, that parts at a corner have at least
+_CORNER_SHARE = 0.1
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -163,14 +166,16 @@ def checked(
     name : str
         Where they come from, for the sentences.
     split_parts : bool
-        Make one object of each connected part of a label.
+        Make one object of each such part.
 
     Returns
     -------
     labels : (Y, X) int32
         The same, or split.
     warnings : list of str
-        One sentence for an object that covers the whole image, one for labels in several parts.
+        One sentence each for an object that covers the whole image, for labels in several parts,
+        and for labels in parts that only touch by a corner, as objects do that a labelling of
+        8-connected pixels has merged.
     """
     warnings = []
     if labels.min() == labels.max() == 1:
@@ -178,19 +183,45 @@ def checked(
             f"{name}: one object covers the whole image. Check that the mask is not inverted or of "
             "another image."
         )
-    parts, n_parts = connected_parts(labels, connectivity=2, return_num=True)
-    label_of_part = np.zeros(n_parts + 1, np.int64)
-    label_of_part[parts.ravel()] = labels.ravel()
-    scattered = np.flatnonzero(np.bincount(label_of_part[1:], minlength=1) > 1)
-    if not len(scattered):
+    parts, cells = (connected_parts(labels, connectivity=k) for k in (2, 1))
+    label_of_part, part_of_cell = _owners(parts, labels), _owners(cells, parts)
+    area = np.bincount(cells.ravel())
+    whole = np.bincount(parts.ravel())[part_of_cell]
+    # Single pixels at the corner of an object, as hand-drawn outlines have them, belong to it.
+    large = (area >= _CORNER_PX) & (area >= _CORNER_SHARE * whole)
+    apart = np.bincount(label_of_part[1:], minlength=1) > 1
+    cut = np.bincount(part_of_cell[1:][large[1:]], minlength=len(label_of_part)) > 1
+    at_corners = np.unique(label_of_part[cut])
+    for found, what in (
+        (np.flatnonzero(apart), "several unconnected parts"),
+        (at_corners, "parts that only touch by a corner"),
+    ):
+        if len(found):
+            several = "1 label is" if len(found) == 1 else f"{len(found)} labels are"
+            warnings.append(
+                f"{name}: {several} in {what} (such as object {found[0]}), so that several objects "
+                "may share a label. "
+                + (
+                    "They were split."
+                    if split_parts
+                    else "Mend the mask, or set segmentation.split_merged."
+                )
+            )
+    if not split_parts or not (apart.any() or len(at_corners)):
         return labels, warnings
-    what = "1 label is" if len(scattered) == 1 else f"{len(scattered)} labels are"
-    warnings.append(
-        f"{name}: {what} in several unconnected parts (such as object {scattered[0]}), so that "
-        "several objects may share a label. "
-        + ("They were split." if split_parts else "Mend the mask, or set split_merged.")
-    )
-    return (parts.astype(np.int32) if split_parts else labels), warnings
+    order = np.argsort(area[1:], kind="stable") + 1
+    largest = np.zeros(len(label_of_part), np.int64)
+    largest[part_of_cell[order]] = order
+    object_of_cell = np.where(large, np.arange(len(area)), largest[part_of_cell])
+    object_of_cell[0] = 0
+    return consecutive(object_of_cell[cells]), warnings
+
+
+def _owners(parts: NDArray[Any], of: NDArray[Any]) -> NDArray[np.int64]:
+    """Tell what every part, from 0, is a part of."""
+    owners = np.zeros(int(parts.max(initial=0)) + 1, np.int64)
+    owners[parts.ravel()] = of.ravel()
+    return owners
 
 
 def _read_folder(folder: Path) -> tuple[NDArray[np.int32], list[str]]:

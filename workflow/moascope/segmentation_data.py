@@ -61,7 +61,7 @@ class Patches:
     """Patches of the training images of an annotated set, reproducibly random.
 
     Images are drawn in proportion to the square root of their number of objects, divided by the
-    square root of how many images are of their type (size of image and of its objects), so that
+    square root of how many images are of their type (objects of about the same size), so that
     crowded images and rare types are seen often enough. Patches lie around a random object.
 
     Parameters

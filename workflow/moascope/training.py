@@ -29,7 +29,7 @@ from keras import layers
 from moascope import augmentation, backbones
 from moascope.backbone_table import nearest
 from moascope.errors import InputError
-from moascope.features import gather, prefetched, unit_places
+from moascope.features import check_alike, gather, prefetched, unit_places
 from moascope.files import atomic_path
 from moascope.heads import LinearHead, fit_head
 
@@ -121,6 +121,7 @@ def fit_fold(
         training that diverges.
     """
     stacks = [np.load(path, mmap_mode="r") for path in unit_files]
+    check_alike(stacks, unit_files)
     samples = Samples(stacks, np.asarray(labels), rows, list(classes))
     _check_samples(samples)
     keras.utils.set_random_seed(seed)

@@ -33,6 +33,19 @@ SCREEN = CONFIG.input is not None
 SIMULATED = SCREEN and CONFIG.input.format == "simulate"
 
 
+def check_results(*, writable):
+    """Stop where results cannot be written."""
+    from moascope.files import check_folder
+
+    try:
+        check_folder(PATHS.result("").rstrip("/"), writable=writable)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+check_results(writable=False)
+
+
 def folder_files():
     """List the image files, once, where no sheet does."""
     if not SCREEN or CONFIG.input.format != "folder":
@@ -133,9 +146,19 @@ def all_plates(pattern):
     return expand(pattern, plate=PLATES)
 
 
-def model_options(name):
-    """Give the options of a model that decide what it learns."""
-    return CONFIG.section(f"models.{name}")
+def tuning_options(wildcards):
+    """Give the options of a network that decide what it learns when it is trained."""
+    options = CONFIG.section(f"models.{wildcards.model}")
+    is_partial = options["transfer"] == "partial"
+    options["unfreeze_from"] = options["unfreeze_from"] if is_partial else None
+    unused = ("split", "views")
+    return {key: value for key, value in options.items() if key not in unused}
+
+
+def augmentation_of(wildcards):
+    """Give the augmentation that a network is trained with."""
+    augments = CONFIG.models[wildcards.model].augment
+    return CONFIG.model_dump(mode="json")["augmentation"] if augments else []
 
 
 def feature_options(wildcards):

@@ -8,7 +8,6 @@ rule baselines:
         described=all_plates(PATHS.plate_units),
         split=PATHS.split,
         groups=PATHS.groups,
-        audit=PATHS.audit,
     output:
         PATHS.baselines,
     log:

@@ -72,7 +72,6 @@ rule fit_head:
         features=PATHS.features,
         split=of_split(PATHS.split),
         groups=of_split(PATHS.groups),
-        audit=of_split(PATHS.audit),
     output:
         predictions=PATHS.predictions,
     log:
@@ -101,7 +100,6 @@ rule fit_keras_head:
         features=PATHS.features,
         split=of_split(PATHS.split),
         groups=of_split(PATHS.groups),
-        audit=of_split(PATHS.audit),
     output:
         predictions=PATHS.predictions,
         history=PATHS.history,
@@ -173,7 +171,6 @@ rule train_fold:
         statistics=PATHS.all_statistics,
         split=of_split(PATHS.split),
         groups=of_split(PATHS.groups),
-        audit=of_split(PATHS.audit),
     output:
         predictions=PATHS.fold_predictions,
         history=PATHS.fold_history,
@@ -194,8 +191,8 @@ rule train_fold:
         runtime=1440,
         gpu=gpus(),
     params:
-        options=lambda wildcards: model_options(wildcards.model),
-        augmentation=CONFIG.model_dump(mode="json")["augmentation"],
+        options=tuning_options,
+        augmentation=augmentation_of,
         channels=CHANNELS,
         normalization=CONFIG.section("normalization"),
         compute=CONFIG.section("compute"),

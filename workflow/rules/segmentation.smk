@@ -21,6 +21,7 @@ if CONFIG.segmentation.annotated:
             runtime=240,
         params:
             options=CONFIG.section("segmentation")["annotated"],
+            split_merged=CONFIG.segmentation.split_merged,
             channels=ENGINE_CHANNELS,
             code=code("annotate_images.py"),
         script:
@@ -49,6 +50,7 @@ elif HAS_MASKS:
             sets=PLATE_SETS,
             plates=ANNOTATED_PLATES,
             per_set=CONFIG.segmentation.images_per_set,
+            split_merged=CONFIG.segmentation.split_merged,
             channels=ENGINE_CHANNELS,
             code=code("annotate_sites.py"),
         script:

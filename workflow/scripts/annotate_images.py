@@ -17,6 +17,6 @@ annotated.write(
     snakemake.params.channels,
     snakemake.output.images,
     snakemake.output.table,
-    split_parts=options["split_merged"],
+    split_parts=snakemake.params.split_merged,
     workers=snakemake.threads,
 )

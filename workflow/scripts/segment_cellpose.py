@@ -11,7 +11,7 @@ params, options = snakemake.params, snakemake.params.options
 device = devices.choose_for(params.compute["gpu"], "PyTorch", engines.sees_gpu)
 engine = engines.cellpose(
     options["model"],
-    range(min(3, len(params.channels))),
+    range(len(params.channels)),
     options["diameter"],
     gpu=device.startswith("GPU"),
 )

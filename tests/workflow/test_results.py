@@ -1,0 +1,60 @@
+"""What the README promises of the runs that were made in this folder before the tests, as in CI."""
+
+import json
+
+import pandas as pd
+import pytest
+
+
+@pytest.fixture
+def run(repository, request):
+    """Give the results of a run, its summary and the benchmarks of its jobs."""
+    results = repository / "results" / request.param
+    if not (results / "summary.json").exists():
+        pytest.skip(f"snakemake was not run here with the configuration of {request.param}")
+    tables = (repository / "benchmarks" / request.param).rglob("*.tsv")
+    jobs = pd.concat([pd.read_csv(path, sep="\t") for path in tables])
+    return results, json.loads((results / "summary.json").read_text()), jobs
+
+
+@pytest.mark.parametrize("run", ["demo"], indirect=True)
+def test_the_demo_is_not_trivial_and_the_network_solves_it(run):
+    model = run[1]["classification"]["lite0"]
+    assert model["accuracy"]["value"] > 0.90
+    assert model["baselines"]["channel-mean-sd"]["accuracy"]["value"] < 0.70
+
+
+@pytest.mark.parametrize("run", ["demo"], indirect=True)
+def test_every_planted_bad_well_of_the_demo_is_flagged(run):
+    quality = pd.read_parquet(run[0] / "quality.parquet")
+    truth = pd.concat([pd.read_parquet(path) for path in run[0].glob("simulated/*/truth.parquet")])
+    truth["site_id"] = truth["plate"] + "/" + truth["well"] + "/" + truth["site"].astype(str)
+    both = quality.merge(truth, on="site_id", validate="1:1")
+    bad = both["planted_problem"] != ""
+    assert bad.sum() == 12
+    assert both.loc[bad, "flagged"].all()
+    assert both.loc[~bad, "flagged"].mean() <= 0.02
+
+
+@pytest.mark.parametrize("run", ["demo"], indirect=True)
+def test_the_demo_finds_its_nuclei_within_its_memory(run):
+    _, summary, jobs = run
+    assert summary["segmentation"]["unet"]["ap"]["0.5"] >= 0.85
+    assert jobs["max_rss"].nlargest(2).sum() < 4000  # MB, of two jobs at a time
+
+
+@pytest.mark.parametrize("run", ["bbbc021-lab"], indirect=True)
+def test_the_lab_set_is_classified(run):
+    results, summary, _ = run
+    model = summary["classification"]["lite0"]
+    assert model["accuracy"]["value"] >= 0.92
+    assert model["by_treatment"]["n"] == 55
+    assert model["by_treatment"]["accuracy"]["value"] == 1
+    assert pd.read_parquet(results / "predictions/lite0.parquet")["fold"].nunique() == 18
+
+
+@pytest.mark.parametrize("run", ["bbbc021-cells16"], indirect=True)
+def test_the_16_bit_cells_are_classified(run):
+    model = run[1]["classification"]["lite0"]
+    assert model["unit"] == "cell"
+    assert model["balanced_accuracy"]["value"] >= 0.95
