@@ -136,9 +136,9 @@ class PatchAugmentation(Section):
         3.0,
         ge=0,
         le=50,
-        description="SD in pixels of the random shifts at 5 x 5 points of a patch that the deformation runs between; it smooths them to about half",
+        description="SD in pixels of random shifts at 6 x 6 points of a patch; smoothed between "
+        "them, about half of it is left",
     )
-    inversion: float = Field(0.0, ge=0, le=1, description="share with inverted intensities")
     gamma: float = Field(0.4, ge=0, le=5, description="powers from 1 / (1 + gamma) to 1 + gamma")
     contrast: float = Field(0.3, ge=0, lt=1, description="factors 1 - contrast to 1 + contrast")
     brightness: float = Field(0.05, ge=0, le=1, description="largest offset")
