@@ -1,11 +1,13 @@
 """The synthetic screen: same seed, same bytes; and the truth it tells is what was drawn."""
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from scipy import ndimage
 
 from moascope import simulate
 from moascope.config import Simulate
@@ -202,14 +204,46 @@ def test_only_the_first_plate_is_damaged(tmp_path):
 CONTROL = simulate.Treatment(simulate.CONTROL, float("nan"), "", simulate.HEALTHY, 0.0)
 
 
-def seen(treatment, n_sites):
-    """Draw sites of one treatment under the same plain conditions; their summed facts."""
+@lru_cache
+def drawn(treatment, n_sites):
+    """Draw sites of one treatment under the same plain conditions."""
     gain = np.full(3, 500.0)
     camera = simulate.Camera(gain, gain / 10, np.zeros(3), np.full(2, 0.5), 0.7)
     condition = simulate.Condition(camera, density=1.0, problem="")
     rng = np.random.default_rng(0)
-    facts = [simulate.simulate_site(treatment, condition, 160, rng)[2] for _ in range(n_sites)]
-    return {key: sum(f[key] for f in facts) for key in ("n_cells", "n_rounded")}
+    return [simulate.simulate_site(treatment, condition, 160, rng) for _ in range(n_sites)]
+
+
+def seen(treatment, n_sites):
+    """Sum up the facts of such sites."""
+    facts = [site[2] for site in drawn(treatment, n_sites)]
+    return {key: sum(f[key] for f in facts) for key in ("n_cells", "n_nuclei", "n_rounded")}
+
+
+def strongest(compound):
+    return next(t for t in reversed(simulate.treatments(WHOLE, 0)) if t.compound == compound)
+
+
+def nuclear_area(treatment):
+    areas = [np.bincount(mask.ravel())[1:] for _, mask, _ in drawn(treatment, 4)]
+    return np.median(np.concatenate(areas))
+
+
+def brightness(treatment, channel):
+    """Signal above the darkest tenth, per cell."""
+    index = simulate.CHANNELS.index(channel)
+    images = np.stack([images[index] for images, _, _ in drawn(treatment, 4)]).astype(float)
+    light = (images - np.percentile(images, 10)).clip(0).sum()
+    return light / treatment.stain[index] / seen(treatment, 4)["n_cells"]
+
+
+def fibrous(treatment, channel):
+    """Contrast of fine structure to that of cells as a whole."""
+    index = simulate.CHANNELS.index(channel)
+    images = np.stack([images[index] for images, _, _ in drawn(treatment, 4)]).astype(float)
+    coarse = ndimage.gaussian_filter(images, (0, 4, 4))
+    fine = ndimage.gaussian_filter(images, (0, 1, 1)) - ndimage.gaussian_filter(images, (0, 2, 2))
+    return fine.std() / coarse.std()
 
 
 def test_fewer_cells_survive_a_higher_dose():
@@ -219,8 +253,7 @@ def test_fewer_cells_survive_a_higher_dose():
 
 
 def test_eg5_inhibitors_round_cells_up():
-    eg5 = next(t for t in reversed(simulate.treatments(WHOLE, 0)) if t.compound == "EG5-1")
-    control, treated = seen(CONTROL, 4), seen(eg5, 4)
+    control, treated = seen(CONTROL, 4), seen(strongest("EG5-1"), 4)
     assert control["n_rounded"] < 0.15 * control["n_cells"]
     assert treated["n_rounded"] > 0.35 * treated["n_cells"]
 
@@ -234,3 +267,65 @@ def test_smooth_noise_has_unit_variance():
     rng = np.random.default_rng(0)
     fields = np.stack([simulate._smooth_noise(128, 2.0, rng) for _ in range(20)])
     assert fields.std() == pytest.approx(1, abs=0.03)
+
+
+def test_aurora_inhibitors_enlarge_nuclei_and_protein_synthesis_inhibitors_shrink_them():
+    control = nuclear_area(CONTROL)
+    assert nuclear_area(strongest("AUR-1")) > 1.25 * control
+    assert nuclear_area(strongest("PRO-1")) < 0.9 * control
+
+
+def test_microtubule_drugs_break_up_nuclei():
+    def nuclei_per_cell(treatment):
+        facts = seen(treatment, 4)
+        return facts["n_nuclei"] / facts["n_cells"]
+
+    for compound in ("DES-1", "STA-1"):
+        assert nuclei_per_cell(strongest(compound)) > 1.3 * nuclei_per_cell(CONTROL)
+
+
+def test_destabilizers_dissolve_the_fibres_of_tubulin_and_actin_inhibitors_those_of_actin():
+    assert fibrous(strongest("DES-1"), "Tubulin") < 0.8 * fibrous(CONTROL, "Tubulin")
+    assert fibrous(strongest("ACT-1"), "Actin") > 1.2 * fibrous(CONTROL, "Actin")  # clumps
+
+
+def test_without_protein_synthesis_cells_are_dim():
+    treated = strongest("PRO-1")
+    assert brightness(treated, "Tubulin") < 0.75 * brightness(CONTROL, "Tubulin")
+
+
+def camera(**changes):
+    plain = {"gain": np.full(1, 500.0), "background": np.full(1, 50.0), "focus": 0.7}
+    plain |= {"vignetting": np.zeros(1), "centre": np.full(2, 0.5), "read_noise": 0.0}
+    return simulate.Camera(**(plain | changes))
+
+
+def photographed(stain, **changes):
+    image = simulate._photograph(stain[None], camera(**changes), np.random.default_rng(0))[0]
+    return (image.astype(float) - 100) / 4  # electrons
+
+
+def test_the_camera_counts_with_shot_and_read_noise():
+    even = np.ones((128, 128), np.float32)
+    assert photographed(even).mean() == pytest.approx(550, rel=0.01)
+    assert photographed(even).var() == pytest.approx(550, rel=0.05)  # Poisson
+    assert photographed(even, read_noise=20.0).var() == pytest.approx(550 + 400, rel=0.05)
+
+
+def test_corners_are_darker_and_blur_takes_fine_structure_away():
+    even = np.ones((128, 128), np.float32)
+    shaded = photographed(even, vignetting=np.full(1, 0.3))
+    assert shaded[:4, :4].mean() == pytest.approx(0.7 * shaded[60:68, 60:68].mean(), rel=0.06)
+    lines = (np.arange(128)[None] // 3 % 2 * np.ones((128, 1))).astype(np.float32)
+    assert photographed(lines, focus=4.0).std() < 0.3 * photographed(lines).std()
+
+
+def test_plates_and_batches_differ_in_light_and_background():
+    def conditions(batch, plate):
+        made = simulate._plate_camera(3, batch, np.random.default_rng(plate))
+        return np.log([*made.gain, *made.background])
+
+    within = np.std([conditions(1, plate) for plate in range(40)], axis=0)
+    across = np.std([conditions(batch, batch) for batch in range(40)], axis=0)
+    assert within.min() > 0.1
+    assert (across > 1.3 * within).all()
