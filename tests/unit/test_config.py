@@ -116,8 +116,12 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             "overlap (96) must be at most half of tile (128)",
         ),
         (
-            {"segmentation": {"engines": {"u": {"method": "unet", "tile": 500}}}},
-            "tile (500) must be a multiple of 16 px, which a network of depth 4 and binning 1",
+            {
+                "segmentation": {
+                    "engines": {"u": {"method": "unet", "training": {"patch_size": 100}}}
+                }
+            },
+            "training.patch_size (100) must be a multiple of 16 px, which a network of depth 4 and",
         ),
         (
             {"segmentation": {"engines": {"u": {"method": "unet", "network": {"depth": 6}}}}},

@@ -2,12 +2,14 @@
 
 import tracemalloc
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from moascope import segmentation
 from moascope.errors import InputError
 from moascope.instances import InstanceParameters, label_objects
 from moascope.tiles import predict_tiled, with_turns
@@ -49,6 +51,20 @@ def test_tiles_give_the_prediction_of_the_whole_image(height, width, sizes, batc
     np.testing.assert_allclose(found[inner], blurred(image[None])[0][inner], atol=1e-5)
 
 
+def test_tiles_of_a_pretrained_unet_give_its_prediction_of_the_whole_image():
+    """What it sees further away than the overlap does not matter, at any place of the image."""
+    keras.utils.set_random_seed(0)
+    network = segmentation.build(segmentation.NetworkOptions(), ["DNA"])
+    predict = segmentation.predictor(segmentation.core(network, 1))
+    y, x = np.mgrid[:800, :800]
+    image = (np.sin(x / 9) * np.sin(y / 7) > 0.3) + 0.1 * noise(800, 800)
+    image = ndimage.gaussian_filter(image, 1.5)[..., None].astype(np.float32)
+    whole = predict(image[None])[0]
+    found = predict_tiled(predict, image, 768, 384, multiple=16)
+    assert np.ptp(whole[..., 0]) > 0.5
+    np.testing.assert_allclose(found, whole, atol=1e-4)
+
+
 def test_tiles_keep_the_grid_of_pooling():
     image = noise(200, 328, 1)
     found = predict_tiled(pooled_and_grown, image, 96, 32, multiple=4)
@@ -83,7 +99,7 @@ def test_tiles_are_no_larger_than_needed():
         shapes.append(images.shape)
         return images
 
-    predict_tiled(function, noise(520, 696, 1), 512, 128)
+    predict_tiled(function, noise(520, 696, 1), 512, 128, 4)
     assert set(shapes) == {(2, 352, 416, 1)}
 
 
@@ -102,10 +118,19 @@ def test_the_result_may_be_half_precision():
     assert predict_tiled(blurred, noise(40, 40, 1), dtype=np.float16).dtype == np.float16
 
 
-@pytest.mark.parametrize(("tile", "overlap"), [(100, 32), (64, 20), (64, 64), (0, 0), (64, -32)])
-def test_tiles_that_do_not_fit_are_refused(tile, overlap):
-    with pytest.raises(InputError, match=rf"a tile of {tile} px with an overlap of {overlap} px"):
-        predict_tiled(blurred, noise(9, 9, 1), tile, overlap)
+@pytest.mark.parametrize(
+    ("tile", "overlap", "largest"), [(100, 32, 128), (64, 20, 64), (64, 64, 128), (0, 0, 32)]
+)
+def test_sizes_of_tiles_are_rounded_up_to_what_the_network_takes(tile, overlap, largest):
+    sides = []
+
+    def function(images):
+        sides.extend(images.shape[1:3])
+        return images
+
+    image = noise(300, 300, 1)
+    np.testing.assert_allclose(predict_tiled(function, image, tile, overlap), image, atol=1e-6)
+    assert max(sides) == largest
 
 
 def test_an_image_without_pixels_is_refused():

@@ -181,8 +181,19 @@ class Engine(Section):
     turns: bool = Field(
         False, description="unet: average the maps of all eight flips and quarter turns"
     )
-    tile: int = Field(768, ge=64, le=8192, description="unet: side of a tile in pixels")
-    overlap: int = Field(128, ge=0, le=2048, description="unet: overlap of tiles in pixels")
+    tile: int = Field(
+        1280,
+        ge=64,
+        le=8192,
+        description="unet: largest side of a tile in pixels; smaller images are predicted whole",
+    )
+    overlap: int = Field(
+        320,
+        ge=0,
+        le=2048,
+        description="unet: overlap of tiles in pixels; with 320 the default network predicts what "
+        "it would of the whole image",
+    )
     diameter: float | None = Field(
         None, gt=0, description="cellpose: usual diameter in pixels; null: its own estimate"
     )
@@ -231,17 +242,12 @@ class Engine(Section):
                 f"network.depth ({self.network.depth}) must be at most 5 with a pretrained encoder"
             )
         multiple = self.network.binning * 2**self.network.depth
-        sizes = {
-            "tile": self.tile,
-            "overlap": self.overlap,
-            "training.patch_size": self.training.patch_size,
-        }
-        for key, value in sizes.items():
-            if value % multiple:
-                raise ValueError(
-                    f"{key} ({value}) must be a multiple of {multiple} px, which a network of "
-                    f"depth {self.network.depth} and binning {self.network.binning} needs"
-                )
+        if self.training.patch_size % multiple:
+            raise ValueError(
+                f"training.patch_size ({self.training.patch_size}) must be a multiple of "
+                f"{multiple} px, which a network of depth {self.network.depth} and binning "
+                f"{self.network.binning} needs"
+            )
         if self.overlap > self.tile // 2:
             raise ValueError(f"overlap ({self.overlap}) must be at most half of tile ({self.tile})")
 

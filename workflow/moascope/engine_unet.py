@@ -24,13 +24,12 @@ from moascope.instances import (
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import TrainingOptions
 from moascope.segmentation_data import PairedAugmentation
-from moascope.tiles import Function, fitting, predict_tiled, with_turns
+from moascope.tiles import OVERLAP, TILE, Function, predict_tiled, with_turns
 
 logger = logging.getLogger(__name__)
 
 _TUNED_ON = 50  # validation images at most
 _LARGE = 1 << 22  # px
-_TILE, _OVERLAP = 768, 128  # px, while tuning
 
 
 class UNet:
@@ -154,11 +153,9 @@ def fit(
     rows = annotated.spread("validation", _TUNED_ON)
     predict, multiple = segmentation.predictor(done["model"]), segmentation.multiple(network)
 
-    tile, overlap = fitting(_TILE, _OVERLAP, multiple)
-
     def samples() -> Iterator[tuple[Maps, NDArray[np.int32]]]:
         for row in rows:
-            maps = _maps(predict, annotated.image(row), multiple, tile, overlap)
+            maps = _maps(predict, annotated.image(row), multiple, TILE, OVERLAP)
             yield maps, annotated.labels(row)
 
     parameters, tried = tune(samples(), grid_for(annotated.labels(row) for row in rows))

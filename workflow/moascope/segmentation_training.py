@@ -42,7 +42,7 @@ from moascope.segmentation_course import (
 )
 from moascope.segmentation_data import PairedAugmentation, Patches
 from moascope.segmentation_targets import LOSSES, loss, n_maps, targets
-from moascope.tiles import Function, fitting, predict_tiled
+from moascope.tiles import Function, predict_tiled
 from moascope.training import load_model, precision_policy, restored, save_checkpoint, save_model
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,6 @@ FORMAT = 1
 """Version of what a saved segmentation model expects of its input."""
 
 _MOMENTUM = 0.99  # of the running mean of the weights: it spans some hundred steps
-_TILE, _OVERLAP = 1024, 128  # px; most validation images are predicted in one piece
 
 
 def train(
@@ -172,10 +171,9 @@ def validate(
     Tally
         Of each image.
     """
-    tile, overlap = fitting(_TILE, _OVERLAP, multiple)
     for row in rows:
         image = annotated.normalized(row)
-        maps = predict_tiled(predict, image, tile, overlap, 1, multiple=multiple)
+        maps = predict_tiled(predict, image, multiple=multiple)
         labels = label_objects(as_maps(maps), parameters)
         yield tally(annotated.labels(row), labels)
 

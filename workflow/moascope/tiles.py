@@ -10,6 +10,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from moascope.errors import InputError
 
+TILE, OVERLAP = 1280, 320  # px
+"""With these the default U-Net predicts what it would of the whole image."""
+
 Function = Callable[[NDArray[np.float32]], NDArray[np.floating[Any]]]
 """Takes images (B, Y, X, C) float32 and gives maps (B, Y, X, K)."""
 
@@ -17,19 +20,19 @@ Function = Callable[[NDArray[np.float32]], NDArray[np.floating[Any]]]
 def predict_tiled(
     function: Function,
     image: NDArray[np.generic],
-    tile: int = 512,
-    overlap: int = 128,
-    batch_size: int = 4,
+    tile: int = TILE,
+    overlap: int = OVERLAP,
+    batch_size: int = 1,
     *,
     multiple: int = 32,
     dtype: DTypeLike = np.float32,
 ) -> NDArray[np.floating[Any]]:
     """Predict the maps of one image from overlapping tiles.
 
-    Of the pixels that two tiles share, the quarter at the end of each tile is not used, because
-    there a network lacks context; over the half between, one prediction fades into the other. The
-    result is that of the whole image wherever a pixel depends on none further away than a quarter
-    of the overlap. Beyond the border the image is mirrored, where tiles need it.
+    Of the pixels that two tiles share, seven sixteenths at the end of each tile are not used,
+    because there a network lacks context; over the eighth between, one prediction fades into the
+    other. The result is that of the whole image wherever a pixel depends on none further away than
+    seven sixteenths of the overlap. Beyond the border the image is mirrored, where tiles need it.
 
     In memory are one row of tiles and the result.
 
@@ -41,10 +44,11 @@ def predict_tiled(
     image : (Y, X, C) array
         Read in windows of a tile, so that a memory-mapped array is never loaded whole.
     tile : int
-        Largest side of the tiles in px, a multiple of `multiple`. Tiles are no larger than needed:
-        an image of 520 px takes two of 352 px rather than two of 512 px.
+        Largest side of the tiles in px. Tiles are no larger than needed: an image of 520 px takes
+        two of 352 px rather than two of 512 px.
     overlap : int
-        Pixels that neighbouring tiles share, at most half a tile; a multiple of `multiple`.
+        Pixels that neighbouring tiles share; this and the side are rounded up to what the network
+        takes, the side to twice this at least.
     batch_size : int
         Tiles that are predicted at a time.
     multiple : int
@@ -63,7 +67,7 @@ def predict_tiled(
     InputError
         If tile and overlap do not fit each other or `multiple`.
     """
-    check_tiling(tile, overlap, multiple)
+    tile, overlap = _fitting(tile, overlap, multiple)
     height, width = image.shape[:2]
     if not height or not width:
         raise InputError(f"an image of {height} x {width} px has nothing to predict.")
@@ -77,41 +81,10 @@ def predict_tiled(
     return result
 
 
-def check_tiling(tile: int, overlap: int, multiple: int) -> None:
-    """Check the sizes of tiles.
-
-    Parameters
-    ----------
-    tile, overlap, multiple : int
-        See `predict_tiled`.
-
-    Raises
-    ------
-    InputError
-        If they do not fit each other.
-    """
-    if tile < multiple or tile % multiple or overlap % multiple or not 0 <= overlap <= tile // 2:
-        raise InputError(
-            f"a tile of {tile} px with an overlap of {overlap} px cannot be used: both must be "
-            f"multiples of {multiple} px, and the overlap at most half of the tile."
-        )
-
-
-def fitting(tile: int, overlap: int, multiple: int) -> tuple[int, int]:
-    """Round the sizes of tiles up to what a network needs.
-
-    Parameters
-    ----------
-    tile, overlap, multiple : int
-        See `predict_tiled`.
-
-    Returns
-    -------
-    int, int
-        Tile and overlap.
-    """
+def _fitting(tile: int, overlap: int, multiple: int) -> tuple[int, int]:
+    """Round the sizes of tiles up to what a network takes."""
     overlap = -(-overlap // multiple) * multiple
-    return max(-(-tile // multiple) * multiple, 2 * overlap), overlap
+    return max(-(-tile // multiple) * multiple, 2 * overlap, multiple), overlap
 
 
 class _Axis:
@@ -142,8 +115,8 @@ class _Axis:
         """Weights of a tile; where tiles overlap, their weights add up to 1."""
         weights = np.ones(self.tile, np.float32)
         if self.overlap:
-            quarter = self.overlap / 4
-            ramp = np.clip((np.arange(self.overlap) + 0.5 - quarter) / (2 * quarter), 0, 1)
+            unused, fade = self.overlap * 7 / 16, self.overlap / 8
+            ramp = np.clip((np.arange(self.overlap) + 0.5 - unused) / fade, 0, 1)
             if number > 0:
                 weights[: self.overlap] *= ramp
             if number < self.count - 1:

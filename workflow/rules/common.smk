@@ -425,11 +425,6 @@ def engine_options(name):
     return CONFIG.section(f"segmentation.engines.{name}", *keys)
 
 
-def tile_sizes(name):
-    """Give the sizes of the tiles that a U-Net predicts."""
-    return CONFIG.section(f"segmentation.engines.{name}", "tile", "overlap")
-
-
 def learning_options(name):
     """Give the options of a network that decide what it learns."""
     shape = {"unet": ["network"], "stardist": ["rays", "grid"]}[ENGINES[name].method]

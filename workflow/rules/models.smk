@@ -26,7 +26,7 @@ rule check_models:
         models={name: network_options(name) for name in CONFIG.models},
         channels=CHANNELS,
         engine_channels=ENGINE_CHANNELS,
-        tiles={name: tile_sizes(name) for name in GIVEN_UNETS},
+        given_unets=GIVEN_UNETS,
         unit_size=unit_size(),
         compute=CONFIG.section("compute"),
         code=code("check_models.py"),

@@ -11,7 +11,7 @@ device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
 import keras
 
-from moascope import segmentation_training, summary, tiles, training
+from moascope import segmentation_training, summary, training
 from moascope.errors import InputError
 from moascope.files import write_json
 
@@ -23,10 +23,9 @@ for name, options in params.models.items():
     except InputError as error:
         problems.append(f"models.{name}: {error}")
     keras.utils.clear_session()
-for path, (name, sizes) in zip(snakemake.input.networks, params.tiles.items(), strict=True):
+for path, name in zip(snakemake.input.networks, params.given_unets, strict=True):
     try:
-        _, about = segmentation_training.load(path, params.engine_channels)
-        tiles.check_tiling(**sizes, multiple=int(about["multiple"]))
+        segmentation_training.load(path, params.engine_channels)
     except InputError as error:
         problems.append(f"segmentation.engines.{name}: {error}")
 if problems:
