@@ -138,3 +138,18 @@ def test_cellpose_models_that_are_not_there_are_explained(tmp_path, monkeypatch)
     (tmp_path / "weights").write_bytes(os.urandom(100))
     with pytest.raises(InputError, match="cannot be read as weights of Cellpose 4"):
         cellpose(tmp_path / "weights")
+
+
+@needs_cellpose
+def test_cellpose_runs_with_weights_from_a_file(tmp_path, nuclei):
+    """With random weights, as the real ones cannot be fetched everywhere: 1.2 GB, half a minute."""
+    import torch
+    from cellpose.vit_sam import Transformer
+
+    torch.manual_seed(0)
+    torch.save(Transformer().state_dict(), tmp_path / "weights")
+    image, _ = nuclei
+    engine = cellpose(tmp_path / "weights", [0, 0])
+    found = engine(np.concatenate([image, image]))
+    assert found.shape == image.shape[1:]
+    assert found.dtype == np.int32
