@@ -6,8 +6,9 @@ import pytest
 
 from moascope import engine_unet, training
 from moascope.annotated import AnnotatedSet, write
-from moascope.engine_unet import UNet, fit
+from moascope.engine_unet import UNet, fit, tune_saved
 from moascope.errors import InputError
+from moascope.instances import InstanceParameters
 from moascope.masks import Mask
 
 USE = {"turns": False, "tile": 64, "overlap": 16}
@@ -52,10 +53,11 @@ def fitted(tmp_path_factory):
         read_image=lambda k: pairs[k][0],
         read_labels=lambda k: Mask(pairs[k][1], ()),
     )
-    model, checkpoint = folder / "unet.keras", folder / "checkpoint.npz"
+    network, checkpoint = folder / "unet.network.keras", folder / "checkpoint.npz"
     with AnnotatedSet(*files) as annotated:
-        history = fit(annotated, ["DNA"], OPTIONS, model, seed=1, checkpoint=checkpoint)
-    return model, history
+        history = fit(annotated, ["DNA"], OPTIONS, network, seed=1, checkpoint=checkpoint)
+        tune_saved(network, annotated, ["DNA"], USE, folder / "unet.keras")
+    return folder / "unet.keras", history
 
 
 def test_the_model_carries_what_it_was_tuned_to(fitted):
@@ -66,6 +68,31 @@ def test_the_model_carries_what_it_was_tuned_to(fitted):
     assert 0 <= about["validation"]["mean_ap"] <= 1
     assert {"seed_threshold", "mask_threshold", "min_area"} <= set(about["instances"])
     assert history["step"].tolist() == [125, 250]
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatch, turns):
+    folder, given = fitted[0].parent, {**USE, "turns": turns}
+    seen = []
+
+    def chosen(samples, grid):
+        seen.extend(samples)
+        tried = pd.DataFrame({"ap_50": [0.9], "mean_ap": [0.8]})
+        return InstanceParameters(seed_threshold=0.21), tried
+
+    monkeypatch.setattr(engine_unet, "tune", chosen)
+    network = folder / "unet.network.keras"
+    with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
+        tune_saved(network, annotated, ["DNA"], given, tmp_path / "tuned.keras")
+        (row,) = annotated.rows("validation")
+        image = annotated.image(row)
+    engine = UNet(tmp_path / "tuned.keras", ["DNA"], given)
+    assert engine.parameters.seed_threshold == 0.21
+    assert engine.about["validation"] == {"ap_50": 0.9, "mean_ap": 0.8}
+    assert engine.about["turns"] is turns
+    ((maps, _),) = seen
+    for name, values in engine.predict(image).items():
+        np.testing.assert_allclose(maps[name], values, atol=1e-6)
 
 
 def test_it_finds_bright_discs(fitted):

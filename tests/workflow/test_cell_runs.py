@@ -65,7 +65,8 @@ def test_engines_are_compared_on_annotated_images(annotated):
     config = annotated_config()
     config["segmentation"]["engines"]["unet"] = {**TINY, "turns": True}
     annotated.write(config)
-    assert set(annotated.planned()) == {"segment_test_unet", "score_engine", "summary", "report"}
+    scored = {"segment_test_unet", "score_engine", "summary", "report"}
+    assert set(annotated.planned()) == {"tune_unet", *scored}
     config["segmentation"]["engines"]["unet"] = {**TINY, "export": True}
     annotated.write(config)
     assert set(annotated.planned()) == {"export_unet", "report"}  # which shows the configuration
@@ -215,7 +216,7 @@ def test_a_unet_learns_on_some_plates_of_a_screen_and_segments_others(project, s
     project.write(config)
     planned = project.planned()
     assert planned["segment_plate"] == 3
-    assert not {"train_unet", "annotate_sites", "score_engine"} & set(planned)
+    assert not {"train_unet", "tune_unet", "annotate_sites", "score_engine"} & set(planned)
     project.snakemake("results/other/cells/Batch1_P1.parquet")
     cells = pd.read_parquet(project.folder / "results/other/cells/Batch1_P1.parquet")
     assert "Nuclei_AreaShape_Area" in cells

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from moascope.instances import (
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import TrainingOptions
 from moascope.segmentation_data import PairedAugmentation
-from moascope.tiles import OVERLAP, TILE, Function, predict_tiled, with_turns
+from moascope.tiles import Function, predict_tiled, with_turns
+from moascope.training import save_model
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,15 @@ class UNet:
         Of the images, in order; those of the model, or it is refused.
     options : mapping
         `turns`, `tile` and `overlap`, as in the configuration.
+
+    Attributes
+    ----------
+    network : keras.Model
+        What predicts.
+    about : dict
+        What was saved with it.
+    parameters : InstanceParameters
+        How objects are cut out.
     """
 
     def __init__(
@@ -51,10 +62,10 @@ class UNet:
         channels: Sequence[str],
         options: Mapping[str, Any],
     ) -> None:
-        network, about = segmentation_training.load(path, channels)
-        self.parameters = InstanceParameters(**about["instances"])
-        self._multiple = int(about["multiple"])
-        predict = segmentation.predictor(network)
+        self.network, self.about = segmentation_training.load(path, channels)
+        self.parameters = InstanceParameters(**self.about["instances"])
+        self._multiple = int(self.about["multiple"])
+        predict = segmentation.predictor(self.network)
         self._predict = with_turns(predict) if options["turns"] else predict
         self._tile, self._overlap = options["tile"], options["overlap"]
 
@@ -119,12 +130,12 @@ def fit(
     seed: int,
     checkpoint: str | os.PathLike[str],
 ) -> pd.DataFrame:
-    """Train a network, tune how objects are cut out of its maps, and save it.
+    """Train a network and save it, with usual parameters to cut out objects by.
 
     Parameters
     ----------
     annotated : AnnotatedSet
-        Learnt from, and tuned on its validation images; test images are not looked at.
+        Learnt from; its validation images say which weights are best.
     channels : sequence of str
         Its channels.
     options : mapping
@@ -150,27 +161,40 @@ def fit(
         seed=seed,
         checkpoint=checkpoint,
     )
-    rows = annotated.spread("validation", _TUNED_ON)
-    predict, multiple = segmentation.predictor(done["model"]), segmentation.multiple(network)
-
-    def samples() -> Iterator[tuple[Maps, NDArray[np.int32]]]:
-        for row in rows:
-            maps = _maps(predict, annotated.image(row), multiple, TILE, OVERLAP)
-            yield maps, annotated.labels(row)
-
-    parameters, tried = tune(samples(), grid_for(annotated.labels(row) for row in rows))
-    logger.info("tuned on %d validation images: %s", len(rows), parameters)
-    logger.info("validation: %s", tried.iloc[0][["ap_50", "mean_ap"]].to_dict())
-    segmentation_training.save(
-        done["model"],
-        out,
-        channels,
-        network,
-        parameters,
-        {
-            "options": dict(options),
-            "validation": {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")},
-        },
-    )
+    about = {"options": dict(options)}
+    segmentation_training.save(done["model"], out, channels, network, InstanceParameters(), about)
     history: pd.DataFrame = done["history"]
     return history
+
+
+def tune_saved(
+    path: str | os.PathLike[str],
+    annotated: AnnotatedSet,
+    channels: Sequence[str],
+    options: Mapping[str, Any],
+    out: str | os.PathLike[str],
+) -> None:
+    """Tune how objects are cut out of the maps of a network, and save it with that.
+
+    Parameters
+    ----------
+    path : path
+        A model that `fit` wrote.
+    annotated : AnnotatedSet
+        Its validation images are tuned on; test images are not looked at.
+    channels : sequence of str
+        Its channels.
+    options : mapping
+        How the network predicts, see `UNet`: averaged views are tuned for what they are.
+    out : path
+        Where the model is written, ending in `.keras`.
+    """
+    engine = UNet(path, channels, options)
+    rows = annotated.spread("validation", _TUNED_ON)
+    samples = ((engine.predict(annotated.image(row)), annotated.labels(row)) for row in rows)
+    parameters, tried = tune(samples, grid_for(annotated.labels(row) for row in rows))
+    logger.info("tuned on %d validation images: %s", len(rows), parameters)
+    validation = {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")}
+    logger.info("validation: %s", validation)
+    about = {**engine.about, "instances": asdict(parameters), "validation": validation}
+    save_model(engine.network, out, {**about, "turns": bool(options["turns"])})

@@ -114,8 +114,13 @@ class Paths:
         return self.result("segmentation/annotated.parquet")
 
     @property
+    def unet_network(self) -> str:
+        """A segmentation network that was trained here, before its parameters are tuned."""
+        return self.result("segmentation/{engine}.network.keras")
+
+    @property
     def unet(self) -> str:
-        """A segmentation network that was trained here."""
+        """The same, with the parameters that objects are cut out by."""
         return self.result("segmentation/{engine}.keras")
 
     @property

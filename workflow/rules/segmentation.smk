@@ -62,7 +62,7 @@ rule train_unet:
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
-        model=PATHS.unet,
+        model=PATHS.unet_network,
         history=PATHS.engine_history,
         device=PATHS.engine_device,
     log:
@@ -87,6 +87,36 @@ rule train_unet:
         code=code("train_unet.py"),
     script:
         "../scripts/train_unet.py"
+
+
+# A rule of its own, so that editing how the network predicts does not train it anew.
+rule tune_unet:
+    input:
+        network=PATHS.unet_network,
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        PATHS.unet,
+    log:
+        PATHS.log("segmentation/{engine}.tuned"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.tuned")
+    wildcard_constraints:
+        engine=one_of(engines("unet")),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: engine_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
+        code=code("tune_unet.py"),
+    script:
+        "../scripts/tune_unet.py"
 
 
 rule export_unet:

@@ -1,4 +1,4 @@
-"""Train a U-Net on annotated images, and tune how objects are cut out of its maps."""
+"""Train a U-Net on annotated images."""
 
 from _job import start
 
