@@ -160,7 +160,8 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                 "input": {**MINIMAL["input"], "channels": dict.fromkeys("abcd", "x")},
                 "segmentation": {"engines": {"pose": {"method": "cellpose"}}},
             },
-            "segmentation.engines.pose: Cellpose sees at most three channels, not 4 (a, b, c, d)",
+            "segmentation.engines.pose: Cellpose sees at most three channels, not the 4 given (a, "
+            "b, c, d); name up to three of them under segmentation.channels",
         ),
         (star(grid=3), "grid (3) must be 1, 2, 4 or 8 px"),
     ],

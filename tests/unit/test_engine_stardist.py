@@ -133,6 +133,20 @@ def test_images_of_several_channels_are_learnt_from(tmp_path):
 
 
 @needs_stardist
+def test_more_channels_than_the_model_knows_are_refused_and_named(tmp_path):
+    with write_discs(tmp_path) as annotated:
+        fit(annotated, changed(steps=2), tmp_path / "model.zip", seed=1)
+        image = annotated.image(0)
+    (tmp_path / "plain").mkdir()
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        others = [name for name in archive.namelist() if name != "moascope.json"]
+        archive.extractall(tmp_path / "plain", others)
+    engine = stardist(tmp_path / "plain", ["DNA", "Actin", "Tubulin"])
+    with pytest.raises(InputError, match=r"takes 1 channel, but the image has 3 \(DNA, Actin, Tub"):
+        engine(np.repeat(image, 3, axis=0))
+
+
+@needs_stardist
 def test_time_ends_a_training_early(tmp_path):
     with write_discs(tmp_path) as annotated:
         options = changed(steps=100_000, max_minutes=1e-6)

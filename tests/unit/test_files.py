@@ -107,6 +107,9 @@ def test_a_folder_that_cannot_be_written_is_named_before_it_is_needed(tmp_path, 
     for target in ("file", "file/mine"):
         with pytest.raises(InputError, match=r"file is a file where a folder is needed. Move it"):
             check_folder(tmp_path / target, writable=False)
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"link is a link to a folder that is not there. Make"):
+        check_folder(tmp_path / "link/mine", writable=False)
     monkeypatch.setattr("os.access", lambda *given: False)
     check_folder(tmp_path / "results", writable=False)
     with pytest.raises(InputError, match=r"results: cannot be written, since .* is read-only for"):

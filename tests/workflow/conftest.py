@@ -68,7 +68,7 @@ def small_config():
 
 @pytest.fixture(scope="session")
 def finished(repository, tmp_path_factory, small_config):
-    """A small screen, run to the end once; tests only plan further runs in it."""
+    """A small screen, run to the end once; tests leave what was made as it is."""
     project = Project(repository, tmp_path_factory.mktemp("small"))
     project.write(small_config)
     project.snakemake()

@@ -1,6 +1,7 @@
-"""What the README promises of the runs that were made in this folder before the tests, as in CI."""
+"""What the README promises of the runs that CI makes in this folder before the tests."""
 
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -10,8 +11,8 @@ import pytest
 def run(repository, request):
     """Give the results of a run, its summary and the benchmarks of its jobs."""
     results = repository / "results" / request.param
-    if not (results / "summary.json").exists():
-        pytest.skip(f"snakemake was not run here with the configuration of {request.param}")
+    if request.param not in os.environ.get("MOASCOPE_RUNS", "").split():
+        pytest.skip(f"MOASCOPE_RUNS does not name {request.param} as a run that was made here")
     tables = (repository / "benchmarks" / request.param).rglob("*.tsv")
     jobs = pd.concat([pd.read_csv(path, sep="\t") for path in tables])
     return results, json.loads((results / "summary.json").read_text()), jobs

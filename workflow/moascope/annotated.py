@@ -119,7 +119,7 @@ def write(
     axes : str or None
         The order of the axes in image files that do not say, for example "CYX".
     split_parts : bool
-        Make one object of each connected part of a label in a file.
+        Make one object of each part of a label in a file, see `masks.checked`.
     as_read : mapping or None
         Height and width that images had before they were cut around their centre, by the content of
         the column image. Masks of that size are cut likewise.

@@ -48,8 +48,9 @@ class Columns(Section):
     )
     mask: Column = Field(
         None,
-        description="path of a label image (0 background, a number per object) of the site, below "
-        "`images`; sites without one leave it empty. See `segmentation`",
+        description="path of a label image of the site (0 background, a number per object), or of "
+        "a folder with a binary mask per object, below `images`; sites without one leave it empty. "
+        "See `segmentation`",
     )
 
 
@@ -557,7 +558,8 @@ class Config(Section):
             if engine.method == "cellpose" and len(shown) > 3:
                 problems.append(
                     f"segmentation.engines.{name}: Cellpose sees at most three channels, not "
-                    f"{len(shown)} ({', '.join(shown)}); name those under segmentation.channels"
+                    f"the {len(shown)} given ({', '.join(shown)}); name up to three of them under "
+                    "segmentation.channels"
                 )
         if self.input is None:
             return problems

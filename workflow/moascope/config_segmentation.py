@@ -139,6 +139,7 @@ class PatchAugmentation(Section):
         description="SD in pixels of random shifts at 6 x 6 points of a patch; smoothed between "
         "them, about half of it is left",
     )
+    inversion: float = Field(0.0, ge=0, le=1, description="share with inverted intensities")
     gamma: float = Field(0.4, ge=0, le=5, description="powers from 1 / (1 + gamma) to 1 + gamma")
     contrast: float = Field(0.3, ge=0, lt=1, description="factors 1 - contrast to 1 + contrast")
     brightness: float = Field(0.05, ge=0, le=1, description="largest offset")
@@ -187,12 +188,13 @@ class Engine(Section):
         le=8192,
         description="unet: largest side of a tile in pixels; smaller images are predicted whole",
     )
-    overlap: int = Field(
-        320,
+    overlap: int | None = Field(
+        None,
         ge=0,
         le=2048,
-        description="unet: overlap of tiles in pixels; with 320 the default network predicts what "
-        "it would of the whole image",
+        description="unet: overlap of tiles in pixels; null: 320, with which maps of a trained "
+        "default network differ by less than 0.0001 from those of the whole image, but at most "
+        "half a tile",
     )
     diameter: float | None = Field(
         None, gt=0, description="cellpose: usual diameter in pixels; null: its own estimate"
@@ -248,7 +250,7 @@ class Engine(Section):
                 f"{multiple} px, which a network of depth {self.network.depth} and binning "
                 f"{self.network.binning} needs"
             )
-        if self.overlap > self.tile // 2:
+        if self.overlap is not None and self.overlap > self.tile // 2:
             raise ValueError(f"overlap ({self.overlap}) must be at most half of tile ({self.tile})")
 
 

@@ -184,10 +184,11 @@ def _segmenter(network: Any, name: str | os.PathLike[str], channels: Sequence[st
     def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
         if len(image) != n_channels:
             named = f" ({', '.join(channels)})" if channels else ""
+            taken = "1 channel" if n_channels == 1 else f"{n_channels} channels"
             raise InputError(
-                f"engine stardist: the model {os.fspath(name)} takes {n_channels} channels, but "
-                f"the image has {len(image)}{named}. Name {n_channels} in segmentation.channels, "
-                "or use a model that was trained on such images."
+                f"engine stardist: the model {os.fspath(name)} takes {taken}, but the image has "
+                f"{len(image)}{named}. Name {n_channels} in segmentation.channels, or use a model "
+                "that was trained on such images."
             )
         shown = np.moveaxis(scaled(image, *percentiles(image)), 0, -1)
         tiles = (*(-(-side // _TILE) for side in shown.shape[:2]), 1)

@@ -25,7 +25,7 @@ from moascope.instances import (
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import TrainingOptions
 from moascope.segmentation_data import PairedAugmentation
-from moascope.tiles import Function, predict_tiled, with_turns
+from moascope.tiles import OVERLAP, Function, predict_tiled, with_turns
 from moascope.training import save_model
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,14 @@ class UNet:
         self._multiple = int(self.about["multiple"])
         predict = segmentation.predictor(self.network)
         self._predict = with_turns(predict) if options["turns"] else predict
-        self._tile, self._overlap = options["tile"], options["overlap"]
+        self._tile, overlap = options["tile"], options["overlap"]
+        self._overlap = min(OVERLAP, self._tile // 2) if overlap is None else overlap
+        tuned_for = self.about.get("turns", options["turns"])
+        if tuned_for != options["turns"]:
+            logger.warning(
+                "%s: its parameters were tuned with turns: %s, but turns is %s here",
+                *(os.fspath(path), str(tuned_for).lower(), str(options["turns"]).lower()),
+            )
 
     def predict(self, image: NDArray[np.generic]) -> Maps:
         """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities."""

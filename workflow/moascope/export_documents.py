@@ -168,10 +168,15 @@ def documentation(about: Mapping[str, Any], objects: str) -> str:
         foreground="1 - background" if "background" in maps else "distance",
         height=f"the mean of {' and '.join(relief)}" if len(relief) > 1 else relief[0],
         parameters="\n".join(f"| {key} | {value} |" for key, value in about["instances"].items()),
+        views=_AVERAGED if about.get("turns") else "one prediction per image",
         scores=", ".join(f"{key} {value:.3f}" for key, value in scores.items()) or "not known",
     )
 
 
+_AVERAGED = (
+    "the mean of eight flipped and turned predictions per image\n(`turns`), which this package "
+    "does not make: from one prediction other parameters may do better"
+)
 _DOCUMENTATION = """\
 # U-Net for {objects}, trained with MoAscope {version}
 ## Input
@@ -184,7 +189,8 @@ both are equal, MoAscope takes the brightest pixel for the upper one; other prog
 
 ## Output
 Maps of the same size: {maps}. Classes are probabilities. The distance is that to the border of the
-object, relative to its centre. The outermost {halo} px of a tile lack context.
+object, relative to its centre. The outermost {halo} px of a tile lack context
+most; let tiles overlap by 300 px where memory allows.
 
 ## Objects
 Label images are cut out of the maps as follows, with the parameters below (in px, or in units of
@@ -207,7 +213,7 @@ With MoAscope at hand these steps are `label_objects(as_maps(output), InstancePa
 
 ## Validation
 On validation images, average precision TP / (TP + FP + FN), pooled over objects: {scores} (`ap_50`
-at IoU 0.5, `mean_ap` over IoU 0.50 to 0.90), from one prediction per image, without `turns`. The
+at IoU 0.5, `mean_ap` over IoU 0.50 to 0.90), from {views}. The
 parameters were tuned on these images, so measure on images of your own, with known objects, before
 you rely on it.
 

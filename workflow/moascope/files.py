@@ -112,7 +112,13 @@ def check_folder(path: str | os.PathLike[str], *, writable: bool = True) -> None
         Naming the folder, why it cannot be used, and what to do.
     """
     folder = Path(path)
-    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    places = (folder.absolute(), *folder.absolute().parents)
+    nearest = next(each for each in places if each.exists() or each.is_symlink())
+    if not nearest.exists():
+        raise InputError(
+            f"{folder}: cannot be written, since {nearest} is a link to a folder that is not "
+            "there. Make that folder, or remove the link."
+        )
     if not nearest.is_dir():
         raise InputError(
             f"{folder}: cannot be written, since {nearest} is a file where a folder is needed. "

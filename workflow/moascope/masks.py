@@ -39,7 +39,7 @@ def read_mask(path: Path, split_parts: bool = False) -> Mask:
         A label image (TIFF or PNG of 8, 16 or 32 bit; every value but 0 is an object), or a folder
         with one binary mask per object, where everything but 0 is the object.
     split_parts : bool
-        Make one object of each connected part of a label. Without it parts are only warned of.
+        Make one object of each part of a label, see `checked`. Without it parts are only warned of.
 
     Returns
     -------
@@ -166,7 +166,8 @@ def checked(
     name : str
         Where they come from, for the sentences.
     split_parts : bool
-        Make one object of each such part.
+        Make one object of each part of a label that is apart or touches the others by a corner
+        only.
 
     Returns
     -------

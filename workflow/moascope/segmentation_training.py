@@ -199,7 +199,7 @@ def save(
     network : NetworkOptions
         Of the model.
     parameters : InstanceParameters
-        Tuned for it.
+        How objects are cut out of its maps.
     about : mapping
         What else is to be kept, ready for JSON: the training set, options, scores.
     """

@@ -67,8 +67,8 @@ rule audit_split:
         PATHS.log("splits/{split}.audit"),
     benchmark:
         PATHS.benchmark("splits/{split}.audit")
-    # A leak stops the run before networks are trained. Only summary and report depend on this rule,
-    # since predictions do not change with how the audit looks at the split.
+    # Only summary and report depend on this rule, since predictions do not change with how the audit
+    # looks at the split. It goes first, so that a leak stops the run early where cores are few.
     priority: 90
     conda:
         environment("learning")
