@@ -12,6 +12,7 @@ import time
 
 import pandas as pd
 import pytest
+from planted import check_planted
 
 PREPARE = ["prepare", "collect_units"]
 SPLIT = ["split", "audit_split"]
@@ -65,15 +66,7 @@ def test_the_saved_model_predicts_from_pixels_alone(finished):
 
 
 def test_planted_bad_wells_are_flagged_and_good_ones_are_not(finished):
-    results = finished.folder / "results/small"
-    quality = pd.read_parquet(results / "quality.parquet")
-    truth = pd.concat([pd.read_parquet(path) for path in results.glob("simulated/*/truth.parquet")])
-    truth["site_id"] = truth["plate"] + "/" + truth["well"] + "/" + truth["site"].astype(str)
-    both = quality.merge(truth, on="site_id", validate="1:1")
-    bad = both["planted_problem"] != ""
-    assert bad.sum() == 6
-    assert both.loc[bad, "flagged"].all()
-    assert both.loc[~bad, "flagged"].mean() <= 0.02
+    check_planted(finished.folder / "results/small", 6)
 
 
 def test_flagged_sites_are_not_classified(finished):

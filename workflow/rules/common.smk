@@ -11,6 +11,7 @@ sys.path.insert(0, str(WORKFLOW))
 from moascope import config as configuration
 from moascope import packages, provenance
 from moascope.errors import InputError
+from moascope.files import check_folder
 from moascope.paths import Paths
 
 # A plan is a million small objects, all of them needed: looking for rubbish among them every 700
@@ -35,8 +36,6 @@ SIMULATED = SCREEN and CONFIG.input.format == "simulate"
 
 def check_results(*, writable):
     """Stop where results cannot be written."""
-    from moascope.files import check_folder
-
     try:
         check_folder(PATHS.result("").rstrip("/"), writable=writable)
     except InputError as error:
