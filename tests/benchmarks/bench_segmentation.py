@@ -35,7 +35,7 @@ def memory(model: str, side: int) -> None:
     from moascope.training import load_model
 
     channels = load_model(model)[1]["channels"]
-    engine = UNet(model, channels, {"turns": False, "tile": 1280, "overlap": 320})
+    engine = UNet.load(model, channels, {"turns": False, "tile": 1280, "overlap": 320})
     rng = np.random.default_rng(0)
     block = np.zeros((500, 500), np.float32)
     block[tuple(rng.integers(0, 500, (2, 150)))] = 1

@@ -136,6 +136,18 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             "segmentation.engines.c: export is for method unet, not classical",
         ),
         (
+            {"segmentation": {"engines": {"c": {"method": "classical", "ensemble": 2}}}},
+            "segmentation.engines.c: ensemble is for method unet, not classical; leave it out",
+        ),
+        (
+            {
+                "segmentation": {
+                    "engines": {"u": {"method": "unet", "model": "u.keras", "ensemble": 2}}
+                }
+            },
+            "segmentation.engines.u: ensemble (2) is for networks that are trained here; leave it",
+        ),
+        (
             {
                 "segmentation": {
                     "engines": {"u": {"method": "unet", "model": "u.keras", "export": True}}

@@ -56,7 +56,7 @@ def fitted(tmp_path_factory):
     network, checkpoint = folder / "unet.network.keras", folder / "checkpoint.npz"
     with AnnotatedSet(*files) as annotated:
         history = fit(annotated, ["DNA"], OPTIONS, network, seed=1, checkpoint=checkpoint)
-        tune_saved(network, annotated, ["DNA"], USE, folder / "unet.keras")
+        tune_saved([network], annotated, ["DNA"], USE, folder / "unet.keras")
     return folder / "unet.keras", history
 
 
@@ -83,10 +83,10 @@ def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatc
     monkeypatch.setattr(engine_unet, "tune", chosen)
     network = folder / "unet.network.keras"
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
-        tune_saved(network, annotated, ["DNA"], given, tmp_path / "tuned.keras")
+        tune_saved([network], annotated, ["DNA"], given, tmp_path / "tuned.keras")
         (row,) = annotated.rows("validation")
         image = annotated.image(row)
-    engine = UNet(tmp_path / "tuned.keras", ["DNA"], given)
+    engine = UNet.load(tmp_path / "tuned.keras", ["DNA"], given)
     assert engine.parameters.seed_threshold == 0.21
     assert engine.about["validation"] == {"ap_50": 0.9, "mean_ap": 0.8}
     assert engine.about["turns"] is turns
@@ -95,16 +95,37 @@ def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatc
         np.testing.assert_allclose(maps[name], values, atol=1e-6)
 
 
+def test_of_several_networks_the_mean_of_the_maps_counts(fitted, tmp_path):
+    folder = fitted[0].parent
+    with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
+        options = {**OPTIONS, "training": {**OPTIONS["training"], "steps": 125}}
+        fit(
+            *(annotated, ["DNA"], options, tmp_path / "other.keras"),
+            **{"seed": 2, "checkpoint": tmp_path / "checkpoint.npz"},
+        )
+        members = [folder / "unet.network.keras", tmp_path / "other.keras"]
+        tune_saved(members, annotated, ["DNA"], USE, tmp_path / "both.keras")
+    image = np.random.default_rng(1).random((1, 32, 48, 1)).astype(np.float32)
+    maps = [
+        np.asarray(UNet.load(path, ["DNA"], USE).network(image))
+        for path in (*members, tmp_path / "both.keras")
+    ]
+    assert np.abs(maps[0] - maps[1]).max() > 0.1
+    np.testing.assert_allclose(maps[2], (maps[0] + maps[1]) / 2, atol=1e-5)
+    assert UNet.load(tmp_path / "both.keras", ["DNA"], USE).about["ensemble"] == 2
+    assert UNet.load(fitted[0], ["DNA"], USE).about["ensemble"] == 1
+
+
 def test_it_finds_bright_discs(fitted):
     image, labels = discs(9)
-    found = UNet(fitted[0], ["DNA"], USE)(image)
+    found = UNet.load(fitted[0], ["DNA"], USE)(image)
     assert found.dtype == np.int32
     overlap = ((found > 0) & (labels > 0)).sum() / ((found > 0) | (labels > 0)).sum()
     assert overlap > 0.7
 
 
 def test_an_image_smaller_than_a_tile_and_an_odd_one_are_segmented(fitted):
-    engine = UNet(fitted[0], ["DNA"], USE)
+    engine = UNet.load(fitted[0], ["DNA"], USE)
     image, _ = discs(9)
     for shape in ((20, 30), (64, 41)):
         assert engine(image[:, : shape[0], : shape[1]]).shape == shape
@@ -112,14 +133,14 @@ def test_an_image_smaller_than_a_tile_and_an_odd_one_are_segmented(fitted):
 
 def test_a_constant_image_has_no_objects(fitted):
     constant = np.full((1, 64, 64), 7000, np.uint16)
-    found = UNet(fitted[0], ["DNA"], USE)(constant)
+    found = UNet.load(fitted[0], ["DNA"], USE)(constant)
     assert found.shape == (64, 64)
     assert not found.any()
 
 
 def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):
     image, _ = discs(9)
-    engine = UNet(fitted[0], ["DNA"], USE)
+    engine = UNet.load(fitted[0], ["DNA"], USE)
     whole = engine.predict(image)
     monkeypatch.setattr(engine_unet, "_LARGE", 1000)
     small = engine.predict(image)
@@ -130,7 +151,7 @@ def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):
 
 def test_turns_average_eight_predictions(fitted):
     image, _ = discs(9)
-    engine = UNet(fitted[0], ["DNA"], {**USE, "turns": True})
+    engine = UNet.load(fitted[0], ["DNA"], {**USE, "turns": True})
     turned = engine.predict(np.rot90(image, axes=(1, 2)))
     for name, values in engine.predict(image).items():
         np.testing.assert_allclose(turned[name], np.rot90(values), atol=1e-4)
@@ -138,4 +159,4 @@ def test_turns_average_eight_predictions(fitted):
 
 def test_a_model_of_other_channels_is_refused(fitted):
     with pytest.raises(InputError, match=r"channels: the model has \['DNA'\], the data have"):
-        UNet(fitted[0], ["DNA", "Actin", "Tubulin"], USE)
+        UNet.load(fitted[0], ["DNA", "Actin", "Tubulin"], USE)

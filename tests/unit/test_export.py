@@ -103,7 +103,7 @@ def test_bioimageio_predicts_from_raw_intensities_what_the_engine_does(exported,
         sample, skip_input_padding=True, skip_output_cropping=True
     )
     predicted = found.members["maps"].data.values[0]
-    own = UNet(model, ["DNA", "Actin"], WHOLE).predict(image)
+    own = UNet.load(model, ["DNA", "Actin"], WHOLE).predict(image)
     np.testing.assert_allclose(1 - predicted[..., 0], own["foreground"], atol=1e-4)
     np.testing.assert_allclose(predicted[..., [1, 3]].mean(axis=-1), own["height"], atol=1e-4)
 
@@ -172,6 +172,19 @@ def test_a_pretrained_network_becomes_layers_that_keras_knows():
     images = np.random.default_rng(0).random((1, 32, 32, 2)).astype(np.float32)
     expected = probabilities(own, images)
     np.testing.assert_allclose(twin.predict_on_batch(images), expected, atol=1e-5)
+
+
+def test_an_ensemble_becomes_a_portable_network():
+    options = NetworkOptions(depth=2, filters=4, binning=2)
+    members = [network(options), network(options)]
+    members[1].set_weights([weights + 0.01 for weights in members[0].get_weights()])
+    own = segmentation.ensemble(members)
+    images = np.random.default_rng(0).random((1, 32, 32, 1)).astype(np.float32)
+    twin = export.portable(own)
+    assert "moascope" not in json.dumps(twin.get_config())
+    expected = probabilities(own, images)
+    np.testing.assert_allclose(twin.predict_on_batch(images), expected, atol=1e-5)
+    assert np.abs(expected - probabilities(members[0], images)).max() > 1e-3
 
 
 def test_a_network_of_half_precision_is_exported_in_single():

@@ -49,27 +49,38 @@ def annotated(project):
 
 
 def test_engines_are_compared_on_annotated_images(annotated):
-    annotated.write(annotated_config())
+    network = {**TINY, "ensemble": 2}
+    classical = {"method": "classical"}
+    annotated.write(annotated_config(engines={"unet": network, "classical": classical}))
     annotated.snakemake()
     scores = annotated.summary()["segmentation"]
     assert list(scores) == ["unet", "classical"]
     assert scores["classical"]["ap"]["0.5"] > 0.8
     assert {"ap", "mean_ap", "seconds_per_image", "by_image", "n_objects"} <= set(scores["unet"])
     results = annotated.folder / "results/small"
-    assert not (results / "segmentation/unet.checkpoint.npz").exists()
+    assert not list((results / "segmentation").glob("*.checkpoint.npz"))
     page = (results / "report.html").read_text()
     for part in ("AP at IoU 0.5", "engine-unet", "engine-classical", "worst first"):
         assert part in page
     assert "Splits" not in page
     assert annotated.planned() == {}
+    curves = pd.read_parquet(results / "segmentation/unet.history.parquet")
+    assert curves.groupby("member")["step"].apply(list).to_dict() == {0: [6, 12], 1: [6, 12]}
+    first, second = (curves.loc[curves["member"] == member, "loss"] for member in (0, 1))
+    assert first.tolist() != second.tolist()  # seeds of their own
     config = annotated_config()
-    config["segmentation"]["engines"]["unet"] = {**TINY, "turns": True}
+    config["segmentation"]["engines"]["unet"] = {**network, "turns": True}
     annotated.write(config)
     scored = {"segment_test_unet", "score_engine", "summary", "report"}
     assert set(annotated.planned()) == {"tune_unet", *scored}
-    config["segmentation"]["engines"]["unet"] = {**TINY, "export": True}
+    config["segmentation"]["engines"]["unet"] = {**network, "export": True}
     annotated.write(config)
     assert set(annotated.planned()) == {"export_unet", "report"}  # which shows the configuration
+    config["segmentation"]["engines"]["unet"] = {**network, "ensemble": 3}
+    annotated.write(config)
+    planned = annotated.planned()
+    assert set(planned) == {"train_unet", "tune_unet", *scored}
+    assert planned["train_unet"] == 1  # the one that is new
 
 
 def test_stardist_is_trained_where_no_model_is_given(annotated):

@@ -170,6 +170,13 @@ class Engine(Section):
     augmentation: PatchAugmentation = Field(
         default_factory=PatchAugmentation, description="unet, stardist: how patches are varied"
     )
+    ensemble: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="unet: networks that are trained with seeds of their own, and whose maps are "
+        "averaged",
+    )
     rays: int = Field(
         32, ge=3, le=256, description="stardist: directions in which the border is looked for"
     )
@@ -207,6 +214,8 @@ class Engine(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Engine:
+        if self.ensemble > 1 and self.method != "unet":
+            raise ValueError(f"ensemble is for method unet, not {self.method}; leave it out")
         if self.export and self.method != "unet":
             raise ValueError(f"export is for method unet, not {self.method}; leave it out")
         if self.method == "classical" and self.model is not None:
@@ -242,6 +251,11 @@ class Engine(Section):
         if self.network.encoder != "none" and self.network.depth > 5:
             raise ValueError(
                 f"network.depth ({self.network.depth}) must be at most 5 with a pretrained encoder"
+            )
+        if self.model is not None and self.ensemble > 1:
+            raise ValueError(
+                f"ensemble ({self.ensemble}) is for networks that are trained here; leave it out, "
+                "a given model is used as it is"
             )
         multiple = self.network.binning * 2**self.network.depth
         if self.training.patch_size % multiple:

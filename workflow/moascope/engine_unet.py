@@ -39,10 +39,10 @@ class UNet:
 
     Parameters
     ----------
-    path : path
-        A model of `segmentation_training.save`.
-    channels : sequence of str
-        Of the images, in order; those of the model, or it is refused.
+    network : keras.Model
+        What predicts.
+    about : mapping
+        What was saved with it, see `segmentation_training.save`.
     options : mapping
         `turns`, `tile` and `overlap`, as in the configuration.
 
@@ -58,23 +58,54 @@ class UNet:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
-        channels: Sequence[str],
+        network: keras.Model,
+        about: dict[str, Any],
         options: Mapping[str, Any],
     ) -> None:
-        self.network, self.about = segmentation_training.load(path, channels)
+        self.network, self.about = network, about
         self.parameters = InstanceParameters(**self.about["instances"])
         self._multiple = int(self.about["multiple"])
         predict = segmentation.predictor(self.network)
         self._predict = with_turns(predict) if options["turns"] else predict
         self._tile, overlap = options["tile"], options["overlap"]
         self._overlap = min(OVERLAP, self._tile // 2) if overlap is None else overlap
-        tuned_for = self.about.get("turns", options["turns"])
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        channels: Sequence[str],
+        options: Mapping[str, Any],
+    ) -> UNet:
+        """Read a network that `tune_saved` wrote.
+
+        Parameters
+        ----------
+        path : path
+            Of the model.
+        channels : sequence of str
+            Of the images, in order.
+        options : mapping
+            See `UNet`.
+
+        Returns
+        -------
+        UNet
+            Ready to segment.
+
+        Raises
+        ------
+        InputError
+            If the file is no such network, is of another version, or wants other channels.
+        """
+        network, about = segmentation_training.load(path, channels)
+        tuned_for = about.get("turns", options["turns"])
         if tuned_for != options["turns"]:
             logger.warning(
                 "%s: its parameters were tuned with turns: %s, but turns is %s here",
                 *(os.fspath(path), str(tuned_for).lower(), str(options["turns"]).lower()),
             )
+        return cls(network, about, options)
 
     def predict(self, image: NDArray[np.generic]) -> Maps:
         """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities."""
@@ -175,7 +206,7 @@ def fit(
 
 
 def tune_saved(
-    path: str | os.PathLike[str],
+    paths: Sequence[str | os.PathLike[str]],
     annotated: AnnotatedSet,
     channels: Sequence[str],
     options: Mapping[str, Any],
@@ -185,8 +216,8 @@ def tune_saved(
 
     Parameters
     ----------
-    path : path
-        A model that `fit` wrote.
+    paths : sequence of path
+        Models that `fit` wrote, of the same options; of several, the means of their maps count.
     annotated : AnnotatedSet
         Its validation images are tuned on; test images are not looked at.
     channels : sequence of str
@@ -196,12 +227,16 @@ def tune_saved(
     out : path
         Where the model is written, ending in `.keras`.
     """
-    engine = UNet(path, channels, options)
+    networks, abouts = zip(
+        *(segmentation_training.load(path, channels) for path in paths), strict=True
+    )
+    engine = UNet(segmentation.ensemble(networks), abouts[0], options)
     rows = annotated.spread("validation", _TUNED_ON)
     samples = ((engine.predict(annotated.image(row)), annotated.labels(row)) for row in rows)
     parameters, tried = tune(samples, grid_for(annotated.labels(row) for row in rows))
     logger.info("tuned on %d validation images: %s", len(rows), parameters)
     validation = {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")}
     logger.info("validation: %s", validation)
-    about = {**engine.about, "instances": asdict(parameters), "validation": validation}
-    save_model(engine.network, out, {**about, "turns": bool(options["turns"])})
+    tuned = {"instances": asdict(parameters), "turns": bool(options["turns"])}
+    about = {**engine.about, **tuned, "validation": validation, "ensemble": len(paths)}
+    save_model(engine.network, out, about)

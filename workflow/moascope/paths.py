@@ -115,12 +115,22 @@ class Paths:
 
     @property
     def unet_network(self) -> str:
-        """A segmentation network that was trained here, before its parameters are tuned."""
-        return self.result("segmentation/{engine}.network.keras")
+        """A segmentation network that was trained here: a member of what is then tuned."""
+        return self.result("segmentation/{engine}.{member}.keras")
+
+    @property
+    def unet_history(self) -> str:
+        """Its training curve."""
+        return self.result("segmentation/{engine}.{member}.history.parquet")
+
+    @property
+    def unet_device(self) -> str:
+        """What it was trained on."""
+        return self.result("segmentation/{engine}.{member}.device.json")
 
     @property
     def unet(self) -> str:
-        """The same, with the parameters that objects are cut out by."""
+        """All members as one network, with the parameters that objects are cut out by."""
         return self.result("segmentation/{engine}.keras")
 
     @property
@@ -130,7 +140,7 @@ class Paths:
 
     @property
     def engine_history(self) -> str:
-        """Training curve of a network that segments."""
+        """Training curves of a network that segments."""
         return self.result("segmentation/{engine}.history.parquet")
 
     @property
@@ -141,7 +151,7 @@ class Paths:
     @property
     def unet_checkpoint(self) -> str:
         """What a killed training goes on from."""
-        return self.result("segmentation/{engine}.checkpoint.npz")
+        return self.result("segmentation/{engine}.{member}.checkpoint.npz")
 
     @property
     def exported(self) -> str:

@@ -142,6 +142,35 @@ def core(network: keras.Model, binning: int = 1) -> keras.Model:
     return keras.Model(network.input, maps, name="unet")
 
 
+def ensemble(networks: Sequence[keras.Model]) -> keras.Model:
+    """Join networks that were trained apart into one that predicts the means of their maps.
+
+    Errors that networks do not share are smaller in the mean (Hansen and Salamon 1990). Logits are
+    averaged, so that probabilities are geometric means.
+
+    Parameters
+    ----------
+    networks : sequence of keras.Model
+        From `core`, or loaded, of the same channels and outputs; they may differ otherwise. At
+        least one.
+
+    Returns
+    -------
+    keras.Model
+        It shares their weights. One network is given back as it is.
+    """
+    if len(networks) == 1:
+        return networks[0]
+    # Names of layers must differ.
+    members = [
+        keras.Model(network.input, network.output, name=f"member{number}")
+        for number, network in enumerate(networks)
+    ]
+    image = keras.Input(networks[0].input.shape[1:], name="image")
+    means = layers.Average(dtype="float32", name="means")([member(image) for member in members])
+    return keras.Model(image, means, name="unet")
+
+
 def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Make the function that `tiles.predict_tiled` wants, of what objects are cut out by.
 

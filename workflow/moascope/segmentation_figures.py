@@ -114,7 +114,8 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
     Parameters
     ----------
     history : pandas.DataFrame
-        step, loss, ap_50 and mean_ap (NaN without validation images).
+        step, loss, ap_50 and mean_ap (NaN without validation images); of an ensemble, also member,
+        each of which has a line.
     alt : str
         Text for those who cannot see the figure.
 
@@ -123,6 +124,7 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
     str
         SVG text.
     """
+    members = history["member"] if "member" in history else [0] * len(history)
     with mpl.rc_context(STYLE):
         figure = new_figure(720, 250)
         for index, (title, columns) in enumerate(
@@ -133,15 +135,16 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
             for number, column in enumerate(columns):
                 if history[column].isna().all():
                     continue
-                axes.plot(
-                    history["step"],
-                    history[column],
-                    color=colour_of("accent" if number == 0 else "contrast"),
-                    ls="-" if number == 0 else (0, (4, 2)),
-                    lw=1.8,
-                    marker="o" if len(history) == 1 else None,
-                    label=words[column],
-                )
+                for line, (_, member) in enumerate(history.groupby(members)):
+                    axes.plot(
+                        member["step"],
+                        member[column],
+                        color=colour_of("accent" if number == 0 else "contrast"),
+                        ls="-" if number == 0 else (0, (4, 2)),
+                        lw=1.8,
+                        marker="o" if len(member) == 1 else None,
+                        label=None if line else words[column],
+                    )
             axes.set_title(title)
             axes.set_xlabel("step")
             axes.grid()

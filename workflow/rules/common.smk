@@ -313,7 +313,7 @@ def devices_of(wildcards):
     return [
         *frozen,
         *heads,
-        *expand(PATHS.engine_device, engine=trained),
+        *(file for name in trained for file in training_devices(name)),
         *expand(PATHS.test_device, engine=others),
     ]
 
@@ -443,6 +443,23 @@ def fitted(name):
     if engine.method in OTHER_NETWORKS and engine.model:
         return {"model": files_of_model(engine.model)}
     return {"model": engine.model} if engine.method == "unet" else {}
+
+
+def members_of(pattern):
+    """Give an input function: one file per network that a U-Net is the mean of."""
+    return lambda wildcards: expand(
+        pattern,
+        engine=wildcards.engine,
+        member=range(ENGINES[wildcards.engine].ensemble),
+    )
+
+
+def training_devices(name):
+    """Give the notes on which device an engine was trained on."""
+    engine = ENGINES[name]
+    if engine.method == "unet":
+        return expand(PATHS.unet_device, engine=name, member=range(engine.ensemble))
+    return [PATHS.engine_device.format(engine=name)]
 
 
 def files_of_model(model):

@@ -63,14 +63,15 @@ rule train_unet:
         table=PATHS.annotated_table,
     output:
         model=PATHS.unet_network,
-        history=PATHS.engine_history,
-        device=PATHS.engine_device,
+        history=PATHS.unet_history,
+        device=PATHS.unet_device,
     log:
-        PATHS.log("segmentation/{engine}"),
+        PATHS.log("segmentation/{engine}.{member}"),
     benchmark:
-        PATHS.benchmark("segmentation/{engine}")
+        PATHS.benchmark("segmentation/{engine}.{member}")
     wildcard_constraints:
         engine=one_of(engines("unet")),
+        member=r"\d+",
     conda:
         environment("tensorflow")
     threads: 8
@@ -83,7 +84,7 @@ rule train_unet:
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
         checkpoint=PATHS.unet_checkpoint,
-        seed=CONFIG.seed,
+        seed=lambda wildcards: CONFIG.seed + int(wildcards.member),
         code=code("train_unet.py"),
     script:
         "../scripts/train_unet.py"
@@ -92,11 +93,13 @@ rule train_unet:
 # A rule of its own, so that editing how the network predicts does not train it anew.
 rule tune_unet:
     input:
-        network=PATHS.unet_network,
+        networks=members_of(PATHS.unet_network),
+        histories=members_of(PATHS.unet_history),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
-        PATHS.unet,
+        model=PATHS.unet,
+        history=PATHS.engine_history,
     log:
         PATHS.log("segmentation/{engine}.tuned"),
     benchmark:

@@ -13,6 +13,6 @@ from moascope import segmenting
 from moascope.engine_unet import UNet
 
 devices.confirm(params.compute["gpu"], device)
-engine = UNet(snakemake.input.model, params.channels, params.options)
+engine = UNet.load(snakemake.input.model, params.channels, params.options)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
 segmenting.run(engine, given, out, dict(params.items()))
