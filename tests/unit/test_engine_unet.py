@@ -75,7 +75,7 @@ def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatc
     folder, given = fitted[0].parent, {**USE, "turns": turns}
     seen = []
 
-    def chosen(samples, grid):
+    def chosen(samples, grid, groups):
         seen.extend(samples)
         tried = pd.DataFrame({"ap_50": [0.9], "mean_ap": [0.8]})
         return InstanceParameters(seed_threshold=0.21), tried

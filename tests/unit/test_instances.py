@@ -250,10 +250,10 @@ def test_tuning_gives_a_value_up_only_for_a_gain_above_its_standard_error():
     def segment(image, parameters):
         return two if parameters.min_area == 7 else one
 
-    def tuned(n_two, n_one):
+    def tuned(n_two, n_one, groups=None):
         samples = [(None, two)] * n_two + [(None, one)] * n_one
         start, grid = InstanceParameters(), {"min_area": (7,)}
-        best, tried = search(segment, samples, grid, start)
+        best, tried = search(segment, samples, grid, start, groups=groups)
         assert dict(tried.loc[0])["min_area"] == best.min_area
         return best.min_area, tried.set_index("min_area")["mean_ap"]
 
@@ -263,6 +263,10 @@ def test_tuning_gives_a_value_up_only_for_a_gain_above_its_standard_error():
     chosen, scores = tuned(8, 1)
     assert chosen == 7
     assert tuned(1, 0)[0] == 7
+    # Images that belong together are one piece of evidence.
+    assert tuned(9, 3)[0] == 7
+    assert tuned(9, 3, ["a"] * 8 + ["b"] * 4)[0] == 10
+    assert tuned(8, 1, ["a"] * 9)[0] == 7  # no other group to compare with
 
 
 def test_tuning_stays_where_nothing_is_better():

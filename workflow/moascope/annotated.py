@@ -328,6 +328,10 @@ class AnnotatedSet(Closing):
         chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
         return rows[chosen]
 
+    def groups(self, rows: NDArray[np.int64]) -> list[str]:
+        """Name what each of some images belongs to."""
+        return list(self.table["group"].iloc[rows])
+
     def image(self, index: int) -> NDArray[np.generic]:
         """Read one image: (C, Y, X), raw intensities."""
         return self._file[f"images/{index:06d}"][:]

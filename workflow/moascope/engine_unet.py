@@ -234,7 +234,8 @@ def tune_saved(
     engine = UNet(segmentation.ensemble(networks), abouts[0], options)
     rows = annotated.spread("validation", _TUNED_ON)
     samples = ((engine.predict(annotated.image(row)), annotated.labels(row)) for row in rows)
-    parameters, tried = tune(samples, grid_for(annotated.labels(row) for row in rows))
+    grid = grid_for(annotated.labels(row) for row in rows)
+    parameters, tried = tune(samples, grid, groups=annotated.groups(rows))
     logger.info("tuned on %d validation images: %s", len(rows), parameters)
     validation = {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")}
     logger.info("validation: %s", validation)

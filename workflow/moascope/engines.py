@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -155,6 +155,8 @@ def tune_classical(
     samples: Iterable[tuple[NDArray[np.generic], NDArray[np.integer[Any]]]],
     grid: Mapping[str, Sequence[Any]] = CLASSICAL_GRID,
     start: ClassicalParameters | None = None,
+    *,
+    groups: Sequence[Hashable] | None = None,
 ) -> tuple[ClassicalParameters, pd.DataFrame]:
     """Choose the parameters of the classical engine on images with known objects.
 
@@ -166,6 +168,8 @@ def tune_classical(
         Values to try for parameters.
     start : ClassicalParameters or None
         Where to begin; None: the defaults.
+    groups : sequence or None
+        What each image belongs to, see `instances.search`.
 
     Returns
     -------
@@ -174,7 +178,8 @@ def tune_classical(
     tried : pandas.DataFrame
         One row per set of parameters, the chosen first.
     """
-    return search(segment_classical, samples, grid, start or ClassicalParameters())
+    start = start or ClassicalParameters()
+    return search(segment_classical, samples, grid, start, groups=groups)
 
 
 # --- Cellpose ------------------------------------------------------------------------------------

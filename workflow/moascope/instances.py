@@ -8,7 +8,7 @@ lies across blocks is one object.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -21,7 +21,15 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
-from moascope.matching import THRESHOLDS, Tally, average_precision, pooled, tally
+from moascope.matching import (
+    THRESHOLDS,
+    Tally,
+    ap_of_sums,
+    average_precision,
+    pooled,
+    sums_by_group,
+    tally,
+)
 
 Maps = Mapping[str, NDArray[np.floating[Any]]]
 """What a network predicts for one image: "classes" (Y, X, 3), probabilities of background, interior
@@ -440,6 +448,8 @@ def tune(
     grid: Mapping[str, Sequence[Any]] = GRID,
     start: InstanceParameters | None = None,
     rounds: int = 2,
+    *,
+    groups: Sequence[Hashable] | None = None,
 ) -> tuple[InstanceParameters, pd.DataFrame]:
     """Choose how objects are cut out of maps, on images with known objects.
 
@@ -453,6 +463,8 @@ def tune(
         Where to begin; None: the defaults.
     rounds : int
         How often every parameter is tuned at most.
+    groups : sequence or None
+        What each image belongs to, see `search`.
 
     Returns
     -------
@@ -461,7 +473,8 @@ def tune(
     tried : pandas.DataFrame
         See `search`.
     """
-    return search(label_objects, samples, grid, start or InstanceParameters(), rounds)
+    start = start or InstanceParameters()
+    return search(label_objects, samples, grid, start, rounds, groups=groups)
 
 
 def search(
@@ -470,14 +483,16 @@ def search(
     grid: Mapping[str, Sequence[Any]],
     start: Parameters,
     rounds: int = 2,
+    *,
+    groups: Sequence[Hashable] | None = None,
 ) -> tuple[Parameters, pd.DataFrame]:
     """Choose the parameters of a method by the mean AP on images with known objects.
 
     One parameter after the other is set to its best value, until none changes any more. A value is
-    given up only for a gain above the standard error of this gain, found by leaving out one image
-    after the other (as in the one-standard-error rule of Breiman et al. 1984), so that parameters
-    do not follow the chance of which images these are. Images of one group count as independent, so
-    that the error is underestimated for them.
+    given up only for a gain above the standard error of this gain, found by leaving out one group
+    of images after the other (as in the one-standard-error rule of Breiman et al. 1984), so that
+    parameters do not follow the chance of which images these are. Where all are of one group, one
+    image after the other is left out, and the error is underestimated.
 
     Parameters
     ----------
@@ -492,6 +507,8 @@ def search(
         Where to begin. A parameter stays where nothing is better.
     rounds : int
         How often every parameter is tuned at most.
+    groups : sequence or None
+        What each image belongs to; None: every image stands for itself.
 
     Returns
     -------
@@ -502,6 +519,8 @@ def search(
         and `ap_50` and `mean_ap` (IoU 0.50 to 0.90), pooled over objects.
     """
     images = list(samples) if isinstance(samples, Iterator) else samples
+    if groups is not None and len(set(groups)) == 1:
+        groups = None
     best = start
     tried: dict[Parameters, list[Tally]] = {}
     for _ in range(rounds):
@@ -510,7 +529,7 @@ def search(
             candidates = [best, *(replace(best, **{name: value}) for value in values)]
             new = [one for one in dict.fromkeys(candidates) if one not in tried]
             tried |= _tallies(segment, images, new)
-            better = [one for one in candidates if _is_better(tried[one], tried[best])]
+            better = [one for one in candidates if _is_better(tried[one], tried[best], groups)]
             best = max(better, key=lambda one: _mean_ap(pooled(tried[one])), default=best)
         if best == before:
             break
@@ -544,20 +563,19 @@ def _mean_ap(counts: Tally) -> float:
     return float(average_precision(counts).mean())
 
 
-def _is_better(one: Sequence[Tally], other: Sequence[Tally]) -> bool:
+def _is_better(
+    one: Sequence[Tally], other: Sequence[Tally], groups: Sequence[Hashable] | None
+) -> bool:
     """Tell whether the gain in mean AP is above its standard error, by the jackknife."""
     gain = _mean_ap(pooled(one)) - _mean_ap(pooled(other))
     if gain <= 0:
         return False
-    gains = _without_each(one) - _without_each(other)
+    codes = range(len(one)) if groups is None else groups
+    gains = _without_each(one, codes) - _without_each(other, codes)
     return gain > math.sqrt((len(gains) - 1) * gains.var())
 
 
-def _without_each(tallies: Sequence[Tally]) -> NDArray[np.float64]:
-    """Give the mean AP over all images but one, for each of them (n,)."""
-    matched = np.array([one.matched for one in tallies]).reshape(len(tallies), -1)
-    objects = np.array([one.n_objects + one.n_predicted for one in tallies])[:, np.newaxis]
-    true = matched.sum(axis=0) - matched
-    either = objects.sum(axis=0) - objects - true
-    ap = np.divide(true, either, out=np.zeros(true.shape), where=either > 0)
-    return np.asarray(ap.mean(axis=1))
+def _without_each(tallies: Sequence[Tally], groups: Sequence[Hashable]) -> NDArray[np.float64]:
+    """Give the mean AP over all images but those of one group, for each of them (groups,)."""
+    matched, objects = sums_by_group(tallies, groups)
+    return ap_of_sums(matched.sum(axis=0) - matched, objects.sum() - objects).mean(axis=1)

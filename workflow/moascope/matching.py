@@ -7,7 +7,7 @@ predicted objects has an AP of 0 when scores are averaged by image; pooled, it c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -250,7 +250,54 @@ def average_precision(counts: Tally) -> NDArray[np.float64]:
     (thresholds,) float64
         In [0, 1].
     """
-    return _ratio(counts.matched, counts.n_objects + counts.n_predicted - counts.matched)
+    return ap_of_sums(counts.matched, counts.n_objects + counts.n_predicted)
+
+
+def sums_by_group(
+    tallies: Sequence[Tally], groups: Sequence[Hashable] | NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Add up what AP is computed from over the images of every group.
+
+    Parameters
+    ----------
+    tallies : sequence of Tally
+        One per image; at least one.
+    groups : sequence
+        What each image belongs to.
+
+    Returns
+    -------
+    matched : (groups, thresholds) int64
+        True objects that a predicted one matches.
+    objects : (groups,) int64
+        True and predicted objects.
+    """
+    names, codes = np.unique(np.asarray(groups), return_inverse=True)
+    matched = np.zeros((len(names), len(tallies[0].matched)), np.int64)
+    objects = np.zeros(len(names), np.int64)
+    np.add.at(matched, codes, [counts.matched for counts in tallies])
+    np.add.at(objects, codes, [counts.n_objects + counts.n_predicted for counts in tallies])
+    return matched, objects
+
+
+def ap_of_sums(
+    matched: NDArray[np.integer[Any]], objects: NDArray[np.integer[Any]] | int
+) -> NDArray[np.float64]:
+    """AP at every threshold, from sums over images.
+
+    Parameters
+    ----------
+    matched : (..., thresholds) int
+        True objects that a predicted one matches: TP.
+    objects : (...) int
+        True and predicted objects: 2 TP + FP + FN.
+
+    Returns
+    -------
+    (..., thresholds) float64
+        TP / (TP + FP + FN), in [0, 1]; 0 where there are no objects.
+    """
+    return _ratio(matched, np.asarray(objects)[..., np.newaxis] - matched)
 
 
 def scores(counts: Tally) -> dict[str, Any]:

@@ -9,10 +9,18 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from moascope.annotated import AnnotatedSet
-from moascope.matching import THRESHOLDS, Tally, pooled, scores, scores_by_image, tally
+from moascope.matching import (
+    THRESHOLDS,
+    Tally,
+    ap_of_sums,
+    pooled,
+    scores,
+    scores_by_image,
+    sums_by_group,
+    tally,
+)
 
 
 def score(
@@ -65,26 +73,22 @@ def score(
         groups = annotated.table["group"].iloc[annotated.rows("test")]
     summary = scores(pooled(tallies))
     summary["n_groups"] = groups.nunique()
-    summary["ci95"] = _intervals(tallies, pd.factorize(groups)[0])
+    summary["ci95"] = _intervals(tallies, list(groups))
     summary["by_image"] = scores_by_image(tallies)
     summary["seconds_per_image"] = float(pd.read_parquet(times)["seconds"].mean())
     return summary, pd.DataFrame(rows)
 
 
 def _intervals(
-    tallies: Sequence[Tally], groups: NDArray[np.int64], resamples: int = 2000
+    tallies: Sequence[Tally], groups: Sequence[str], resamples: int = 2000
 ) -> dict[str, list[float] | None]:
-    n_groups = int(groups.max()) + 1
+    matched, objects = sums_by_group(tallies, groups)
+    n_groups = len(objects)
     if n_groups == 1:
         return {"ap_50": None, "mean_ap": None}
-    matched = np.zeros((n_groups, len(tallies[0].matched)))
-    either = np.zeros(n_groups)
-    np.add.at(matched, groups, [counts.matched for counts in tallies])
-    np.add.at(either, groups, [counts.n_objects + counts.n_predicted for counts in tallies])
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), resamples)
-    hits = drawn @ matched
-    ap = hits / np.maximum((drawn @ either)[:, None] - hits, 1)
+    ap = ap_of_sums(drawn @ matched, drawn @ objects)
     return {
         "ap_50": np.quantile(ap[:, 0], [0.025, 0.975]).tolist(),
         "mean_ap": np.quantile(ap.mean(axis=1), [0.025, 0.975]).tolist(),

@@ -14,5 +14,5 @@ with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
     # More images than this change nothing but the time it takes.
     rows = annotated.spread("validation", 24)
     samples = [(annotated.image(row), annotated.labels(row)) for row in rows]
-    parameters, _ = engines.tune_classical(samples)
+    parameters, _ = engines.tune_classical(samples, groups=annotated.groups(rows))
 write_json(asdict(parameters), snakemake.output[0])
