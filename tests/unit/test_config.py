@@ -33,6 +33,35 @@ def test_a_minimal_file_gets_every_default():
     assert loaded.models == {}
 
 
+def test_paths_may_be_given_below_one_folder():
+    screen = {
+        "run": "x",
+        "input": {
+            **{"format": "bbbc021", "root": "/data", "sheet": "image.csv", "images": "images"},
+            **{"moa_table": "/elsewhere/moa.csv", "channels": {"DNA": "DAPI"}},
+        },
+    }
+    given = config.load(screen).input
+    assert given.sheet == "/data/image.csv"
+    assert given.images == "/data/images"
+    assert given.moa_table == "/elsewhere/moa.csv"
+    assert given.platemap is None
+    assert config.load(config.load(screen).model_dump()).input == given  # joined once
+    annotated = {"root": "../sets", "sheet": "index.csv", "set_file": "split.json"}
+    engines = {"c": {"method": "classical"}}
+    section = {"channels": ["DNA"], "annotated": annotated, "engines": engines}
+    read = config.load({"run": "x", "segmentation": section}).segmentation.annotated
+    assert read.sheet == "../sets/index.csv"
+    assert read.set_file == "../sets/split.json"
+    assert read.images is None
+
+
+def test_a_folder_of_paths_that_is_no_text_is_refused():
+    given = {"format": "table", "root": 5, "sheet": "s.csv", "channels": {"DNA": "DNA"}}
+    with pytest.raises(InputError, match=r"input\.root"):
+        config.load({"run": "x", "input": given}, "mine.yaml")
+
+
 def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
     text = problems({**MINIMAL, "qualty": {}, "normalization": {"steps": [{"metod": "zscore"}]}})
     assert "mine.yaml" in text

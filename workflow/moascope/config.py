@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from moascope.augmentation_table import PARAMETERS
-from moascope.config_section import Name, Section, Whole
+from moascope.config_section import Name, Rooted, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 
@@ -54,8 +54,10 @@ class Columns(Section):
     )
 
 
-class Input(Section):
+class Input(Rooted):
     """Where the images are and what they show."""
+
+    paths = ("sheet", "images", "moa_table", "platemap")
 
     format: Literal["table", "loaddata", "bbbc021", "folder", "simulate"] = Field(
         description="table: CSV/TSV with one row per image or site; loaddata: CellProfiler "

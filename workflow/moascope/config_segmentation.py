@@ -7,14 +7,16 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from moascope.config_section import Name, Section, Whole
+from moascope.config_section import Name, Rooted, Section, Whole
 
 METHODS = Literal["unet", "classical", "stardist", "cellpose"]
 _OF_UNET = {"loss", "touching_weight", "mixed_precision"}  # keys of `training` for the U-Net only
 
 
-class Annotated(Section):
+class Annotated(Rooted):
     """Images with known objects that belong to no screen."""
+
+    paths = ("sheet", "images", "set_file")
 
     sheet: str = Field(description="CSV/TSV with one row per image")
     images: str | None = Field(

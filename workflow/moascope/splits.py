@@ -101,6 +101,11 @@ class Fold:
     validation: np.ndarray
     test: np.ndarray
 
+    @property
+    def rows(self) -> dict[str, np.ndarray]:
+        """The rows of each set by its name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
 
 @dataclass(frozen=True)
 class _Assignment:

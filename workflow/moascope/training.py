@@ -31,6 +31,7 @@ from moascope.backbone_table import nearest
 from moascope.errors import InputError
 from moascope.features import check_alike, gather, prefetched, unit_places
 from moascope.files import atomic_path
+from moascope.folds import Task
 from moascope.heads import LinearHead, fit_head
 
 logger = logging.getLogger(__name__)
@@ -225,6 +226,54 @@ def fit_mlp(
         history = _fit(model, model, samples, training, seed, checkpoint, task, _SHORT_EPOCHS)
         (predictions,) = _predict(model, samples, "test", training["batch_size"])
     return {"predictions": predictions, "history": history, "model": model}
+
+
+def fit_mlp_folds(
+    features: np.ndarray,
+    task: Task,
+    options: Mapping[str, Any],
+    *,
+    seed: int,
+    checkpoints: Sequence[str | os.PathLike[str]],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train a multi-layer perceptron on frozen features in every fold, and predict its test units.
+
+    Parameters
+    ----------
+    features : numpy.ndarray
+        As for `fit_mlp`.
+    task : Task
+        Classes and folds.
+    options : mapping
+        `head` and `training`, as for `fit_mlp`.
+    seed : int
+        Repeat r has the seed `seed + r`.
+    checkpoints : sequence of path
+        As for `fit_mlp`, one per fold.
+
+    Returns
+    -------
+    predictions : pandas.DataFrame
+        As of `heads.fit_predict_folds`.
+    history : pandas.DataFrame
+        `HISTORY_COLUMNS`, repeat and fold.
+
+    Raises
+    ------
+    InputError
+        As of `fit_mlp`.
+    """
+    tables, histories = [], []
+    for fold, checkpoint in zip(task.folds, checkpoints, strict=True):
+        done = fit_mlp(
+            *(features, task.labels, fold.rows, task.classes),
+            *(options["head"], options["training"]),
+            seed=seed + fold.repeat,
+            checkpoint=checkpoint,
+        )
+        tables.append(task.predictions(done["predictions"], fold))
+        histories.append(done["history"].assign(repeat=fold.repeat, fold=fold.fold))
+    return pd.concat(tables, ignore_index=True), pd.concat(histories, ignore_index=True)
 
 
 def fit_final_head(

@@ -5,21 +5,15 @@ from _job import start
 start(snakemake.log[0])
 
 import numpy as np
-import pandas as pd
 
-from moascope import heads, splits
+from moascope import heads
 from moascope.files import write_parquet
+from moascope.folds import Task
 
-units = pd.read_parquet(snakemake.input.units)
-folds = splits.folds(
-    pd.read_parquet(snakemake.input.split), pd.read_parquet(snakemake.input.groups), units
-)
+given, params = snakemake.input, snakemake.params
+task = Task.read(given.units, given.groups, given.split)
+features = np.load(given.features, mmap_mode="r")
 predictions = heads.fit_predict_folds(
-    np.load(snakemake.input.features, mmap_mode="r"),
-    units["unit_id"].to_numpy(),
-    units["moa"].to_numpy(),
-    folds,
-    snakemake.params.options["head"],
-    snakemake.params.seed,
+    features, *task.names, task.folds, params.options["head"], params.seed
 )
 write_parquet(predictions, snakemake.output.predictions)

@@ -1,0 +1,65 @@
+"""What everything that learns classes starts from: units, classes and the folds of a split."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from moascope import heads, splits
+
+
+@dataclass(frozen=True)
+class Task:
+    """Units with their classes, and which of them are learnt from and tested on."""
+
+    units: pd.DataFrame
+    """One row per unit: unit_id, moa, and what else is known of it."""
+    classes: list[str]
+    """Names of the classes that the split uses."""
+    labels: NDArray[np.int64]
+    """(n,) class of every unit; -1 for units outside of the split."""
+    folds: list[splits.Fold]
+    """In the order of repeat and fold."""
+
+    @classmethod
+    def read(
+        cls,
+        units: str | os.PathLike[str],
+        groups: str | os.PathLike[str],
+        split: str | os.PathLike[str],
+    ) -> Task:
+        """Read the tables (parquet) of the units and of a split.
+
+        Parameters
+        ----------
+        units : path
+            The units table.
+        groups, split : path
+            What `splits.make_split` gave.
+
+        Returns
+        -------
+        Task
+            Ready to be learnt.
+
+        Raises
+        ------
+        InputError
+            If the three tables do not belong together.
+        """
+        table, members = pd.read_parquet(units), pd.read_parquet(groups)
+        folds = list(splits.folds(pd.read_parquet(split), members, table))
+        return cls(table, *heads.class_indices(table, members), folds)
+
+    @property
+    def names(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        """Name and mechanism of every unit, (n,) each; empty where it is not known."""
+        return self.units["unit_id"].to_numpy(str), self.units["moa"].to_numpy(str)
+
+    def predictions(self, probabilities: NDArray[np.floating], fold: splits.Fold) -> pd.DataFrame:
+        """Give the predictions of a fold's test units as a table, see `heads.prediction_table`."""
+        return heads.prediction_table(*self.names, probabilities, self.classes, fold)
