@@ -90,7 +90,9 @@ def dry_run(plates, repeats=6):
 def overhead(configfile, cores):
     with tempfile.TemporaryDirectory() as folder:
         config = yaml.safe_load(Path(configfile).read_text())
-        config["input"]["root"] = str(Path(config["input"]["root"]).resolve())
+        for key in ("root",) if config["input"].get("root") else ("sheet", "images"):
+            if config["input"].get(key):
+                config["input"][key] = str(Path(config["input"][key]).resolve())
         file = Path(folder, "config.yaml")
         file.write_text(yaml.safe_dump(config))
         started = time.perf_counter()

@@ -12,7 +12,7 @@ from annotated_discs import write_discs
 from scipy.special import softmax
 
 from moascope import export, packages, segmentation, segmentation_training
-from moascope.engine_unet import UNet
+from moascope.engine_unet import UNet, tune_saved
 from moascope.errors import InputError
 from moascope.instances import InstanceParameters
 from moascope.segmentation import NetworkOptions
@@ -117,6 +117,22 @@ def test_a_network_that_bins_is_exported_as_well(tmp_path):
     with zipfile.ZipFile(out) as archive:
         (given,) = yaml.safe_load(archive.read("rdf.yaml"))["inputs"]
     assert given["axes"][1]["size"]["step"] == 8
+
+
+@needs_converters
+def test_an_ensemble_is_exported_as_well(tmp_path):
+    members = []
+    for number in range(2):
+        network = segmentation.core(segmentation.build(TINY, ["DNA"]))
+        members.append(tmp_path / f"{number}.keras")
+        about = {"options": {"network": asdict(TINY)}, "validation": {"ap_50": 0.75}}
+        segmentation_training.save(network, members[-1], ["DNA"], TINY, InstanceParameters(), about)
+    model, out = tmp_path / "unet.keras", tmp_path / "unet.zip"
+    with write_discs(tmp_path, shapes=((90, 101),)) as annotated:
+        tune_saved(members, annotated, ["DNA"], WHOLE, model)
+        export.export(model, ["DNA"], annotated, out, name="unet", objects="Nuclei")
+    with zipfile.ZipFile(out) as archive:
+        assert "the mean of 2 networks" in archive.read("README.md").decode()
 
 
 @needs_converters

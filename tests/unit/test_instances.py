@@ -266,7 +266,9 @@ def test_tuning_gives_a_value_up_only_for_a_gain_above_its_standard_error():
     # Images that belong together are one piece of evidence.
     assert tuned(9, 3)[0] == 7
     assert tuned(9, 3, ["a"] * 8 + ["b"] * 4)[0] == 10
-    assert tuned(8, 1, ["a"] * 9)[0] == 7  # no other group to compare with
+    # Where all belong together, each image counts, as if nothing were known of groups.
+    assert tuned(5, 4, ["a"] * 9)[0] == 10
+    assert tuned(8, 1, ["a"] * 9)[0] == 7
 
 
 def test_tuning_stays_where_nothing_is_better():

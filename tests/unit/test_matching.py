@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from moascope.errors import InputError
 from moascope.matching import (
     THRESHOLDS,
+    ap_of_sums,
     average_precision,
     match,
     overlaps,
     pooled,
     scores,
     scores_by_image,
+    sums_by_group,
     tally,
 )
 
@@ -214,3 +216,13 @@ def test_real_masks_match_themselves(shared_data: Path):
     path = next((shared_data / "dsb2018" / "masks").glob("*.png"))
     labels = imagecodecs.png_decode(path.read_bytes())
     assert scores(tally(labels, labels))["mean_ap"] == 1
+
+
+def test_ap_of_groups_is_that_of_their_images_together():
+    tallies = [tally(*discs(seed, 6)) for seed in range(5)]
+    matched, objects = sums_by_group(tallies, ["b", "a", "b", "a", "a"])
+    expected = [pooled(tallies[i] for i in images) for images in ((1, 3, 4), (0, 2))]
+    np.testing.assert_allclose(
+        ap_of_sums(matched, objects), [average_precision(counts) for counts in expected]
+    )
+    assert ap_of_sums(np.zeros((1, 3), int), np.zeros(1, int)).tolist() == [[0, 0, 0]]

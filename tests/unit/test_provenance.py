@@ -83,3 +83,10 @@ def test_digests_do_not_need_a_place_to_be_kept(library, repository, tmp_path):
 def test_imports_are_followed_through_modules(repository):
     modules = provenance.library_modules(repository / "workflow/scripts/ingest.py")
     assert {"moascope.stores", "moascope.files", "moascope.errors"} <= modules
+
+
+@pytest.mark.parametrize("script", ["train_unet.py", "tune_unet.py", "segment_unet.py"])
+def test_finding_cells_does_not_depend_on_splits(repository, script):
+    modules = provenance.library_modules(repository / "workflow/scripts" / script)
+    assert "moascope.segmentation" in modules
+    assert not modules & {"moascope.splits", "moascope.folds", "moascope.simulate"}

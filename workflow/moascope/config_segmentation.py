@@ -39,7 +39,7 @@ class Annotated(Rooted):
         "",
         description="column that says which images belong together, such as the frames of a movie "
         "(columns in braces are filled in); a group may not be tested on if it was learnt from, "
-        "and intervals resample groups; empty: every image stands for itself",
+        "and intervals and tuning count groups; empty: every image stands for itself",
     )
     set_column: str = Field(
         "set", description="column that says train, validation or test, or is translated by `sets`"
@@ -176,8 +176,8 @@ class Engine(Section):
         1,
         ge=1,
         le=20,
-        description="unet: networks that are trained with seeds of their own, and whose maps are "
-        "averaged",
+        description="unet: networks that are trained with the seeds `seed`, `seed` + 1 and so on, "
+        "and whose maps are averaged",
     )
     rays: int = Field(
         32, ge=3, le=256, description="stardist: directions in which the border is looked for"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -156,7 +156,7 @@ def tune_classical(
     grid: Mapping[str, Sequence[Any]] = CLASSICAL_GRID,
     start: ClassicalParameters | None = None,
     *,
-    groups: Sequence[Hashable] | None = None,
+    groups: Sequence[str] | None = None,
 ) -> tuple[ClassicalParameters, pd.DataFrame]:
     """Choose the parameters of the classical engine on images with known objects.
 

@@ -155,7 +155,7 @@ def documentation(about: Mapping[str, Any], objects: str) -> str:
     low, high = PERCENTILES
     maps = output_channels(about)
     relief = [name for name in ("interior", "distance") if name in maps]
-    scores = about.get("validation", {})
+    scores, members = about.get("validation", {}), about.get("ensemble", 1)
     return _DOCUMENTATION.format(
         objects=objects,
         version=__version__,
@@ -164,6 +164,7 @@ def documentation(about: Mapping[str, Any], objects: str) -> str:
         low=f"{low:g}",
         high=f"{high:g}",
         maps=", ".join(maps),
+        members=f" (logits: the mean of {members} networks)" if members > 1 else "",
         halo=halo(about["multiple"]),
         foreground="1 - background" if "background" in maps else "distance",
         height=f"the mean of {' and '.join(relief)}" if len(relief) > 1 else relief[0],
@@ -188,8 +189,8 @@ those of the whole image, also where it is predicted in tiles. Where so few pixe
 both are equal, MoAscope takes the brightest pixel for the upper one; other programs do not.
 
 ## Output
-Maps of the same size: {maps}. Classes are probabilities. The distance is that to the border of the
-object, relative to its centre. The outermost {halo} px of a tile lack context
+Maps of the same size: {maps}{members}.
+Classes are probabilities. The distance is that to the border of the object, relative to its centre. The outermost {halo} px of a tile lack context
 most; let tiles overlap by 300 px where memory allows.
 
 ## Objects

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ class Task:
         folds = list(splits.folds(pd.read_parquet(split), members, table))
         return cls(table, *heads.class_indices(table, members), folds)
 
-    @property
+    @cached_property
     def names(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
         """Name and mechanism of every unit, (n,) each; empty where it is not known."""
         return self.units["unit_id"].to_numpy(str), self.units["moa"].to_numpy(str)

@@ -8,7 +8,7 @@ lies across blocks is one object.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
@@ -449,7 +449,7 @@ def tune(
     start: InstanceParameters | None = None,
     rounds: int = 2,
     *,
-    groups: Sequence[Hashable] | None = None,
+    groups: Sequence[str] | None = None,
 ) -> tuple[InstanceParameters, pd.DataFrame]:
     """Choose how objects are cut out of maps, on images with known objects.
 
@@ -484,7 +484,7 @@ def search(
     start: Parameters,
     rounds: int = 2,
     *,
-    groups: Sequence[Hashable] | None = None,
+    groups: Sequence[str] | None = None,
 ) -> tuple[Parameters, pd.DataFrame]:
     """Choose the parameters of a method by the mean AP on images with known objects.
 
@@ -563,9 +563,7 @@ def _mean_ap(counts: Tally) -> float:
     return float(average_precision(counts).mean())
 
 
-def _is_better(
-    one: Sequence[Tally], other: Sequence[Tally], groups: Sequence[Hashable] | None
-) -> bool:
+def _is_better(one: Sequence[Tally], other: Sequence[Tally], groups: Sequence[str] | None) -> bool:
     """Tell whether the gain in mean AP is above its standard error, by the jackknife."""
     gain = _mean_ap(pooled(one)) - _mean_ap(pooled(other))
     if gain <= 0:
@@ -575,7 +573,9 @@ def _is_better(
     return gain > math.sqrt((len(gains) - 1) * gains.var())
 
 
-def _without_each(tallies: Sequence[Tally], groups: Sequence[Hashable]) -> NDArray[np.float64]:
+def _without_each(
+    tallies: Sequence[Tally], groups: Sequence[str] | Sequence[int]
+) -> NDArray[np.float64]:
     """Give the mean AP over all images but those of one group, for each of them (groups,)."""
     matched, objects = sums_by_group(tallies, groups)
     return ap_of_sums(matched.sum(axis=0) - matched, objects.sum() - objects).mean(axis=1)

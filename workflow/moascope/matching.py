@@ -7,7 +7,7 @@ predicted objects has an AP of 0 when scores are averaged by image; pooled, it c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -254,7 +254,7 @@ def average_precision(counts: Tally) -> NDArray[np.float64]:
 
 
 def sums_by_group(
-    tallies: Sequence[Tally], groups: Sequence[Hashable] | NDArray[Any]
+    tallies: Sequence[Tally], groups: Sequence[str] | Sequence[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Add up what AP is computed from over the images of every group.
 
@@ -262,7 +262,7 @@ def sums_by_group(
     ----------
     tallies : sequence of Tally
         One per image; at least one.
-    groups : sequence
+    groups : sequence of str or int
         What each image belongs to.
 
     Returns

@@ -146,7 +146,8 @@ def ensemble(networks: Sequence[keras.Model]) -> keras.Model:
     """Join networks that were trained apart into one that predicts the means of their maps.
 
     Errors that networks do not share are smaller in the mean (Hansen and Salamon 1990). Logits are
-    averaged, so that probabilities are geometric means.
+    averaged, so that probabilities are geometric means, scaled to add up to 1; distances are plain
+    means.
 
     Parameters
     ----------

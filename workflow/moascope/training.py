@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -31,8 +31,10 @@ from moascope.backbone_table import nearest
 from moascope.errors import InputError
 from moascope.features import check_alike, gather, prefetched, unit_places
 from moascope.files import atomic_path
-from moascope.folds import Task
 from moascope.heads import LinearHead, fit_head
+
+if TYPE_CHECKING:  # what trains does not depend on how splits are made
+    from moascope.folds import Task
 
 logger = logging.getLogger(__name__)
 
