@@ -553,7 +553,7 @@ def test_missed_and_invented_objects_have_their_colours():
 def test_every_network_of_an_ensemble_has_a_learning_curve():
     curve = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "ap_50": 0.5, "mean_ap": 0.4})
     both = pd.concat([curve.assign(member=0), curve.assign(member=1, loss=3.0)])
-    lines = [pictures.learning_curve(one, "x").count("<path") for one in (curve, both)]
+    lines = [pictures.learning_curve(one, "x").count("stroke-width: 1.8") for one in (curve, both)]
     assert lines[1] == lines[0] + 3  # loss and two AP
 
 

@@ -190,8 +190,9 @@ both are equal, MoAscope takes the brightest pixel for the upper one; other prog
 
 ## Output
 Maps of the same size: {maps}{members}.
-Classes are probabilities. The distance is that to the border of the object, relative to its centre. The outermost {halo} px of a tile lack context
-most; let tiles overlap by 300 px where memory allows.
+Classes are probabilities. The distance is that to the border of the object, relative to its
+centre. The outermost {halo} px of a tile lack context most; let tiles overlap by 300 px where
+memory allows.
 
 ## Objects
 Label images are cut out of the maps as follows, with the parameters below (in px, or in units of
