@@ -60,7 +60,7 @@ def test_engines_are_compared_on_annotated_images(annotated):
     results = annotated.folder / "results/small"
     assert not list((results / "segmentation").glob("*.checkpoint.npz"))
     page = (results / "report.html").read_text()
-    for part in ("AP at IoU 0.5", "engine-unet", "engine-classical", "worst first"):
+    for part in ("AP at IoU 0.5", "engine-unet", "engine-classical", "worst first", "One line per"):
         assert part in page
     assert "Splits" not in page
     assert annotated.planned() == {}

@@ -191,6 +191,7 @@ def section(
         "engines": [
             {
                 "name": name,
+                "networks": _networks(engine["history"]),
                 "training": None
                 if engine["history"] is None
                 else segmentation_figures.learning_curve(
@@ -212,6 +213,11 @@ def standalone_figures(context: SegmentationContext | None) -> dict[str, str]:
         return {}
     engines = context["engines"]
     return {"segmentation.ap.svg": _curves(engines), "segmentation.sizes.svg": _sizes(engines)}
+
+
+def _networks(history: pd.DataFrame | None) -> int:
+    """Count the networks of an ensemble."""
+    return history["member"].nunique() if history is not None and "member" in history else 1
 
 
 def _row(name: str, engine: EngineContext) -> dict[str, Any]:
