@@ -121,12 +121,7 @@ def test_a_network_that_bins_is_exported_as_well(tmp_path):
 
 @needs_converters
 def test_an_ensemble_is_exported_as_well(tmp_path):
-    members = []
-    for number in range(2):
-        network = segmentation.core(segmentation.build(TINY, ["DNA"]))
-        members.append(tmp_path / f"{number}.keras")
-        about = {"options": {"network": asdict(TINY)}, "validation": {"ap_50": 0.75}}
-        segmentation_training.save(network, members[-1], ["DNA"], TINY, InstanceParameters(), about)
+    members = [save(tmp_path / f"{number}.keras") for number in range(2)]
     model, out = tmp_path / "unet.keras", tmp_path / "unet.zip"
     with write_discs(tmp_path, shapes=((90, 101),)) as annotated:
         tune_saved(members, annotated, ["DNA"], WHOLE, model)

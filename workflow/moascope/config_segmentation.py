@@ -216,10 +216,9 @@ class Engine(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Engine:
-        if self.ensemble > 1 and self.method != "unet":
-            raise ValueError(f"ensemble is for method unet, not {self.method}; leave it out")
-        if self.export and self.method != "unet":
-            raise ValueError(f"export is for method unet, not {self.method}; leave it out")
+        for key, is_given in {"ensemble": self.ensemble > 1, "export": self.export}.items():
+            if is_given and self.method != "unet":
+                raise ValueError(f"{key} is for method unet, not {self.method}; leave it out")
         if self.method == "classical" and self.model is not None:
             raise ValueError("model is for networks; leave it out, classical is tuned here")
         if self.method == "unet":

@@ -70,10 +70,10 @@ def score(
                     "found_areas": np.bincount(predicted.ravel())[1:],
                 }
             )
-        groups = annotated.table["group"].iloc[annotated.rows("test")]
+        groups = annotated.groups(annotated.rows("test"))
     summary = scores(pooled(tallies))
-    summary["n_groups"] = groups.nunique()
-    summary["ci95"] = _intervals(tallies, list(groups))
+    summary["n_groups"] = len(set(groups))
+    summary["ci95"] = _intervals(tallies, groups)
     summary["by_image"] = scores_by_image(tallies)
     summary["seconds_per_image"] = float(pd.read_parquet(times)["seconds"].mean())
     return summary, pd.DataFrame(rows)

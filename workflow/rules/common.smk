@@ -445,20 +445,20 @@ def fitted(name):
     return {"model": engine.model} if engine.method == "unet" else {}
 
 
+def members(pattern, name):
+    """Fill a U-Net and the networks that it is the mean of into a path pattern."""
+    return expand(pattern, engine=name, member=range(ENGINES[name].ensemble))
+
+
 def members_of(pattern):
     """Give an input function: one file per network that a U-Net is the mean of."""
-    return lambda wildcards: expand(
-        pattern,
-        engine=wildcards.engine,
-        member=range(ENGINES[wildcards.engine].ensemble),
-    )
+    return lambda wildcards: members(pattern, wildcards.engine)
 
 
 def training_devices(name):
     """Give the notes on which device an engine was trained on."""
-    engine = ENGINES[name]
-    if engine.method == "unet":
-        return expand(PATHS.unet_device, engine=name, member=range(engine.ensemble))
+    if ENGINES[name].method == "unet":
+        return members(PATHS.unet_device, name)
     return [PATHS.engine_device.format(engine=name)]
 
 

@@ -25,6 +25,7 @@ with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
         seed=params.seed,
         checkpoint=params.checkpoint,
     )
+history = history.assign(member=int(snakemake.wildcards.member))
 write_parquet(history, snakemake.output.history)
 write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output.device)
 Path(params.checkpoint).unlink(missing_ok=True)

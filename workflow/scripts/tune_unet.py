@@ -9,11 +9,9 @@ from moascope import devices
 params = snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-import pandas as pd
-
 from moascope import engine_unet
 from moascope.annotated import AnnotatedSet
-from moascope.files import write_parquet
+from moascope.files import read_tables, write_parquet
 
 devices.confirm(params.compute["gpu"], device)
 with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
@@ -24,6 +22,4 @@ with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
         params.options,
         snakemake.output.model,
     )
-tables = map(pd.read_parquet, snakemake.input.histories)
-curves = [table.assign(member=member) for member, table in enumerate(tables)]
-write_parquet(pd.concat(curves, ignore_index=True), snakemake.output.history)
+write_parquet(read_tables(snakemake.input.histories), snakemake.output.history)
