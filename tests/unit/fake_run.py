@@ -36,7 +36,6 @@ def configuration() -> dict[str, Any]:
             "channels": {name: f"path_{name}" for name in CHANNELS},
             "plate_format": 96,
             "controls": ["DMSO"],
-            "pixel_size_um": 0.8,
         },
         "quality": {"exclude_flagged": True},
         "normalization": {"steps": [{"method": "percentile", "scope": "image"}]},
@@ -131,7 +130,7 @@ def quality_table(units: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame
         )
         for measure in ("p1", "p50", "p99", "mean", "sd"):
             table[f"{measure}:{channel}"] = 1000 * np.exp(0.2 * rng.standard_normal(n))
-    read = {"status": "ok", "message": "", "height": SIDE, "width": SIDE}
+    read = {"status": "ok", "message": "", "height": SIDE, "width": SIDE, "pixel_size_um": 0.8}
     return pd.DataFrame({**table, **read, "flagged": units["flagged"], "reasons": reason})
 
 

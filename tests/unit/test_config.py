@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 import yaml
@@ -75,7 +76,22 @@ def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
         ({"units": {"size": 3}}, "units.size: Input should be greater than or equal to 16, got 3"),
         ({"seed": "many"}, "seed: "),
         ({"compute": {"gpu": "maybe"}}, "'auto', 'required' or 'never', got 'maybe'"),
-        ({"run": "a/b"}, "run: "),
+        ({"run": "a/b"}, "run: 'a/b' is no name for results; use letters, digits, _ and -"),
+        ({"run": 2024}, "run: write text, in quotes: '2024'; got 2024"),
+        ({"input": {**MINIMAL["input"], "channels": {"Hoechst 33342": "x"}}},
+         "input.channels.Hoechst 33342: 'Hoechst 33342' is no name for results; use letters"),
+        ({"input": {**MINIMAL["input"], "channels": ["DNA"]}},
+         "input.channels: write keys with values, as in {key: value}; got ['DNA']"),
+        ({"input": {**MINIMAL["input"], "controls": "DMSO"}},
+         "input.controls: write a list: [DMSO]; got 'DMSO'"),
+        ({"quality": {"focus_z": float("inf")}}, "quality.focus_z: Input should be a finite"),
+        ({"models": {"m": {"split": "s", "backbone": "efficientnet-lte0"}}},
+         "models.m: backbone: there is no 'efficientnet-lte0'. Did you mean efficientnet-lite0"),
+        ({"models": {"m": {"split": "loco", "channel_mapping": "inflate",
+                           "head": {"type": "lda", "calibrate": True}}},
+          "splits": {"loco": {"method": "leave-one-compound-out"}}},
+         "models.m.head.calibrate: there are no validation units to fit the temperature to; set "
+         "splits.loco.validation, for example to 0.2"),
         ({"models": {"m": {"split": "lco"}}, "splits": {"loco": {"method": "fixed", "file": "x"}}},
          "models.m.split: unknown split 'lco'; did you mean 'loco'?"),
         ({"augmentation": [{"name": "flipp"}]}, "did you mean 'flip'?"),
@@ -86,6 +102,46 @@ def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
 )  # fmt: skip
 def test_wrong_values_name_the_key_the_value_and_the_range(change, expected):
     assert expected in problems({**MINIMAL, **change})
+
+
+def test_every_problem_has_a_line_of_its_own():
+    text = problems(
+        {
+            **MINIMAL,
+            "splits": {"loco": {"method": "leave-one-compound-out"}},
+            "models": {"a": {"split": "lco"}, "b": {"split": "loco", "triple": ["X", "Y", "Z"]}},
+        }
+    )
+    assert "5 problems" in text
+    assert text.count("\n  - models.") == 5
+
+
+def test_files_that_are_not_there_are_named_with_their_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("there.csv").touch()
+    loaded = config.load(
+        {
+            "run": "x",
+            "input": {**MINIMAL["input"], "sheet": "there.csv", "platemap": "map.csv"},
+            "splits": {"f": {"method": "fixed", "file": "folds.csv"}},
+            "models": {"m": {"split": "f", "weights": "imagnet", "channel_mapping": "inflate"}},
+            "segmentation": {
+                "engines": {
+                    "u": {"method": "unet", "model": "u"},
+                    "pose": {"method": "cellpose", "model": "cpsam"},
+                    "mine": {"method": "cellpose", "model": "models/mine"},
+                    "star": {"method": "stardist", "model": "2D_versatile_fluo"},
+                }
+            },
+        }
+    )
+    assert config.missing_files(loaded) == [
+        "input.platemap: there is no file 'map.csv'; correct the path",
+        "splits.f.file: there is no file 'folds.csv'; correct the path",
+        "models.m.weights: there is no file 'imagnet'; correct the path, or write imagenet or none",
+        "segmentation.engines.u.model: there is no file 'u'; correct the path",
+        "segmentation.engines.mine.model: there is no file 'models/mine'; correct the path",
+    ]
 
 
 def test_two_channels_cannot_be_mapped_to_a_triple():

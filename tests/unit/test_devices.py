@@ -109,6 +109,12 @@ def test_never_hides_the_gpus(nvidia_smi, tmp_path):
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
 
 
+def test_a_backend_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"compute\.keras_backend: jax is not installed where"):
+        devices.choose("never", "jax")
+
+
 def test_a_gpu_that_the_backend_does_not_see_is_an_error_where_it_is_required():
     import keras
 

@@ -239,3 +239,10 @@ def test_embedding_of_few_units_or_features_is_drawn(shape):
     table = figures.embedding_map(np.random.default_rng(3).standard_normal(shape), seed=0)
     assert table[["pca_1", "pca_2"]].notna().all(axis=None)
     assert len(table.attrs["explained"]) == 2
+
+
+def test_units_that_are_all_alike_to_the_network_are_drawn():
+    table = figures.embedding_map(np.zeros((20, 5)), seed=0)
+    assert (table[["pca_1", "pca_2"]] == 0).all(axis=None)
+    assert "tsne_1" not in table
+    assert table.attrs["explained"] == [0.0, 0.0]

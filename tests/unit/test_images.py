@@ -65,6 +65,21 @@ def test_pixel_size_is_unknown_where_the_file_does_not_say(tmp_path):
     assert read_pixel_size(tmp_path / "a.png") is None
 
 
+@pytest.mark.parametrize("size", ["abc", "0,65", "0", "-1", "nan", "inf"])
+def test_a_pixel_size_that_is_no_length_is_unknown(tmp_path, size):
+    path = tmp_path / "a.ome.tif"
+    metadata = {"axes": "CYX", "PhysicalSizeX": size}
+    tifffile.imwrite(path, CYX, ome=True, metadata=metadata, photometric="minisblack")
+    assert read_pixel_size(path) is None
+
+
+@pytest.mark.parametrize("description", ["<OME", '<OME xmlns="o"></OME>', "<OME><Image/></OME>"])
+def test_metadata_without_pixels_tell_no_pixel_size(tmp_path, description):
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, CYX[0], description=description, metadata=None)
+    assert read_pixel_size(path) is None
+
+
 def test_one_file_of_an_ome_set_is_read_for_itself(tmp_path):
     """Sets name their siblings; a missing sibling must not become a plane of zeros."""
     path = tmp_path / "c0.ome.tif"
@@ -117,6 +132,13 @@ def test_input_axes_of_the_wrong_length_are_refused(tmp_path):
     tifffile.imwrite(path, CYX, metadata=None, photometric="minisblack")
     with pytest.raises(ImageError, match=r"input.axes is TCYX \(4 axes\).*\(3, 20, 30\)"):
         read_planes(path, "TCYX")
+
+
+def test_input_axes_that_make_more_channels_than_pixels_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, CYX, metadata=None, photometric="minisblack")
+    with pytest.raises(ImageError, match=r"axes YXC its shape .* means 30 channels of 3 x 20 px"):
+        read_planes(path, "YXC")
 
 
 @pytest.mark.parametrize("axes", ["CY", "CCYX", "CYXQ", ""])

@@ -351,12 +351,13 @@ def _after_quality(units):
 
 
 def test_the_pixel_size_follows_resizing_and_tiling(context):
-    quality = pd.DataFrame({"width": [512, 512]})
-    config = {"input": {"pixel_size_um": 0.5}, "units": {"tiles": [1, 2]}}
-    size = report_context._pixel_size(config, quality, [np.zeros((128, 128, 3))])
+    quality = pd.DataFrame({"width": [512, 512], "pixel_size_um": 0.5})
+    config, images = {"units": {"tiles": [1, 2]}}, [np.zeros((128, 128, 3))]
+    size = report_context._pixel_size(config, quality, images)
     assert size == pytest.approx(0.5 * 256 / 128)
-    config["input"]["pixel_size_um"] = None
-    assert report_context._pixel_size(config, quality, [np.zeros((128, 128, 3))]) is None
+    for unknown in (np.nan, [0.5, 0.6], [0.5, np.nan]):
+        other = quality.assign(pixel_size_um=unknown)
+        assert report_context._pixel_size(config, other, images) is None
 
 
 def test_site_scores_are_those_of_the_worst_channel():

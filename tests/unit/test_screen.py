@@ -299,8 +299,16 @@ def test_a_compound_with_two_spellings_is_named_with_both_lines(screen, spelling
     touch(screen.folder, "e/1d.tif", "e/1a.tif")
     assert (
         f"column 'compound': 'taxol' (line 4) and {spelling!r} (line 7) look like one compound, "
-        "but would be held out as different ones; spell it alike in every row"
+        "but would count as different ones; spell it alike in every row"
     ) in screen.error()
+
+
+def test_plates_that_differ_in_case_only_and_mechanisms_with_two_spellings_are_refused(screen):
+    screen.lines += ["p2,D4,1,epo,0.3,stabil-izer,e/1d.tif,e/1a.tif"]
+    touch(screen.folder, "e/1d.tif", "e/1a.tif")
+    message = screen.error()
+    assert "column 'plate': 'P2' (line 5) and 'p2' (line 7) look like one plate" in message
+    assert "'Stabilizer' (line 4) and 'stabil-izer' (line 7) look like one mechanism" in message
 
 
 @pytest.mark.parametrize(("one", "other"), [("C-1-12", "C-11-2"), ("taxol", "taxole"), ("A1", "A")])
@@ -544,6 +552,49 @@ def test_a_platemap_without_plates_holds_for_every_plate(folder):
     assert sites.loc[sites["well"] == "B03", "compound"].tolist() == ["taxol"] * 4
 
 
+@pytest.mark.parametrize(
+    ("header", "columns", "message"),
+    [
+        (
+            "well,compound,Conc_uM,moa",
+            {},
+            "column 'Conc_uM' is not read; name it under input.columns.concentration if it is the "
+            "concentration, or take it out of the file",
+        ),
+        (
+            "well,compound,Conc_uM,moa",
+            {"concentration": "Conc_um"},
+            "there is no column 'Conc_um', as input.columns.concentration says; did you mean "
+            "'Conc_uM'?",
+        ),
+        ("well,drug,dose,moa", {"concentration": "dose"}, "column 'drug' is not read"),
+        ("well,compound,dose,Mechanism", {"concentration": "dose"}, "column 'Mechanism' is not"),
+    ],
+)
+def test_no_column_of_a_platemap_is_passed_over_in_silence(folder, header, columns, message):
+    Path(folder["platemap"]).write_text(f"{header}\nA1,DMSO,,\nB03,taxol,1,Stabilizer\n")
+    with pytest.raises(InputError) as caught:
+        read_sites({**folder, "columns": {**folder["columns"], **columns}})
+    assert f"map.csv (input.platemap): {message}" in str(caught.value)
+
+
+def test_a_column_of_a_platemap_may_be_named_in_the_config_or_null(folder):
+    text = "well,cpd,Conc_uM,moa\nA1,DMSO,,\nB03,taxol,1,Stabilizer\n"
+    Path(folder["platemap"]).write_text(text)
+    columns = {**folder["columns"], "compound": "cpd"}
+    for concentration, treatment in (("Conc_uM", "taxol@1"), (None, "taxol")):
+        given = {**columns, "concentration": concentration}
+        sites = read_sites({**folder, "columns": given})
+        assert set(sites.loc[sites["well"] == "B03", "treatment"]) == {treatment}
+
+
+def test_files_that_the_pattern_passes_over_are_counted(folder, caplog):
+    touch(Path(folder["images"]), "P1/r01c01f10-channel1.tiff", "P1/thumb.png")
+    read_sites(folder)
+    assert f"2 of 19 image files in {folder['images']} do not match and are left" in caplog.text
+    assert "'P1/r01c01f10-channel1.tiff'" in caplog.text
+
+
 def test_a_pattern_without_a_slash_is_for_file_names(folder, tmp_path):
     touch(tmp_path / "flat", "deep/down/P7_A01_DNA.png", "deep/down/P7_A01_Actin.png")
     keys = {
@@ -634,6 +685,14 @@ def test_a_path_out_of_the_image_root_is_refused(screen, path):
         f"line 2, column 'dna': {path!r} leads out of the image root {screen.folder}; "
         "set input.images"
     ) in screen.error()
+
+
+def test_a_drive_of_windows_is_named_once(screen):
+    screen.lines = [line.replace(",a/", ",Z:\\screen\\a\\") for line in screen.lines]
+    message = screen.error()
+    assert "images in 'Z:/screen/a', on a drive of Windows; give paths below input.im" in message
+    assert message.count("drive of Windows") == 2  # one column each
+    assert "leads out" not in message
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -785,9 +844,27 @@ def test_a_plate_without_controls_is_refused_where_they_are_needed(screen):
     assert "plate 'P1'" not in message
 
 
+@pytest.mark.parametrize("keys", [{}, {"needs_controls": True}, {"labels_required": False}])
+def test_a_misspelt_control_is_named_once(screen, keys):
+    message = screen.error(controls=["DSMO", "water"], **keys)
+    assert "input.controls: no well holds 'DSMO'; did you mean 'DMSO'?" in message
+    assert "water" not in message
+    assert "no control well" not in message
+
+
 def test_controls_need_a_compound_column(screen):
     message = screen.error(needs_controls=True, columns={"compound": None})
     assert "normalization from controls needs the compound of every well, to find 'DMSO'" in message
+
+
+def test_mechanisms_need_compounds(screen):
+    assert (
+        "models need to know which wells were treated alike; name the column of compounds under "
+        "input.columns.compound"
+    ) in screen.error(columns={"compound": None})
+    screen.lines[3] = screen.lines[3].replace("taxol", "")
+    assert "line 4, column 'compound': blank, although the well has a mechanism" in screen.error()
+    assert screen.read(columns={"compound": None}, labels_required=False)["role"].iloc[0]
 
 
 def test_labels_that_nobody_gives_are_one_problem(screen):

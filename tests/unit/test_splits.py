@@ -684,6 +684,25 @@ def test_sites_are_counted_as_the_tiles_that_they_are_cut_into(tmp_path):
     check_sites(sites, fixed(tmp_path, text), seed=0, tiles=2)
 
 
+def test_lists_of_single_cells_wait_until_cells_are_known(tmp_path):
+    rows = [("a", "x", "b", "p", "A01"), ("b", "y", "b", "p", "A02")]
+    sites = sites_table(units_table(rows, sites=1))
+    cells = fixed(tmp_path, "unit_id,set\np/A01/1#c1,train\np/A02/1#c7,test")
+    check_sites(sites, cells, seed=0, tiles=None)
+    with pytest.raises(InputError, match="no unit has unit_id"):
+        check_sites(sites, cells, seed=0)
+    wells = fixed(tmp_path, "well,set\nA01,train\nA12,test")
+    with pytest.raises(InputError, match="no unit has well 'A12'"):
+        check_sites(sites, wells, seed=0, tiles=None)
+
+
+def test_columns_of_the_audit_are_looked_for_before_images_are_read():
+    options = {"method": "leave-one-compound-out"}
+    check_sites(sites_table(screen()), options, seed=0, audited=["field", "plate+well"])
+    with pytest.raises(InputError, match="unknown group column 'feild'"):
+        check_sites(sites_table(screen()), options, seed=0, audited=["feild"])
+
+
 # --- what the audit has to look at ----------------------------------------------------------------
 
 

@@ -265,6 +265,22 @@ def test_pixel_size_comes_from_ome_metadata(tmp_path, sites, images):
     assert transform["scale"] == [1.0, 0.5, 0.5]
 
 
+@pytest.mark.parametrize("length", [9, 12, 50])
+def test_a_damaged_first_image_is_left_out_and_the_next_tells_the_pixel_size(
+    tmp_path, sites, images, length
+):
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm"}
+    for path, planes in zip(sites["path:DNA"], images, strict=True):
+        tifffile.imwrite(path, planes[0], ome=True, metadata=metadata)
+    first = Path(sites["path:DNA"].iloc[0])
+    first.write_bytes(first.read_bytes()[:length])
+    table = ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", on_bad_image="quarantine")
+    assert table["status"].tolist() == ["quarantined", "ok", "ok"]
+    assert "damaged or truncated TIFF" in table["message"].iloc[0]
+    with PlateStore(tmp_path / "P.ozx") as store:
+        assert store.pixel_size_um == 0.5
+
+
 def test_unknown_pixel_size_has_no_unit(tmp_path, sites):
     ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
     with zipfile.ZipFile(tmp_path / "P.ozx") as archive:
@@ -400,7 +416,10 @@ def test_a_plate_of_bad_images_only_is_an_error(tmp_path, sites):
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        (-1, "holds 3 planes, but the sample sheet gives no plane for the channel DNA"),
+        (
+            -1,
+            "holds 3 planes, and which of them is the channel DNA is not said. Name the column of",
+        ),
         (3, r"has no plane 3 for the channel DNA; it holds 3 \(counted from 0\)"),
     ],
 )

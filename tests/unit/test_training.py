@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from moascope import training
+from moascope import augmentation, config, training, units
 from moascope.errors import InputError
 
 CLASSES = ["left", "right"]
@@ -393,3 +394,34 @@ def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
     assert about["statistics"] == [{"plate": "P1", "channel": "DNA", "mean": 0.5}]
     assert about["classes"] == ["x", "y"]
     assert about["unit_shape"] == [8, 8]
+
+
+@pytest.mark.parametrize(
+    ("name", "image_shape"),
+    [
+        ("bbbc021", (1024, 1280)),
+        ("bbbc021-lab", (256, 256)),
+        ("bbbc021-cells16", (68, 68)),
+        ("config", (256, 256)),
+    ],
+)
+def test_the_networks_of_the_shipped_configs_take_their_images(repository, name, image_shape):
+    given = config.load(yaml.safe_load((repository / f"config/{name}.yaml").read_text()))
+    section, cells = given.section("units"), given.units.cells
+    shape = units.shape_of_units(
+        image_shape, section["size"], section["tiles"], cells.crop if cells else None
+    )
+    channels = list(given.input.channels)
+    for model in given.models:
+        options = {**given.section(f"models.{model}"), "weights": "none"}
+        training.check_model(options, channels, shape)
+    augmentation.check(given.model_dump(mode="json")["augmentation"], shape, len(channels))
+
+
+def test_units_that_cannot_be_turned_are_refused_before_anything_is_computed():
+    options = config.Model(split="s", views=8, weights="none").model_dump(mode="json")
+    with pytest.raises(InputError, match="8 views need square units, and these are 40 x 50 px"):
+        training.check_model(options, list("abc"), (40, 50))
+    with pytest.raises(InputError, match="quarter_turn needs square units; these are 40 x 50 px"):
+        augmentation.check([{"name": "flip"}, {"name": "quarter_turn"}], (40, 50), 3)
+    augmentation.check([{"name": "flip"}], (40, 50), 3)

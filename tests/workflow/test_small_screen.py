@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
+from html import unescape
 
 import pandas as pd
 import pytest
@@ -100,11 +102,42 @@ def test_nothing_half_written_is_left(finished):
     assert not [path for path in finished.folder.rglob(".*partial*") if path.is_file()]
 
 
-def test_the_snakemake_report_can_be_made(finished, small_config, tmp_path):
+CAPTIONS = {
+    "report.html": "report",
+    "figures/accuracy.svg": "accuracy",
+    "figures/splits.loco.svg": "split",
+    "figures/lite0.confusion.svg": "confusion",
+    "figures/lite0.calibration.svg": "calibration",
+    "figures/lite0.embedding.svg": "embedding",
+    "figures/examples.png": "examples",
+}
+
+
+def plain(text):
+    """Leave out tags and line breaks, as a reader does."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", text)).split())
+
+
+def shown_in(page, name):
+    """Give what a page of Snakemake holds under a name."""
+    text = page.partition(f'<script id="{name}">')[2]
+    return json.JSONDecoder().raw_decode(text.partition(" = ")[2])[0]
+
+
+def test_the_snakemake_report_can_be_made(finished, small_config, repository, tmp_path):
+    captions = {path.stem: path.read_text() for path in repository.glob("workflow/report/*.rst")}
     finished.write(small_config)
-    page = tmp_path / "report.zip"
-    finished.snakemake("--report", str(page))
-    assert page.stat().st_size > 10_000
+    finished.snakemake("--report", str(tmp_path / "report.zip"))
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        page = archive.read("report/report.html").decode()
+        shown = shown_in(page, "results")
+        files = {path: archive.read(f"report/{each['data_uri']}") for path, each in shown.items()}
+    assert {path: plain(each["caption"]) for path, each in shown.items()} == {
+        f"results/small/{name}": plain(captions[caption]) for name, caption in CAPTIONS.items()
+    }
+    assert files == {path: (finished.folder / path).read_bytes() for path in files}
+    about = shown_in(page, "workflow-desc")
+    assert plain(about) == plain(captions["workflow"].replace("*", ""))
 
 
 def test_the_workflow_is_usable_as_a_module(finished, small_config, repository):
@@ -151,7 +184,7 @@ CASES = {
     "report.title": ("Another title", ["report"]),
     "evaluation.bootstrap": (300, ["evaluate", *REPORT]),
     "models.lite0.head": ({"type": "logistic"}, [*FIT, "evaluate", *REPORT]),
-    "models.lite0.views": (4, ["features", *FIT, "evaluate", *REPORT]),
+    "models.lite0.views": (4, ["check_models", "features", *FIT, "evaluate", *REPORT]),
     "splits.loco.method": ("group-k-fold", [CHECK, *SPLIT, *FIT, *SCORE, *REPORT]),
     "quality.focus_z": (5.0, [*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT]),
     "input.on_bad_image": (
@@ -161,7 +194,7 @@ CASES = {
     "splits.loco.audit": ({"on_leak": "warn"}, ["audit_split", *REPORT]),
     "quality.exclude_flagged": (False, [*SPLIT, *FIT, *SCORE, *REPORT]),
     "evaluation.baselines": (["majority"], ["baselines", "evaluate", *REPORT]),
-    "augmentation": ([{"name": "flip"}], ["augmentation_preview", "report"]),
+    "augmentation": ([{"name": "flip"}], ["check_models", "augmentation_preview", "report"]),
     "units": ({"size": 64}, ["check_models", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT]),
     "normalization": (
         {"steps": [{"method": "minmax", "scope": "image"}]},
@@ -269,6 +302,18 @@ def test_an_edited_library_function_reruns_what_imports_it(
 # --- a kill -----------------------------------------------------------------------------------
 
 
+def outputs_of_finished_jobs(printed):
+    """Name the files of the jobs that Snakemake has printed the end of."""
+    jobs = r"^    output: (.+)\n(?:    .+\n)*?    jobid: (\d+)$"
+    finished = re.findall(r"^Finished jobid: (\d+) \(Rule: \w+\)$", printed, re.MULTILINE)
+    return [
+        path
+        for paths, job in re.findall(jobs, printed, re.MULTILINE)
+        if job in finished
+        for path in paths.split(", ")
+    ]
+
+
 def test_a_killed_run_is_resumed_with_the_same_result(finished, project, small_config):
     project.write(small_config)
     command = [
@@ -277,18 +322,26 @@ def test_a_killed_run_is_resumed_with_the_same_result(finished, project, small_c
         *("--directory", str(project.folder), "--configfile", str(project.file)),
     ]  # to the end, as a user would
     targets = [f"results/small/{name}.parquet" for name in ("predictions/lite0", "quality")]
-    running = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    stores = project.folder / "results/small/plates"
-    deadline = time.monotonic() + 300
-    while not list(stores.glob("*.ozx")) and time.monotonic() < deadline:
+    shown = project.folder / "printed.txt"
+    with shown.open("wb") as file:
+        running = subprocess.Popen(command, start_new_session=True, stdout=file, stderr=file)
+    while "(Rule: ingest)" not in shown.read_text() and running.poll() is None:
         time.sleep(0.05)
+    assert running.poll() is None, shown.read_text()[-6000:]
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert not [target for target in targets if (project.folder / target).exists()]
+    complete = outputs_of_finished_jobs(shown.read_text())
+    assert [path for path in complete if path.endswith(".ozx")]
+
+    def states():
+        found = {path: (project.folder / path).stat() for path in complete}
+        return {path: (state.st_ino, state.st_mtime_ns) for path, state in found.items()}
+
+    before = states()
     project.snakemake("--unlock")
     project.snakemake(*targets)
+    assert states() == before
     for target in targets:
         resumed, uncut = (pd.read_parquet(run.folder / target) for run in (project, finished))
         pd.testing.assert_frame_equal(resumed, uncut)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,8 @@ def annotate(
     sites = sites.assign(compound=rows.table["compound"], concentration=doses)
     sites["treatment"] = _treatments(sites)
     _check_one_treatment_per_well(rows, sites, problems)
-    _check_spellings(rows, problems)
+    # Splits tell compounds apart by their names: one that has two could be learned and tested.
+    check_spellings(rows, "compound", sites["compound"], loose_spelling, problems)
 
     table = _read_moa_table(options, problems) if options["moa_table"] else None
     written = rows.table["moa"].mask(rows.table["moa"].isin(_NOT_KNOWN), "")
@@ -60,10 +61,12 @@ def annotate(
     sites.loc[sites["moa"] != "", "role"] = "treated"
     sites.loc[sites["compound"].str.casefold().isin(controls), "role"] = "control"
     _check_one_mechanism(rows, sites, table, problems)
+    check_spellings(rows, "moa", sites["moa"], loose_spelling, problems)
+    misspelt = _check_control_names(rows, sites, options["controls"], problems)
     unreadable = options["moa_table"] and table is None
     if options["labels_required"] and not unreadable and not {"moa", "compound"} & rows.misnamed:
         _check_labels(rows, sites, table, options, problems)
-    if options["needs_controls"] and not {"plate", "compound"} & rows.misnamed:
+    if options["needs_controls"] and not misspelt and not {"plate", "compound"} & rows.misnamed:
         _check_controls(rows, sites, options["controls"], problems)
     return sites
 
@@ -92,6 +95,7 @@ def join_platemap(
         role: named_column(sheet, options["columns"][role], role)
         for role in ("plate", "well", "compound", "concentration", "moa", "batch")
     }
+    _check_unused_columns(sheet, columns, rows.labels, options, problems)
     if _missing_columns(sheet, "platemap", {"well": columns["well"]}, problems):
         return
     place = [f"{sheet.path}, line {line}" for line in sheet.lines]
@@ -161,29 +165,68 @@ def _check_one_treatment_per_well(
     problems.rows(differing.index, sentence, "wells with two treatments")
 
 
-def _check_spellings(rows: SampleRows, problems: Problems) -> None:
-    # Splits tell compounds apart by their names: one that has two could be learned and tested.
-    firsts = rows.table[["compound", "place"]].drop_duplicates("compound")
-    firsts = firsts[firsts["compound"] != ""]
-    alike = firsts.groupby(firsts["compound"].map(_loose_spelling), sort=False)
+def check_spellings(
+    rows: SampleRows,
+    role: str,
+    names: pd.Series,
+    spelling: Callable[[str], str],
+    problems: Problems,
+) -> None:
+    """Find names that look like one name spelt in two ways.
+
+    Parameters
+    ----------
+    rows : SampleRows
+        Knows the places.
+    role : str
+        What the names are: compound, moa or plate.
+    names : pandas.Series of str
+        Same index as `rows.table`; empty ones are passed over.
+    spelling : callable
+        Gives the same text for names that look alike.
+    problems : Problems
+        Takes the names, with the place of the first of each.
+    """
+    firsts = pd.DataFrame({"name": names, "place": rows.table["place"]}).drop_duplicates("name")
+    firsts = firsts[firsts["name"] != ""]
+    alike = firsts.groupby(firsts["name"].map(spelling), sort=False)
     groups = pd.Series([group for _, group in alike if len(group) > 1], dtype=object)
+    what = "mechanism" if role == "moa" else role
 
     def sentence(index: Any) -> str:
-        group = groups[index]
-        listed = " and ".join(f"{row.compound!r} ({row.place})" for row in group.itertuples())
+        pairs = zip(groups[index]["name"], groups[index]["place"], strict=True)
+        listed = " and ".join(f"{name!r} ({place})" for name, place in pairs)
         return (
-            f"{rows.labels.get('compound', 'compound')}: {listed} look like one compound, but "
-            "would be held out as different ones; spell it alike in every row"
+            f"{rows.labels.get(role, what)}: {listed} look like one {what}, but would count as "
+            "different ones; spell it alike in every row"
         )
 
-    problems.rows(groups.index, sentence, "compounds with several spellings")
+    problems.rows(groups.index, sentence, f"{what}s with several spellings")
 
 
-def _loose_spelling(compound: str) -> str:
-    text = unicodedata.normalize("NFKC", compound).casefold()
+def loose_spelling(name: str) -> str:
+    """Give the same text for names that differ in case, spaces, underscores and hyphens only."""
+    text = unicodedata.normalize("NFKC", name).casefold()
     # Between digits a separator tells numbers apart: C-1-12 is not C-11-2.
     text = re.sub(rf"(?<=\d){_SEPARATORS}(?=\d)", "\0", text)
     return re.sub(_SEPARATORS, "", text)
+
+
+def _check_control_names(
+    rows: SampleRows, sites: pd.DataFrame, controls: Sequence[str], problems: Problems
+) -> bool:
+    """Find controls that no well holds but that are like a compound; tell whether any are."""
+    compounds = [name for name in sites["compound"].unique() if name]
+    known = {name.casefold() for name in compounds}
+    others = [name for name in compounds if name.casefold() not in map(str.casefold, controls)]
+    absent = [name for name in controls if name.casefold() not in known]
+    near = {name: found for name in absent if (found := similar(name, others))}
+    for name, found in near.items():
+        problems.add(
+            f"input.controls: no well holds {name!r}; did you mean {found!r}? Correct it, or leave "
+            "it out"
+        )
+    return bool(near)
 
 
 def _joined_sheet(path: str, key: str, problems: Problems) -> Sheet | None:
@@ -205,6 +248,44 @@ def _missing_columns(
             + nearest(role, sheet.header)
         )
     return bool(missing)
+
+
+# How columns of a platemap are often called, besides their role.
+_OFTEN_CALLED = {
+    "compound": ("comp", "cpd", "drug", "treat", "pert"),
+    "concentration": ("conc", "dose"),
+    "moa": ("mechanism", "moa"),
+    "batch": ("batch", "week"),
+}
+
+
+def _check_unused_columns(
+    sheet: Sheet,
+    columns: Mapping[str, str | None],
+    given: Mapping[str, str],
+    options: Mapping[str, Any],
+    problems: Problems,
+) -> None:
+    """Find columns of the platemap that the config means, or may mean, under another name."""
+    unused = [name for name in sheet.header if name not in columns.values()]
+    for role, words in _OFTEN_CALLED.items():
+        named = options["columns"][role]
+        if columns[role] is not None or role in given:
+            continue
+        start = f"{sheet.path} (input.platemap): "
+        if isinstance(named, str) and named != role:
+            problems.add(
+                f"{start}there is no column {named!r}, as input.columns.{role} says; "
+                + nearest(named, sheet.header)
+            )
+        elif named is not None or role == "batch":
+            for name in unused:
+                if any(word in name.casefold() for word in words):
+                    problems.add(
+                        f"{start}column {name!r} is not read; name it under input.columns.{role} "
+                        f"if it is the {role}, or take it out of the file"
+                    )
+                    break
 
 
 def _check_repeated_wells(table: pd.DataFrame, keys: list[str], problems: Problems) -> None:
@@ -301,6 +382,19 @@ def _check_labels(
             "input.platemap"
         )
         return
+    unnamed = (sites["role"] == "treated") & (sites["compound"] == "")
+    if "compound" not in rows.labels:
+        problems.add(
+            "models need to know which wells were treated alike; name the column of compounds "
+            "under input.columns.compound, or give input.platemap"
+        )
+        return
+    problems.values(
+        sites["compound"][unnamed],
+        rows.table["place"],
+        rows.labels["compound"],
+        lambda _: "blank, although the well has a mechanism; name the compound",
+    )
     compounds = [] if table is None else table["compound"].unique().tolist()
     missing = sites["treatment"][unlabelled & ~rows.exempt]
     where = f"add it to {options['moa_table']}" if options["moa_table"] else "fill it in"

@@ -205,6 +205,28 @@ def build(augmentations: Sequence[Mapping[str, Any]], seed: int) -> list[layers.
     ]
 
 
+def check(
+    augmentations: Sequence[Mapping[str, Any]], unit_shape: tuple[int, int], n_channels: int
+) -> None:
+    """Check that units of a shape can be augmented.
+
+    Parameters
+    ----------
+    augmentations : sequence of mappings
+        As for `build`.
+    unit_shape : (int, int)
+        Height and width in pixels.
+    n_channels : int
+        How many channels they have.
+
+    Raises
+    ------
+    InputError
+        If units that are not square would have to be turned.
+    """
+    apply(build(augmentations, seed=0), np.zeros((1, *unit_shape, n_channels), np.float32))
+
+
 def apply(augmentation_layers: Sequence[layers.Layer], images: Any) -> Any:
     """Augment a batch, as in training.
 

@@ -19,7 +19,8 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from moascope.augmentation_table import PARAMETERS
-from moascope.config_section import Name, Rooted, Section, Whole
+from moascope.backbone_table import canonical_name
+from moascope.config_section import NAME_PATTERN, Name, Rooted, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 
@@ -358,7 +359,9 @@ class Head(Section):
     )
     balanced: bool = Field(True, description="lda, logistic: give every class the same weight")
     calibrate: bool = Field(
-        False, description="lda, logistic: fit one temperature to the validation units"
+        False,
+        description="lda, logistic: fit one temperature to the validation units, which "
+        "`splits.{name}.validation` must set aside",
     )
     C: float = Field(1.0, gt=0, description="logistic: inverse regularization strength")
     hidden: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
@@ -380,7 +383,10 @@ class Training(Section):
         "cosine", description="learning-rate schedule"
     )
     patience: int = Field(
-        10, ge=1, description="epochs without better validation loss before training stops"
+        10,
+        ge=1,
+        description="epochs without better validation loss before training stops; without "
+        "`splits.{name}.validation` all epochs are trained",
     )
     class_weights: bool = Field(True, description="weight classes by inverse frequency")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
@@ -419,7 +425,8 @@ class Model(Section):
     pooling: Literal["mean", "mean+sd"] = Field("mean", description="of features over positions")
     views: Annotated[Literal[1, 4, 8], Whole] = Field(
         8,
-        description="frozen: rotations (4) and their mirror images (8) whose features are averaged",
+        description="frozen: views whose features are averaged: the unit (1), its mirror images "
+        "and half turn (4), and those turned by a quarter (8, for square units)",
     )
     head: Head = Field(default_factory=Head, description="the head")
     unfreeze_from: str | None = Field(None, description="partial: first layer that is trained")
@@ -428,6 +435,7 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Model:
+        canonical_name(self.backbone)
         if self.transfer == "partial" and self.unfreeze_from is None:
             raise ValueError("transfer 'partial' also needs unfreeze_from (a layer name)")
         if self.triple is not None and len(self.triple) != 3:
@@ -441,6 +449,10 @@ class Model(Section):
                 f"head type {self.head.type!r} works on frozen features only; use type mlp"
             )
         return self
+
+    def calibrates(self) -> bool:
+        """Tell whether probabilities are calibrated on validation units."""
+        return self.transfer == "frozen" and self.head.type != "mlp" and self.head.calibrate
 
 
 class Evaluation(Section):
@@ -527,6 +539,11 @@ class Config(Section):
                 problems.append(
                     f"models.{name}.split: " + _unknown("split", model.split, self.splits)
                 )
+            elif model.calibrates() and not self.splits[model.split].validation:
+                problems.append(
+                    f"models.{name}.head.calibrate: there are no validation units to fit the "
+                    f"temperature to; set splits.{model.split}.validation, for example to 0.2"
+                )
             channels = list(self.input.channels) if self.input else []
             for channel in model.triple or []:
                 if channel not in channels:
@@ -540,7 +557,7 @@ class Config(Section):
                     "'inflate' or 'per-channel'"
                 )
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("\n".join(problems))
         return self
 
     def _problems_of_segmentation(self) -> list[str]:
@@ -649,8 +666,51 @@ def load(raw: Mapping[str, Any], source: str = "config") -> Config:
     try:
         return Config.model_validate(_nulls(raw))
     except ValidationError as error:
-        problems = [_explain(detail) for detail in error.errors()]
+        problems = [line for detail in error.errors() for line in _explain(detail).split("\n")]
         raise InputError.collect(problems, source) from None
+
+
+def missing_files(config: Config) -> list[str]:
+    """Find the files that a configuration names and that are not there.
+
+    Parameters
+    ----------
+    config : Config
+        Paths in it are relative to the working directory.
+
+    Returns
+    -------
+    list of str
+        A sentence per file, naming the key. Images and what the sheets name are not looked at.
+    """
+    named: dict[str, str | None] = {}
+    if config.input is not None:
+        tables = ("sheet", "moa_table", "platemap")
+        named |= {f"input.{key}": getattr(config.input, key) for key in tables}
+    for name, split in config.splits.items():
+        named[f"splits.{name}.file"] = split.file
+    for name, model in config.models.items():
+        if model.weights not in ("imagenet", "none"):
+            named[f"models.{name}.weights"] = model.weights
+    section = config.segmentation
+    if section.annotated is not None:
+        named |= {
+            f"segmentation.annotated.{key}": getattr(section.annotated, key)
+            for key in ("sheet", "set_file")
+        }
+    for name, engine in section.engines.items():
+        if engine.is_given_by_path():
+            named[f"segmentation.engines.{name}.model"] = engine.model
+    return [
+        f"{key}: there is no file {path!r}; {_hint_for_file(key)}"
+        for key, path in named.items()
+        if path is not None and not Path(path).exists()
+    ]
+
+
+def _hint_for_file(key: str) -> str:
+    weights = key.startswith("models.")
+    return "correct the path" + (", or write imagenet or none" if weights else "")
 
 
 def _nulls(value: Any) -> Any:
@@ -677,7 +737,21 @@ def _explain(detail: Any) -> str:
         return f"{place}: this key is required"
     if detail["type"] == "value_error":
         return f"{place}: {message}" if place else message
-    return f"{place}: {message}, got {detail['input']!r}"
+    value = detail["input"]
+    if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME_PATTERN:
+        return (
+            f"{place.removesuffix('.[key]')}: {value!r} is no name for results; use letters, "
+            "digits, _ and -"
+        )
+    fixes = {
+        "string_type": f"write text, in quotes: '{value}'",
+        "list_type": f"write a list: [{value}]",
+        "dict_type": "write keys with values, as in {key: value}",
+        "model_type": "write keys with values, as in {key: value}",
+    }
+    if detail["type"] in fixes:
+        return f"{place}: {fixes[detail['type']]}; got {value!r}"
+    return f"{place}: {message}, got {value!r}"
 
 
 def _keys_at(model: type[BaseModel], parents: list[Any]) -> list[str]:

@@ -17,7 +17,7 @@ Whole = BeforeValidator(lambda value: int(value) if str(value).isdigit() else va
 class Section(BaseModel):
     """A part of the configuration; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class Rooted(Section):

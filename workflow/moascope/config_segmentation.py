@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -230,6 +231,14 @@ class Engine(Section):
     def is_trained(self) -> bool:
         """Tell whether this is a network that the run trains."""
         return self.method in ("unet", "stardist") and self.model is None
+
+    def is_given_by_path(self) -> bool:
+        """Tell whether the model is a file or folder, not the name of a published one."""
+        if self.model is None:
+            return False
+        path = Path(self.model)
+        looks_like_one = path.exists() or path.suffix != "" or len(path.parts) > 1
+        return self.method == "unet" or looks_like_one
 
     def _check_stardist(self) -> None:
         given = [f"training.{key}" for key in self.training.model_fields_set & _OF_UNET]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import importlib
+import importlib.util
 import logging
 import os
 import subprocess
@@ -56,10 +56,16 @@ def choose(gpu: str, backend: str = "tensorflow", lock_dir: Path | None = None) 
     Raises
     ------
     InputError
-        If a GPU is required and nvidia-smi shows none to this process, or the mode is unknown.
+        If a GPU is required and nvidia-smi shows none to this process, the mode is unknown, or the
+        backend is not installed.
     """
     if gpu not in MODES:
         raise InputError(f"compute.gpu: {gpu!r} is none of {', '.join(MODES)}.")
+    if importlib.util.find_spec(backend) is None:
+        raise InputError(
+            f"compute.keras_backend: {backend} is not installed where networks run. Install it "
+            "there (uv pip install, or envs/ with --sdm conda), or set it to tensorflow."
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter hides real messages
     os.environ["KERAS_BACKEND"] = backend
     # Without it TensorFlow takes the whole memory of a GPU that others may share.

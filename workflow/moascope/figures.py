@@ -525,8 +525,9 @@ def embedding_map(
     Returns
     -------
     pandas.DataFrame
-        Columns row (index into `features`), pca_1, pca_2 and, for at least 5 rows, tsne_1,
-        tsne_2. `attrs["explained"]` holds the share of variance of the two components.
+        Columns row (index into `features`), pca_1, pca_2 and, for at least 5 rows that are not all
+        alike, tsne_1, tsne_2. `attrs["explained"]` holds the share of variance of the two
+        components, 0 where there is none.
         van der Maaten and Hinton 2008.
     """
     from sklearn.decomposition import PCA  # noqa: PLC0415  (slow to import, rarely needed)
@@ -537,12 +538,16 @@ def embedding_map(
     if n > max_points:
         rows = np.sort(np.random.default_rng(seed).choice(n, max_points, replace=False))
     values = np.asarray(features[rows], dtype=np.float64)
+    table = pd.DataFrame({"row": rows, "pca_1": 0.0, "pca_2": 0.0})
+    table.attrs["explained"] = [0.0, 0.0]
+    if not np.ptp(values, axis=0).any():
+        return table
     kept = min(50, *values.shape)
     pca = PCA(kept, random_state=seed)
     scores = pca.fit_transform(values)
     if kept < 2:
         scores = np.pad(scores, ((0, 0), (0, 2 - kept)))
-    table = pd.DataFrame({"row": rows, "pca_1": scores[:, 0], "pca_2": scores[:, 1]})
+    table["pca_1"], table["pca_2"] = scores[:, 0], scores[:, 1]
     if len(rows) >= 5:
         perplexity = min(30.0, (len(rows) - 1) / 3)
         # Half of the usual iterations: nothing moves visibly after them.

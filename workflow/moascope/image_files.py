@@ -143,6 +143,18 @@ def _usable_paths(
         label,
         lambda file: f"{file!r} is not a local file; download the images and give their paths",
     )
+    drive = files.str.match(r"[A-Za-z]:[\\/]")
+    folders = files.str.replace("\\", "/", regex=False).str.rpartition("/")[0]
+    problems.values(
+        folders[drive],
+        places,
+        label,
+        lambda folder: (
+            f"images in {folder!r}, on a drive of Windows; give paths below input.images instead "
+            "(replace their beginning in the sheet)"
+        ),
+    )
+    remote |= drive
     starts = (roots.str.rstrip("/") + "/").tolist()
     below = [path.startswith(start) for path, start in zip(paths.tolist(), starts, strict=True)]
     outside = ~(pd.Series(below, index=files.index) | blank | remote)

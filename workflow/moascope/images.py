@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,18 +113,56 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
     Returns
     -------
     float or None
-        Micrometres per pixel along x; None where the file does not say, or says it in a unit that
-        is no length.
+        Micrometres per pixel along x; None where the file does not say, or says what is no length.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, or no image.
     """
     path = Path(path)
     if image_format(path) != "TIFF":
         return None
-    with TiffFile(path, _multifile=False) as tiff:
-        pixels = _ome_pixels(tiff)
-    size = pixels.get("PhysicalSizeX")
+    try:
+        with TiffFile(path, _multifile=False) as tiff:
+            metadata = tiff.ome_metadata
+    except Exception as error:  # a parser that is fed damaged bytes can raise anything
+        raise ImageError(_damaged(path, "TIFF", error)) from error
+    try:
+        pixels = _ome_pixels(metadata)
+        size = float(pixels["PhysicalSizeX"])
+    except (SyntaxError, AttributeError, LookupError, TypeError, ValueError):
+        return None
     micrometres = {"µm": 1.0, "μm": 1.0, "nm": 1e-3, "mm": 1e3}
     factor = micrometres.get(str(pixels.get("PhysicalSizeXUnit", "µm")))
-    return None if size is None or factor is None else float(size) * factor
+    return size * factor if factor is not None and 0 < size < math.inf else None
+
+
+def shape_of_first(
+    paths: Iterable[str | os.PathLike[str]], axes: str | None = None
+) -> tuple[int, int] | None:
+    """Give the size of the first image that can be read.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Image files.
+    axes : str, optional
+        See `read_planes`.
+
+    Returns
+    -------
+    (int, int) or None
+        Height and width in pixels; None where no image can be read, which is said when it is
+        needed.
+    """
+    for path in paths:
+        try:
+            height, width = read_pixels(path, axes).shape[1:]
+        except InputError:
+            continue
+        return height, width
+    return None
 
 
 def image_format(path: Path) -> str:
@@ -176,6 +215,13 @@ def image_format(path: Path) -> str:
     return found
 
 
+def _damaged(path: Path, found: str, error: Exception) -> str:
+    return (
+        f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). Copy it again "
+        "from the microscope, or leave its site out of the sample sheet."
+    )
+
+
 def _read(
     path: Path, axes: str | None, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
@@ -191,10 +237,7 @@ def _read(
     except InputError:
         raise
     except Exception as error:  # a decoder that is fed damaged bytes can raise anything
-        raise ImageError(
-            f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). Copy it "
-            "again from the microscope, or leave its site out of the sample sheet."
-        ) from error
+        raise ImageError(_damaged(path, found, error)) from error
     return _supported_pixels(planes, path), names
 
 
@@ -320,12 +363,20 @@ def _series_axes(
         raise ImageError(
             f"{path}: an array of shape {shape} without metadata that name its axes; channels, "
             "focal planes and time points cannot be told apart. Set input.axes, for example to "
-            f"{'CYX' if len(shape) == 3 else 'TCYX'}."
+            f"{'CYX' if len(shape) == 3 else 'TCYX'}, if it holds channels; export one focal plane "
+            "and one time point per file."
         )
     if len(axes) != len(shape):
         raise ImageError(
             f"{path}: input.axes is {axes} ({len(axes)} axes), but the file holds an array of "
             f"shape {shape} ({len(shape)} axes). Set input.axes to the order in the file."
+        )
+    length = dict(zip(axes, shape, strict=True))
+    if length.get("C", 1) > min(length["Y"], length["X"]):
+        raise ImageError(
+            f"{path}: with input.axes {axes} its shape {shape} means {length['C']} channels of "
+            f"{length['Y']} x {length['X']} px, which is hardly meant. Set input.axes to the order "
+            "in the file."
         )
     return axes
 
@@ -382,18 +433,18 @@ def _without_alpha(planes: NDArray[np.generic], path: Path) -> NDArray[np.generi
     return planes[:-1]
 
 
-def _ome_pixels(tiff: TiffFile) -> dict[str, Any]:
+def _ome_pixels(metadata: str | None) -> dict[str, Any]:
     """Give the element Pixels of the first image of the OME-XML; empty where there is none."""
-    if not tiff.ome_metadata:
+    if not metadata:
         return {}
-    image = xml2dict(tiff.ome_metadata).get("OME", {}).get("Image", {})
+    image = xml2dict(metadata).get("OME", {}).get("Image", {})
     first: dict[str, Any] = image[0] if isinstance(image, list) else image
     return first.get("Pixels", {})
 
 
 def _channel_names(tiff: TiffFile, count: int) -> list[str] | None:
     """Channel names from OME or ImageJ metadata, only where there is one for each plane."""
-    found = _ome_pixels(tiff).get("Channel", [])
+    found = _ome_pixels(tiff.ome_metadata).get("Channel", [])
     channels = found if isinstance(found, list) else [found]
     names = [channel.get("Name") for channel in channels]
     if not names and tiff.imagej_metadata:

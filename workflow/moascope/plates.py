@@ -153,7 +153,9 @@ def find_columns(
     return found
 
 
-def matching_files(input_options: Mapping[str, Any]) -> list[ImageFile]:
+def matching_files(
+    input_options: Mapping[str, Any], unmatched: list[str] | None = None
+) -> list[ImageFile]:
     """List the files of a folder whose path matches the pattern, of whatever channel.
 
     Parameters
@@ -161,6 +163,8 @@ def matching_files(input_options: Mapping[str, Any]) -> list[ImageFile]:
     input_options : mapping
         The config section `input`. A pattern with `/` describes the path below `images`, one
         without describes the file name. Hidden files are passed over.
+    unmatched : list of str, optional
+        Gets the paths of the image files that do not match.
 
     Returns
     -------
@@ -185,11 +189,38 @@ def matching_files(input_options: Mapping[str, Any]) -> list[ImageFile]:
         elif path.lower().endswith(IMAGE_SUFFIXES):
             other.append(path)
     if files:
+        if unmatched is not None:
+            unmatched += other
         return files
     example = f"such as {other[0]!r}" if other else "and there is no image file at all"
     raise InputError(
         f"input.pattern: of the files in {root} none matches {pattern.pattern!r}, {example}; "
         "a pattern with '/' must match the whole path below the folder, any other the file name"
+    )
+
+
+def unmatched_warning(
+    input_options: Mapping[str, Any], matching: int, unmatched: Sequence[str]
+) -> str:
+    """Say that some image files of a folder are left out.
+
+    Parameters
+    ----------
+    input_options : mapping
+        The config section `input`.
+    matching : int
+        Number of files that the pattern describes.
+    unmatched : sequence of str
+        Paths of the others, from `matching_files`; at least one.
+
+    Returns
+    -------
+    str
+        One sentence with the first of them.
+    """
+    return (
+        f"input.pattern: {len(unmatched)} of {matching + len(unmatched)} image files in "
+        f"{input_options['images']} do not match and are left out, such as {unmatched[0]!r}"
     )
 
 

@@ -261,14 +261,13 @@ def _pixel_size(
     config: Mapping[str, Any], quality: pd.DataFrame, images: Iterable[Array]
 ) -> float | None:
     """Micrometres per pixel of a unit, where it is known and the same for the whole screen."""
-    original = config["input"]["pixel_size_um"]
-    widths = quality["width"].unique()
+    widths, originals = quality["width"].unique(), quality["pixel_size_um"].unique()
     first = next(iter(images), None)
-    if original is None or first is None or len(widths) != 1:
+    if first is None or len(widths) != 1 or len(originals) != 1 or np.isnan(originals[0]):
         return None
     cells = config["units"].get("cells")
     width = cells["crop"] if cells else int(widths[0]) // int(config["units"]["tiles"][1])
-    return float(original) * width / first.shape[1]
+    return float(originals[0]) * width / first.shape[1]
 
 
 def example_units(units: pd.DataFrame, seed: int, n: int) -> list[tuple[str, list[str]]]:

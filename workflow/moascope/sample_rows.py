@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -12,9 +13,17 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 
 from moascope.errors import InputError
-from moascope.plates import LAYOUTS, find_columns, matching_files, sheet_paths
+from moascope.plates import (
+    LAYOUTS,
+    find_columns,
+    matching_files,
+    sheet_paths,
+    unmatched_warning,
+)
 from moascope.sheets import Sheet, nearest, read_sheet
 from moascope.wells import parse_well, well_from_parts, well_name
+
+logger = logging.getLogger(__name__)
 
 _ROLES = [
     *("plate", "site", "batch"),
@@ -410,7 +419,10 @@ def _local_path(url: str) -> str:
 
 def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRows:
     sources = {str(source): channel for channel, source in options["channels"].items()}
-    every = matching_files(options)
+    unmatched: list[str] = []
+    every = matching_files(options, unmatched)
+    if unmatched:
+        logger.warning(unmatched_warning(options, len(every), unmatched))
     files = [file for file in every if file.groups["channel"] in sources]
     known = dict.fromkeys(file.groups["channel"] for file in every)
     for source in sources.keys() - known.keys():

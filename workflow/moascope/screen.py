@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from moascope.annotations import annotate, join_platemap
+from moascope.annotations import annotate, check_spellings, join_platemap
 from moascope.errors import InputError
 from moascope.files import FILE_COLUMNS, write_parquet
 from moascope.image_files import image_columns, mask_columns
@@ -236,6 +236,8 @@ def _check_plates(rows: SampleRows, problems: Problems) -> None:
         rows.labels["plate"],
         lambda name: f"plate {name!r}: {SAFE_NAME_RULE}" if name else "blank; name the plate",
     )
+    # Some file systems take names that differ in case for one.
+    check_spellings(rows, "plate", plates, str.casefold, problems)
 
 
 def _site_names(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> pd.Series:

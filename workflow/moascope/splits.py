@@ -219,7 +219,13 @@ def make_split(
     return split, groups
 
 
-def check_sites(sites: pd.DataFrame, options: Mapping[str, Any], seed: int, tiles: int = 1) -> None:
+def check_sites(
+    sites: pd.DataFrame,
+    options: Mapping[str, Any],
+    seed: int,
+    tiles: int | None = 1,
+    audited: Sequence[str] = (),
+) -> None:
     """Find out before any image is read whether the sites allow a split.
 
     Every site counts as usable, so that what passes here can still fail once flagged sites and
@@ -233,21 +239,30 @@ def check_sites(sites: pd.DataFrame, options: Mapping[str, Any], seed: int, tile
         As of `make_split`.
     seed : int
         As of `make_split`.
-    tiles : int
-        Units that every site is going to be cut into.
+    tiles : int or None
+        Units that every site is going to be cut into; None if these are cells, which are not known
+        yet. Then every site counts as one, and a fixed list that names single units is not checked.
+    audited : sequence of str
+        Columns, or several joined with "+", that the audit is going to look at.
 
     Raises
     ------
     InputError
-        As `make_split` would, with the same message.
+        As `make_split` or `leakage.audit` would, with the same message.
     """
+    names_units = tiles is None and options["method"] == "fixed" and _names_units(options["file"])
+    tiles = tiles or 1
     # Paths and sizes of images are most of the table and say nothing here.
     units = sites[[column for column in sites.columns if ":" not in column]]
     units = units.loc[units.index.repeat(tiles)].reset_index(drop=True)
     tile = np.tile(np.arange(tiles), len(sites))
     suffix = np.where(tiles > 1, pd.Series(tile, dtype="int64").map("#t{}".format), "")
     units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=True, flagged=False)
-    make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
+    if not names_units:
+        make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
+    chosen = labelled_units(units, bool(options.get("include_controls", False)))
+    for column in audited:
+        group_codes(chosen, column.split("+"))
 
 
 def held_out_columns(options: Mapping[str, Any]) -> list[str]:
@@ -660,20 +675,7 @@ def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame
     if not options.get("file"):
         raise InputError("split method fixed needs `file`: a CSV file with the column set")
     path = Path(options["file"])
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), check `file`") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text, save it as CSV in UTF-8") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
-        raise InputError(f"{path}: has no rows; it needs a header and one row per group")
-    delimiter = max(",;\t", key=lines[0].count)
-    table = pd.read_csv(
-        path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-    ).map(str.strip)
-    table.columns = table.columns.str.strip()
+    table = _read_list(path)
     keys = [column for column in table.columns if column in FIXED_KEYS]
     allowed = ("set", "fold", *FIXED_KEYS)
     problems = [
@@ -701,6 +703,29 @@ def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame
     if problems:
         raise InputError.collect(problems, str(path))
     return table[[*keys, "set", "fold"]].drop_duplicates()
+
+
+def _read_list(path: Path) -> pd.DataFrame:
+    """Read a fixed list as it is written, all str."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}), check `file`") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text, save it as CSV in UTF-8") from error
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2:
+        raise InputError(f"{path}: has no rows; it needs a header and one row per group")
+    delimiter = max(",;\t", key=lines[0].count)
+    table = pd.read_csv(
+        path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+    ).map(str.strip)
+    table.columns = table.columns.str.strip()
+    return table
+
+
+def _names_units(path: str) -> bool:
+    return "unit_id" in _read_list(Path(path)).columns
 
 
 def _fixed_problems(table: pd.DataFrame, keys: list[str], units: pd.DataFrame) -> list[str]:

@@ -409,8 +409,9 @@ def encode_site(
 def _plane(planes: NDArray[np.generic], index: int, path: str, channel: str) -> NDArray[np.generic]:
     if index == -1 and len(planes) != 1:
         raise ImageError(
-            f"{path}: holds {len(planes)} planes, but the sample sheet gives no plane for the "
-            f"channel {channel}. Give channels by plane index, or export one channel per file."
+            f"{path}: holds {len(planes)} planes, and which of them is the channel {channel} is "
+            "not said. Name the column of files in input.path_column and give each channel its "
+            f"plane in input.channels ({channel}: 0), or export one channel per file."
         )
     if not -1 <= index < len(planes):
         raise ImageError(

@@ -29,7 +29,7 @@ from keras import layers
 from moascope import augmentation, backbones
 from moascope.backbone_table import nearest
 from moascope.errors import InputError
-from moascope.features import check_alike, gather, prefetched, unit_places
+from moascope.features import check_alike, gather, prefetched, unit_places, with_views
 from moascope.files import atomic_path
 from moascope.heads import LinearHead, fit_head
 
@@ -146,32 +146,37 @@ def fit_fold(
     }
 
 
-def check_model(options: Mapping[str, Any], channels: Sequence[str], unit_size: int | None) -> None:
+def check_model(
+    options: Mapping[str, Any],
+    channels: Sequence[str],
+    unit_shape: tuple[int, int] | None,
+) -> None:
     """Check that the network of a model can be built.
 
     Parameters
     ----------
     options : mapping
         A model of the config: backbone, weights, channel_mapping, triple, input_size, transfer,
-        taps, pooling, head and unfreeze_from.
+        taps, pooling, views, head and unfreeze_from.
     channels : sequence of str
         Of the units.
-    unit_size : int or None
-        Their side in pixels; None if that is not known yet.
+    unit_shape : (int, int) or None
+        Their height and width in pixels; None if that is not known.
 
     Raises
     ------
     InputError
-        If a layer or a channel is unknown, or weights are not to be had or do not fit.
+        If a layer or a channel is unknown, weights are not to be had or do not fit, or units that
+        are not square would have to be turned.
     """
-    side = unit_size or _ANY_SIDE
-    if options["backbone"] == "lenet" and not options["input_size"]:
-        # Its weights are for units of one shape, which is known when images have been read.
-        options = {**options, "weights": "none"}
+    shape = unit_shape or (_ANY_SIDE, _ANY_SIDE)
+    if unit_shape is None and options["backbone"] == "lenet" and not options["input_size"]:
+        options = {**options, "weights": "none"}  # which are for units of one shape
     if options["transfer"] == "frozen":
-        backbones.from_options(options, channels, (side, side))
+        model = backbones.from_options(options, channels, shape)
+        with_views(model, options["views"], shape)
     else:
-        _classifier(options, channels, 2, (side, side))
+        _classifier(options, channels, 2, shape)
 
 
 def fit_mlp(

@@ -103,6 +103,33 @@ def prepare_plate(
     return table
 
 
+def shape_of_units(
+    image: Sequence[int], size: int | None, tiles: Sequence[int], crop: int | None
+) -> tuple[int, int]:
+    """Height and width of the units of a screen.
+
+    Parameters
+    ----------
+    image : (int, int)
+        Height and width of a site.
+    size, tiles
+        As for `prepare_plate`.
+    crop : int or None
+        Side of the squares around cells, where these are the units.
+
+    Returns
+    -------
+    (int, int)
+        In pixels.
+
+    Raises
+    ------
+    InputError
+        If tiles would have no pixels.
+    """
+    return resized_shape((crop, crop) if crop else _tile_shape(image, tiles), size)
+
+
 def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     """Begin a NumPy file of float16, whose values are then written in order.
 

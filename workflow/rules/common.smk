@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 WORKFLOW = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW))
@@ -21,11 +22,14 @@ gc.set_threshold(50_000)
 
 def validated():
     """Read the configuration, or stop with all that is wrong with it."""
+    source = ", ".join(map(str, workflow.overwrite_configfiles)) or "config"
     try:
-        source = ", ".join(map(str, workflow.overwrite_configfiles)) or "config"
-        return configuration.load(config, source)
+        checked = configuration.load(config, source)
+        if missing := configuration.missing_files(checked):
+            raise InputError.collect(missing, source)
     except InputError as error:
         raise WorkflowError(str(error)) from None
+    return checked
 
 
 CONFIG = validated()
@@ -49,12 +53,16 @@ def folder_files():
     """List the image files, once, where no sheet does."""
     if not SCREEN or CONFIG.input.format != "folder":
         return None
-    from moascope.plates import matching_files
+    from moascope.plates import matching_files, unmatched_warning
 
+    unmatched = []
     try:
-        return matching_files(input_options())
+        files = matching_files(input_options(), unmatched)
     except InputError as error:
         raise WorkflowError(str(error)) from None
+    if unmatched and workflow.is_main_process:
+        logger.warning(unmatched_warning(input_options(), len(files), unmatched))
+    return files
 
 
 def plates():
@@ -68,7 +76,18 @@ def plates():
     try:
         return plate_names(input_options(), FILES)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        raise WorkflowError(everything_wrong(error)) from None
+
+
+def everything_wrong(error):
+    """Give all that is wrong with a screen whose plates cannot be named, and not only that."""
+    from moascope.screen import read_sites
+
+    try:
+        read_sites(input_options())
+    except InputError as errors:
+        return str(errors)
+    return str(error)
 
 
 # How images are read, which the sample sheet does not depend on.
@@ -178,16 +197,15 @@ def feature_options(wildcards):
 def network_options(name):
     """Give the options of a model that decide whether its network can be built."""
     model = CONFIG.section(f"models.{name}")
-    other = ["split", "views", "augment", "training"]
+    other = ["split", "augment", "training"]
     if name in FROZEN:
         other.append("head")
     return {key: value for key, value in model.items() if key not in other}
 
 
-def unit_size():
-    """Give the side of the units in pixels, as far as it is known before images are read."""
-    cells = CONFIG.units.cells
-    return CONFIG.units.size or (cells.crop if cells else None)
+def image_shape():
+    """Give height and width of the images where no file has to be read for it."""
+    return [CONFIG.simulate.image_size] * 2 if SIMULATED else None
 
 
 def head_options(wildcards):
@@ -441,7 +459,7 @@ def fitted(name):
     if engine.method == "classical" and SCORED:
         return {"model": PATHS.classical.format(engine=name)}
     if engine.method in OTHER_NETWORKS and engine.model:
-        return {"model": files_of_model(engine.model)}
+        return {"model": files_of_model(engine)}
     return {"model": engine.model} if engine.method == "unet" else {}
 
 
@@ -462,13 +480,13 @@ def training_devices(name):
     return [PATHS.engine_device.format(engine=name)]
 
 
-def files_of_model(model):
+def files_of_model(engine):
     """Give the files of a model that is given by path; none for the name of a published one."""
-    path = Path(model)
+    path = Path(engine.model)
     if path.is_dir():  # its own time stays the same when a file in it changes
         kinds = (".json", ".h5", ".hdf5")
         return sorted(str(file) for file in path.iterdir() if file.suffix in kinds)
-    return [model] if path.exists() or path.suffix or len(path.parts) > 1 else []
+    return [engine.model] if engine.is_given_by_path() else []
 
 
 def model_of_engine(wildcards):

@@ -3,6 +3,8 @@
 
 rule check_models:
     input:
+        # Of the sites only the size of the images matters, which a corrected sheet does not change.
+        sites=[] if SIMULATED else ancient(PATHS.sites),
         weights=list(WEIGHTS.values()),
         networks=[ENGINES[name].model for name in GIVEN_UNETS],
     output:
@@ -27,7 +29,11 @@ rule check_models:
         channels=CHANNELS,
         engine_channels=ENGINE_CHANNELS,
         given_unets=GIVEN_UNETS,
-        unit_size=unit_size(),
+        image_shape=image_shape(),
+        reading=CONFIG.section("input", "axes", "on_size_mismatch"),
+        units=CONFIG.section("units", "size", "tiles"),
+        crop=CONFIG.units.cells.crop if CONFIG.units.cells else None,
+        augmentation=CONFIG.model_dump(mode="json")["augmentation"],
         compute=CONFIG.section("compute"),
         code=code("check_models.py"),
     script:

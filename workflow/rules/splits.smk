@@ -22,7 +22,12 @@ rule check_splits:
         runtime=30,
     params:
         splits={name: split_options(name) for name in CONFIG.splits},
-        tiles=CONFIG.units.tiles[0] * CONFIG.units.tiles[1],
+        tiles=(
+            None
+            if CONFIG.units.cells
+            else CONFIG.units.tiles[0] * CONFIG.units.tiles[1]
+        ),
+        audited={name: split.audit.groups for name, split in CONFIG.splits.items()},
         seed=CONFIG.seed,
         code=code("check_splits.py"),
     script:

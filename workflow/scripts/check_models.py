@@ -10,19 +10,31 @@ params = snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
 import keras
+import pandas as pd
 
-from moascope import segmentation_training, summary, training
+from moascope import augmentation, images, segmentation_training, summary, training, units
 from moascope.errors import InputError
 from moascope.files import write_json
 
 device = devices.confirm(params.compute["gpu"], device)
+image_shape = params.image_shape
+if image_shape is None and params.reading["on_size_mismatch"] == "error":
+    column = f"path:{params.channels[0]}"
+    paths = pd.read_parquet(snakemake.input.sites, columns=[column])[column]
+    image_shape = images.shape_of_first(paths, params.reading["axes"])
+unit_shape = image_shape and units.shape_of_units(image_shape, **params.units, crop=params.crop)
 problems = []
 for name, options in params.models.items():
     try:
-        training.check_model(options, params.channels, params.unit_size)
+        training.check_model(options, params.channels, unit_shape)
     except InputError as error:
         problems.append(f"models.{name}: {error}")
     keras.utils.clear_session()
+if unit_shape and params.augmentation:
+    try:
+        augmentation.check(params.augmentation, unit_shape, len(params.channels))
+    except InputError as error:
+        problems.append(str(error))
 for path, name in zip(snakemake.input.networks, params.given_unets, strict=True):
     try:
         segmentation_training.load(path, params.engine_channels)

@@ -7,10 +7,17 @@ start(snakemake.log[0])
 import pandas as pd
 
 from moascope import splits
+from moascope.errors import InputError
 from moascope.files import write_json
 
 params = snakemake.params
 sites = pd.read_parquet(snakemake.input.sites)
-for options in params.splits.values():
-    splits.check_sites(sites, options, params.seed, tiles=params.tiles)
+problems = []
+for name, options in params.splits.items():
+    try:
+        splits.check_sites(sites, options, params.seed, params.tiles, params.audited[name])
+    except InputError as error:
+        problems.append(f"splits.{name}: {error}")
+if problems:
+    raise InputError.collect(problems, "the screen cannot be split as configured")
 write_json({"splits": list(params.splits)}, snakemake.output[0])

@@ -18,5 +18,5 @@ table = ingest_plate(
     **snakemake.params.options,
 )
 with PlateStore(snakemake.output.store) as store:
-    measured = quality.measure_plate(store)
+    measured = quality.measure_plate(store).assign(pixel_size_um=store.pixel_size_um)
 write_parquet(table.merge(measured, on="site_id", how="left"), snakemake.output.table)
