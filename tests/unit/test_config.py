@@ -329,6 +329,17 @@ def test_the_tour_of_the_readme_gives_a_valid_config(repository):
     assert config.load({**kept, **own}).run == "my-screen"
 
 
+def test_the_examples_of_the_documentation_are_valid(repository):
+    text = (repository / "config/README.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    found = [config.load({"run": "mine", **yaml.safe_load(block)}) for block in blocks]
+    assert [loaded.input.format for loaded in found] == ["table", "loaddata", "folder"]
+    pattern = re.compile(found[2].input.pattern)
+    assert pattern.fullmatch("Plate1_B03_s2_w1.png").groupdict() == {
+        "plate": "Plate1", "well": "B03", "site": "2", "channel": "1"
+    }  # fmt: skip
+
+
 def test_reading_the_config_does_not_import_tensorflow():
     code = "import sys, moascope.config; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

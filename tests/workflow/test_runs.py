@@ -136,6 +136,7 @@ def test_every_form_of_sample_sheet_is_ingested(project, form):
     project.snakemake("results/small/quality.parquet")
     quality = pd.read_parquet(project.folder / "results/small/quality.parquet")
     assert quality["status"].tolist() == ["ok", "ok"]
+    assert quality["pixel_size_um"].dtype == float
     assert len(list(project.folder.glob("results/small/plates/*.ozx"))) == 1
 
 
@@ -155,8 +156,35 @@ def test_a_missing_sheet_stops_before_anything_is_planned(project, small_config)
     project.write(with_input(small_config, format="table", sheet="no/such.csv"))
     code, output = project.snakemake(check=False)
     assert code != 0
-    assert "no/such.csv" in output
+    assert "input.sheet: there is no file 'no/such.csv'; correct the path" in output
     assert "Traceback" not in output
+
+
+def test_a_dry_run_names_all_that_is_wrong_with_plates_and_their_rows(project, small_config):
+    (project.folder / "sheet.csv").write_text(
+        "plate,well,site,compound,concentration,moa,DNA,Actin,Tubulin\n"
+        "P 1,Z99,1,DMSO,,,a.tif,b.tif,c.tif\n"
+    )
+    project.write(with_input(small_config, format="table", sheet="sheet.csv"))
+    code, output = project.snakemake("-n", check=False)
+    assert code != 0
+    assert "line 2, column 'plate': plate 'P 1': " in output
+    assert "line 2, column 'well': 'Z99' is off the plate" in output
+    assert re.search(r"line 2.*a\.tif", output)
+    assert "Traceback" not in output
+
+
+def test_a_folder_says_which_channel_or_file_does_not_fit(project):
+    section = folder_of_images(project.folder)
+    write_images(project.folder / "images", "P1/thumb.tif")
+    project.write({"run": "small", "input": section})
+    _, output = project.snakemake("-n")
+    assert "input.pattern: 1 of 5 image files in images do not match and are left out" in output
+    project.write({"run": "small", "input": {**section, "channels": {"DNA": "w1", "ER": "w2"}}})
+    code, output = project.snakemake("-n", check=False)
+    assert code != 0
+    assert "input.channels.DNA: no file has the channel 'w1'; did you mean '1'?" in output
+    assert "no row names its plate" not in output
 
 
 def test_a_missing_image_is_named_before_any_image_is_read(project, small_config):
@@ -179,7 +207,7 @@ def test_a_split_that_cannot_be_made_stops_the_run_at_its_start(project, small_c
     code, output = project.snakemake(check=False)
     assert code != 0
     assert "leave-one-compound-out" in output
-    assert "has a single compound, 'ACT-1'" in output
+    assert re.search(r"splits\.\w+: .*\n.*has a single compound, 'ACT-1'", output)
     assert "Traceback" not in output
     assert not (project.folder / "results/small/units.parquet").exists()
 

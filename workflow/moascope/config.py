@@ -75,12 +75,14 @@ class Input(Rooted):
         None, description="table of compound, (concentration,) moa joined to the sheet"
     )
     platemap: str | None = Field(
-        None, description="folder: table of (plate,) well, compound, concentration, moa, batch"
+        None,
+        description="table of (plate,) well, compound, concentration, moa, batch for what the sheet "
+        "or the folder does not say; `columns` names them, where they are called otherwise",
     )
     pattern: str | None = Field(
         None,
-        description="folder: regular expression with named groups plate, well, site, channel; "
-        "matched against the file name, or where it has a / against the path below the image root",
+        description="folder: regular expression with named groups plate, well, channel and, where "
+        "there are any, site and batch; matched against the file name, or where it has a / against the path below the image root",
     )
     channels: dict[Name, str | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
@@ -308,7 +310,11 @@ class Split(Section):
     validation: float = Field(
         0.0, ge=0, le=0.5, description="share of training groups held out for validation"
     )
-    file: str | None = Field(None, description="fixed: CSV with unit keys and a column `set`")
+    file: str | None = Field(
+        None,
+        description="fixed: CSV with `set` (train, validation, test), columns that say which units "
+        "(plate, well, compound and so on, or unit_id) and, for several folds, `fold`",
+    )
     include_controls: bool = Field(
         False, description="controls are a class too (their label is their moa)"
     )

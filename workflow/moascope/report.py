@@ -155,7 +155,7 @@ def _facts(context: Context) -> list[tuple[str, str]]:
         device = context["summary"]["environment"].get("device", "no network was used")
         return [("device", str(device)), ("seed", str(context["config"]["seed"]))]
     inputs, config, units = context["summary"]["inputs"], context["config"], context["units"]
-    treated = units[units["role"] != "control"]
+    treated = units[(units["role"] != "control") & (units["compound"] != "")]
     mechanisms = units.loc[units["moa"] != "", "moa"].nunique()
     return [
         ("plates", f"{inputs['plates']:,}"),

@@ -425,7 +425,7 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
         logger.warning(unmatched_warning(options, len(every), unmatched))
     files = [file for file in every if file.groups["channel"] in sources]
     known = dict.fromkeys(file.groups["channel"] for file in every)
-    for source in sources.keys() - known.keys():
+    for source in (source for source in sources if source not in known):
         problems.add(
             f"input.channels.{sources[source]}: no file has the channel {source!r}; "
             + nearest(source, known)
