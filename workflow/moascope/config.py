@@ -76,13 +76,14 @@ class Input(Rooted):
     )
     platemap: str | None = Field(
         None,
-        description="table of (plate,) well, compound, concentration, moa, batch for what the sheet "
-        "or the folder does not say; `columns` names them, where they are called otherwise",
+        description="table of (plate,) well, compound, concentration, moa, batch, for what the "
+        "sheet or the folder does not say; `columns` names them, where they are called otherwise",
     )
     pattern: str | None = Field(
         None,
         description="folder: regular expression with named groups plate, well, channel and, where "
-        "there are any, site and batch; matched against the file name, or where it has a / against the path below the image root",
+        "there are any, site and batch; matched against the file name, or where it has a / against "
+        "the path below the image root",
     )
     channels: dict[Name, str | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
