@@ -77,13 +77,13 @@ def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
         ({"seed": "many"}, "seed: "),
         ({"compute": {"gpu": "maybe"}}, "'auto', 'required' or 'never', got 'maybe'"),
         ({"run": "a/b"}, "run: 'a/b' is no name for results; use letters, digits, _ and -"),
-        ({"run": 2024}, "run: write text, in quotes: '2024'; got 2024"),
+        ({"run": 2024}, "run: write text: '2024'; got 2024"),
         ({"input": {**MINIMAL["input"], "channels": {"Hoechst 33342": "x"}}},
          "input.channels.Hoechst 33342: 'Hoechst 33342' is no name for results; use letters"),
         ({"input": {**MINIMAL["input"], "channels": ["DNA"]}},
          "input.channels: write keys with values, as in {key: value}; got ['DNA']"),
         ({"input": {**MINIMAL["input"], "controls": "DMSO"}},
-         "input.controls: write a list: [DMSO]; got 'DMSO'"),
+         "input.controls: write a list, as in [a, b]; got 'DMSO'"),
         ({"quality": {"focus_z": float("inf")}}, "quality.focus_z: Input should be a finite"),
         ({"models": {"m": {"split": "s", "backbone": "efficientnet-lte0"}}},
          "models.m: backbone: there is no 'efficientnet-lte0'. Did you mean efficientnet-lite0"),
@@ -114,6 +114,21 @@ def test_every_problem_has_a_line_of_its_own():
     )
     assert "5 problems" in text
     assert text.count("\n  - models.") == 5
+
+
+def test_units_of_a_fixed_list_may_calibrate(tmp_path):
+    head = {"type": "lda", "calibrate": True}
+    model = {"split": "f", "channel_mapping": "inflate", "head": head}
+    splits = {"f": {"method": "fixed", "file": "folds.csv"}}
+    assert config.load({**MINIMAL, "splits": splits, "models": {"m": model}}).models["m"]
+
+
+def test_files_of_a_screen_that_is_simulated_are_not_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {**MINIMAL["input"], "format": "simulate", "platemap": "x" * 5000}
+    assert config.missing_files(config.load({"run": "x", "input": given})) == []
+    loaded = config.load({"run": "x", "input": {**given, "format": "table", "sheet": "."}})
+    assert len(config.missing_files(loaded)) == 2
 
 
 def test_files_that_are_not_there_are_named_with_their_key(tmp_path, monkeypatch):

@@ -299,7 +299,7 @@ def test_a_compound_with_two_spellings_is_named_with_both_lines(screen, spelling
     touch(screen.folder, "e/1d.tif", "e/1a.tif")
     assert (
         f"column 'compound': 'taxol' (line 4) and {spelling!r} (line 7) look like one compound, "
-        "but would count as different ones; spell it alike in every row"
+        "but would count as different ones; spell it alike everywhere"
     ) in screen.error()
 
 
@@ -307,7 +307,7 @@ def test_plates_that_differ_in_case_only_and_mechanisms_with_two_spellings_are_r
     screen.lines += ["p2,D4,1,epo,0.3,stabil-izer,e/1d.tif,e/1a.tif"]
     touch(screen.folder, "e/1d.tif", "e/1a.tif")
     message = screen.error()
-    assert "column 'plate': 'P2' (line 5) and 'p2' (line 7) look like one plate" in message
+    assert "column 'plate': plates 'P2' (line 5) and 'p2' (line 7) differ in case only" in message
     assert "'Stabilizer' (line 4) and 'stabil-izer' (line 7) look like one mechanism" in message
 
 
@@ -558,8 +558,8 @@ def test_a_platemap_without_plates_holds_for_every_plate(folder):
         (
             "well,compound,Conc_uM,moa",
             {},
-            "column 'Conc_uM' is not read; name it under input.columns.concentration if it is the "
-            "concentration, or take it out of the file",
+            "column 'Conc_uM' is not read; if it is the concentration, name it under "
+            "input.columns.concentration, else set that to null",
         ),
         (
             "well,compound,Conc_uM,moa",
@@ -586,6 +586,29 @@ def test_a_column_of_a_platemap_may_be_named_in_the_config_or_null(folder):
         given = {**columns, "concentration": concentration}
         sites = read_sites({**folder, "columns": given})
         assert set(sites.loc[sites["well"] == "B03", "treatment"]) == {treatment}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "well,compound,Concentration,moa,dose_unit,compound_batch,weekday",
+        "well,compound,moa,batch_id",
+    ],
+)
+def test_other_columns_of_a_platemap_are_passed_over(folder, header):
+    rows = [[well, name, *["1"] * 6] for well, name in (("A1", "DMSO"), ("B03", "taxol"))]
+    lines = [",".join(row[: header.count(",") + 1]) for row in rows]
+    Path(folder["platemap"]).write_text("\n".join([header, *lines]))
+    assert set(read_sites(folder)["compound"]) == {"DMSO", "taxol"}
+
+
+def test_columns_of_a_platemap_that_is_joined_to_a_sheet_are_named_alike(screen, tmp_path):
+    screen.lines = [",".join(line.split(",")[:3] + line.split(",")[-2:]) for line in screen.lines]
+    platemap = tmp_path / "map.csv"
+    platemap.write_text("well,cpd,Conc_uM,moa\nA1,DMSO,,\nB2,taxol,1,x\nC3,epo,2,y\nH12,DMSO,,\n")
+    columns = {"compound": "cpd", "concentration": "Conc_uM"}
+    sites = screen.read(platemap=str(platemap), columns=columns)
+    assert {"taxol@1", "epo@2"} < set(sites["treatment"])
 
 
 def test_files_that_the_pattern_passes_over_are_counted(folder, caplog):
@@ -844,12 +867,17 @@ def test_a_plate_without_controls_is_refused_where_they_are_needed(screen):
     assert "plate 'P1'" not in message
 
 
-@pytest.mark.parametrize("keys", [{}, {"needs_controls": True}, {"labels_required": False}])
+@pytest.mark.parametrize("keys", [{}, {"needs_controls": True}])
 def test_a_misspelt_control_is_named_once(screen, keys):
     message = screen.error(controls=["DSMO", "water"], **keys)
     assert "input.controls: no well holds 'DSMO'; did you mean 'DMSO'?" in message
     assert "water" not in message
     assert "no control well" not in message
+
+
+def test_controls_that_are_not_there_matter_only_where_none_is_and_they_are_needed(screen):
+    assert "control" in set(screen.read(controls=["DMSO", "DMSO-d6", "taxxol"])["role"])
+    assert "control" not in set(screen.read(controls=["DSMO"], labels_required=False)["role"])
 
 
 def test_controls_need_a_compound_column(screen):

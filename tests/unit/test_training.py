@@ -407,10 +407,8 @@ def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
 )
 def test_the_networks_of_the_shipped_configs_take_their_images(repository, name, image_shape):
     given = config.load(yaml.safe_load((repository / f"config/{name}.yaml").read_text()))
-    section, cells = given.section("units"), given.units.cells
-    shape = units.shape_of_units(
-        image_shape, section["size"], section["tiles"], cells.crop if cells else None
-    )
+    assert given.units.cells is None
+    shape = units.shape_of_units(image_shape, given.units.size, given.units.tiles)
     channels = list(given.input.channels)
     for model in given.models:
         options = {**given.section(f"models.{model}"), "weights": "none"}

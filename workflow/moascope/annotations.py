@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,9 @@ def annotate(
     sites["treatment"] = _treatments(sites)
     _check_one_treatment_per_well(rows, sites, problems)
     # Splits tell compounds apart by their names: one that has two could be learned and tested.
-    check_spellings(rows, "compound", sites["compound"], loose_spelling, problems)
+    compounds = pd.DataFrame({"name": sites["compound"], "place": rows.table["place"]})
+    label = rows.labels.get("compound", "compound")
+    _check_spellings(compounds, label, "compound", problems)
 
     table = _read_moa_table(options, problems) if options["moa_table"] else None
     written = rows.table["moa"].mask(rows.table["moa"].isin(_NOT_KNOWN), "")
@@ -61,8 +63,8 @@ def annotate(
     sites.loc[sites["moa"] != "", "role"] = "treated"
     sites.loc[sites["compound"].str.casefold().isin(controls), "role"] = "control"
     _check_one_mechanism(rows, sites, table, problems)
-    check_spellings(rows, "moa", sites["moa"], loose_spelling, problems)
-    misspelt = _check_control_names(rows, sites, options["controls"], problems)
+    judged = options["labels_required"] or options["needs_controls"]
+    misspelt = judged and _check_control_names(sites, options["controls"], problems)
     unreadable = options["moa_table"] and table is None
     if options["labels_required"] and not unreadable and not {"moa", "compound"} & rows.misnamed:
         _check_labels(rows, sites, table, options, problems)
@@ -165,62 +167,36 @@ def _check_one_treatment_per_well(
     problems.rows(differing.index, sentence, "wells with two treatments")
 
 
-def check_spellings(
-    rows: SampleRows,
-    role: str,
-    names: pd.Series,
-    spelling: Callable[[str], str],
-    problems: Problems,
-) -> None:
-    """Find names that look like one name spelt in two ways.
-
-    Parameters
-    ----------
-    rows : SampleRows
-        Knows the places.
-    role : str
-        What the names are: compound, moa or plate.
-    names : pandas.Series of str
-        Same index as `rows.table`; empty ones are passed over.
-    spelling : callable
-        Gives the same text for names that look alike.
-    problems : Problems
-        Takes the names, with the place of the first of each.
-    """
-    firsts = pd.DataFrame({"name": names, "place": rows.table["place"]}).drop_duplicates("name")
-    firsts = firsts[firsts["name"] != ""]
-    alike = firsts.groupby(firsts["name"].map(spelling), sort=False)
+def _check_spellings(names: pd.DataFrame, label: str, what: str, problems: Problems) -> None:
+    """Find names (columns name and place) that look like one name spelt in two ways."""
+    firsts = names[names["name"] != ""].drop_duplicates("name")
+    alike = firsts.groupby(firsts["name"].map(_loose_spelling), sort=False)
     groups = pd.Series([group for _, group in alike if len(group) > 1], dtype=object)
-    what = "mechanism" if role == "moa" else role
 
     def sentence(index: Any) -> str:
         pairs = zip(groups[index]["name"], groups[index]["place"], strict=True)
         listed = " and ".join(f"{name!r} ({place})" for name, place in pairs)
         return (
-            f"{rows.labels.get(role, what)}: {listed} look like one {what}, but would count as "
-            "different ones; spell it alike in every row"
+            f"{label}: {listed} look like one {what}, but would count as different ones; spell it "
+            "alike everywhere"
         )
 
     problems.rows(groups.index, sentence, f"{what}s with several spellings")
 
 
-def loose_spelling(name: str) -> str:
-    """Give the same text for names that differ in case, spaces, underscores and hyphens only."""
+def _loose_spelling(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).casefold()
     # Between digits a separator tells numbers apart: C-1-12 is not C-11-2.
     text = re.sub(rf"(?<=\d){_SEPARATORS}(?=\d)", "\0", text)
     return re.sub(_SEPARATORS, "", text)
 
 
-def _check_control_names(
-    rows: SampleRows, sites: pd.DataFrame, controls: Sequence[str], problems: Problems
-) -> bool:
-    """Find controls that no well holds but that are like a compound; tell whether any are."""
+def _check_control_names(sites: pd.DataFrame, controls: Sequence[str], problems: Problems) -> bool:
+    """Where there is no control at all, look for one that is misspelt; tell whether there is."""
+    if (sites["role"] == "control").any():
+        return False
     compounds = [name for name in sites["compound"].unique() if name]
-    known = {name.casefold() for name in compounds}
-    others = [name for name in compounds if name.casefold() not in map(str.casefold, controls)]
-    absent = [name for name in controls if name.casefold() not in known]
-    near = {name: found for name in absent if (found := similar(name, others))}
+    near = {name: found for name in controls if (found := similar(name, compounds))}
     for name, found in near.items():
         problems.add(
             f"input.controls: no well holds {name!r}; did you mean {found!r}? Correct it, or leave "
@@ -250,12 +226,11 @@ def _missing_columns(
     return bool(missing)
 
 
-# How columns of a platemap are often called, besides their role.
+# How columns of a platemap are often called, besides their role: how one of their words begins.
 _OFTEN_CALLED = {
-    "compound": ("comp", "cpd", "drug", "treat", "pert"),
+    "compound": ("compound", "cpd", "drug", "treatment", "pert"),
     "concentration": ("conc", "dose"),
-    "moa": ("mechanism", "moa"),
-    "batch": ("batch", "week"),
+    "moa": ("moa", "mechanism"),
 }
 
 
@@ -267,25 +242,25 @@ def _check_unused_columns(
     problems: Problems,
 ) -> None:
     """Find columns of the platemap that the config means, or may mean, under another name."""
+    start = f"{sheet.path} (input.platemap):"
     unused = [name for name in sheet.header if name not in columns.values()]
-    for role, words in _OFTEN_CALLED.items():
+    for role in ("compound", "concentration", "moa", "batch"):
         named = options["columns"][role]
-        if columns[role] is not None or role in given:
+        if columns[role] is not None or role in given or named is None:
             continue
-        start = f"{sheet.path} (input.platemap): "
         if isinstance(named, str) and named != role:
             problems.add(
-                f"{start}there is no column {named!r}, as input.columns.{role} says; "
+                f"{start} there is no column {named!r}, as input.columns.{role} says; "
                 + nearest(named, sheet.header)
             )
-        elif named is not None or role == "batch":
-            for name in unused:
-                if any(word in name.casefold() for word in words):
-                    problems.add(
-                        f"{start}column {name!r} is not read; name it under input.columns.{role} "
-                        f"if it is the {role}, or take it out of the file"
-                    )
-                    break
+            continue
+        words = "|".join(_OFTEN_CALLED.get(role, ()))
+        like = rf"(?<![a-z])({words})" if words else r"(?!)"
+        if alike := [name for name in unused if re.search(like, name.casefold())]:
+            problems.add(
+                f"{start} column {alike[0]!r} is not read; if it is the {role}, name it under "
+                f"input.columns.{role}, else set that to null"
+            )
 
 
 def _check_repeated_wells(table: pd.DataFrame, keys: list[str], problems: Problems) -> None:
@@ -360,6 +335,7 @@ def _check_one_mechanism(
     known = sites[["compound", "moa"]].assign(place=rows.table["place"])
     if table is not None:
         known = pd.concat([known, table[known.columns]], ignore_index=True)
+    _check_spellings(known.rename(columns={"moa": "name"}), "mechanisms", "mechanism", problems)
     pairs = known[(known["compound"] != "") & (known["moa"] != "")]
     pairs = pairs.drop_duplicates(["compound", "moa"])
     several = pairs[pairs.duplicated("compound", keep=False)]

@@ -332,6 +332,10 @@ class Split(Section):
             raise ValueError("method 'fixed' also needs file")
         return self
 
+    def may_validate(self) -> bool:
+        """Tell whether units may be set aside for validation."""
+        return self.validation > 0 or self.method == "fixed"
+
 
 class Augmentation(BaseModel):
     """One augmentation and its parameters (see the table below)."""
@@ -367,8 +371,8 @@ class Head(Section):
     balanced: bool = Field(True, description="lda, logistic: give every class the same weight")
     calibrate: bool = Field(
         False,
-        description="lda, logistic: fit one temperature to the validation units, which "
-        "`splits.{name}.validation` must set aside",
+        description="lda, logistic: fit one temperature to the validation units "
+        "(`splits.{name}.validation`, or those of a fixed list)",
     )
     C: float = Field(1.0, gt=0, description="logistic: inverse regularization strength")
     hidden: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
@@ -393,7 +397,7 @@ class Training(Section):
         10,
         ge=1,
         description="epochs without better validation loss before training stops; without "
-        "`splits.{name}.validation` all epochs are trained",
+        "validation units (`splits.{name}.validation`) all epochs are trained",
     )
     class_weights: bool = Field(True, description="weight classes by inverse frequency")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
@@ -546,7 +550,7 @@ class Config(Section):
                 problems.append(
                     f"models.{name}.split: " + _unknown("split", model.split, self.splits)
                 )
-            elif model.calibrates() and not self.splits[model.split].validation:
+            elif model.calibrates() and not self.splits[model.split].may_validate():
                 problems.append(
                     f"models.{name}.head.calibrate: there are no validation units to fit the "
                     f"temperature to; set splits.{model.split}.validation, for example to 0.2"
@@ -691,7 +695,7 @@ def missing_files(config: Config) -> list[str]:
         A sentence per file, naming the key. Images and what the sheets name are not looked at.
     """
     named: dict[str, str | None] = {}
-    if config.input is not None:
+    if config.input is not None and config.input.format != "simulate":
         tables = ("sheet", "moa_table", "platemap")
         named |= {f"input.{key}": getattr(config.input, key) for key in tables}
     for name, split in config.splits.items():
@@ -709,15 +713,18 @@ def missing_files(config: Config) -> list[str]:
         if engine.is_given_by_path():
             named[f"segmentation.engines.{name}.model"] = engine.model
     return [
-        f"{key}: there is no file {path!r}; {_hint_for_file(key)}"
+        f"{key}: there is no file {path!r}; correct the path"
+        + (", or write imagenet or none" if key.startswith("models.") else "")
         for key, path in named.items()
-        if path is not None and not Path(path).exists()
+        if path is not None and not _is_there(path, or_folder=key.endswith(".model"))
     ]
 
 
-def _hint_for_file(key: str) -> str:
-    weights = key.startswith("models.")
-    return "correct the path" + (", or write imagenet or none" if weights else "")
+def _is_there(path: str, *, or_folder: bool) -> bool:
+    try:
+        return Path(path).is_file() or (or_folder and Path(path).is_dir())
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
 
 
 def _nulls(value: Any) -> Any:
@@ -751,8 +758,8 @@ def _explain(detail: Any) -> str:
             "digits, _ and -"
         )
     fixes = {
-        "string_type": f"write text, in quotes: '{value}'",
-        "list_type": f"write a list: [{value}]",
+        "string_type": "write text" + (f": '{value}'" if isinstance(value, int | float) else ""),
+        "list_type": "write a list, as in [a, b]",
         "dict_type": "write keys with values, as in {key: value}",
         "model_type": "write keys with values, as in {key: value}",
     }

@@ -64,7 +64,7 @@ def choose(gpu: str, backend: str = "tensorflow", lock_dir: Path | None = None) 
     if importlib.util.find_spec(backend) is None:
         raise InputError(
             f"compute.keras_backend: {backend} is not installed where networks run. Install it "
-            "there (uv pip install, or envs/ with --sdm conda), or set it to tensorflow."
+            "there, or set the key to tensorflow."
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter hides real messages
     os.environ["KERAS_BACKEND"] = backend

@@ -6,6 +6,7 @@ import math
 import os
 import struct
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,7 +142,7 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
 def shape_of_first(
     paths: Iterable[str | os.PathLike[str]], axes: str | None = None
 ) -> tuple[int, int] | None:
-    """Give the size of the first image that can be read.
+    """Give the size of the first image that can be read, if it is among the first ten.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def shape_of_first(
         Height and width in pixels; None where no image can be read, which is said when it is
         needed.
     """
-    for path in paths:
+    for path in islice(paths, 10):
         try:
             height, width = read_pixels(path, axes).shape[1:]
         except InputError:

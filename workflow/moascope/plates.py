@@ -153,9 +153,7 @@ def find_columns(
     return found
 
 
-def matching_files(
-    input_options: Mapping[str, Any], unmatched: list[str] | None = None
-) -> list[ImageFile]:
+def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], list[str]]:
     """List the files of a folder whose path matches the pattern, of whatever channel.
 
     Parameters
@@ -163,13 +161,13 @@ def matching_files(
     input_options : mapping
         The config section `input`. A pattern with `/` describes the path below `images`, one
         without describes the file name. Hidden files are passed over.
-    unmatched : list of str, optional
-        Gets the paths of the image files that do not match.
 
     Returns
     -------
-    list of ImageFile
+    matching : list of ImageFile
         In the order of their paths, at least one.
+    unmatched : list of str
+        Paths of the image files that do not match.
 
     Raises
     ------
@@ -189,9 +187,7 @@ def matching_files(
         elif path.lower().endswith(IMAGE_SUFFIXES):
             other.append(path)
     if files:
-        if unmatched is not None:
-            unmatched += other
-        return files
+        return files, other
     example = f"such as {other[0]!r}" if other else "and there is no image file at all"
     raise InputError(
         f"input.pattern: of the files in {root} none matches {pattern.pattern!r}, {example}; "
@@ -248,7 +244,7 @@ def plate_names(
     """
     if input_options["format"] == "folder":
         wanted = {str(source) for source in input_options["channels"].values()}
-        found = [file.groups for file in files or matching_files(input_options)]
+        found = [file.groups for file in files or matching_files(input_options)[0]]
         names = {groups["plate"] for groups in found if groups["channel"] in wanted}
         source = f"input.pattern in {input_options['images']}"
     else:

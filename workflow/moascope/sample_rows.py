@@ -6,6 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -281,6 +282,9 @@ def _columns_of_role(
     if joined and given == role and role not in sheet.header:
         # Only the config's default name, and another table supplies this role.
         return []
+    absent = isinstance(given, str) and given not in sheet.header
+    if joined and absent and given in _joined_header(options, role):
+        return []
     try:
         names = find_columns(sheet.header, given, role, LAYOUTS[options["format"]])
     except InputError as error:
@@ -291,6 +295,16 @@ def _columns_of_role(
             "input.columns.plate must name the column of plates; " + nearest("plate", sheet.header)
         )
     return names
+
+
+def _joined_header(options: Mapping[str, Any], role: str) -> list[str]:
+    """Give the columns of the tables that can supply a role; what is wrong is said with them."""
+    header: list[str] = []
+    for key, roles in _JOINED_ROLES.items():
+        if options[key] and role in roles:
+            with suppress(InputError):
+                header += read_sheet(options[key]).header
+    return header
 
 
 def _wells(
@@ -419,8 +433,7 @@ def _local_path(url: str) -> str:
 
 def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRows:
     sources = {str(source): channel for channel, source in options["channels"].items()}
-    unmatched: list[str] = []
-    every = matching_files(options, unmatched)
+    every, unmatched = matching_files(options)
     if unmatched:
         logger.warning(unmatched_warning(options, len(every), unmatched))
     files = [file for file in every if file.groups["channel"] in sources]

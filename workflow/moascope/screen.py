@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from moascope.annotations import annotate, check_spellings, join_platemap
+from moascope.annotations import annotate, join_platemap
 from moascope.errors import InputError
 from moascope.files import FILE_COLUMNS, write_parquet
 from moascope.image_files import image_columns, mask_columns
@@ -236,8 +236,14 @@ def _check_plates(rows: SampleRows, problems: Problems) -> None:
         rows.labels["plate"],
         lambda name: f"plate {name!r}: {SAFE_NAME_RULE}" if name else "blank; name the plate",
     )
-    # Some file systems take names that differ in case for one.
-    check_spellings(rows, "plate", plates, str.casefold, problems)
+    firsts = rows.table[["plate", "place"]].drop_duplicates("plate").set_index("plate")["place"]
+    for _, names in firsts.groupby(firsts.index.str.casefold(), sort=False):
+        if len(names) > 1:
+            listed = " and ".join(f"{name!r} ({place})" for name, place in names.items())
+            problems.add(
+                f"{rows.labels['plate']}: plates {listed} differ in case only, and some file "
+                "systems take their files for one; rename all but one"
+            )
 
 
 def _site_names(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> pd.Series:

@@ -258,9 +258,10 @@ def check_sites(
     tile = np.tile(np.arange(tiles), len(sites))
     suffix = np.where(tiles > 1, pd.Series(tile, dtype="int64").map("#t{}".format), "")
     units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=True, flagged=False)
-    if not names_units:
-        make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
-    chosen = labelled_units(units, bool(options.get("include_controls", False)))
+    if names_units:
+        return
+    _, groups = make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
+    chosen = units[units["unit_id"].isin(groups["unit_id"])]
     for column in audited:
         group_codes(chosen, column.split("+"))
 

@@ -103,19 +103,15 @@ def prepare_plate(
     return table
 
 
-def shape_of_units(
-    image: Sequence[int], size: int | None, tiles: Sequence[int], crop: int | None
-) -> tuple[int, int]:
+def shape_of_units(image: Sequence[int], size: int | None, tiles: Sequence[int]) -> tuple[int, int]:
     """Height and width of the units of a screen.
 
     Parameters
     ----------
     image : (int, int)
-        Height and width of a site.
+        Height and width of a site, or of the squares around cells.
     size, tiles
         As for `prepare_plate`.
-    crop : int or None
-        Side of the squares around cells, where these are the units.
 
     Returns
     -------
@@ -127,7 +123,7 @@ def shape_of_units(
     InputError
         If tiles would have no pixels.
     """
-    return resized_shape((crop, crop) if crop else _tile_shape(image, tiles), size)
+    return resized_shape(_tile_shape(image, tiles), size)
 
 
 def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:

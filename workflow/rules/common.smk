@@ -25,7 +25,8 @@ def validated():
     source = ", ".join(map(str, workflow.overwrite_configfiles)) or "config"
     try:
         checked = configuration.load(config, source)
-        if missing := configuration.missing_files(checked):
+        missing = workflow.is_main_process and configuration.missing_files(checked)
+        if missing:
             raise InputError.collect(missing, source)
     except InputError as error:
         raise WorkflowError(str(error)) from None
@@ -55,9 +56,8 @@ def folder_files():
         return None
     from moascope.plates import matching_files, unmatched_warning
 
-    unmatched = []
     try:
-        files = matching_files(input_options(), unmatched)
+        files, unmatched = matching_files(input_options())
     except InputError as error:
         raise WorkflowError(str(error)) from None
     if unmatched and workflow.is_main_process:
@@ -204,7 +204,9 @@ def network_options(name):
 
 
 def image_shape():
-    """Give height and width of the images where no file has to be read for it."""
+    """Give height and width of what units are made of, where no file has to be read for it."""
+    if CONFIG.units.cells:
+        return [CONFIG.units.cells.crop] * 2
     return [CONFIG.simulate.image_size] * 2 if SIMULATED else None
 
 
@@ -251,7 +253,6 @@ def screen_digest():
     from hashlib import sha256
 
     names = [] if FILES is None else [repr(FILES).encode()]
-    # What is missing is said by Snakemake.
     files = filter(Path.is_file, map(Path, given_sheets().values()))
     contents = [*names, *(file.read_bytes() for file in files)]
     return [sha256(content).hexdigest() for content in contents]

@@ -3,8 +3,7 @@
 
 rule check_models:
     input:
-        # Of the sites only the size of the images matters, which a corrected sheet does not change.
-        sites=[] if SIMULATED else ancient(PATHS.sites),
+        sites=[] if image_shape() else PATHS.sites,
         weights=list(WEIGHTS.values()),
         networks=[ENGINES[name].model for name in GIVEN_UNETS],
     output:
@@ -32,7 +31,6 @@ rule check_models:
         image_shape=image_shape(),
         reading=CONFIG.section("input", "axes", "on_size_mismatch"),
         units=CONFIG.section("units", "size", "tiles"),
-        crop=CONFIG.units.cells.crop if CONFIG.units.cells else None,
         augmentation=CONFIG.model_dump(mode="json")["augmentation"],
         compute=CONFIG.section("compute"),
         code=code("check_models.py"),

@@ -22,7 +22,7 @@ if image_shape is None and params.reading["on_size_mismatch"] == "error":
     column = f"path:{params.channels[0]}"
     paths = pd.read_parquet(snakemake.input.sites, columns=[column])[column]
     image_shape = images.shape_of_first(paths, params.reading["axes"])
-unit_shape = image_shape and units.shape_of_units(image_shape, **params.units, crop=params.crop)
+unit_shape = image_shape and units.shape_of_units(image_shape, **params.units)
 problems = []
 for name, options in params.models.items():
     try:
