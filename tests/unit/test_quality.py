@@ -255,15 +255,3 @@ def test_every_planted_bad_well_of_the_demo_is_flagged_and_hardly_a_good_one(tmp
     for problem, reason in zip(planted, found["reasons"], strict=True):
         assert problem in reason
     assert found["flagged"][planted == ""].mean() <= 0.02
-
-
-def test_real_fields_are_hardly_ever_flagged(shared_data):
-    folder = shared_data / "bbbc021-lab"
-    labels = pd.read_csv(folder / "labels.csv")
-    plates = [sites for _, sites in labels.groupby("plate")]
-    flagged = []
-    for sites in plates:
-        images = np.stack([imread(folder / "images" / name) for name in sites["filename"]])
-        table = measured(np.moveaxis(images, -1, 1), ["Actin", "Tubulin", "DAPI"])
-        flagged.append(quality.flag(table, OPTIONS)["flagged"])
-    assert pd.concat(flagged).mean() <= 0.01

@@ -46,6 +46,15 @@ def test_the_lab_set_is_classified(run):
     assert model["by_treatment"]["n"] == 55
     assert model["by_treatment"]["accuracy"]["value"] == 1
     assert pd.read_parquet(results / "predictions/lite0.parquet")["fold"].nunique() == 18
+    floors = {name: score["accuracy"]["value"] for name, score in model["baselines"].items()}
+    assert 0.5 < floors["channel-mean-sd"] < 0.7
+    assert floors["hand-made"] > 0.877
+    assert floors["hand-made-lda"] > 0.95
+
+
+@pytest.mark.parametrize("run", ["bbbc021-lab"], indirect=True)
+def test_real_fields_are_hardly_ever_flagged(run):
+    assert pd.read_parquet(run[0] / "quality.parquet")["flagged"].astype(bool).mean() <= 0.01
 
 
 @pytest.mark.parametrize("run", ["bbbc021-cells16"], indirect=True)
@@ -53,3 +62,4 @@ def test_the_16_bit_cells_are_classified(run):
     model = run[1]["classification"]["lite0"]
     assert model["unit"] == "cell"
     assert model["balanced_accuracy"]["value"] >= 0.95
+    assert model["baselines"]["hand-made"]["balanced_accuracy"]["value"] > 0.957
