@@ -30,6 +30,13 @@ def test_the_delimiter_is_found(sheet, delimiter):
     assert found.rows == [["P1", "3"]]
 
 
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
+def test_the_line_that_tells_excel_the_delimiter_is_passed_over(sheet, first):
+    found = sheet(f"{first}plate;well\nP1;A1\n")
+    assert found.header == ["plate", "well"]
+    assert found.lines == [3]
+
+
 def test_a_semicolon_sheet_may_have_decimal_commas(sheet):
     assert sheet("plate;dose\nP1;0,3\n").values(["dose"]) == ["0,3"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,8 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     Parameters
     ----------
     path : path
-        UTF-8 (with or without BOM) or UTF-16, any line ends.
+        UTF-8 (with or without BOM) or UTF-16, any line ends. A first line such as `sep=;`, by which
+        Excel knows the delimiter, is passed over.
     delimiter : str
         `,`, `;`, a tab, or `auto`: the one that gives the header the most columns.
 
@@ -87,7 +89,7 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
         open. The message starts with the path.
     """
     path = Path(path)
-    text = _text(path)
+    text = re.sub(r"\A\"?sep=.\"?(?=[\r\n])", "", _text(path))
     if not text.strip():
         raise InputError(f"{path}: the file is empty; it needs a header and one row per image")
     if delimiter == "auto":
