@@ -196,11 +196,16 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
     np.savez(tmp_path / "fold.in.npz", labels=labels, **rows)
     program = textwrap.dedent(
         """
-        import json, logging, sys
+        import json, logging, os, signal, sys
         import numpy as np
         logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s", force=True)
         from moascope import training
-        options, folder = json.loads(sys.argv[1]), sys.argv[2]
+        options, folder, last = json.loads(sys.argv[1]), *sys.argv[2:]
+        class Kill(logging.Handler):
+            def emit(self, record):
+                if record.getMessage().startswith(last):
+                    os.kill(os.getpid(), signal.SIGKILL)
+        logging.getLogger().addHandler(Kill())
         given = np.load(f"{folder}/fold.in.npz")
         result = training.fit_fold(
             [f"{folder}/p1.npy", f"{folder}/p2.npy"], given["labels"],
@@ -213,20 +218,12 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
     )
     options = {**LENET, "training": {**TRAINING, "epochs": 12, "patience": 99}}
     environment = {**os.environ, "PYTHONPATH": str(Path(training.__file__).parents[1])}
-    command = [sys.executable, "-u", "-c", program, json.dumps(options), str(tmp_path)]
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    for line in process.stdout:
-        if line.startswith("epoch 3/"):
-            process.send_signal(signal.SIGKILL)
-            break
-    process.stdout.close()
-    process.wait()
+    command = [sys.executable, "-c", program, json.dumps(options), str(tmp_path)]
+    how = {"env": environment, "capture_output": True, "text": True, "timeout": 300}
+    killed = subprocess.run([*command, "epoch 3/"], check=False, **how)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (tmp_path / "fold.npz").is_file()
-    answer = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True, timeout=300
-    )
+    answer = subprocess.run([*command, "never"], check=True, **how)
     assert "going on from" in answer.stdout
     assert "epoch 1/12" not in answer.stdout
     assert answer.stdout.strip().endswith("epochs 12")
