@@ -231,6 +231,7 @@ _OFTEN_CALLED = {
     "compound": ("compound", "cpd", "drug", "treatment", "pert"),
     "concentration": ("conc", "dose"),
     "moa": ("moa", "mechanism"),
+    "batch": (),
 }
 
 
@@ -244,7 +245,7 @@ def _check_unused_columns(
     """Find columns of the platemap that the config means, or may mean, under another name."""
     start = f"{sheet.path} (input.platemap):"
     unused = [name for name in sheet.header if name not in columns.values()]
-    for role in ("compound", "concentration", "moa", "batch"):
+    for role, words in _OFTEN_CALLED.items():
         named = options["columns"][role]
         if columns[role] is not None or role in given or named is None:
             continue
@@ -254,11 +255,11 @@ def _check_unused_columns(
                 + nearest(named, sheet.header)
             )
             continue
-        words = "|".join(_OFTEN_CALLED.get(role, ()))
-        like = rf"(?<![a-z])({words})" if words else r"(?!)"
-        if alike := [name for name in unused if re.search(like, name.casefold())]:
+        begins = [rf"(?<![a-z]){word}" for word in words]
+        alike = (name for name in unused if any(re.search(b, name.casefold()) for b in begins))
+        if name := next(alike, None):
             problems.add(
-                f"{start} column {alike[0]!r} is not read; if it is the {role}, name it under "
+                f"{start} column {name!r} is not read; if it is the {role}, name it under "
                 f"input.columns.{role}, else set that to null"
             )
 
@@ -358,13 +359,13 @@ def _check_labels(
             "input.platemap"
         )
         return
-    unnamed = (sites["role"] == "treated") & (sites["compound"] == "")
     if "compound" not in rows.labels:
         problems.add(
             "models need to know which wells were treated alike; name the column of compounds "
             "under input.columns.compound, or give input.platemap"
         )
         return
+    unnamed = (sites["role"] == "treated") & (sites["compound"] == "")
     problems.values(
         sites["compound"][unnamed],
         rows.table["place"],

@@ -250,16 +250,16 @@ def check_sites(
     InputError
         As `make_split` or `leakage.audit` would, with the same message.
     """
-    names_units = tiles is None and options["method"] == "fixed" and _names_units(options["file"])
-    tiles = tiles or 1
+    if tiles is None:
+        if options["method"] == "fixed" and _names_units(options["file"]):
+            return
+        tiles = 1
     # Paths and sizes of images are most of the table and say nothing here.
     units = sites[[column for column in sites.columns if ":" not in column]]
     units = units.loc[units.index.repeat(tiles)].reset_index(drop=True)
     tile = np.tile(np.arange(tiles), len(sites))
     suffix = np.where(tiles > 1, pd.Series(tile, dtype="int64").map("#t{}".format), "")
     units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=True, flagged=False)
-    if names_units:
-        return
     _, groups = make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
     chosen = units[units["unit_id"].isin(groups["unit_id"])]
     for column in audited:
