@@ -25,7 +25,11 @@ if SCREEN:
     include: "workflow/rules/evaluation.smk"
 
 
-include: "workflow/rules/segmentation.smk"
+if ENGINES:
+
+    include: "workflow/rules/segmentation.smk"
+
+
 include: "workflow/rules/report.smk"
 
 

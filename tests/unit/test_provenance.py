@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -74,10 +75,22 @@ def test_kept_digests_that_cannot_be_used_are_replaced(library, repository, tmp_
     assert json.loads(memory.read_text())["digests"] == expected
 
 
-def test_digests_do_not_need_a_place_to_be_kept(library, repository, tmp_path):
+def test_digests_are_kept_in_the_first_place_that_takes_them(library, repository, tmp_path):
     (tmp_path / "file").touch()
-    digests = provenance.code_digests(repository / "workflow/scripts", tmp_path / "file/kept.json")
-    assert "ingest.py" in digests
+    scripts = repository / "workflow/scripts"
+    places = [tmp_path / "file/kept.json", tmp_path / "a.json", tmp_path / "b.json"]
+    assert "ingest.py" in provenance.code_digests(scripts, places[0])
+    digests = provenance.code_digests(scripts, *places)
+    assert json.loads(places[1].read_text())["digests"] == digests
+    assert not places[2].exists()
+    planted = {**json.loads(places[1].read_text()), "digests": {"ingest.py": "kept"}}
+    places[1].write_text(json.dumps(planted))
+    assert provenance.code_digests(scripts, *places) == {"ingest.py": "kept"}
+
+
+def test_digests_are_kept_beside_compiled_modules():
+    assert provenance.KEPT_DIGESTS.parent == Path(provenance.__cached__).parent
+    assert provenance.KEPT_DIGESTS.suffix == ".json"
 
 
 def test_imports_are_followed_through_modules(repository):

@@ -140,6 +140,32 @@ def test_every_form_of_sample_sheet_is_ingested(project, form):
     assert len(list(project.folder.glob("results/small/plates/*.ozx"))) == 1
 
 
+def test_the_table_of_many_plates_is_divided_in_parts(project):
+    plates = [f"P{number:02}" for number in range(66)]
+    write_images(project.folder, "A.tif", *(f"{plate}.tif" for plate in plates))
+    section = {"format": "table", "sheet": "sheet.csv", "channels": {"DNA": "DNA"}}
+    columns = dict.fromkeys(("compound", "concentration", "moa"))
+    project.write({"run": "small", "input": {**section, "columns": columns}})
+
+    def ran(plates):
+        rows = [f"{plate},A01,1,{plate}.tif" for plate in plates]
+        (project.folder / "sheet.csv").write_text("\n".join(["plate,well,site,DNA", *rows]))
+        results = project.folder / "results/small"
+        targets = ("sites/read", "plates/P63.ozx", "plates/P64.ozx")
+        _, output = project.snakemake(*(f"results/small/{target}" for target in targets))
+        for kind in ("files", "roles"):
+            written = [results / f"sites/{kind}/{plate}.parquet" for plate in plates]
+            assert [pd.read_parquet(file)["plate"].item() for file in written] == list(plates)
+        return re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", output, re.MULTILINE)
+
+    divided = ["divide_sites_0", "divide_sites_1"]
+    first = ran(plates)
+    assert sorted(first) == [*divided, "ingest", "ingest", "sheet_is_read", "sites"]
+    # Another first plate moves the last plate of each part to the next part, and no more.
+    assert not {"ingest", "prepare"} & set(ran(["A", *plates]))
+    assert not {"ingest", "prepare"} & set(ran(plates))
+
+
 # --- bad input --------------------------------------------------------------------------------
 
 

@@ -11,10 +11,14 @@ import sys
 import time
 import zipfile
 from html import unescape
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from planted import check_planted
+from snakemake import sourcecache
+
+from moascope import provenance
 
 PREPARE = ["prepare", "collect_units"]
 SPLIT = ["split", "audit_split"]
@@ -203,7 +207,7 @@ CASES = {
     "simulate.bad_wells_per_plate": (
         0,
         [
-            *("simulate_plate", "sites", "divide_sites", "sheet_is_read", "ingest", CHECK),
+            *("simulate_plate", "sites", "divide_sites_0", "sheet_is_read", "ingest", CHECK),
             *(*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT),
         ],
     ),
@@ -213,6 +217,24 @@ CASES = {
 def test_a_finished_run_has_nothing_to_do(finished, small_config):
     finished.write(small_config)
     assert finished.planned() == {}
+
+
+def test_digests_of_the_code_are_kept_for_the_next_start(finished, repository):
+    kept = json.loads(provenance.KEPT_DIGESTS.read_text())["digests"]
+    assert kept == provenance.code_digests(repository / "workflow/scripts")
+
+
+def test_what_is_parsed_once_is_where_snakemake_looks_it_up():
+    text = Path(sourcecache.__file__).read_text()
+    assert callable(sourcecache.parse_uri)
+    assert len(re.findall(r"(?<!\.)\bparse_uri\(", text)) >= 1
+
+
+def test_without_engines_there_are_no_rules_of_segmentation(finished, small_config):
+    finished.write(small_config)
+    _, output = finished.snakemake("--list-rules")
+    assert "prepare" in output
+    assert "train_unet" not in output
 
 
 @pytest.mark.parametrize("key", CASES)

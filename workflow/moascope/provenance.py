@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from types import CodeType
 
@@ -22,9 +23,11 @@ from moascope.files import write_json
 
 PACKAGE = "moascope"
 ROOT = Path(__file__).resolve().parent
+# Beside what Python keeps of this module, so that runs in all folders share the digests.
+KEPT_DIGESTS = Path(cache_from_source(__file__)).with_suffix(".digests.json")
 
 
-def code_digests(folder: str | Path, memory: str | Path) -> dict[str, str]:
+def code_digests(folder: str | Path, *memories: str | Path) -> dict[str, str]:
     """Give the digest of the library code behind every script of a folder.
 
     The workflow asks for it at every start, so the answer is kept until a file of the code changes
@@ -34,27 +37,30 @@ def code_digests(folder: str | Path, memory: str | Path) -> dict[str, str]:
     ----------
     folder : path
         Where the scripts are.
-    memory : path
-        A file that the digests are kept in. One that is missing, unreadable or in a place that
-        cannot be written only costs time.
+    *memories : path
+        Files that the digests may be kept in: the first that can be written takes them. One that is
+        missing, unreadable or in a place that cannot be written only costs time.
 
     Returns
     -------
     dict of str to str
         From the name of each script to what `code_digest` gives for it.
     """
-    scripts = sorted(Path(folder).glob("*.py"))
+    scripts = sorted(Path(folder).resolve().glob("*.py"))
     state: list[object] = [sys.version]
     for file in [*scripts, *sorted(ROOT.rglob("*.py"))]:
         status = file.stat()
         state.append([str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns])
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        known = json.loads(Path(memory).read_text(encoding="utf-8"))
-        if known["state"] == state:
-            return dict(known["digests"])
+    for memory in memories:
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            known = json.loads(Path(memory).read_text(encoding="utf-8"))
+            if known["state"] == state:
+                return dict(known["digests"])
     digests = {script.name: code_digest(script) for script in scripts}
-    with suppress(OSError, InputError):
-        write_json({"state": state, "digests": digests}, memory)
+    for memory in memories:
+        with suppress(OSError, InputError):
+            write_json({"state": state, "digests": digests}, memory)
+            break
     return digests
 
 

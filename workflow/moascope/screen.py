@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -128,6 +128,7 @@ def write_sites(
 
 def divide_sites(
     sites: pd.DataFrame,
+    plates: Iterable[str],
     out_files: Mapping[str, str | os.PathLike[str]],
     out_roles: Mapping[str, str | os.PathLike[str]],
 ) -> None:
@@ -140,26 +141,29 @@ def divide_sites(
     ----------
     sites : pandas.DataFrame
         From `read_sites`.
+    plates : iterable of str
+        All plates that the run was planned for.
     out_files : mapping of str to path
-        Parquet file of each plate: where its images are.
+        For each plate that is written now, a Parquet file: where its images are.
     out_roles : mapping of str to path
-        Parquet file of each plate: site_id, plate and role.
+        For the same plates, a Parquet file: site_id, plate and role.
 
     Raises
     ------
     InputError
         If these are not the plates of the table; then nothing is written.
     """
-    plates = {str(plate): group for plate, group in sites.groupby("plate")}
-    if differing := set(plates) ^ set(out_files):
+    rows_of = {str(plate): rows for plate, rows in sites.groupby("plate")}
+    if differing := set(rows_of) ^ set(plates):
         raise InputError(
             f"the plates of the screen changed while the workflow ran ({sorted(differing)}); "
             "start it again"
         )
     files = [name for name in map(str, sites) if name.startswith(FILE_COLUMNS)]
-    for plate, rows in plates.items():
-        write_parquet(rows[[*_PLACES, *files]].reset_index(drop=True), out_files[plate])
-        roles = rows[["site_id", "plate", "role"]].reset_index(drop=True)
+    for plate in out_files:
+        rows = rows_of[plate].reset_index(drop=True)
+        write_parquet(rows[[*_PLACES, *files]], out_files[plate])
+        roles = rows[["site_id", "plate", "role"]]
         write_parquet(roles, out_roles[plate])
 
 

@@ -1,8 +1,10 @@
 # The validated configuration, the plates, and the functions that rules share.
+import functools
 import gc
 import sys
 from pathlib import Path
 
+from snakemake import sourcecache
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -18,6 +20,10 @@ from moascope.paths import Paths
 # A plan is a million small objects, all of them needed: looking for rubbish among them every 700
 # takes a tenth of the time.
 gc.set_threshold(50_000)
+
+# Snakemake parses the path of a job's script three times for every job, which is a tenth, too.
+if hasattr(sourcecache, "parse_uri"):
+    sourcecache.parse_uri = functools.cache(sourcecache.parse_uri)
 
 
 def validated():
@@ -110,6 +116,10 @@ def input_options():
 
 FILES = folder_files()
 PLATES = plates()
+# Snakemake goes through all outputs of a rule for each that is asked for: more plates in a part cost
+# planning, fewer cost jobs.
+PART = 64
+PLATE_PARTS = [PLATES[start : start + PART] for start in range(0, len(PLATES), PART)]
 CHANNELS = list(CONFIG.input.channels) if SCREEN else []
 FROZEN = [name for name, model in CONFIG.models.items() if model.transfer == "frozen"]
 TUNED = [name for name in CONFIG.models if name not in FROZEN]
@@ -133,7 +143,9 @@ wildcard_constraints:
 
 # Of the library code behind each script, so that editing it reruns the rules that need it.
 DIGESTS = provenance.code_digests(
-    WORKFLOW / "scripts", Path(".snakemake/moascope-code.json")
+    WORKFLOW / "scripts",
+    provenance.KEPT_DIGESTS,
+    ".snakemake/moascope-code.json",  # where the code is not ours to write beside
 )
 
 

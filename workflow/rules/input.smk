@@ -50,28 +50,33 @@ rule sites:
         "../scripts/sites.py"
 
 
-# A rule of its own, since Snakemake goes through all inputs of a job for each of its outputs.
-rule divide_sites:
-    input:
-        PATHS.sites,
-    output:
-        files=all_plates(PATHS.plate_files),
-        roles=all_plates(PATHS.plate_roles),
-    log:
-        PATHS.log("divide_sites"),
-    benchmark:
-        PATHS.benchmark("divide_sites")
-    conda:
-        environment("imaging")
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=60,
-    params:
-        plates=PLATES,
-        code=code("divide_sites.py"),
-    script:
-        "../scripts/divide_sites.py"
+# Apart from `sites`, since Snakemake goes through all inputs of a job for each of its outputs.
+for number, plates_of_part in enumerate(PLATE_PARTS):
+
+    rule:
+        name:
+            f"divide_sites_{number}"
+        input:
+            PATHS.sites,
+        output:
+            files=expand(PATHS.plate_files, plate=plates_of_part),
+            roles=expand(PATHS.plate_roles, plate=plates_of_part),
+        log:
+            PATHS.log(f"divide_sites/{number}"),
+        benchmark:
+            PATHS.benchmark(f"divide_sites/{number}")
+        conda:
+            environment("imaging")
+        threads: 1
+        resources:
+            mem_mb=memory(4000),
+            runtime=60,
+        params:
+            screen=PLATES,
+            plates=plates_of_part,
+            code=code("divide_sites.py"),
+        script:
+            "../scripts/divide_sites.py"
 
 
 # Once this checkpoint has passed, Snakemake compares the rows of each plate with those that it was
@@ -80,7 +85,8 @@ rule divide_sites:
 # is collected from all plates asks for it, so that a first run leaves it for the next one to see.
 checkpoint sheet_is_read:
     input:
-        all_plates(PATHS.plate_roles)[:1],  # as one is written, all are
+        # as one of a part is written, all are
+        expand(PATHS.plate_roles, plate=[part[0] for part in PLATE_PARTS]),
     output:
         touch(PATHS.sheet_is_read),
     localrule: True

@@ -11,6 +11,7 @@ from moascope import screen
 plates, output = snakemake.params.plates, snakemake.output
 screen.divide_sites(
     pd.read_parquet(snakemake.input[0]),
+    snakemake.params.screen,
     dict(zip(plates, output.files, strict=True)),
     dict(zip(plates, output.roles, strict=True)),
 )
