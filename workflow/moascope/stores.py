@@ -13,11 +13,12 @@ import logging
 import os
 import struct
 import zipfile
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +46,8 @@ from moascope.ngff import (
 from moascope.zips import StoredZip, content_offset, crc32
 
 logger = logging.getLogger(__name__)
+
+AHEAD = 2  # sites per thread whose files the kernel is asked for early
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -268,13 +271,12 @@ def field_paths(sites: pd.DataFrame) -> list[str]:
     list of str
         "row/column/field" for each row, for example "A/01/0" for the first site in well A01.
     """
-    wells = sites["well"].astype(str)
-    numbers = wells.groupby(wells).cumcount()
-    letters = wells.str.rstrip("0123456789")
-    columns = [well[len(row) :] for well, row in zip(wells, letters, strict=True)]
+    numbers: dict[str, Iterator[int]] = defaultdict(count)
+    wells = sites["well"].astype(str).tolist()
+    rows = [well.rstrip("0123456789") for well in wells]
     return [
-        f"{row}/{column}/{number}"
-        for row, column, number in zip(letters, columns, numbers, strict=True)
+        f"{row}/{well.removeprefix(row)}/{next(numbers[well])}"
+        for row, well in zip(rows, wells, strict=True)
     ]
 
 
@@ -295,8 +297,10 @@ def _encoded_sites(
     sites: pd.DataFrame, channels: Sequence[str], axes: str | None, workers: int
 ) -> Iterator[tuple[SiteOutcome, Shard]]:
     """Read and compress sites in threads; yield them in the order of the table."""
-    paths = sites[[f"path:{channel}" for channel in channels]].to_numpy().tolist()
-    indices = sites[[f"index:{channel}" for channel in channels]].to_numpy().tolist()
+    paths, indices = (
+        list(zip(*(sites[f"{kind}:{channel}"].tolist() for channel in channels), strict=True))
+        for kind in ("path", "index")
+    )
     site_ids = sites["site_id"].astype(str).tolist()
 
     def encoded_site(i: int) -> tuple[SiteOutcome, Shard]:
@@ -331,13 +335,21 @@ def _read_ahead(paths: Iterable[str]) -> None:
 def _in_order(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """Map in threads, in order, with a bounded number of results waiting."""
+    """Map in threads, in order, with a bounded number of results waiting; items are taken ahead."""
+    if workers <= 1:  # waiting for one other thread costs small images a quarter of their time
+        taken: deque[Item] = deque()
+        for item in items:
+            taken.append(item)
+            if len(taken) > AHEAD:
+                yield function(taken.popleft())
+        yield from map(function, taken)
+        return
     pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(max(1, workers)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
-                if len(pending) >= 2 * max(1, workers):
+                if len(pending) >= AHEAD * workers:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
@@ -579,12 +591,11 @@ def _check_outcomes(
 
 def _odd_ones(values: Mapping[str, str], what: str, fix: str) -> list[str]:
     """One sentence for each value that is not the most frequent one."""
-    counts = pd.Series(values, dtype=object).value_counts()
+    usual, *others = Counter(values.values()).most_common() or [("", 0)]
     return [
-        f"{count} site(s), such as {next(site for site, v in values.items() if v == value)}, "
-        f"have {value} {what}, while {counts.iloc[0]} have {counts.index[0]}; leave them out, "
-        f"or {fix}"
-        for value, count in counts.iloc[1:].items()
+        f"{sites} site(s), such as {next(site for site, v in values.items() if v == value)}, "
+        f"have {value} {what}, while {usual[1]} have {usual[0]}; leave them out, or {fix}"
+        for value, sites in others
     ]
 
 
