@@ -116,7 +116,7 @@ def input_options():
 
 FILES = folder_files()
 PLATES = plates()
-# Snakemake goes through all outputs of a rule for each that is asked for: more plates in a part cost
+# Snakemake goes through all outputs of a rule for each that is asked for. More plates in a part cost
 # planning, fewer cost jobs.
 PART = 64
 PLATE_PARTS = [PLATES[start : start + PART] for start in range(0, len(PLATES), PART)]
