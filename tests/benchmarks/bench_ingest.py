@@ -71,6 +71,10 @@ def bare_read(path: str) -> np.ndarray:
 
 def bare_loop(paths: list[str], workers: int) -> None:
     """Read and decode all files and keep nothing."""
+    if workers == 1:
+        for path in paths:
+            bare_read(path)
+        return
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(lambda path: bare_read(path).shape, paths):
             pass

@@ -288,8 +288,9 @@ def _read_tiff(
     path: Path, axes: str | None, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
     # A file of a multi-file OME-TIFF set is read for itself: the sample sheet names each file, and
-    # tifffile would put zeros where a sibling is missing.
-    with TiffFile(path, _multifile=False) as tiff:
+    # tifffile would put zeros where a sibling is missing. It is opened here, since tifffile would
+    # ask for every folder above it whether that is a link.
+    with path.open("rb") as file, TiffFile(file, _multifile=False) as tiff:
         series = tiff.series
         _check_complete(tiff, path)
         if len(series) != 1:

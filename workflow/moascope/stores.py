@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -327,9 +327,12 @@ def _read_ahead(paths: Iterable[str]) -> None:
     if not hasattr(os, "posix_fadvise"):
         return
     for path in dict.fromkeys(paths):
-        # What is wrong with a file is said where it is read.
-        with suppress(OSError), Path(path).open("rb", buffering=0) as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+        with suppress(OSError):  # what is wrong with a file is said where it is read
+            file = os.open(path, os.O_RDONLY)
+            try:
+                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED)
+            finally:
+                os.close(file)
 
 
 def _in_order(
@@ -342,7 +345,8 @@ def _in_order(
             taken.append(item)
             if len(taken) > AHEAD:
                 yield function(taken.popleft())
-        yield from map(function, taken)
+        for item in taken:
+            yield function(item)
         return
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
@@ -392,9 +396,10 @@ def encode_site(
     for path in dict.fromkeys(paths):
         try:
             planes = read_pixels(path, axes)
+            dtype = planes.dtype.name
             for channel in (i for i, other in enumerate(paths) if other == path):
                 plane = _plane(planes, indices[channel], path, channels[channel])
-                kinds[channel] = (*plane.shape, plane.dtype.name)
+                kinds[channel] = (*plane.shape, dtype)
                 chunks[channel] = encode_chunk(plane)
         except ImageError as error:
             problems.append(str(error))
@@ -414,7 +419,7 @@ def encode_site(
         shard=join_chunks([chunks[i] for i in range(len(channels))]),
         shape=(len(channels), height, width),
         dtype=dtype,
-        bytes_read=sum(Path(path).stat().st_size for path in dict.fromkeys(paths)),
+        bytes_read=sum(map(os.path.getsize, dict.fromkeys(paths))),
     )
 
 
@@ -470,8 +475,10 @@ def join_chunks(chunks: Sequence[bytes | bytearray]) -> Shard:
         The chunks, then where each begins and how long it is (little-endian 64-bit integers), then
         the CRC-32C of these numbers: the codec ``sharding_indexed`` of the Zarr v3 specification.
     """
-    lengths = np.array([len(chunk) for chunk in chunks], dtype="<u8")
-    index = np.stack([np.cumsum(lengths) - lengths, lengths], axis=1).tobytes()
+    lengths = [len(chunk) for chunk in chunks]
+    begins = accumulate(lengths, initial=0)
+    places = [number for place in zip(begins, lengths, strict=False) for number in place]
+    index = struct.pack(f"<{len(places)}Q", *places)
     parts = [*chunks, index, struct.pack("<I", google_crc32c.value(index))]
     return Shard(parts, crc32(parts))
 

@@ -71,7 +71,7 @@ class StoredZip:
     """
 
     def __init__(self, path: str | os.PathLike[str], comment: bytes = b"") -> None:
-        self._file = Path(path).open("wb")  # noqa: SIM115 (closed by __exit__)
+        self._file = Path(path).open("wb", buffering=2**16)  # noqa: SIM115 (closed by __exit__)
         self._comment = comment
         self._offset = 0
         self._directory: list[bytes] = []

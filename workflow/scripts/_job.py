@@ -1,6 +1,8 @@
 """What every script does first: find the library, write a log, and report errors in one line."""
 
+import faulthandler
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -11,10 +13,16 @@ def start(log_file):
     """Log to the file of the job, and say errors of the input without a traceback."""
     from moascope.errors import InputError  # noqa: PLC0415  (only now can it be found)
 
-    handler = logging.FileHandler(log_file, mode="w", encoding="utf-8")
+    text = {"encoding": "utf-8", "errors": "backslashreplace"}  # file names need not be text
+    handler = logging.FileHandler(log_file, mode="w", **text)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(True)
+    # What compiled libraries print, such as TensorFlow at its start, goes to the log as well, and
+    # so does where a crash happened.
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, **text)
+    os.dup2(handler.stream.fileno(), 2)
+    faulthandler.enable(handler.stream)
 
     def report(kind, error, traceback):
         logging.error("%s", error, exc_info=(kind, error, traceback))

@@ -1,0 +1,51 @@
+"""What a job says in the terminal and in its log."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import os, sys
+sys.path.insert(0, "{scripts}")
+from _job import start
+start("job.log")
+os.write(2, b"said by a library\\n")
+print("said by Python", file=sys.stderr)
+from moascope.errors import InputError
+raise {error}
+"""
+
+
+def said(repository, folder, error):
+    code = SCRIPT.format(scripts=repository / "workflow/scripts", error=error)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    return done.stderr, (folder / "job.log").read_text()
+
+
+def test_what_libraries_print_goes_to_the_log_and_not_to_the_terminal(repository, tmp_path):
+    terminal, log = said(repository, tmp_path, 'InputError("sheet.csv: line 3 is wrong")')
+    assert terminal.split("\n") == ["said by Python", "", "sheet.csv: line 3 is wrong", "", ""]
+    assert log.startswith("said by a library\n")
+    assert "Traceback" in log
+    assert "sheet.csv: line 3 is wrong" in log
+
+
+def test_file_names_that_are_no_text_are_said_as_well(repository, tmp_path):
+    for text in said(repository, tmp_path, r'InputError("a\udcff.png: is no image")'):
+        assert r"a\udcff.png: is no image" in text
+
+
+def test_a_crash_leaves_its_place_in_the_log(repository, tmp_path):
+    code = SCRIPT.format(scripts=repository / "workflow/scripts", error="os.abort()")
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode < 0
+    assert "Fatal Python error: Aborted" in (tmp_path / "job.log").read_text()
+
+
+def test_what_is_no_error_of_the_input_is_said_with_its_traceback(repository, tmp_path):
+    terminal, log = said(repository, tmp_path, 'ValueError("a bug")')
+    for text in (terminal, log):
+        assert "Traceback" in text
+        assert "ValueError: a bug" in text
