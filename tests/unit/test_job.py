@@ -44,6 +44,24 @@ def test_a_crash_leaves_its_place_in_the_log(repository, tmp_path):
     assert "Fatal Python error: Aborted" in (tmp_path / "job.log").read_text()
 
 
+ENDING = """
+class Late:
+    def __del__(self):
+        os.abort()
+
+late = Late()
+print("done")
+"""
+
+
+def test_a_job_that_is_done_does_not_fail_when_python_takes_itself_apart(repository, tmp_path):
+    begin = SCRIPT.partition("from moascope")[0].format(scripts=repository / "workflow/scripts")
+    command = [sys.executable, "-c", begin + ENDING]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert (tmp_path / "job.log").read_text() == "said by a library\n"
+
+
 def test_what_is_no_error_of_the_input_is_said_with_its_traceback(repository, tmp_path):
     terminal, log = said(repository, tmp_path, 'ValueError("a bug")')
     for text in (terminal, log):

@@ -1,5 +1,6 @@
 """What every script does first: find the library, write a log, and report errors in one line."""
 
+import atexit
 import faulthandler
 import logging
 import os
@@ -22,13 +23,25 @@ def start(log_file):
     # so does where a crash happened.
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, **text)
     os.dup2(handler.stream.fileno(), 2)
-    faulthandler.enable(handler.stream)
+    faulthandler.enable(2)
+
+    failed = []
 
     def report(kind, error, traceback):
+        failed.append(kind)
         logging.error("%s", error, exc_info=(kind, error, traceback))
         if issubclass(kind, InputError):
             print(f"\n{error}\n", file=sys.stderr)
         else:
             sys.__excepthook__(kind, error, traceback)
 
+    def leave():
+        # Now all is written. Threads of TensorFlow that are still there when Python takes itself
+        # apart can abort the process, and Snakemake would delete what a finished job has made.
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1 if failed else 0)
+
     sys.excepthook = report
+    atexit.register(leave)
