@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-SCRIPT = """
+BEGIN = """
 import os, sys
 sys.path.insert(0, "{scripts}")
 from _job import start
@@ -11,16 +11,20 @@ start("job.log")
 os.write(2, b"said by a library\\n")
 print("said by Python", file=sys.stderr)
 from moascope.errors import InputError
-raise {error}
 """
 
 
-def said(repository, folder, error):
-    code = SCRIPT.format(scripts=repository / "workflow/scripts", error=error)
+def ran(repository, folder, ending):
+    code = BEGIN.format(scripts=repository / "workflow/scripts") + ending
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done, (folder / "job.log").read_text()
+
+
+def said(repository, folder, error):
+    done, log = ran(repository, folder, f"raise {error}")
     assert done.returncode == 1
-    return done.stderr, (folder / "job.log").read_text()
+    return done.stderr, log
 
 
 def test_what_libraries_print_goes_to_the_log_and_not_to_the_terminal(repository, tmp_path):
@@ -37,11 +41,9 @@ def test_file_names_that_are_no_text_are_said_as_well(repository, tmp_path):
 
 
 def test_a_crash_leaves_its_place_in_the_log(repository, tmp_path):
-    code = SCRIPT.format(scripts=repository / "workflow/scripts", error="os.abort()")
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done, log = ran(repository, tmp_path, "os.abort()")
     assert done.returncode < 0
-    assert "Fatal Python error: Aborted" in (tmp_path / "job.log").read_text()
+    assert "Fatal Python error: Aborted" in log
 
 
 ENDING = """
@@ -55,11 +57,9 @@ print("done")
 
 
 def test_a_job_that_is_done_does_not_fail_when_python_takes_itself_apart(repository, tmp_path):
-    begin = SCRIPT.partition("from moascope")[0].format(scripts=repository / "workflow/scripts")
-    command = [sys.executable, "-c", begin + ENDING]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done, log = ran(repository, tmp_path, ENDING)
     assert (done.returncode, done.stdout) == (0, "done\n")
-    assert (tmp_path / "job.log").read_text() == "said by a library\n"
+    assert log == "said by a library\n"
 
 
 def test_what_is_no_error_of_the_input_is_said_with_its_traceback(repository, tmp_path):

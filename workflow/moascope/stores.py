@@ -47,7 +47,7 @@ from moascope.zips import StoredZip, content_offset, crc32
 
 logger = logging.getLogger(__name__)
 
-AHEAD = 2  # sites per thread whose files the kernel is asked for early
+_SITES_AHEAD = 2  # so many later comes the one whose files the kernel is asked for
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -312,7 +312,8 @@ def _encoded_sites(
 
     def announced() -> Iterator[int]:
         for i in range(len(sites)):
-            _read_ahead(paths[i])
+            for soon in paths[i + _SITES_AHEAD : i + _SITES_AHEAD + 1]:
+                _read_ahead(soon)
             yield i
 
     step = max(1, len(sites) // 10)
@@ -327,25 +328,17 @@ def _read_ahead(paths: Iterable[str]) -> None:
     if not hasattr(os, "posix_fadvise"):
         return
     for path in dict.fromkeys(paths):
-        with suppress(OSError):  # what is wrong with a file is said where it is read
-            file = os.open(path, os.O_RDONLY)
-            try:
-                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED)
-            finally:
-                os.close(file)
+        # What is wrong with a file is said where it is read.
+        with suppress(OSError), Path(path).open("rb", buffering=0) as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def _in_order(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """Map in threads, in order, with a bounded number of results waiting; items are taken ahead."""
+    """Map in threads, in order, with a bounded number of results waiting."""
     if workers <= 1:  # waiting for one other thread costs small images a quarter of their time
-        taken: deque[Item] = deque()
         for item in items:
-            taken.append(item)
-            if len(taken) > AHEAD:
-                yield function(taken.popleft())
-        for item in taken:
             yield function(item)
         return
     pending: deque[Future[Result]] = deque()
@@ -353,7 +346,7 @@ def _in_order(
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
-                if len(pending) >= AHEAD * workers:
+                if len(pending) >= 2 * workers:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
@@ -598,11 +591,11 @@ def _check_outcomes(
 
 def _odd_ones(values: Mapping[str, str], what: str, fix: str) -> list[str]:
     """One sentence for each value that is not the most frequent one."""
-    usual, *others = Counter(values.values()).most_common() or [("", 0)]
+    counts = Counter(values.values()).most_common()
     return [
         f"{sites} site(s), such as {next(site for site, v in values.items() if v == value)}, "
-        f"have {value} {what}, while {usual[1]} have {usual[0]}; leave them out, or {fix}"
-        for value, sites in others
+        f"have {value} {what}, while {counts[0][1]} have {counts[0][0]}; leave them out, or {fix}"
+        for value, sites in counts[1:]
     ]
 
 
