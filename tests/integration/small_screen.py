@@ -18,7 +18,7 @@ SCREEN = {
     "simulate": {"plates": 1, "batches": 1, "image_size": 96, "mechanisms": 2, "doses": 2},
     "splits": {"loco": {"method": "leave-one-compound-out"}},
     "models": {"first": FROZEN, "second": {**FROZEN, "taps": ["block4_add"]}},
-    "evaluation": {"bootstrap": 100},
+    "evaluation": {"permutations": 200},
 }
 
 

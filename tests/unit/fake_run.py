@@ -58,10 +58,10 @@ def configuration() -> dict[str, Any]:
         },
         "evaluation": {
             "aggregate": "median",
-            "bootstrap": 200,
+            "permutations": 200,
             "confidence": 0.95,
             "calibration_bins": 10,
-            "independent_unit": "compound",
+            "independent_unit": "auto",
         },
         "report": {"title": "Made-up screen", "max_examples": 6, "max_plates": 12},
         "compute": {"gpu": "auto", "keras_backend": "tensorflow"},
@@ -302,8 +302,9 @@ def _write_model(
         "hand-made": predictions(units, column, 1.9, rng),
     }
     split, options = config["models"][name]["split"], config["evaluation"]
-    entry = evaluation.evaluate(table, units, options, split=split, seed=1)
-    entry["baselines"] = evaluation.evaluate_baselines(simple, units, options, seed=1)
+    entry = evaluation.evaluate(
+        table, units, options, baselines=simple, split=split, held_out=[column], seed=1
+    )
     write_json(entry, files["evaluation"])
     if files["history"]:
         write_parquet(history(4, rng), files["history"])

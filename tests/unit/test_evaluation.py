@@ -14,7 +14,7 @@ from moascope.errors import InputError
 
 OPTIONS = {
     "aggregate": "mean",
-    "bootstrap": 200,
+    "permutations": 200,
     "confidence": 0.95,
     "calibration_bins": 10,
     "independent_unit": "well",
@@ -156,7 +156,7 @@ def test_a_unit_without_metadata_is_named():
 @given(seed=st.integers(0, 2**32 - 1))
 def test_unit_scores_agree_with_scikit_learn(seed):
     rows, units = random_screen(seed)
-    scores = evaluation.evaluate(rows, units, OPTIONS | {"bootstrap": 5})
+    scores = evaluation.evaluate(rows, units, OPTIONS)
     truth, called = rows["moa"], rows["predicted"]
     assert scores["accuracy"]["value"] == pytest.approx(reference.accuracy_score(truth, called))
     assert scores["macro_f1"]["value"] == pytest.approx(
@@ -165,7 +165,7 @@ def test_unit_scores_agree_with_scikit_learn(seed):
     assert scores["balanced_accuracy"]["value"] == pytest.approx(
         reference.balanced_accuracy_score(truth, called)
     )
-    assert scores["roc_auc"] == pytest.approx(
+    assert scores["roc_auc"]["value"] == pytest.approx(
         reference.roc_auc_score(truth, rows[["p:a", "p:b", "p:c"]], multi_class="ovr")
     )
     assert scores["details"]["confusion"]["unit"] == (
@@ -173,7 +173,7 @@ def test_unit_scores_agree_with_scikit_learn(seed):
     )
     report = reference.classification_report(truth, called, output_dict=True, zero_division=np.nan)
     for name, entry in scores["per_class"].items():
-        assert entry["recall"] == pytest.approx(report[name]["recall"])
+        assert entry["recall"]["value"] == pytest.approx(report[name]["recall"])
         assert entry["n"] == report[name]["support"]
 
 
@@ -183,7 +183,8 @@ def test_the_entry_has_the_keys_of_the_summary_and_is_strict_json():
     assert {"unit": "cell", "split": "loco", "n": 72}.items() <= scores.items()
     for name in ("accuracy", "macro_f1", "balanced_accuracy"):
         for entry in (scores, scores["by_treatment"], scores["by_well"]):
-            low, high = entry[name]["ci95"]
+            low, high = entry[name]["ci"]
+            assert entry[name]["level"] == 0.95
             assert low <= entry[name]["value"] <= high
     assert set(scores["per_class"]["a"]) == {"precision", "recall", "f1", "n"}
     assert scores["by_well"]["n"] == 24
@@ -191,10 +192,11 @@ def test_the_entry_has_the_keys_of_the_summary_and_is_strict_json():
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
 
-def test_the_interval_is_named_by_its_level():
+def test_the_interval_says_its_level():
     rows, units = random_screen(seed=1)
-    scores = evaluation.evaluate(rows, units, OPTIONS | {"confidence": 0.9})
-    assert set(scores["accuracy"]) == {"value", "ci90"}
+    score = evaluation.evaluate(rows, units, OPTIONS | {"confidence": 0.9})["accuracy"]
+    assert set(score) == {"value", "ci", "level", "p", "null"}
+    assert score["level"] == 0.9
 
 
 def test_joining_wells_uses_the_configured_way():
@@ -214,7 +216,7 @@ def test_the_independent_unit_is_what_is_resampled(independent, n):
     rows, units = random_screen(seed=2)
     scores = evaluation.evaluate(rows, units, OPTIONS | {"independent_unit": independent})
     assert scores["details"]["n_independent"] == n
-    assert (scores["accuracy"]["ci95"] is None) == (n == 1)
+    assert (scores["accuracy"]["ci"] is None) == (n == 1)
 
 
 def test_larger_independent_units_give_wider_intervals():
@@ -225,8 +227,8 @@ def test_larger_independent_units_give_wider_intervals():
     rows = prediction_rows("a" * 120, ([right] * 10 + [right[::-1]] * 10) * 6)
 
     def width(independent: str) -> float:
-        options = OPTIONS | {"independent_unit": independent, "bootstrap": 2000}
-        low, high = evaluation.evaluate(rows, units, options)["accuracy"]["ci95"]
+        options = OPTIONS | {"independent_unit": independent}
+        low, high = evaluation.evaluate(rows, units, options)["accuracy"]["ci"]
         return high - low
 
     assert width("compound") > 2.5 * width("well")
@@ -234,7 +236,7 @@ def test_larger_independent_units_give_wider_intervals():
 
 def test_an_unknown_independent_unit_is_refused():
     rows, units = random_screen(seed=2)
-    with pytest.raises(InputError, match="'day'; use one of field, well, compound, plate"):
+    with pytest.raises(InputError, match=r"unknown unit 'day'\. Use auto, field, well"):
         evaluation.evaluate(rows, units, OPTIONS | {"independent_unit": "day"})
 
 
@@ -249,8 +251,8 @@ def test_scores_are_means_over_repeats_and_pictures_show_the_mean_probabilities(
     scores = evaluation.evaluate(rows, units, OPTIONS)
     assert scores["n"] == 2
     assert scores["accuracy"]["value"] == pytest.approx((1 + 0.5) / 2)
-    assert scores["roc_auc"] == pytest.approx((1 + 0.5) / 2)
-    assert scores["per_class"]["a"]["recall"] == pytest.approx(0.5)
+    assert scores["roc_auc"]["value"] == pytest.approx((1 + 0.5) / 2)
+    assert scores["per_class"]["a"]["recall"]["value"] == pytest.approx(0.5)
     assert scores["per_class"]["a"]["n"] == 1
     # Averaged: (.65, .35) and (.25, .75), both right.
     assert scores["details"]["confusion"]["unit"] == [[1, 0], [0, 1]]
@@ -303,7 +305,8 @@ def test_a_class_never_called_has_no_precision():
     per_class = evaluation.evaluate(prediction_rows("ab", [(1, 0), (1, 0)]), units, OPTIONS)[
         "per_class"
     ]
-    assert per_class["b"] == {"precision": None, "recall": 0.0, "f1": 0.0, "n": 1}
+    assert per_class["b"].pop("recall")["value"] == 0
+    assert per_class["b"] == {"precision": None, "f1": 0.0, "n": 1}
 
 
 def test_no_rows_are_refused():
@@ -325,11 +328,73 @@ def test_a_class_without_a_column_is_refused():
 
 def test_baselines_are_scored_as_models_are():
     rows, units = random_screen(seed=4)
-    scores = evaluation.evaluate(rows, units, OPTIONS)
-    baseline = evaluation.evaluate_baselines({"hand-made": rows}, units, OPTIONS)["hand-made"]
+    scores = evaluation.evaluate(rows, units, OPTIONS, baselines={"hand-made": rows})
+    baseline = scores["baselines"]["hand-made"]
     assert baseline["accuracy"] == scores["accuracy"]
-    assert baseline["by_treatment"] == scores["by_treatment"]
+    assert baseline["by_treatment"]["accuracy"] == scores["by_treatment"]["accuracy"]
     assert "details" not in baseline
+    json.dumps(scores, allow_nan=False)
+
+
+def test_a_model_does_not_differ_from_itself():
+    rows, units = random_screen(seed=4)
+    scores = evaluation.evaluate(rows, units, OPTIONS, baselines={"itself": rows})
+    for level in (scores, scores["by_well"], scores["by_treatment"]):
+        difference = level["comparisons"]["itself"]["accuracy"]
+        low, high = difference["ci"]
+        assert difference["value"] == 0
+        assert low == -high < 0
+        assert difference["p"] == pytest.approx(1)
+
+
+def test_a_difference_is_paired_by_group():
+    # Both models err on the same wells but for one: far closer together than their own intervals.
+    wells = [f"A{well:02d}" for well in range(1, 41) for _ in range(4)]
+    units, right = unit_table(wells), np.repeat(np.arange(40) % 4 > 0, 4)
+    also = right.copy()
+    also[:2] = True
+
+    def rows(calls):
+        return prediction_rows("a" * 160, [(0.9, 0.1) if call else (0.1, 0.9) for call in calls])
+
+    scores = evaluation.evaluate(rows(also), units, OPTIONS, baselines={"b": rows(right)})
+    low, high = scores["comparisons"]["b"]["accuracy"]["ci"]
+    assert scores["comparisons"]["b"]["accuracy"]["value"] == pytest.approx(2 / 160)
+    assert high - low < 0.25 * np.diff(scores["accuracy"]["ci"])
+
+
+def test_baselines_of_other_units_are_refused():
+    rows, units = random_screen(seed=4)
+    with pytest.raises(InputError, match="baseline 'b' was scored on other units than the model"):
+        evaluation.evaluate(rows, units, OPTIONS, baselines={"b": rows[3:]})
+
+
+def test_a_majority_that_the_split_puts_below_chance_is_no_comparator():
+    # Leaving a compound out makes its class the rarer one in training.
+    units = unit_table([f"A{well:02d}" for well in range(1, 9)])
+    model = prediction_rows("aaaabbbb", [(0.9, 0.1)] * 4 + [(0.1, 0.9)] * 4)
+    model["fold"] = range(8)
+    wrong = prediction_rows("aaaabbbb", [(0.1, 0.9)] * 4 + [(0.9, 0.1)] * 4).assign(fold=range(8))
+    scores = evaluation.evaluate(model, units, OPTIONS, baselines={"majority": wrong})
+    assert "comparisons" not in scores
+    assert scores["baselines"]["majority"]["comparator"] is False
+    assert "below chance" in scores["baselines"]["majority"]["reason"]
+
+
+def test_units_finer_than_what_is_held_out_are_refused():
+    rows, units = random_screen(seed=2)
+    with pytest.raises(InputError, match="'well' is finer than what the split 'loco' holds out"):
+        evaluation.evaluate(rows, units, OPTIONS, split="loco", held_out=["compound"])
+
+
+def test_a_skilled_model_beats_its_null_and_a_guess_does_not():
+    rows, units = random_screen(seed=5)
+    skilled = evaluation.evaluate(rows, units, OPTIONS)["accuracy"]
+    assert skilled["p"] < 0.05
+    low, high = skilled["null"]["interval"]
+    assert low < 1 / 3 < high < skilled["value"]
+    shuffled = rows.assign(predicted=rows["predicted"].sample(frac=1, random_state=1).to_numpy())
+    assert evaluation.evaluate(shuffled, units, OPTIONS)["accuracy"]["p"] > 0.05
 
 
 def test_the_order_of_rows_does_not_matter():

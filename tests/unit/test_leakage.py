@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.io import imread
 
 from moascope.errors import InputError
+from moascope.independence import held_out_columns
 from moascope.leakage import (
     UnitImages,
     adjacent_crops,
@@ -17,7 +18,7 @@ from moascope.leakage import (
     raise_if_leaking,
     thumbnails_and_edges,
 )
-from moascope.splits import held_out_columns, make_split
+from moascope.splits import make_split
 
 OPTIONS = {"groups": [], "min_correlation": 0.98}
 

@@ -136,7 +136,7 @@ def test_what_scrolls_can_be_reached_with_the_keyboard(outline):
 def test_the_answer_comes_first_with_interval_and_baseline(context, outline):
     entry = context["models"]["lite0"]["evaluation"]
     baseline = max(b["accuracy"]["value"] for b in entry["baselines"].values())
-    low, high = entry["accuracy"]["ci95"]
+    low, high = entry["accuracy"]["ci"]
     answer = outline.text[: outline.text.index("What to know")]
     for share in (entry["accuracy"]["value"], low, high, baseline):
         assert f"{100 * share:.1f}" in answer
@@ -311,10 +311,10 @@ def test_a_leak_is_a_warning_and_drops_are_noted(brief):
 )
 def test_a_model_is_compared_with_its_best_baseline(value, low, status):
     entry = {
-        "accuracy": {"value": value, "ci95": [low, 0.95]},
+        "accuracy": {"value": value, "ci": [low, 0.95]},
         "baselines": {
-            "majority": {"accuracy": {"value": 0.2, "ci95": None}},
-            "hand-made": {"accuracy": {"value": 0.6, "ci95": [0.5, 0.7]}},
+            "majority": {"accuracy": {"value": 0.2, "ci": None}},
+            "hand-made": {"accuracy": {"value": 0.6, "ci": [0.5, 0.7]}},
         },
     }
     assert findings.verdict(entry)[0] == status

@@ -92,7 +92,7 @@ def test_an_engine_that_knows_the_truth_scores_one(packed, tmp_path):
     assert summary["ap"]["0.5"] == summary["mean_ap"] == summary["by_image"]["mean_ap"] == 1
     assert summary["n_images"] == 3
     assert summary["n_objects"] == summary["n_predicted"] == 3 + 4 + 5
-    assert summary["ci95"]["mean_ap"] == [1, 1]
+    assert summary["ci"]["mean_ap"] == [1, 1]
     assert summary["seconds_per_image"] > 0
     assert by_image["name"].tolist() == ["i2", "i3", "i4"]
     json.dumps(summary, allow_nan=False)
@@ -111,7 +111,7 @@ def test_half_of_the_objects_moved_away_are_half_as_good(packed, tmp_path):
 
     summary, _ = segmented(packed, engine, tmp_path)
     assert summary["ap"]["0.5"] == pytest.approx(9 / 12)
-    low, high = summary["ci95"]["ap_50"]
+    low, high = summary["ci"]["ap_50"]
     assert low < 9 / 12 < high
 
 
@@ -125,11 +125,11 @@ def test_intervals_resample_groups_and_one_group_has_none(packed, tmp_path):
         table.to_parquet(packed[1])
         return segmented(packed, engine, tmp_path)[0]
 
-    each = in_groups("c", "d", "e")["ci95"]["ap_50"]
+    each = in_groups("c", "d", "e")["ci"]["ap_50"]
     assert (low := in_groups("c", "d", "d"))["n_groups"] == 2
-    assert low["ci95"]["ap_50"] == pytest.approx([7 / 9, 1])
+    assert low["ci"]["ap_50"] == pytest.approx([7 / 9, 1])
     assert each[0] < 7 / 9
-    assert in_groups("c", "c", "c")["ci95"] == {"ap_50": None, "mean_ap": None}
+    assert in_groups("c", "c", "c")["ci"] == {"ap_50": None, "mean_ap": None}
 
 
 class TwoSteps:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
 
 from moascope.errors import InputError
+from moascope.independence import held_out_columns
 from moascope.splits import (
     METHODS,
     check_sites,
     folds,
     group_codes,
-    held_out_columns,
     labelled_units,
     make_split,
     separate_validation_groups,

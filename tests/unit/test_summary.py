@@ -11,7 +11,7 @@ from moascope.files import write_json
 
 INPUTS = {"plates": 2, "wells": 10, "sites": 20, "images": 60, "digest": "ab"}
 QUALITY = {"measured_sites": 20, "quarantined_sites": 0, "flagged_sites": 1, "reasons": {"dim": 1}}
-SCORE = {"value": 0.9333333333333333, "ci95": [0.8912345678, 0.9612345678]}
+SCORE = {"value": 0.9333333333333333, "ci": [0.8912345678, 0.9612345678], "level": 0.95}
 ENTRY = {
     "unit": "site",
     "split": "loco",

@@ -21,7 +21,7 @@ SMALL = {
     "models": {
         "lite0": {"split": "loco", "taps": ["block4_add"], "views": 1},
     },
-    "evaluation": {"bootstrap": 200},
+    "evaluation": {"permutations": 200},
 }
 
 

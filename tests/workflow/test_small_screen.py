@@ -41,7 +41,7 @@ def test_the_summary_keeps_its_contract(finished):
     assert model["unit"] == "site"
     assert model["split"] == "loco"
     assert {"accuracy", "macro_f1", "balanced_accuracy", "calibration_error"} <= set(model)
-    low, high = model["accuracy"]["ci95"]
+    low, high = model["accuracy"]["ci"]
     assert 0 <= low <= model["accuracy"]["value"] <= high <= 1
     assert set(model["baselines"]) == {
         *("majority", "channel-mean-sd", "hand-made", "hand-made-lda"),
@@ -186,7 +186,7 @@ def edited(config, path, value):
 
 CASES = {
     "report.title": ("Another title", ["report"]),
-    "evaluation.bootstrap": (300, ["evaluate", *REPORT]),
+    "evaluation.permutations": (300, ["evaluate", *REPORT]),
     "models.lite0.head": ({"type": "logistic"}, [*FIT, "evaluate", *REPORT]),
     "models.lite0.views": (4, ["check_models", "features", *FIT, "evaluate", *REPORT]),
     "splits.loco.method": ("group-k-fold", [CHECK, *SPLIT, *FIT, *SCORE, *REPORT]),

@@ -1,7 +1,8 @@
-"""What a model has to beat: majority class, channel mean and SD, hand-made features, cell count.
+"""Baselines: majority class, layout, channel mean and SD, hand-made features, cell count.
 
 A network that does no better than the brightness of the channels has learned nothing about
-morphology, so every report shows these beside the models, on the same folds.
+morphology. One that does no better than the place on the plate may have learned the place. So every
+report shows these beside the models, on the same folds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 
 from moascope.errors import InputError
 from moascope.heads import FoldLike, fit_predict_folds, prediction_table
+from moascope.layout import one_hot
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -23,6 +25,8 @@ _LOGISTIC = {"type": "logistic", "C": 1.0, "balanced": True}
 _LDA = {"type": "lda", "shrinkage": "auto", "balanced": True}
 
 HEADS: dict[str, tuple[str, dict[str, Any]]] = {
+    "layout": ("layout", _LOGISTIC),
+    "layout-lda": ("layout", _LDA),
     "channel-mean-sd": ("channel-mean-sd", _LOGISTIC),
     "hand-made": ("hand-made", _LOGISTIC),
     "hand-made-lda": ("hand-made", _LDA),
@@ -44,9 +48,10 @@ def run_baselines(
     ----------
     features : mapping of str to (n, d) float
         By kind, row by row as `units`: from `moascope.handmade.image_features`, and from
-        `moascope.cell_counts.features_of_units` where cells were counted.
+        `moascope.cell_counts.features_of_units` where cells were counted. Those of the layout are
+        made from `units`.
     units : pandas.DataFrame
-        With ``unit_id`` and ``moa``.
+        With ``unit_id`` and ``moa``; for the layout also plate, batch, row and col.
     folds : iterable of FoldLike
         The same folds as the models'.
     names : sequence of str
@@ -78,7 +83,8 @@ def run_baselines(
             results[name] = _majority(unit_ids, labels, folds)
         else:
             kind, head = HEADS[name]
-            results[name] = fit_predict_folds(features[kind], unit_ids, labels, folds, head, seed)
+            values = one_hot(units) if kind == "layout" else features[kind]
+            results[name] = fit_predict_folds(values, unit_ids, labels, folds, head, seed)
     return results
 
 

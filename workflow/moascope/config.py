@@ -23,6 +23,7 @@ from moascope.backbone_table import canonical_name
 from moascope.config_section import NAME_PATTERN, Name, Rooted, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
+from moascope.independence import held_out_columns, independent_unit
 
 Column = str | list[str] | None
 
@@ -472,21 +473,45 @@ class Evaluation(Section):
     aggregate: Literal["mean", "median", "vote"] = Field(
         "median", description="how unit probabilities become those of wells and treatments"
     )
-    bootstrap: int = Field(2000, ge=100, le=100000, description="bootstrap resamples")
+    permutations: int = Field(
+        1000,
+        ge=200,
+        le=100000,
+        description="how often mechanisms are permuted among compounds for the p-value and the "
+        "null interval of every score; linear heads are fitted again to 200 permutations",
+    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the intervals")
     calibration_bins: int = Field(10, ge=2, le=100, description="bins of the calibration error")
-    independent_unit: Literal["field", "well", "compound", "plate"] = Field(
-        "compound", description="what the bootstrap resamples"
+    independent_unit: Literal["auto", "field", "well", "compound", "plate", "batch"] = Field(
+        "auto",
+        description="what intervals treat as independent; auto: what the split holds out (the "
+        "compound, where it holds out nothing); units finer than that are refused",
     )
     baselines: list[
-        Literal["majority", "channel-mean-sd", "hand-made", "hand-made-lda", "cell-count"]
+        Literal[
+            "majority",
+            "layout",
+            "layout-lda",
+            "channel-mean-sd",
+            "hand-made",
+            "hand-made-lda",
+            "cell-count",
+        ]
     ] = Field(
-        ["majority", "channel-mean-sd", "hand-made", "hand-made-lda", "cell-count"],
+        [
+            "majority",
+            "layout",
+            "layout-lda",
+            "channel-mean-sd",
+            "hand-made",
+            "hand-made-lda",
+            "cell-count",
+        ],
         min_length=1,
         description="simple classifiers scored beside every model: the most frequent class; "
-        "logistic regression on channel means and SDs; logistic regression, and shrinkage LDA, on "
-        "hand-made texture features; logistic regression on the number of cells, where "
-        "`segmentation` finds them",
+        "logistic regression, and shrinkage LDA, on plate, batch, row and column; logistic "
+        "regression on channel means and SDs; both on hand-made texture features; logistic "
+        "regression on the number of cells, where `segmentation` finds them",
     )
 
 
@@ -555,6 +580,8 @@ class Config(Section):
                     f"models.{name}.head.calibrate: there are no validation units to fit the "
                     f"temperature to; set splits.{model.split}.validation, for example to 0.2"
                 )
+            else:
+                problems += self._problems_of_independence(model.split)
             channels = list(self.input.channels) if self.input else []
             for channel in model.triple or []:
                 if channel not in channels:
@@ -570,6 +597,14 @@ class Config(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _problems_of_independence(self, name: str) -> list[str]:
+        held_out = held_out_columns(self.splits[name].model_dump())
+        try:
+            independent_unit(held_out, self.evaluation.independent_unit, name)
+        except InputError as error:
+            return [str(error)]
+        return []
 
     def _problems_of_segmentation(self) -> list[str]:
         section = self.segmentation

@@ -8,38 +8,40 @@ classification is computed here from such a table, for models and baselines alik
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moascope import metrics
+from moascope import intervals, layout, metrics, permutation
 from moascope.errors import InputError
+from moascope.heads import FoldLike
+from moascope.independence import COLUMNS, Independent, independent_unit
 
 logger = logging.getLogger(__name__)
 
 LEVELS: dict[str, tuple[str, ...]] = {"well": ("plate", "well"), "treatment": ("treatment",)}
 """Columns of the units table that name a well and a treatment."""
 
-INDEPENDENT_UNITS: dict[str, tuple[str, ...]] = {
-    "field": ("field",),
-    "well": ("plate", "well"),
-    "compound": ("compound",),
-    "plate": ("plate",),
-}
-"""Columns of the units table that name what is resampled by the bootstrap."""
-
-# A well holds whole fields and a treatment whole wells, so there the smaller unit no longer exists.
+# A well holds whole fields, and a treatment has one compound but wells on several plates, so there
+# the smaller unit no longer exists.
 _COARSER: dict[str, dict[str, tuple[str, ...]]] = {
     "unit": {},
-    "well": {"field": ("plate", "well")},
-    "treatment": dict.fromkeys(("field", "well", "plate"), ("treatment",)),
+    "well": {"field": COLUMNS["well"]},
+    "treatment": dict.fromkeys(("field", "well", "plate", "batch"), COLUMNS["compound"]),
 }
 
+AREA = "roc_auc"
+SCORES = (*metrics.SCORES, AREA)
+"""The scores that have intervals and a null, by their name in summary.json."""
 _PROBABILITY = "p:"
 _N_MISTAKES = 48
+
+N_REFITS = 200
+"""Deals of the mechanisms that a linear head is fitted to for its permutation null."""
 
 
 class Scored(NamedTuple):
@@ -137,21 +139,44 @@ def aggregate(
     return result.reset_index()
 
 
+@dataclass(frozen=True)
+class Level:
+    """Scores of one level (unit, well or treatment) with what their intervals need."""
+
+    n: int
+    """Units, wells or treatments, each counted once."""
+    values: dict[str, tuple[float, npt.NDArray[np.floating[Any]]]]
+    """By score: its value, and the influence of every independent group."""
+    counts: metrics.ClassCounts
+    groups: intervals.Groups
+
+    def weights(self, score: str) -> npt.NDArray[np.float64]:
+        """Weight of one unit of each class in a score, (n_classes,)."""
+        n = self.groups.actual.sum(axis=0)
+        if score == "accuracy":
+            return np.full(len(n), 1 / n.sum())
+        present = n > 0
+        return np.where(present, 1 / np.maximum(n, 1e-300), 0.0) / present.sum()
+
+
 def evaluate(
     predictions: pd.DataFrame,
     units: pd.DataFrame,
     options: Mapping[str, Any],
     *,
+    baselines: Mapping[str, pd.DataFrame] | None = None,
+    refits: pd.DataFrame | None = None,
     unit: str = "site",
     split: str = "",
+    held_out: Sequence[str] = (),
     seed: int = 0,
 ) -> dict[str, Any]:
     """Score a model: its entry under ``classification`` in summary.json, and more for the report.
 
     With several repetitions every score is the mean of the repetitions' scores, which is what one
     run of the model is worth. Pictures (confusion, reliability, mistakes, folds excepted) show one
-    prediction per unit: the probabilities averaged over the repetitions. Intervals resample the
-    independent unit with all its repetitions.
+    prediction per unit: the probabilities averaged over the repetitions. Intervals treat the groups
+    of the independent unit, with all their repetitions, as what varies (`moascope.intervals`).
 
     Parameters
     ----------
@@ -160,41 +185,69 @@ def evaluate(
     units : pandas.DataFrame
         The units table; may hold more units than were predicted.
     options : mapping
-        The config section ``evaluation``: ``aggregate``, ``bootstrap`` (resamples), ``confidence``,
+        The config section ``evaluation``: ``aggregate``, ``permutations``, ``confidence``,
         ``calibration_bins``, ``independent_unit``.
+    baselines : mapping of str to pandas.DataFrame, optional
+        Predictions of the same units by baseline, to compare with.
+    refits : pandas.DataFrame, optional
+        Scores of the permutation null of a linear head, from `refit_null`; where it is not given,
+        the null deals the truth out among fixed predictions.
     unit : str
         What a unit is: site, tile or cell.
     split : str
         Name of the split, copied into the entry.
+    held_out : sequence of str
+        Columns that the split holds out, from `moascope.independence.held_out_columns`.
     seed : int
-        Seed of the bootstrap.
+        Seed of the permutation null.
 
     Returns
     -------
     dict
-        JSON-ready. ``unit, split, n, accuracy, macro_f1, balanced_accuracy`` (each ``{value,
-        ci95}``), ``roc_auc, calibration_error, by_treatment, by_well, per_class`` and ``details``:
-        ``classes``, ``confusion`` (by level, rows are the truth), ``reliability``, ``folds``,
-        ``mistakes`` (most confident first), ``repeats``, ``independent_unit``, ``n_independent``,
-        ``aggregate``. A score that is not defined is None.
+        JSON-ready. ``unit, split, n``; ``accuracy, macro_f1, balanced_accuracy, roc_auc``, each
+        ``{value, ci, level, p, null}`` (``ci`` and ``p`` may be None with a ``reason``);
+        ``calibration_error``; ``by_treatment, by_well``, the same for wells and treatments;
+        ``per_class``; ``baselines`` (the same scores, and ``comparator``: whether the model is
+        compared with it); ``comparisons`` by baseline and score (model less baseline, paired by
+        group: ``{value, ci, level, p}``); ``confounding``, see `moascope.layout.association`; and
+        ``details``: ``classes``, ``confusion`` (by level, rows are the truth), ``reliability``,
+        ``folds``, ``mistakes`` (most confident first), ``repeats``, ``independent_unit``,
+        ``n_independent``, ``aggregate``. A score that is not defined is None.
 
     Raises
     ------
     InputError
-        For an empty table, a unit predicted twice in a repeat, or a unit without metadata.
+        For an empty table, a unit predicted twice in a repeat, a unit without metadata, baselines
+        of other units, or an independent unit that is finer than what the split holds out.
     """
     _check(predictions)
+    independent = independent_unit(held_out, str(options["independent_unit"]), split)
+    coverage = float(options["confidence"])
+    intervals.check_level(coverage)
     table = predictions.reset_index(drop=True)
     how = str(options["aggregate"])
-    levels = {"unit": table} | {level: aggregate(table, units, level, how) for level in LEVELS}
+    levels = by_level(table, units, how)
+    scored = {name: _score(rows, units, name, independent) for name, rows in levels.items()}
     entries = {
-        level: _score_level(rows, units, level, options, seed) for level, rows in levels.items()
+        name: {
+            **_score_entries(scored[name], coverage),
+            "calibration_error": _calibration_error(rows, int(options["calibration_bins"])),
+        }
+        for name, rows in levels.items()
     }
+    _add_null(entries, levels, units, options, refits, seed)
+    others: dict[str, Any] = {}
+    for name, rows in (baselines or {}).items():
+        others[name] = _baseline(rows, levels, units, options, independent, seed)
+        for level, entry in entries.items():
+            other = others[name].pop(f"scored_{level}")
+            if others[name]["comparator"]:
+                entry.setdefault("comparisons", {})[name] = _compare(
+                    scored[level], other, coverage, f"baseline {name!r}"
+                )
     consensus = _consensus(table)
-    pictures = {"unit": consensus} | {
-        level: aggregate(consensus, units, level, how) for level in LEVELS
-    }
-    top = entries["unit"]
+    pictures = by_level(consensus, units, how)
+    top = entries.pop("unit")
     logger.info(
         "%s: accuracy %.4f of %d units, %.4f of %d treatments",
         split or "evaluation",
@@ -203,17 +256,16 @@ def evaluate(
         entries["treatment"]["accuracy"]["value"],
         entries["treatment"]["n"],
     )
-    groups = _groups(table, units, "unit", str(options["independent_unit"]))
+    members = units[units["unit_id"].isin(table["unit_id"])]
     return {
         "unit": unit,
         "split": split,
-        "n": top["n"],
-        **{name: top[name] for name in metrics.SCORES},
-        "roc_auc": top["roc_auc"],
-        "calibration_error": top["calibration_error"],
+        **top,
         "by_treatment": entries["treatment"],
         "by_well": entries["well"],
-        "per_class": _per_class(table),
+        "per_class": _per_class(table, scored["unit"], coverage),
+        "baselines": others,
+        "confounding": layout.association(members) if _has_layout(members) else {},
         "details": {
             "classes": class_names(table),
             "confusion": {level: _confusion(rows).tolist() for level, rows in pictures.items()},
@@ -221,44 +273,279 @@ def evaluate(
             "folds": _folds(table),
             "mistakes": _mistakes(consensus, units),
             "repeats": int(table["repeat"].nunique()),
-            "independent_unit": str(options["independent_unit"]),
-            "n_independent": int(groups.max()) + 1,
+            "independent_unit": independent.name,
+            "n_independent": len(scored["unit"].groups.actual),
             "aggregate": how,
         },
     }
 
 
-def evaluate_baselines(
-    predictions: Mapping[str, pd.DataFrame],
+def by_level(predictions: pd.DataFrame, units: pd.DataFrame, how: str) -> dict[str, pd.DataFrame]:
+    """Return predictions of units, wells and treatments; see `aggregate`."""
+    return {"unit": predictions} | {
+        level: aggregate(predictions, units, level, how) for level in LEVELS
+    }
+
+
+def refit_null(
+    features: npt.NDArray[np.floating[Any]],
     units: pd.DataFrame,
-    options: Mapping[str, Any],
+    folds: Sequence[FoldLike],
+    head: Mapping[str, Any],
     *,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Score baselines on the same rows and in the same way as a model, without its details.
+    how: str,
+    n: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Fit a linear head anew to mechanisms dealt out among compounds, and score it.
 
     Parameters
     ----------
-    predictions : mapping of str to pandas.DataFrame
-        Predictions by baseline.
-    units, options, seed
-        As for `evaluate`.
+    features : (n_units, d) float
+        One row per row of `units`.
+    units : pandas.DataFrame
+        The units table.
+    folds : sequence of FoldLike
+        The folds of the split.
+    head : mapping
+        As for `moascope.heads.fit_head`.
+    how : str
+        As for `aggregate`.
+    n : int
+        How often classes are dealt out.
+    seed : int
+        Seed of the deals and of the head.
 
     Returns
     -------
-    dict
-        By baseline: ``n, accuracy, macro_f1, balanced_accuracy, roc_auc, calibration_error,
-        by_treatment, by_well``.
+    pandas.DataFrame
+        ``deal, level`` and a column per score; three rows per deal.
     """
-    results = {}
-    for name, table in predictions.items():
-        entry = evaluate(table, units, options, seed=seed)
-        results[name] = {
-            key: value
-            for key, value in entry.items()
-            if key not in ("unit", "split", "per_class", "details")
+    tested = np.concatenate([fold.test for fold in folds])
+    used = np.unique(np.concatenate([tested, *(fold.train for fold in folds)]))
+    codes = np.full(len(units), -1)
+    codes[used], class_of = permutation.compound_codes(units.iloc[used])
+    classes, dealt = np.unique(class_of, return_inverse=True)
+    rows = pd.DataFrame(
+        {
+            "unit_id": units["unit_id"].to_numpy()[tested],
+            "repeat": np.concatenate([np.full(len(fold.test), fold.repeat) for fold in folds]),
+            "fold": np.concatenate([np.full(len(fold.test), fold.fold) for fold in folds]),
+            "fold_name": "",
         }
-    return results
+    )
+    columns = [_PROBABILITY + name for name in classes]
+    records = []
+    for number, deal in enumerate(permutation.deal(dealt, n, seed)):
+        labels = np.where(codes >= 0, deal[codes], -1)
+        found = permutation.refit_predictions(features, labels, folds, head, len(classes), seed)
+        known = ~np.isnan(found[:, 0])
+        table = rows[known].reset_index(drop=True)
+        table["moa"] = classes[labels[tested[known]]]
+        table["predicted"] = classes[found[known].argmax(axis=1)]
+        table[columns] = found[known]
+        for level, predictions in by_level(table, units, how).items():
+            records.append({"deal": number, "level": level, **_plain_scores(predictions)})
+    return pd.DataFrame(records)
+
+
+def _plain_scores(predictions: pd.DataFrame) -> dict[str, float]:
+    """Scores without intervals, means over repetitions."""
+    codes = _scored(predictions)
+    counts = metrics.group_counts(codes.truth, codes.predicted, codes.repeats, len(codes.classes))
+    summed = metrics.ClassCounts(*(part[:, 0] for part in counts))
+    scores = {name: float(np.mean(score(summed))) for name, score in metrics.SCORES.items()}
+    found = _area(codes, np.zeros_like(codes.truth), 1)
+    return scores | {AREA: np.nan if found is None else found[0]}
+
+
+def _area(
+    codes: Scored, groups: npt.NDArray[np.int64], n_groups: int
+) -> tuple[float, npt.NDArray[np.floating[Any]]] | None:
+    """ROC AUC and its influences, means over the repetitions in which it is defined."""
+    found = [
+        intervals.roc_auc_score(codes.truth[run], codes.probabilities[run], groups[run], n_groups)
+        for run in (codes.repeats == repeat for repeat in np.unique(codes.repeats))
+    ]
+    known = [area for area in found if area is not None]
+    if not known:
+        return None
+    values, influences = zip(*known, strict=True)
+    return float(np.mean(values)), np.mean(influences, axis=0)
+
+
+def _score(
+    predictions: pd.DataFrame, units: pd.DataFrame, level: str, independent: Independent
+) -> Level:
+    """Compute the scores of one level and what their intervals need."""
+    codes = _scored(predictions)
+    groups = _groups(predictions, units, level, independent)
+    counts = metrics.group_counts(
+        codes.truth, codes.predicted, groups, len(codes.classes), codes.repeats
+    )
+    values = intervals.count_scores(counts)
+    area = _area(codes, groups, len(counts.actual))
+    keys = ["unit_id"] if level == "unit" else list(LEVELS[level])
+    return Level(
+        n=len(predictions[keys].drop_duplicates()),
+        values=values if area is None else values | {AREA: area},
+        counts=counts,
+        groups=intervals.Groups(counts.actual.mean(axis=1), intervals.FLOORS[level]),
+    )
+
+
+def _score_entries(level: Level, coverage: float) -> dict[str, Any]:
+    """Write scores with their intervals as for JSON."""
+    entries: dict[str, Any] = {"n": level.n}
+    for name in (*metrics.SCORES, AREA):
+        if name not in level.values:
+            entries[name] = None
+            continue
+        value, influence = level.values[name]
+        compute = intervals.area_interval if name == AREA else intervals.share_interval
+        entries[name] = _with_interval(level, name, value, influence, compute, coverage)
+    return entries
+
+
+def _with_interval(
+    level: Level,
+    name: str,
+    value: float,
+    influence: npt.NDArray[np.floating[Any]],
+    compute: Callable[..., intervals.Interval],
+    coverage: float,
+) -> dict[str, Any]:
+    """Write a value and its interval as for JSON."""
+    weights = level.weights(name)
+    degrees = level.groups.degrees
+    entry: dict[str, Any] = {"value": value, "ci": None, "level": coverage}
+    if degrees < 1:
+        return entry | {"reason": intervals.NO_INTERVAL}
+    variance, ceiling = level.groups.variance(influence, weights), level.groups.ceiling(weights)
+    entry["ci"] = list(compute(value, variance, ceiling, degrees, coverage))
+    if compute is intervals.difference_interval:
+        entry["p"] = intervals.difference_p(value, variance, ceiling, degrees)
+    return entry
+
+
+def _compare(model: Level, other: Level, coverage: float, name: str) -> dict[str, Any]:
+    """Compare two classifiers on the same units: model less other, paired by group."""
+    if not np.array_equal(model.groups.actual, other.groups.actual):
+        raise InputError(
+            f"{name} was scored on other units than the model. Fix: predict both on one split"
+        )
+    return {
+        score: _with_interval(
+            model,
+            score,
+            model.values[score][0] - other.values[score][0],
+            model.values[score][1] - other.values[score][1],
+            intervals.difference_interval,
+            coverage,
+        )
+        for score in metrics.SCORES
+    }
+
+
+def _baseline(
+    predictions: pd.DataFrame,
+    model_levels: Mapping[str, pd.DataFrame],
+    units: pd.DataFrame,
+    options: Mapping[str, Any],
+    independent: Independent,
+    seed: int,
+) -> dict[str, Any]:
+    """Score a baseline as a model is scored, without its details."""
+    _check(predictions)
+    coverage = float(options["confidence"])
+    levels = by_level(predictions.reset_index(drop=True), units, str(options["aggregate"]))
+    scored = {name: _score(rows, units, name, independent) for name, rows in levels.items()}
+    entries = {
+        name: {
+            **_score_entries(scored[name], coverage),
+            "calibration_error": _calibration_error(rows, int(options["calibration_bins"])),
+        }
+        for name, rows in levels.items()
+    }
+    _add_null(entries, levels, units, options, None, seed)
+    chance = 1 / len(class_names(model_levels["unit"]))
+    below = entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
+    constant = predictions.groupby(["repeat", "fold"])["predicted"].nunique().max() == 1
+    result = {
+        **entries["unit"],
+        "by_treatment": entries["treatment"],
+        "by_well": entries["well"],
+        "comparator": not (below and constant),
+        **{f"scored_{name}": level for name, level in scored.items()},
+    }
+    if below and constant:
+        result["reason"] = (
+            "the split makes its class rarer in training, so that it scores below chance"
+        )
+    return result
+
+
+def _add_null(
+    entries: dict[str, dict[str, Any]],
+    levels: Mapping[str, pd.DataFrame],
+    units: pd.DataFrame,
+    options: Mapping[str, Any],
+    refits: pd.DataFrame | None,
+    seed: int,
+) -> None:
+    """Add a p-value and the interval of a permutation null to every score of every level."""
+    _, class_of = permutation.compound_codes(_compounds(levels["unit"], units, "unit"))
+    classes = pd.Index(class_names(levels["unit"])).get_indexer(pd.Index(class_of))
+    distinct = permutation.distinct_deals(classes)
+    n, coverage = int(options["permutations"]), float(options["confidence"])
+    deals = permutation.deal(classes, n, seed)
+    for level, rows in levels.items():
+        if refits is None:
+            null, how = _label_null(rows, units, level, deals), permutation.LABELS
+        else:
+            chosen = refits[refits["level"] == level]
+            null, how = {name: chosen[name].to_numpy() for name in SCORES}, permutation.REFIT
+        for name, values in null.items():
+            score = entries[level][name]
+            if score is not None:
+                score |= permutation.against_null(score["value"], values, coverage, distinct, how)
+
+
+def _label_null(
+    rows: pd.DataFrame, units: pd.DataFrame, level: str, deals: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Scores of fixed predictions with the classes of the compounds dealt out anew."""
+    codes = _scored(rows)
+    compounds, _ = permutation.compound_codes(_compounds(rows, units, level))
+    return permutation.label_null(
+        codes.predicted, codes.probabilities, codes.repeats, compounds, deals
+    )
+
+
+def _compounds(rows: pd.DataFrame, units: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Class and compound of every row of a level."""
+    if level == "unit":
+        names = _metadata(rows, units, ["compound"])["compound"]
+    else:
+        keys = list(LEVELS[level])
+        lookup = units.drop_duplicates(keys)[[*keys, "compound"]]
+        names = rows[keys].merge(lookup, on=keys, how="left")["compound"]
+    return pd.DataFrame({"moa": rows["moa"].to_numpy(), "compound": names.to_numpy()})
+
+
+def _calibration_error(predictions: pd.DataFrame, bins: int) -> float | None:
+    """Compute the expected calibration error, mean over repetitions."""
+    codes = _scored(predictions)
+    return metrics.mean_over(
+        [
+            metrics.expected_calibration_error(_reliability(codes, codes.repeats == repeat, bins))
+            for repeat in np.unique(codes.repeats)
+        ]
+    )
+
+
+def _has_layout(units: pd.DataFrame) -> bool:
+    return {"plate", "well", "batch", "row", "col", "moa"} <= set(units.columns)
 
 
 def _check(predictions: pd.DataFrame) -> None:
@@ -308,64 +595,20 @@ def _scored(predictions: pd.DataFrame) -> Scored:
 
 
 def _groups(
-    predictions: pd.DataFrame, units: pd.DataFrame, level: str, independent: str
+    predictions: pd.DataFrame, units: pd.DataFrame, level: str, independent: Independent
 ) -> npt.NDArray[np.int64]:
     """Codes from 0 of the independent group of each row."""
-    if independent not in INDEPENDENT_UNITS:
-        raise InputError(
-            f"evaluation.independent_unit is {independent!r}; "
-            f"use one of {', '.join(INDEPENDENT_UNITS)}"
-        )
-    columns = _COARSER[level].get(independent, INDEPENDENT_UNITS[independent])
+    columns = _COARSER[level].get(independent.name, independent.columns)
     if level == "unit":
         names = _metadata(predictions, units, list(columns))
     elif set(columns) <= set(predictions.columns):
         names = predictions[list(columns)]
     else:
-        # A well or a treatment has one compound: look it up.
         keys = list(LEVELS[level])
-        lookup = units.drop_duplicates(keys)[[*keys, *columns]]
+        lookup = units.drop_duplicates(keys)[list(dict.fromkeys([*keys, *columns]))]
         names = predictions[keys].merge(lookup, on=keys, how="left")[list(columns)]
     codes = names.groupby(list(columns), sort=True, dropna=False).ngroup()
     return codes.to_numpy().astype(np.int64)
-
-
-def _score_level(
-    predictions: pd.DataFrame,
-    units: pd.DataFrame,
-    level: str,
-    options: Mapping[str, Any],
-    seed: int,
-) -> dict[str, Any]:
-    """Scores of one level, averaged over repetitions."""
-    scored = _scored(predictions)
-    n_classes = len(scored.classes)
-    groups = _groups(predictions, units, level, str(options["independent_unit"]))
-    counts = metrics.group_counts(scored.truth, scored.predicted, groups, n_classes, scored.repeats)
-    confidence = float(options["confidence"])
-    intervals = metrics.bootstrap_intervals(counts, int(options["bootstrap"]), confidence, seed)
-    total = metrics.ClassCounts(*(part.sum(axis=0) for part in counts))
-    interval_name = f"ci{100 * confidence:g}"
-    scores = {
-        name: {
-            "value": float(np.mean(score(total))),
-            interval_name: intervals[name],
-        }
-        for name, score in metrics.SCORES.items()
-    }
-    runs = [scored.repeats == repeat for repeat in np.unique(scored.repeats)]
-    bins = int(options["calibration_bins"])
-    keys = ["unit_id"] if level == "unit" else list(LEVELS[level])
-    return {
-        "n": len(predictions[keys].drop_duplicates()),
-        **scores,
-        "roc_auc": metrics.mean_over(
-            [metrics.roc_auc(scored.truth[run], scored.probabilities[run]) for run in runs]
-        ),
-        "calibration_error": metrics.mean_over(
-            [metrics.expected_calibration_error(_reliability(scored, run, bins)) for run in runs]
-        ),
-    }
 
 
 def _reliability(scored: Scored, rows: npt.NDArray[np.bool_], bins: int) -> metrics.Reliability:
@@ -395,24 +638,32 @@ def _confusion(predictions: pd.DataFrame) -> npt.NDArray[Any]:
     return metrics.confusion_matrix(scored.truth, scored.predicted, len(scored.classes))
 
 
-def _per_class(predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Precision, recall, F1 (means over repetitions) and number of units of each class."""
-    scored = _scored(predictions)
-    counts = metrics.group_counts(
-        scored.truth, scored.predicted, scored.repeats, len(scored.classes)
-    )
-    scores = metrics.per_class_scores(metrics.ClassCounts(*(part[:, 0] for part in counts)))
+def _per_class(
+    predictions: pd.DataFrame, level: Level, coverage: float
+) -> dict[str, dict[str, Any]]:
+    """Precision, recall with its interval, F1 (means over repetitions) and units of each class."""
+    codes = _scored(predictions)
+    summed = metrics.ClassCounts(*(part.sum(axis=0) for part in level.counts))
+    scores = metrics.per_class_scores(summed)
+    recalls = intervals.recall_intervals(level.counts, level.groups, coverage)
     n = predictions.groupby("moa")["unit_id"].nunique()
-    return {
-        name: {
-            **{
-                key: metrics.mean_over([_json_number(value) for value in values[:, index]])
-                for key, values in scores.items()
-            },
-            "n": int(n.get(name, 0)),
+    result: dict[str, dict[str, Any]] = {}
+    for index, name in enumerate(codes.classes):
+        entry: dict[str, Any] = {
+            key: metrics.mean_over([_json_number(value) for value in values[:, index]])
+            for key, values in scores.items()
         }
-        for index, name in enumerate(scored.classes)
-    }
+        recall = recalls[index]
+        if recall is not None:
+            value, bounds = recall
+            entry["recall"] = {
+                "value": value,
+                "ci": None if bounds is None else list(bounds),
+                "level": coverage,
+                **({"reason": intervals.NO_INTERVAL} if bounds is None else {}),
+            }
+        result[name] = entry | {"n": int(n.get(name, 0))}
+    return result
 
 
 def _reliability_rows(predictions: pd.DataFrame, bins: int) -> list[dict[str, Any]]:

@@ -124,8 +124,8 @@ def audit(
     images : UnitImages or None
         One row per row of `units`; without it no pixels are looked at.
     held_out : sequence of str
-        Columns that are checked in any case, see `splits.held_out_columns`. Names joined with "+"
-        are checked as a combination.
+        Columns that are checked in any case, see `independence.held_out_columns`. Names joined with
+        "+" are checked as a combination.
 
     Returns
     -------

@@ -324,6 +324,11 @@ class Paths:
         return self.result("predictions/{model}.embedding.npy")
 
     @property
+    def null(self) -> str:
+        """Scores of a linear head fitted to mechanisms that are dealt out anew."""
+        return self.result("null/{model}.parquet")
+
+    @property
     def evaluation(self) -> str:
         """Scores of a model and its baselines."""
         return self.result("evaluation/{model}.json")

@@ -228,8 +228,8 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
         "ap": scores["ap"]["0.5"],
         "ap_75": scores["ap"].get("0.75"),
         "mean_ap": scores["mean_ap"],
-        "ap_ci": _interval(scores["ci95"]["ap_50"]),
-        "mean_ci": _interval(scores["ci95"]["mean_ap"]),
+        "ap_ci": _interval(scores["ci"]["ap_50"]),
+        "mean_ci": _interval(scores["ci"]["mean_ap"]),
         "resampled": "images"
         if scores["n_groups"] == scores["n_images"]
         else f"the {scores['n_groups']} groups of images",

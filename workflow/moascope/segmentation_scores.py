@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from moascope.annotated import AnnotatedSet
+from moascope.intervals import FLOORS, Groups, share_interval
 from moascope.matching import (
     THRESHOLDS,
     Tally,
@@ -42,8 +43,8 @@ def score(
     -------
     summary : dict
         Ready for JSON: what `matching.scores` gives, pooled over objects; `by_image`, the same as
-        means over images; `seconds_per_image`; `n_groups`; `ci95`, 95 % bootstrap intervals
-        of `ap_50` and `mean_ap` that resample the groups of images, or None where all are one.
+        means over images; `seconds_per_image`; `n_groups`; `ci` and `level`, intervals of
+        `ap_50` and `mean_ap` over the groups of images, or None where all are one.
     by_image : pandas.DataFrame
         One row per test image: row (in the set), name, n_objects, n_predicted, ap_50, mean_ap,
         foreground_iou, and areas (of true, then of found objects, px) as lists.
@@ -73,23 +74,31 @@ def score(
         groups = annotated.groups(annotated.rows("test"))
     summary = scores(pooled(tallies))
     summary["n_groups"] = len(set(groups))
-    summary["ci95"] = _intervals(tallies, groups)
+    summary["ci"], summary["level"] = _intervals(tallies, groups), 0.95
     summary["by_image"] = scores_by_image(tallies)
     summary["seconds_per_image"] = float(pd.read_parquet(times)["seconds"].mean())
     return summary, pd.DataFrame(rows)
 
 
 def _intervals(
-    tallies: Sequence[Tally], groups: Sequence[str], resamples: int = 2000
+    tallies: Sequence[Tally], groups: Sequence[str], level: float = 0.95
 ) -> dict[str, list[float] | None]:
+    """Intervals of AP at 0.5 and of mean AP, which treat the groups of images as independent."""
     matched, objects = sums_by_group(tallies, groups)
-    n_groups = len(objects)
-    if n_groups == 1:
+    if len(objects) == 1:
         return {"ap_50": None, "mean_ap": None}
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), resamples)
-    ap = ap_of_sums(drawn @ matched, drawn @ objects)
-    return {
-        "ap_50": np.quantile(ap[:, 0], [0.025, 0.975]).tolist(),
-        "mean_ap": np.quantile(ap.mean(axis=1), [0.025, 0.975]).tolist(),
-    }
+    # AP is the ratio of matched objects to matched, missed and false ones.
+    found = objects[:, None] - matched
+    ap = ap_of_sums(matched.sum(axis=0), objects.sum())
+    influence = (matched - ap * found) / np.maximum(found.sum(axis=0), 1)
+    independent = Groups(found[:, :1].astype(float), FLOORS["unit"])
+    weights = np.array([1 / max(found[:, 0].sum(), 1)])
+    result: dict[str, list[float] | None] = {}
+    for name, value, slope in (
+        ("ap_50", ap[0], influence[:, 0]),
+        ("mean_ap", ap.mean(), influence.mean(axis=1)),
+    ):
+        variance, ceiling = independent.variance(slope, weights), independent.ceiling(weights)
+        bounds = share_interval(float(value), variance, ceiling, independent.degrees, level)
+        result[name] = list(bounds)
+    return result

@@ -50,6 +50,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from moascope.errors import InputError
+from moascope.independence import LEAVE_ONE_OUT
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +74,8 @@ FIXED_KEYS = (
     "treatment",
     "replicate",
 )
-_LEAVE_ONE_OUT = {
-    "leave-one-compound-out": "compound",
-    "leave-one-batch-out": "batch",
-    "leave-one-plate-out": "plate",
-}
 METHODS = (
-    *_LEAVE_ONE_OUT,
+    *LEAVE_ONE_OUT,
     "leave-compound-and-batch-out",
     "group-k-fold",
     "stratified-k-fold",
@@ -264,27 +260,6 @@ def check_sites(
     chosen = units[units["unit_id"].isin(groups["unit_id"])]
     for column in audited:
         group_codes(chosen, column.split("+"))
-
-
-def held_out_columns(options: Mapping[str, Any]) -> list[str]:
-    """Name the columns whose values a split promises to keep on one side of every fold.
-
-    Parameters
-    ----------
-    options : mapping
-        As of `make_split`.
-
-    Returns
-    -------
-    list of str
-        For `leakage.audit`. Columns that are held out only in combination are joined with "+".
-    """
-    method = options["method"]
-    if method in _LEAVE_ONE_OUT:
-        return [_LEAVE_ONE_OUT[method]]
-    if method == "leave-compound-and-batch-out":
-        return ["compound", "batch"]
-    return ["+".join(options["group"])] if method == "group-k-fold" else []
 
 
 def folds(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> Iterator[Fold]:
@@ -569,8 +544,8 @@ def _assign(
     method = options["method"]
     repeats = int(options.get("repeats", 1))
     n_folds = int(options.get("folds", 5))
-    if method in _LEAVE_ONE_OUT:
-        labelled = _with_groups(chosen, [_LEAVE_ONE_OUT[method]])
+    if method in LEAVE_ONE_OUT:
+        labelled = _with_groups(chosen, [LEAVE_ONE_OUT[method]])
         base = _leave_one_out(labelled, method)
     elif method == "leave-compound-and-batch-out":
         labelled = _with_groups(chosen, ["compound", "batch"])
@@ -597,7 +572,7 @@ def _with_groups(chosen: pd.DataFrame, columns: list[str]) -> _Labelled:
 
 
 def _leave_one_out(labelled: _Labelled, method: str) -> list[_Assignment]:
-    column = _LEAVE_ONE_OUT[method]
+    column = LEAVE_ONE_OUT[method]
     n_groups = len(labelled.group_names)
     if n_groups < 2:
         raise InputError(
@@ -852,7 +827,7 @@ def _unlearnable_error(
     for label in sorted({label for _, label in untrained}):
         names = [assignments[fold].name for fold, which in untrained if which == label]
         groups = labelled.group_names[labelled.counts[:, label] > 0]
-        name, column = labelled.classes[label], _LEAVE_ONE_OUT.get(method)
+        name, column = labelled.classes[label], LEAVE_ONE_OUT.get(method)
         if column and len(groups) == 1:
             problems.append(
                 f"class {name!r} has a single {column}, {groups[0]!r}, so nothing is left to learn "

@@ -182,10 +182,18 @@ def computed_with(backend: str, device: str) -> dict[str, Any]:
 
 
 def _known(value: Any) -> Any:
-    """Leave out what is None or NaN, and turn NumPy's numbers into Python's."""
+    """Leave out what is None or NaN, and turn NumPy's numbers into Python's.
+
+    What could not be computed stays as null where a `reason` beside it says why.
+    """
     if isinstance(value, Mapping):
         cleaned = {str(key): _known(item) for key, item in value.items() if item != {}}
-        return {key: item for key, item in cleaned.items() if item is not None and item != {}}
+        explained = "reason" in cleaned
+        return {
+            key: item
+            for key, item in cleaned.items()
+            if (item is not None or explained) and item != {}
+        }
     if isinstance(value, list | tuple):
         return [_known(item) for item in value]
     if hasattr(value, "item"):

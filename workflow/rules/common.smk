@@ -15,6 +15,7 @@ from moascope import config as configuration
 from moascope import packages, provenance
 from moascope.errors import InputError
 from moascope.files import check_folder
+from moascope.independence import held_out_columns
 from moascope.paths import Paths
 
 # A plan is a million small objects, all of them needed: looking for rubbish among them every 700
@@ -286,6 +287,18 @@ def split_options(name):
 def of_split(pattern):
     """Give an input function: the file of the split that a model is evaluated on."""
     return lambda wildcards: pattern.format(split=CONFIG.models[wildcards.model].split)
+
+
+def held_out_by_model(wildcards):
+    """Return the columns that the split of a model holds out."""
+    return held_out_columns(split_options(CONFIG.models[wildcards.model].split))
+
+
+def null_of(wildcards):
+    """Return the refitted null of a model with a linear head."""
+    if wildcards.model not in PLAIN_HEADS:
+        return {}
+    return {"null": PATHS.null.format(model=wildcards.model)}
 
 
 def folds_of(pattern):

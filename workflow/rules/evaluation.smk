@@ -28,8 +28,38 @@ rule baselines:
         "../scripts/baselines.py"
 
 
+rule refit_null:
+    input:
+        units=PATHS.units,
+        features=PATHS.features,
+        split=of_split(PATHS.split),
+        groups=of_split(PATHS.groups),
+    output:
+        PATHS.null,
+    log:
+        PATHS.log("null/{model}"),
+    benchmark:
+        PATHS.benchmark("null/{model}")
+    wildcard_constraints:
+        model=one_of(PLAIN_HEADS),
+    conda:
+        environment("learning")
+    threads: 1
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    params:
+        options=head_options,
+        aggregate=CONFIG.evaluation.aggregate,
+        seed=CONFIG.seed,
+        code=code("refit_null.py"),
+    script:
+        "../scripts/refit_null.py"
+
+
 rule evaluate:
     input:
+        unpack(null_of),
         units=PATHS.units,
         predictions=PATHS.predictions,
         baselines=of_split(PATHS.baselines),
@@ -48,6 +78,7 @@ rule evaluate:
     params:
         options=CONFIG.section("evaluation"),
         split=lambda wildcards: CONFIG.models[wildcards.model].split,
+        held_out=held_out_by_model,
         unit=CONFIG.unit(),
         seed=CONFIG.seed,
         code=code("evaluate.py"),

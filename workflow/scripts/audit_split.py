@@ -6,7 +6,7 @@ start(snakemake.log[0])
 
 import pandas as pd
 
-from moascope import leakage, splits
+from moascope import independence, leakage
 from moascope.files import write_json
 
 options = snakemake.params.options
@@ -17,7 +17,7 @@ audit = leakage.audit(
     pd.read_parquet(snakemake.input.groups),
     options,
     images,
-    held_out=splits.held_out_columns(snakemake.params.split),
+    held_out=independence.held_out_columns(snakemake.params.split),
 )
 leakage.raise_if_leaking(audit, snakemake.wildcards.split, options["on_leak"])
 write_json(audit, snakemake.output[0])

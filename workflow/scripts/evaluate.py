@@ -1,4 +1,4 @@
-"""Score the predictions of a model and of the baselines."""
+"""Score the predictions of a model beside the baselines."""
 
 from _job import start
 
@@ -9,16 +9,17 @@ import pandas as pd
 from moascope import evaluation
 from moascope.files import write_json
 
-params = snakemake.params
-units = pd.read_parquet(snakemake.input.units)
+given, params = snakemake.input, snakemake.params
+baselines = pd.read_parquet(given.baselines)
 scores = evaluation.evaluate(
-    pd.read_parquet(snakemake.input.predictions),
-    units,
+    pd.read_parquet(given.predictions),
+    pd.read_parquet(given.units),
     params.options,
+    baselines=dict(list(baselines.groupby("baseline", sort=False))),
+    refits=pd.read_parquet(given.null) if given.get("null") else None,
     unit=params.unit,
     split=params.split,
+    held_out=params.held_out,
     seed=params.seed,
 )
-tables = dict(list(pd.read_parquet(snakemake.input.baselines).groupby("baseline", sort=False)))
-scores["baselines"] = evaluation.evaluate_baselines(tables, units, params.options, seed=params.seed)
 write_json(scores, snakemake.output[0])

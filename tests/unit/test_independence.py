@@ -1,0 +1,72 @@
+"""Independent units: what is too fine for a split is refused."""
+
+import pytest
+
+from moascope.errors import InputError
+from moascope.independence import held_out_columns, independent_unit
+
+
+@pytest.mark.parametrize(
+    ("options", "columns"),
+    [
+        ({"method": "leave-one-compound-out"}, ["compound"]),
+        ({"method": "leave-one-plate-out"}, ["plate"]),
+        ({"method": "leave-one-batch-out"}, ["batch"]),
+        ({"method": "leave-compound-and-batch-out"}, ["compound", "batch"]),
+        ({"method": "group-k-fold", "group": ["plate", "well"]}, ["plate+well"]),
+        ({"method": "stratified-k-fold"}, []),
+        ({"method": "fixed"}, []),
+    ],
+)
+def test_splits_hold_out_their_columns(options, columns):
+    assert held_out_columns(options) == columns
+
+
+@pytest.mark.parametrize(
+    ("held_out", "name"),
+    [
+        (["compound"], "compound"),
+        (["compound", "batch"], "compound"),
+        (["plate"], "plate"),
+        (["batch"], "batch"),
+        (["field"], "field"),
+        ([], "compound"),
+    ],
+)
+def test_the_automatic_unit_is_what_is_held_out(held_out, name):
+    assert independent_unit(held_out, "auto").name == name
+
+
+def test_columns_of_the_sheet_can_be_held_out():
+    found = independent_unit(["donor"], "auto")
+    assert found.columns == ("donor",)
+    assert independent_unit(["donor+well"], "auto").columns == ("donor", "plate", "well")
+
+
+@pytest.mark.parametrize("chosen", ["field", "well", "plate", "batch"])
+def test_units_finer_than_held_out_compounds_are_refused(chosen):
+    with pytest.raises(InputError) as error:
+        independent_unit(["compound"], chosen, "loco")
+    assert str(error.value) == (
+        f"evaluation.independent_unit: '{chosen}' is finer than what the split 'loco' holds out "
+        "(compound), so that its intervals would be too narrow. Fix: use auto or compound"
+    )
+
+
+@pytest.mark.parametrize("chosen", ["field", "well", "compound"])
+def test_units_finer_than_held_out_plates_are_refused(chosen):
+    with pytest.raises(InputError, match=r"holds out \(plate\).*use auto or plate or batch"):
+        independent_unit(["plate"], chosen, "plates")
+
+
+@pytest.mark.parametrize(
+    ("held_out", "chosen"),
+    [(["plate"], "batch"), (["field"], "compound"), (["well"], "plate"), ([], "field")],
+)
+def test_coarser_units_are_taken(held_out, chosen):
+    assert independent_unit(held_out, chosen).name == chosen
+
+
+def test_an_unknown_unit_is_refused():
+    with pytest.raises(InputError, match=r"unknown unit 'day'\. Use auto, field, well, compound"):
+        independent_unit([], "day")

@@ -1,0 +1,130 @@
+"""Independent units: what the intervals of a split may treat as independent of each other.
+
+A split that holds out compounds tests one compound per fold: its fields and wells stand and fall
+together, since one network judged them all and they share the look of the compound. Intervals that
+took the fields as independent would be far too narrow. So the independent unit holds every group
+that is held out whole, or is that group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from moascope.errors import InputError
+
+AUTO = "auto"
+
+LEAVE_ONE_OUT = {
+    "leave-one-compound-out": "compound",
+    "leave-one-batch-out": "batch",
+    "leave-one-plate-out": "plate",
+}
+"""What the leave-one-out methods of splits hold out."""
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "field": ("field",),
+    "well": ("plate", "well"),
+    "compound": ("compound",),
+    "plate": ("plate",),
+    "batch": ("batch",),
+}
+"""Columns of the units table that name each independent unit."""
+
+_WITHIN = {
+    "field": {"field", "well", "compound", "plate", "batch"},
+    "site": {"field", "well", "compound", "plate", "batch"},
+    "well": {"well", "compound", "plate", "batch"},
+    "treatment": {"compound"},
+    "compound": {"compound"},
+    "plate": {"plate", "batch"},
+    "batch": {"batch"},
+}
+"""For every column: the units that hold its values whole, itself included."""
+
+
+class Independent(NamedTuple):
+    """The independent unit of a split."""
+
+    name: str
+    columns: tuple[str, ...]
+    """Columns of the units table whose values name one unit together."""
+
+
+def held_out_columns(options: Mapping[str, Any]) -> list[str]:
+    """Return the columns whose values a split promises to keep on one side of every fold.
+
+    Parameters
+    ----------
+    options : mapping
+        The section of the split: ``method``, and ``group`` for group-k-fold.
+
+    Returns
+    -------
+    list of str
+        Columns that are held out only in combination are joined with "+". Empty where the split
+        promises nothing.
+    """
+    method = options["method"]
+    if method in LEAVE_ONE_OUT:
+        return [LEAVE_ONE_OUT[method]]
+    if method == "leave-compound-and-batch-out":
+        return ["compound", "batch"]
+    return ["+".join(options["group"])] if method == "group-k-fold" else []
+
+
+def independent_unit(held_out: Sequence[str], chosen: str, split: str = "") -> Independent:
+    """Return the independent unit of a split, or refuse one that is too fine.
+
+    Parameters
+    ----------
+    held_out : sequence of str
+        Columns whose values the split holds out, from `held_out_columns`;
+        combinations are joined with "+". Empty where the split promises nothing.
+    chosen : str
+        The key ``evaluation.independent_unit``: a name of `COLUMNS`, or "auto" for what the split
+        holds out (the compound, where it promises nothing).
+    split : str
+        Name of the split, for the message.
+
+    Returns
+    -------
+    Independent
+        Name and columns.
+
+    Raises
+    ------
+    InputError
+        If the unit is unknown, or finer than what the split holds out.
+    """
+    if chosen not in (AUTO, *COLUMNS):
+        raise InputError(
+            f"evaluation.independent_unit: unknown unit {chosen!r}. "
+            f"Use {AUTO}, {', '.join(COLUMNS)}"
+        )
+    columns = [part for combination in held_out for part in combination.split("+")]
+    if chosen == AUTO:
+        return _automatic(columns)
+    allowed = set(COLUMNS) if not columns else set().union(*(_holders(part) for part in columns))
+    if chosen not in allowed:
+        what = " and ".join(columns)
+        raise InputError(
+            f"evaluation.independent_unit: {chosen!r} is finer than what the split {split!r} holds "
+            f"out ({what}), so that its intervals would be too narrow. Fix: use "
+            f"{' or '.join([AUTO, *(name for name in COLUMNS if name in allowed)])}"
+        )
+    return Independent(chosen, COLUMNS[chosen])
+
+
+def _automatic(columns: Sequence[str]) -> Independent:
+    """Take the compound where it is held out or nothing is, else what is held out."""
+    if not columns or "compound" in columns:
+        return Independent("compound", COLUMNS["compound"])
+    if len(columns) == 1 and columns[0] in COLUMNS:
+        return Independent(columns[0], COLUMNS[columns[0]])
+    scoped = [part for name in columns for part in COLUMNS.get(name, (name,))]
+    return Independent(" x ".join(columns), tuple(dict.fromkeys(scoped)))
+
+
+def _holders(column: str) -> set[str]:
+    return _WITHIN.get(column, set())
