@@ -108,7 +108,7 @@ def test_no_score_has_a_better_bound_than_a_perfect_one(seed, n_groups, n_wrong)
     assert share_bounds(sizes - right, sizes).high >= share_bounds(0 * sizes, sizes).high
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=seeds)
 def test_more_errors_spread_alike_never_improve_a_bound(seed):
     rng = np.random.default_rng(seed)
@@ -186,7 +186,7 @@ def test_the_variance_of_the_area_is_that_of_delong():
     _, influence = intervals.roc_auc_score(truth, both, np.arange(70), 70)
     groups = intervals.Groups((truth[:, None] == [0, 1]).astype(float), 0.0)
     variance = groups.variance(influence, weights_of(groups, AREA))
-    assert variance == pytest.approx(expected, rel=1e-3)
+    assert variance == pytest.approx(expected, rel=5e-3)
 
 
 def test_the_variance_is_the_textbook_one_for_groups_of_one_size():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import findings, report, report_context
+from moascope import findings, report, report_context, verdicts
 
 EVIL = "<script>alert(1)</script>"
 
@@ -135,7 +135,7 @@ def test_what_scrolls_can_be_reached_with_the_keyboard(outline):
 
 def test_the_answer_comes_first_with_interval_and_baseline(context, outline):
     entry = context["models"]["lite0"]["evaluation"]
-    baseline = max(b["accuracy"]["value"] for b in entry["baselines"].values())
+    baseline = max(b["accuracy"]["value"] for b in entry["baselines"].values() if b["comparator"])
     low, high = entry["accuracy"]["ci"]
     answer = outline.text[: outline.text.index("What to know")]
     for share in (entry["accuracy"]["value"], low, high, baseline):
@@ -243,37 +243,32 @@ def test_controls_that_are_a_class_and_set_the_normalization_are_admitted(
     assert all("optimistic for unmarked wells" in c["text"] for c in found)
 
 
-def _with_majority(context, value):
-    """Give a copy whose models have this score of the majority baseline, or no such baseline."""
+def test_a_baseline_below_chance_by_construction_is_not_shown(context):
     models = copy.deepcopy(context["models"])
     for model in models.values():
-        baselines = model["evaluation"]["baselines"]
-        if value is None:
-            del baselines["majority"]
-        else:
-            baselines["majority"]["accuracy"]["value"] = value
-    return changed(context, models=models)
+        model["evaluation"]["baselines"]["majority"]["comparator"] = False
+    hidden = changed(context, models=models)
+    labels = [row["label"] for row in findings.score_table(hidden)]
+    assert "most frequent class" not in labels
+    assert "most frequent class" in [row["label"] for row in findings.score_table(context)]
 
 
-def test_the_most_frequent_class_has_one_score_in_headline_and_table(context):
-    rare = _with_majority(context, 0.0123)
-    assert findings.headline(rare)["majority"] == "1.2"
-    rows = [r for r in findings.score_table(rare) if r["label"] == "most frequent class"]
-    assert [row["accuracy"]["value"] for row in rows] == ["1.2", "1.2"]
+def test_the_null_stands_beside_the_scores(context, outline):
+    null = context["models"]["lite0"]["evaluation"]["accuracy"]["null"]
+    row = next(r for r in findings.score_table(context) if r["label"] == "permuted mechanisms")
+    assert row["accuracy"]["value"] == f"{100 * null['mean']:.1f}"
+    assert "With mechanisms permuted among compounds" in outline.text
+    assert f"permuted among compounds {null['deals']} times" in outline.text
 
 
-def test_the_most_frequent_class_is_not_said_twice_nor_made_up(context):
-    best = findings.headline(_with_majority(context, 1.0))
-    assert best["baseline"] == {"name": "most frequent class", "value": "100.0"}
-    assert best["majority"] is None
-    assert findings.headline(_with_majority(context, None))["majority"] is None
+def test_every_comparison_is_shown_with_its_interval(context, outline):
+    for model in context["models"].values():
+        for scores in model["evaluation"]["comparisons"].values():
+            assert verdicts.points(scores["accuracy"]) in outline.text
 
 
-def test_the_table_says_what_the_most_frequent_class_is(context, outline):
-    said = "The most frequent class is that of the training units of each fold; leaving a compound"
-    assert said in outline.text
-    without = Outline(report.build(_with_majority(context, None))).text
-    assert "ost frequent class" not in without
+def test_the_layout_is_shown(outline):
+    assert "bias-corrected Cramer's V" in outline.text
 
 
 def test_a_class_of_one_batch_is_called_confounded(context):
@@ -304,20 +299,6 @@ def test_a_leak_is_a_warning_and_drops_are_noted(brief):
     text = Outline(report.build(leaking)).text
     assert "2 fields stand on both sides." in text
     assert "Class X is left out." in text
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "status"), [(0.9, 0.7, "ok"), (0.9, 0.5, "note"), (0.6, 0.5, "warn")]
-)
-def test_a_model_is_compared_with_its_best_baseline(value, low, status):
-    entry = {
-        "accuracy": {"value": value, "ci": [low, 0.95]},
-        "baselines": {
-            "majority": {"accuracy": {"value": 0.2, "ci": None}},
-            "hand-made": {"accuracy": {"value": 0.6, "ci": [0.5, 0.7]}},
-        },
-    }
-    assert findings.verdict(entry)[0] == status
 
 
 def test_examples_take_turns_between_compounds_and_leave_flagged_units_out(context):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from moascope import verdicts
 from moascope.report_context import Context, ModelContext
 
 _TESTED_ON = {
@@ -29,13 +30,6 @@ _NOT_TESTED = {
     "fixed": "",
 }
 _UNIT_NAMES = {"site": ("field", "fields"), "tile": ("tile", "tiles"), "cell": ("cell", "cells")}
-_BASELINE_NAMES = {
-    "majority": "most frequent class",
-    "channel-mean-sd": "channel mean and SD",
-    "hand-made": "hand-made features, logistic",
-    "hand-made-lda": "hand-made features, LDA",
-    "cell-count": "cell count",
-}
 
 
 def tested_on(split: Mapping[str, Any]) -> str:
@@ -56,8 +50,8 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def interval(score: Mapping[str, Any]) -> tuple[float, float]:
-    """Give the bounds of a score's confidence interval, NaN where it has none."""
-    bounds = next((b for key, b in score.items() if key.startswith("ci") and b), None)
+    """Return the bounds of a score's confidence interval, NaN where it has none."""
+    bounds = score.get("ci")
     return (float(bounds[0]), float(bounds[1])) if bounds else (math.nan, math.nan)
 
 
@@ -76,11 +70,6 @@ def units_word(entry: Mapping[str, Any], n: int = 2) -> str:
     return _UNIT_NAMES.get(str(entry["unit"]), ("unit", "units"))[0 if n == 1 else 1]
 
 
-def baseline_name(name: str) -> str:
-    """Name a baseline in words."""
-    return _BASELINE_NAMES.get(name, name)
-
-
 def _best_model(models: Mapping[str, ModelContext]) -> str:
     return max(models, key=lambda name: models[name]["evaluation"]["accuracy"]["value"])
 
@@ -88,23 +77,9 @@ def _best_model(models: Mapping[str, ModelContext]) -> str:
 def _best_baseline(entry: Mapping[str, Any]) -> tuple[str, float] | None:
     scores = {
         name: float(baseline["accuracy"]["value"])
-        for name, baseline in entry.get("baselines", {}).items()
+        for name, baseline in verdicts.comparators(entry).items()
     }
     return max(scores.items(), key=lambda item: item[1]) if scores else None
-
-
-def verdict(entry: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Compare a model with its best baseline: (status, sentence)."""
-    best = _best_baseline(entry)
-    if best is None:
-        return None
-    value, (low, _) = float(entry["accuracy"]["value"]), interval(entry["accuracy"])
-    name = baseline_name(best[0])
-    if value <= best[1]:
-        return "warn", f"not better than the baseline “{name}”"
-    if not math.isfinite(low) or low <= best[1]:
-        return "note", f"not clearly better than the baseline “{name}”, which its interval includes"
-    return "ok", "better than every baseline: its whole interval lies above their scores"
 
 
 def headline(context: Context) -> dict[str, Any] | None:
@@ -117,7 +92,7 @@ def headline(context: Context) -> dict[str, Any] | None:
     split = context["splits"][entry["split"]]["config"]
     details = entry["details"]
     best = _best_baseline(entry)
-    majority = entry.get("baselines", {}).get("majority")
+    null = entry["accuracy"].get("null")
     treatment = entry["by_treatment"]
     return {
         "model": name,
@@ -129,11 +104,9 @@ def headline(context: Context) -> dict[str, Any] | None:
         "not_tested": not_tested(split),
         "baseline": None
         if best is None
-        else {"name": baseline_name(best[0]), "value": percent(best[1])},
-        # The same number as in the table of scores; not said twice where it is the best one.
-        "majority": None
-        if majority is None or best is None or best[0] == "majority"
-        else percent(float(majority["accuracy"]["value"])),
+        else {"name": verdicts.baseline_name(best[0]), "value": percent(best[1])},
+        "null": None if null is None else percent(null["mean"]),
+        "p": None if null is None else f"{entry['accuracy']['p']:.2g}",
         "n_classes": len(details["classes"]),
         "treatments": {
             "right": round(float(treatment["accuracy"]["value"]) * treatment["n"]),
@@ -142,7 +115,7 @@ def headline(context: Context) -> dict[str, Any] | None:
         },
         "independent": f"{details['n_independent']} {details['independent_unit']}s",
         "n_models": len(models),
-        "verdict": verdict(entry),
+        "verdict": verdicts.verdict(entry),
     }
 
 
@@ -301,15 +274,20 @@ def audit_words(audit: Mapping[str, Any]) -> str:
 
 
 def _model_checks(context: Context) -> Iterable[dict[str, str]]:
+    said = set()
     for name, model in context["models"].items():
-        compared = verdict(model["evaluation"])
+        compared = verdicts.verdict(model["evaluation"])
         if compared is None:
             yield _check(
                 "note", f"Model “{name}” has no baseline", "Nothing says what is easy here."
             )
         else:
-            status, sentence = compared
-            yield _check(status, f"Model “{name}”", f"Accuracy is {sentence}.")
+            yield _check(compared.status, f"Model “{name}”", f"It is {compared.text}.")
+        for warning in verdicts.warnings(name, model["evaluation"]):
+            # Models of one split share the layout; single batches are said of the whole screen.
+            if warning.title not in said and warning.id != "single-batch":
+                said.add(warning.title)
+                yield _check("warn", warning.title, warning.text)
     if len(context["models"]) > 1:
         yield _check(
             "note",
@@ -388,12 +366,64 @@ def score_table(context: Context) -> list[dict[str, Any]]:
         # Models of one split share its baselines, unless they classify different units.
         seen = set()
         for entry in models.values():
-            for name, baseline in entry.get("baselines", {}).items():
+            for name, baseline in verdicts.comparators(entry).items():
                 key = (name, baseline["accuracy"]["value"])
                 if key not in seen:
                     seen.add(key)
-                    rows.append(score_row("baseline", baseline_name(name), baseline))
+                    label = verdicts.baseline_name(name)
+                    rows.append(score_row("baseline", label, baseline))
+        for name, entry in models.items():
+            if entry["accuracy"].get("null"):
+                label = "permuted mechanisms" + (f", {name}" if len(models) > 1 else "")
+                rows.append(score_row("baseline", label, null_entry(entry)))
     return rows
+
+
+def null_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the permutation null of a model as if it were the entry of a baseline."""
+
+    def as_score(score: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        null = (score or {}).get("null")
+        return {"value": null["mean"], "ci": null["interval"]} if null else None
+
+    scores = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")
+    return {
+        **{name: as_score(entry.get(name)) for name in scores},
+        **{
+            level: {"accuracy": as_score(entry.get(level, {}).get("accuracy"))}
+            for level in ("by_well", "by_treatment")
+        },
+    }
+
+
+def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return a row per baseline: by how much the model is ahead, in percentage points."""
+    rows = []
+    for name, scores in entry.get("comparisons", {}).items():
+        by_treatment = entry.get("by_treatment", {}).get("comparisons", {}).get(name, {})
+        rows.append(
+            {
+                "name": verdicts.baseline_name(name),
+                "accuracy": verdicts.points(scores["accuracy"]),
+                "p": f"{scores['accuracy']['p']:.2g}" if "p" in scores["accuracy"] else "–",
+                "balanced_accuracy": verdicts.points(scores["balanced_accuracy"]),
+                "treatment": verdicts.points(by_treatment["accuracy"]) if by_treatment else "–",
+            }
+        )
+    return rows
+
+
+def place_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return a row per kind of place: how closely it goes with the mechanism."""
+    return [
+        {
+            "name": kind,
+            "places": f"{found['places']:,}",
+            "cramers_v": "–" if found.get("cramers_v") is None else f"{found['cramers_v']:.2f}",
+            "single": listed(f"{label} ({place})" for label, place in found["single"].items()),
+        }
+        for kind, found in entry.get("confounding", {}).items()
+    ]
 
 
 def score_row(kind: str, label: str, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import yaml
 
-from moascope import composites, figures, findings, report_segmentation
+from moascope import composites, figures, findings, report_segmentation, verdicts
 from moascope.composites import Array
 from moascope.findings import percent
 from moascope.report_context import (
@@ -503,7 +503,11 @@ def _model_section(context: Context, name: str, painter: _Painter) -> dict[str, 
         "row": findings.score_row("model", name, entry),
         "n": entry["n"],
         "units": findings.units_word(entry),
-        "verdict": findings.verdict(entry),
+        "verdict": verdicts.verdict(entry),
+        "null": entry["accuracy"].get("null"),
+        "p": entry["accuracy"].get("p"),
+        "comparisons": findings.comparison_rows(entry),
+        "places": findings.place_rows(entry),
         "confusions": confusion_figures(name, entry),
         "per_class": _per_class_rows(entry, counts),
         "compounds": _compound_rows(model["predictions"], context["units"]),
@@ -566,13 +570,14 @@ def _per_class_rows(entry: Mapping[str, Any], counts: npt.NDArray[Any]) -> list[
     rows = []
     for index, name in enumerate(classes):
         scores = entry["per_class"][name]
-        mostly = int(wrong[index].argmax())
+        mostly, recall = int(wrong[index].argmax()), scores["recall"]
         rows.append(
             {
                 "name": name,
                 "n": scores["n"],
-                **{key: percent(scores[key]) for key in ("precision", "recall", "f1")},
-                "recall_share": float(scores["recall"] or 0),
+                **{key: percent(scores[key]) for key in ("precision", "f1")},
+                "recall": findings.score(scores, "recall"),
+                "recall_share": float(recall["value"]) if recall else 0.0,
                 "mostly": classes[mostly] if wrong[index, mostly] else "",
                 "mostly_n": int(wrong[index, mostly]),
             }

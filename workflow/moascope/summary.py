@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from moascope import __version__
+from moascope import __version__, verdicts
 
 #: Packages whose version can change a result or its looks.
 PACKAGES = (
@@ -105,7 +105,8 @@ def build(
     quality : mapping, optional
         See `count_quality`.
     evaluations : mapping of str to mapping, optional
-        By model; ``details``, which only the report needs, are left out.
+        By model; ``details``, which only the report needs, are left out. ``warnings`` says what
+        else could explain their scores, see `verdicts.warnings`.
     audits : mapping of str to mapping, optional
         Result of the leakage audit by split.
     segmentations : mapping of str to mapping, optional
@@ -126,6 +127,12 @@ def build(
             for name, entry in (evaluations or {}).items()
         },
         "segmentation": segmentations or {},
+        "warnings": [
+            {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
+            for name, entry in (evaluations or {}).items()
+            for warning in verdicts.warnings(name, entry)
+        ]
+        or None,
         "leakage_audit": audits or {},
         "environment": environment,
     }

@@ -1,0 +1,107 @@
+"""Permutation nulls: compounds stay whole, and fast counts equal slow ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_verdicts import LDA, features_of, folds_of, predicted, screen
+
+from moascope import evaluation, intervals, metrics, permutation
+
+
+def test_every_deal_keeps_the_number_of_compounds_of_each_class():
+    classes = np.array([0, 0, 1, 1, 1, 2])
+    deals = permutation.deal(classes, 50, seed=1)
+    assert all(sorted(deal) == sorted(classes) for deal in deals)
+    assert len({tuple(deal) for deal in deals}) > 10
+
+
+@pytest.mark.parametrize(("classes", "n"), [([0, 1], 2), ([0, 0, 1], 3), ([0, 0, 1, 1, 2, 2], 90)])
+def test_distinct_deals_are_counted(classes, n):
+    assert permutation.distinct_deals(np.array(classes)) == pytest.approx(n)
+
+
+def test_a_compound_of_two_mechanisms_counts_as_two():
+    units = pd.DataFrame({"compound": ["x", "x", "y"], "moa": ["a", "b", "b"]})
+    codes, classes = permutation.compound_codes(units)
+    assert codes.tolist() == [0, 1, 2]
+    assert classes == ["a", "b", "b"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), n_repeats=st.integers(1, 2))
+def test_the_null_of_fixed_predictions_is_that_of_relabelled_rows(seed, n_repeats):
+    rng = np.random.default_rng(seed)
+    compounds = np.tile(np.repeat(np.arange(6), 5), n_repeats)
+    repeats = np.repeat(np.arange(n_repeats), 30)
+    probabilities = rng.random((len(compounds), 3)).round(1)
+    calls = probabilities.argmax(axis=1)
+    deals = permutation.deal(np.array([0, 0, 1, 1, 2, 2]), 4, seed % 1000)
+    null = permutation.label_null(calls, probabilities, repeats, compounds, deals)
+    for number, deal in enumerate(deals):
+        truth = deal[compounds]
+        counts = metrics.group_counts(truth, calls, repeats, 3)
+        whole = metrics.ClassCounts(*(part[:, 0] for part in counts))
+        for name, score in metrics.SCORES.items():
+            assert null[name][number] == pytest.approx(np.mean(score(whole)))
+        areas = [
+            intervals.roc_auc_score(truth[run], probabilities[run], np.zeros(run.sum(), int), 1)[0]
+            for run in (repeats == repeat for repeat in range(n_repeats))
+        ]
+        assert null["roc_auc"][number] == pytest.approx(np.mean(areas))
+
+
+def test_the_true_classes_refitted_give_the_model_itself():
+    units = screen()
+    features = features_of(units, np.random.default_rng(0), 2.0)
+    table = predicted(units, features)
+    codes = pd.factorize(units["moa"], sort=True)[0]
+    found = permutation.refit_predictions(features, codes, folds_of(units), LDA, 4, 0)
+    np.testing.assert_allclose(found, table.filter(like="p:"), atol=1e-9)
+
+
+def test_a_class_without_training_compounds_does_not_count():
+    units = screen(n_classes=2, n_compounds=1)
+    codes = pd.factorize(units["moa"], sort=True)[0]
+    features = features_of(units, np.random.default_rng(0), 2.0)
+    found = permutation.refit_predictions(features, codes, folds_of(units), LDA, 2, 0)
+    assert np.isnan(found).all()
+
+
+def test_refits_tell_skill_from_chance():
+    units = screen(n_classes=3, n_compounds=4)
+    folds = folds_of(units)
+    for skill, better in ((2.5, True), (0.0, False)):
+        features = features_of(units, np.random.default_rng(2), skill)
+        refits = evaluation.refit_null(features, units, folds, LDA, how="median", n=40, seed=1)
+        assert len(refits) == 3 * 40
+        entry = evaluation.evaluate(
+            predicted(units, features),
+            units,
+            {
+                "aggregate": "median",
+                "permutations": 200,
+                "confidence": 0.95,
+                "calibration_bins": 10,
+                "independent_unit": "auto",
+            },
+            refits=refits,
+            held_out=["compound"],
+        )
+        for level in (entry, entry["by_well"], entry["by_treatment"]):
+            assert (level["accuracy"]["p"] < 0.05) == better
+            assert level["accuracy"]["null"]["how"] == "refit"
+
+
+def test_p_values_count_the_score_itself():
+    null = np.array([0.1, 0.2, 0.3, np.nan])
+    found = permutation.against_null(0.25, null, 0.95, 1000, permutation.REFIT)
+    assert found["p"] == pytest.approx((1 + 1) / (3 + 1))
+    assert found["null"]["deals"] == 3
+    assert found["null"]["least_p"] == pytest.approx(1 / 4)
+
+
+def test_classes_that_can_be_dealt_out_in_one_way_have_no_p_value():
+    found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
+    assert found == {"p": None, "reason": "there is one way only to deal the classes out"}

@@ -1,0 +1,208 @@
+"""Verdicts: better than a baseline or than chance, and what else could explain a score."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from moascope import baselines, evaluation, heads, verdicts
+from moascope.errors import InputError
+
+OPTIONS = {
+    "aggregate": "median",
+    "permutations": 200,
+    "confidence": 0.95,
+    "calibration_bins": 10,
+    "independent_unit": "auto",
+}
+LDA = {"type": "lda", "shrinkage": "auto", "balanced": True}
+
+
+class Fold:
+    """One compound is tested, the others are learnt from."""
+
+    repeat = 0
+    validation = np.empty(0, dtype=np.int64)
+
+    def __init__(self, number: int, tested: np.ndarray) -> None:
+        self.fold, self.name = number, f"fold {number}"
+        self.test, self.train = np.flatnonzero(tested), np.flatnonzero(~tested)
+
+
+def screen(n_classes: int = 4, n_compounds: int = 3, n_units: int = 8) -> pd.DataFrame:
+    """Units of a screen whose classes are spread over plates, rows and columns."""
+    n = n_classes * n_compounds * n_units
+    compound = np.repeat(np.arange(n_classes * n_compounds), n_units)
+    unit = np.tile(np.arange(n_units), n_classes * n_compounds)
+    place = np.random.default_rng(0).permutation(n_classes * n_compounds)[compound]
+    return pd.DataFrame(
+        {
+            "unit_id": [f"u{row}" for row in range(n)],
+            "plate": np.char.add("P", (unit % 2).astype(str)),
+            "batch": np.char.add("week ", (unit % 2).astype(str)),
+            "row": place % 8,
+            "col": unit // 2 + 4 * (place // 8),
+            "well": [f"w{c}-{u // 2}" for c, u in zip(compound, unit, strict=True)],
+            "field": [f"f{row}" for row in range(n)],
+            "compound": np.char.add("c", compound.astype(str)),
+            "treatment": np.char.add("c", compound.astype(str)),
+            "moa": np.array(list("abcdefgh"))[compound % n_classes],
+        }
+    )
+
+
+def folds_of(units: pd.DataFrame, column: str = "compound") -> list[Fold]:
+    return [
+        Fold(number, (units[column] == name).to_numpy())
+        for number, name in enumerate(units[column].unique())
+    ]
+
+
+def features_of(units: pd.DataFrame, rng: np.random.Generator, skill: float) -> np.ndarray:
+    """Features in which compounds have a look of their own, and classes one of this strength."""
+    codes = units["moa"].map("abcdefgh".index).to_numpy()
+    looks = rng.standard_normal((units["compound"].nunique(), 6))
+    compound = pd.factorize(units["compound"])[0]
+    classes = 1.5 * skill * np.eye(8, 6)
+    return classes[codes] + 0.7 * looks[compound] + rng.standard_normal((len(units), 6))
+
+
+def predicted(units: pd.DataFrame, features: np.ndarray) -> pd.DataFrame:
+    return heads.fit_predict_folds(
+        features, units["unit_id"].to_numpy(), units["moa"].to_numpy(), folds_of(units), LDA
+    )
+
+
+def evaluated(units: pd.DataFrame, rng: np.random.Generator, skill: float) -> dict:
+    return evaluation.evaluate(
+        predicted(units, features_of(units, rng, skill)),
+        units,
+        OPTIONS,
+        baselines={"hand-made-lda": predicted(units, features_of(units, rng, skill))},
+        held_out=["compound"],
+    )
+
+
+def test_few_null_screens_are_called_better():
+    units, rng = screen(n_classes=3, n_units=6), np.random.default_rng(3)
+    found = [verdicts.verdict(evaluated(units, rng, skill=0.0)).status for _ in range(200)]
+    assert found.count("ok") <= 0.05 * 200
+    chance = [status for status in found if status == "warn"]
+    assert len(chance) >= 0.9 * 200
+
+
+def test_few_equally_good_pairs_are_called_better():
+    units, rng = screen(n_classes=3, n_compounds=3, n_units=6), np.random.default_rng(5)
+    found = [verdicts.verdict(evaluated(units, rng, skill=1.0)).status for _ in range(100)]
+    assert found.count("ok") <= 0.05 * 100
+
+
+def test_a_clearly_better_model_is_called_so():
+    units, rng = screen(n_classes=4, n_compounds=4), np.random.default_rng(7)
+    entry = evaluation.evaluate(
+        predicted(units, features_of(units, rng, 3.0)),
+        units,
+        OPTIONS,
+        baselines={"channel-mean-sd": predicted(units, features_of(units, rng, 0.3))},
+        held_out=["compound"],
+    )
+    status, text = verdicts.verdict(entry)
+    assert status == "ok"
+    assert text.startswith("better than every baseline; the closest is “channel mean and SD” (+")
+
+
+def entry(value: float, low: float, p: float = 0.005, least: float = 0.005) -> dict:
+    difference = {"value": value, "ci": [low, value + 0.1], "level": 0.95, "p": 0.5}
+    null = {"mean": 0.2, "interval": [0.1, 0.3], "least_p": least, "deals": 200, "how": "refit"}
+    score = {"value": 0.8, "ci": [0.7, 0.9], "level": 0.95, "p": p, "null": null}
+    return {
+        "accuracy": score,
+        "baselines": {"hand-made": {"accuracy": {"value": 0.8 - value}}},
+        "comparisons": {"hand-made": {"accuracy": difference}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "text"),
+    [
+        (entry(0.2, 0.05), "ok", "better than every baseline"),
+        (entry(0.2, -0.05), "note", "not clearly better than the baseline"),
+        (entry(-0.1, -0.3), "warn", "not better than the baseline “hand-made features, logistic”"),
+        (entry(0.2, 0.05, p=0.2), "warn", "not better than chance (permuted mechanisms, p = 0.2)"),
+        # Where no smaller p-value is possible, it says nothing.
+        (entry(0.2, 0.05, p=0.5, least=0.5), "ok", "better than every baseline"),
+    ],
+)
+def test_a_verdict_needs_the_whole_interval(given, status, text):
+    found = verdicts.verdict(given)
+    assert found.status == status
+    assert found.text.startswith(text)
+
+
+def test_differences_are_written_in_points():
+    found = verdicts.points({"value": -0.0106, "ci": [-0.0451, 0.0239]})
+    assert found == "−1.1 points [−4.5, +2.4]"
+
+
+def test_classes_that_follow_the_batch_are_warned_of():
+    # The class is the week group: the layout tells it, and so do images that look like their week.
+    units = screen(n_classes=2, n_compounds=4)
+    units["batch"] = units["plate"] = np.where(units["moa"] == "a", "week 1", "week 2")
+    rng = np.random.default_rng(1)
+    tables = baselines.run_baselines({}, units, folds_of(units), ["layout", "layout-lda"])
+    found = evaluation.evaluate(
+        predicted(units, features_of(units, rng, 1.0)),
+        units,
+        OPTIONS,
+        baselines=tables,
+        held_out=["compound"],
+    )
+    assert found["baselines"]["layout-lda"]["accuracy"]["value"] == 1
+    said = {warning.id: warning for warning in verdicts.warnings("m", found)}
+    assert "class-and-place" in said
+    assert "plate, batch, row and column, l" in said["layout-alone"].text.lower()
+    assert said["few-places"].title.endswith("lies in one plate")
+    assert said["single-batch"].title.endswith("lies in one batch")
+
+
+def test_controls_of_one_well_are_warned_of():
+    units = screen(n_classes=2, n_compounds=4)
+    control = units["moa"] == "a"
+    units["row"] += 2
+    units.loc[control, ["row", "col"]] = 1, 1
+    units["well"] = [f"{'ABCDEFGH'[row]}{col + 1:02d}" for row, col in units[["row", "col"]].values]
+    units["plate"] = np.char.add("P", (np.arange(len(units)) % 4).astype(str))
+    found = evaluated(units, np.random.default_rng(2), skill=3.0)
+    titles = [warning.title for warning in verdicts.warnings("m", found)]
+    assert "“a” lies in one position" in titles
+
+
+def test_a_screen_spread_over_its_plates_has_no_warning():
+    units = screen(n_classes=4, n_compounds=4)
+    tables = baselines.run_baselines({}, units, folds_of(units), ["layout-lda"])
+    found = evaluation.evaluate(
+        predicted(units, features_of(units, np.random.default_rng(4), 3.0)),
+        units,
+        OPTIONS,
+        baselines=tables,
+        held_out=["compound"],
+    )
+    assert [warning.id for warning in verdicts.warnings("m", found)] == []
+
+
+def test_one_compound_per_class_cannot_exclude_chance():
+    units = screen(n_classes=2, n_compounds=1, n_units=16)
+    table = heads.fit_predict_folds(
+        features_of(units, np.random.default_rng(1), 3.0),
+        units["unit_id"].to_numpy(),
+        units["moa"].to_numpy(),
+        folds_of(units, "plate"),
+        LDA,
+    )
+    found = evaluation.evaluate(table, units, OPTIONS, held_out=["plate"])
+    assert found["accuracy"]["null"]["least_p"] == pytest.approx(0.5)
+    said = {warning.id: warning.text for warning in verdicts.warnings("m", found)}
+    assert "no p-value below 0.5 is possible" in said["few-compounds"]
+    with pytest.raises(InputError, match="'compound' is finer than what the split"):
+        evaluation.evaluate(
+            table, units, OPTIONS | {"independent_unit": "compound"}, held_out=["plate"]
+        )

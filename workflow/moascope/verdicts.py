@@ -1,0 +1,169 @@
+"""Verdicts on a classification: better than what, and what else could explain its scores.
+
+A model is better than a baseline only where the interval of their paired difference lies above
+zero, and better than chance only by the permutation null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+Entry = Mapping[str, Any]
+"""An entry of `moascope.evaluation.evaluate`."""
+
+BASELINE_NAMES = {
+    "majority": "most frequent class",
+    "layout": "plate, batch, row and column, logistic",
+    "layout-lda": "plate, batch, row and column, LDA",
+    "channel-mean-sd": "channel mean and SD",
+    "hand-made": "hand-made features, logistic",
+    "hand-made-lda": "hand-made features, LDA",
+    "cell-count": "cell count",
+}
+LAYOUTS = ("layout", "layout-lda")
+
+_NEARLY = 0.05
+"""The layout alone does nearly as well where its accuracy is less than this below the model's."""
+_STRONG = 0.8
+"""Cramer's V from which class and place are said to go together."""
+
+
+class Verdict(NamedTuple):
+    """How a model compares."""
+
+    status: str
+    """"ok", "note" or "warn"."""
+    text: str
+    """The end of a sentence that begins with "The model is"."""
+
+
+class Warning(NamedTuple):
+    """Something that could mislead a reader of the scores."""
+
+    id: str
+    title: str
+    text: str
+
+
+def baseline_name(name: str) -> str:
+    """Return a baseline's name in words."""
+    return BASELINE_NAMES.get(name, name)
+
+
+def comparators(entry: Entry) -> dict[str, Entry]:
+    """Return the baselines that a model is compared with."""
+    return {
+        name: baseline
+        for name, baseline in entry.get("baselines", {}).items()
+        if baseline.get("comparator", True)
+    }
+
+
+def points(difference: Entry) -> str:
+    """Write a difference of two shares in percentage points, with its interval."""
+    text = f"{100 * difference['value']:+.1f}".replace("-", "−") + " points"
+    if difference.get("ci"):
+        low, high = (f"{100 * bound:+.1f}".replace("-", "−") for bound in difference["ci"])
+        text += f" [{low}, {high}]"
+    return text
+
+
+def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
+    """Compare a model with chance and with its baselines.
+
+    Parameters
+    ----------
+    entry : mapping
+        The entry of the model.
+    score : str
+        Which score decides.
+
+    Returns
+    -------
+    Verdict or None
+        None where there is nothing to compare with.
+    """
+    compared = {name: scores[score] for name, scores in entry.get("comparisons", {}).items()}
+    found = entry[score]
+    alpha = 1 - found["level"]
+    p, null = found.get("p"), found.get("null")
+    if p is not None and null["least_p"] <= alpha < p:
+        return Verdict("warn", f"not better than chance (permuted mechanisms, p = {p:.2g})")
+    if not compared:
+        return None
+    unknown = [name for name, difference in compared.items() if not difference["ci"]]
+    if unknown:
+        return Verdict("note", f"not compared with baselines: {compared[unknown[0]]['reason']}")
+    name = min(compared, key=lambda key: compared[key]["ci"][0])
+    difference = compared[name]
+    words = f"“{baseline_name(name)}” ({points(difference)})"
+    if difference["ci"][0] > 0:
+        return Verdict("ok", f"better than every baseline; the closest is {words}")
+    if difference["value"] <= 0:
+        return Verdict("warn", f"not better than the baseline {words}")
+    return Verdict("note", f"not clearly better than the baseline {words}")
+
+
+def warnings(name: str, entry: Entry) -> Iterable[Warning]:
+    """Yield what else than mechanism could explain the scores of a model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    entry : mapping
+        Its entry.
+
+    Yields
+    ------
+    Warning
+        With the ids ``layout-alone``, ``class-and-place``, ``few-places``, ``single-batch``
+        and ``few-compounds``.
+    """
+    yield from _layout_warnings(name, entry)
+    for kind, found in entry.get("confounding", {}).items():
+        strength = found.get("cramers_v")
+        if strength is not None and strength >= _STRONG and kind != "position":
+            yield Warning(
+                "class-and-place",
+                f"Mechanism and {kind} go together",
+                f"Cramer's V of mechanism and {kind} is {strength:.2f} (1: the {kind} tells the "
+                f"mechanism). The scores cannot tell what the images show from where they lie.",
+            )
+        for label, place in found.get("single", {}).items():
+            yield Warning(
+                "single-batch" if kind == "batch" else "few-places",
+                f"“{label}” lies in one {kind}",
+                f"All wells of this class are in {kind} {place}. A model can tell the class by the "
+                f"look of that {kind}.",
+            )
+    null = entry["accuracy"].get("null")
+    if null is not None and null["least_p"] > 1 - entry["accuracy"]["level"]:
+        yield Warning(
+            "few-compounds",
+            "Too few compounds to exclude chance",
+            "The mechanisms can be permuted among the compounds in so few ways that no p-value "
+            f"below {null['least_p']:.2g} is possible. What the model tells apart may be "
+            "compounds, not mechanisms.",
+        )
+
+
+def _layout_warnings(name: str, entry: Entry) -> Iterable[Warning]:
+    model = entry["accuracy"]["value"]
+    present = [layout for layout in LAYOUTS if layout in entry.get("baselines", {})]
+    if not present:
+        return
+    best = max(present, key=lambda layout: entry["baselines"][layout]["accuracy"]["value"])
+    alone = entry["baselines"][best]["accuracy"]["value"]
+    difference = entry.get("comparisons", {}).get(best, {}).get("accuracy")
+    chance = entry["accuracy"].get("null")
+    beats_chance = chance is None or alone > chance["interval"][1]
+    behind = difference is not None and difference["ci"] and difference["ci"][0] <= 0
+    if alone >= model - _NEARLY or (behind and beats_chance):
+        yield Warning(
+            "layout-alone",
+            f"The layout alone does nearly as well as “{name}”",
+            f"Without any image, {baseline_name(best)} give {100 * alone:.1f} % right, the model "
+            f"{100 * model:.1f} %. The scores do not show that the images matter.",
+        )
