@@ -347,6 +347,14 @@ def test_a_model_does_not_differ_from_itself():
         assert difference["p"] == pytest.approx(1)
 
 
+def test_models_are_compared_apart_from_baselines():
+    rows, units = random_screen(seed=4)
+    scores = evaluation.evaluate(rows, units, OPTIONS, models={"other": rows})
+    assert "comparisons" not in scores
+    assert scores["model_comparisons"]["other"]["macro_f1"]["value"] == 0
+    assert scores["by_treatment"]["model_comparisons"]["other"]["accuracy"]["value"] == 0
+
+
 def test_a_difference_is_paired_by_group():
     # Both models err on the same wells but for one: far closer together than their own intervals.
     wells = [f"A{well:02d}" for well in range(1, 41) for _ in range(4)]

@@ -165,6 +165,7 @@ def evaluate(
     options: Mapping[str, Any],
     *,
     baselines: Mapping[str, pd.DataFrame] | None = None,
+    models: Mapping[str, pd.DataFrame] | None = None,
     refits: pd.DataFrame | None = None,
     unit: str = "site",
     split: str = "",
@@ -189,6 +190,8 @@ def evaluate(
         ``calibration_bins``, ``independent_unit``.
     baselines : mapping of str to pandas.DataFrame, optional
         Predictions of the same units by baseline, to compare with.
+    models : mapping of str to pandas.DataFrame, optional
+        Predictions of the same units by other models, to compare with.
     refits : pandas.DataFrame, optional
         Scores of the permutation null of a linear head, from `refit_null`; where it is not given,
         the null deals the truth out among fixed predictions.
@@ -209,7 +212,8 @@ def evaluate(
         ``calibration_error``; ``by_treatment, by_well``, the same for wells and treatments;
         ``per_class``; ``baselines`` (the same scores, and ``comparator``: whether the model is
         compared with it); ``comparisons`` by baseline and score (model less baseline, paired by
-        group: ``{value, ci, level, p}``); ``confounding``, see `moascope.layout.association`; and
+        group: ``{value, ci, level, p}``), ``model_comparisons``, the same by other model;
+        ``confounding``, see `moascope.layout.association`; and
         ``details``: ``classes``, ``confusion`` (by level, rows are the truth), ``reliability``,
         ``folds``, ``mistakes`` (most confident first), ``repeats``, ``independent_unit``,
         ``n_independent``, ``aggregate``. A score that is not defined is None.
@@ -245,6 +249,12 @@ def evaluate(
                 entry.setdefault("comparisons", {})[name] = _compare(
                     scored[level], other, coverage, f"baseline {name!r}"
                 )
+    for name, rows in (models or {}).items():
+        _check(rows)
+        for level, other in by_level(rows.reset_index(drop=True), units, how).items():
+            entries[level].setdefault("model_comparisons", {})[name] = _compare(
+                scored[level], _score(other, units, level, independent), coverage, f"model {name!r}"
+            )
     consensus = _consensus(table)
     pictures = by_level(consensus, units, how)
     top = entries.pop("unit")

@@ -397,13 +397,19 @@ def null_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return a row per baseline: by how much the model is ahead, in percentage points."""
+    """Return a row per model and baseline: by how much the model is ahead, in percentage points."""
     rows = []
-    for name, scores in entry.get("comparisons", {}).items():
-        by_treatment = entry.get("by_treatment", {}).get("comparisons", {}).get(name, {})
+    compared = [
+        (kind, name, scores)
+        for kind in ("model_comparisons", "comparisons")
+        for name, scores in entry.get(kind, {}).items()
+    ]
+    for kind, name, scores in compared:
+        by_treatment = entry.get("by_treatment", {}).get(kind, {}).get(name, {})
+        is_model = kind == "model_comparisons"
         rows.append(
             {
-                "name": verdicts.baseline_name(name),
+                "name": f"model {name}" if is_model else verdicts.baseline_name(name),
                 "accuracy": verdicts.points(scores["accuracy"]),
                 "p": f"{scores['accuracy']['p']:.2g}" if "p" in scores["accuracy"] else "–",
                 "balanced_accuracy": verdicts.points(scores["balanced_accuracy"]),

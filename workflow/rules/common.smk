@@ -294,6 +294,16 @@ def held_out_by_model(wildcards):
     return held_out_columns(split_options(CONFIG.models[wildcards.model].split))
 
 
+def models_before(name):
+    """Return the models of the same split that the configuration names before this one."""
+    names = list(CONFIG.models)
+    return [
+        other
+        for other in names[: names.index(name)]
+        if CONFIG.models[other].split == CONFIG.models[name].split
+    ]
+
+
 def null_of(wildcards):
     """Return the refitted null of a model with a linear head."""
     if wildcards.model not in PLAIN_HEADS:

@@ -63,6 +63,9 @@ rule evaluate:
         units=PATHS.units,
         predictions=PATHS.predictions,
         baselines=of_split(PATHS.baselines),
+        others=lambda wildcards: expand(
+            PATHS.predictions, model=models_before(wildcards.model)
+        ),
     output:
         PATHS.evaluation,
     log:
@@ -79,6 +82,7 @@ rule evaluate:
         options=CONFIG.section("evaluation"),
         split=lambda wildcards: CONFIG.models[wildcards.model].split,
         held_out=held_out_by_model,
+        others=lambda wildcards: models_before(wildcards.model),
         unit=CONFIG.unit(),
         seed=CONFIG.seed,
         code=code("evaluate.py"),

@@ -16,6 +16,10 @@ scores = evaluation.evaluate(
     pd.read_parquet(given.units),
     params.options,
     baselines=dict(list(baselines.groupby("baseline", sort=False))),
+    models={
+        name: pd.read_parquet(path)
+        for name, path in zip(params.others, given.get("others", []), strict=True)
+    },
     refits=pd.read_parquet(given.null) if given.get("null") else None,
     unit=params.unit,
     split=params.split,
