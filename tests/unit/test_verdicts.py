@@ -175,9 +175,7 @@ def test_controls_of_one_well_are_warned_of():
     control = units["moa"] == "a"
     units["row"] += 2
     units.loc[control, ["row", "col"]] = 1, 1
-    units["well"] = [
-        f"{'ABCDEFGHIJKL'[row]}{col + 1:02d}" for row, col in units[["row", "col"]].values
-    ]
+    units["well"] = [well_name(row, col) for row, col in units[["row", "col"]].to_numpy()]
     units["plate"] = np.char.add("P", (np.arange(len(units)) % 4).astype(str))
     found = evaluated(units, np.random.default_rng(2), skill=3.0)
     titles = [warning.title for warning in verdicts.warnings("m", found)]
