@@ -138,7 +138,7 @@ def _bright(plane: NDArray[np.float32], parameters: ClassicalParameters) -> NDAr
 
 
 def _blur(plane: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
-    """Return what `ndimage.gaussian_filter` does, but for rounding.
+    """Smooth by a Gaussian, as `ndimage.gaussian_filter` does but for rounding.
 
     A filter with mirrored borders scales cosines, so that its width costs no time (Martucci 1994).
 
