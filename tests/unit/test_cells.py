@@ -97,6 +97,39 @@ def test_orientation_is_degrees_from_the_y_axis():
     assert 40 < angles[2] < 60
 
 
+def quantile(values: np.ndarray, owner: np.ndarray, share: float) -> np.ndarray:
+    """Quantile of the values of every object, found in one order by object and value."""
+    ordered = values[np.lexsort((values, owner))]
+    counts = np.bincount(owner)
+    position = share * (counts - 1)
+    below = np.floor(position).astype(int)
+    starts = np.cumsum(counts) - counts
+    low = ordered[starts + below]
+    high = ordered[starts + np.minimum(below + 1, counts - 1)]
+    return low + (position - below) * (high - low)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("seed", range(5))
+def test_quantiles_are_those_of_one_order_by_object_and_value(dtype, seed):
+    image, labels = blobs(seed)
+    plane = (image[0] % 251 / 1.7).astype(dtype)
+    table = measure(plane[np.newaxis], labels, ["a"], texture_scales=())
+    inside = labels > 0
+    values, owner = plane[inside].astype(np.float64), labels[inside] - 1
+    median = quantile(values, owner, 0.5)
+    for name, expected in {
+        "MinIntensity": quantile(values, owner, 0),
+        "LowerQuartileIntensity": quantile(values, owner, 0.25),
+        "MedianIntensity": median,
+        "UpperQuartileIntensity": quantile(values, owner, 0.75),
+        "MaxIntensity": quantile(values, owner, 1),
+        "MADIntensity": quantile(np.abs(values - median[owner]), owner, 0.5),
+    }.items():
+        column = table[f"Cells_Intensity_{name}_a"].to_numpy()
+        np.testing.assert_array_equal(column, expected.astype(np.float32), err_msg=name)
+
+
 @pytest.mark.parametrize("channel", [0, 1])
 def test_intensities_are_those_of_numpy(channel):
     start = "Nuclei_Intensity_"

@@ -7,6 +7,7 @@ from typing import ClassVar
 import imagecodecs
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from moascope import engines
 from moascope.engines import (
@@ -80,6 +81,27 @@ def test_tuning_improves_the_parameters(nuclei):
     assert best.correction == 0.8
     assert best.local_weight == 0.0
     assert tried["mean_ap"].iloc[0] > tried["mean_ap"].iloc[-1]
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (61, 47), (1, 90), (7, 300)])
+@pytest.mark.parametrize("radius", [0.5, 3.0, 15.0, 60.0])
+def test_surroundings_are_those_of_the_gaussian_filter_of_scipy(shape, radius):
+    plane = np.random.default_rng(0).gamma(2, 1000, shape).astype(np.float32)
+    expected = ndimage.gaussian_filter(plane.astype(np.float64), radius)
+    blurred = engines._blur(plane, radius)
+    assert blurred.dtype == np.float32
+    np.testing.assert_allclose(blurred, expected, rtol=0, atol=1e-6 * plane.max())
+
+
+@pytest.mark.parametrize("radius", [15.0, 30.0, 60.0])
+def test_objects_are_those_that_the_gaussian_filter_of_scipy_finds(nuclei, radius, monkeypatch):
+    noise = np.random.default_rng(0).gamma(2, 1000, (1, 150, 170)).astype(np.uint16)
+    parameters = ClassicalParameters(correction=0.1, local_radius=radius, separation=1)
+    found = [segment_classical(image, parameters) for image in (nuclei[0], noise)]
+    monkeypatch.setattr(engines, "_blur", ndimage.gaussian_filter)
+    for image, labels in zip((nuclei[0], noise), found, strict=True):
+        assert labels.max() > 4
+        np.testing.assert_array_equal(labels, segment_classical(image, parameters))
 
 
 def test_real_nuclei_are_segmented_as_well_as_the_reference(shared_data):

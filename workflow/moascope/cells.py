@@ -282,10 +282,10 @@ def _intensity(found: _Objects, plane: NDArray[np.generic]) -> Columns:
     total = np.bincount(found.owner, values, len(found.area))
     mean = total / found.area
     deviation = values - mean[found.owner]
-    ordered = values[np.lexsort((values, found.owner))]
+    ordered = _sort_each(values, found)
     median = _quantile(ordered, found, 0.5)
-    away = np.abs(values - median[found.owner])
-    spread = _quantile(away[np.lexsort((away, found.owner))], found, 0.5)
+    away = _sort_each(np.abs(values - median[found.owner]), found)
+    spread = _quantile(away, found, 0.5)
     weight = np.where(total > 0, total, np.nan)
     centre_x = np.bincount(found.owner, values * found.x, len(found.area)) / weight
     centre_y = np.bincount(found.owner, values * found.y, len(found.area)) / weight
@@ -302,6 +302,17 @@ def _intensity(found: _Objects, plane: NDArray[np.generic]) -> Columns:
         "MADIntensity": spread,
         "MassDisplacement": displacement,
     }
+
+
+def _sort_each(values: NDArray[np.float64], found: _Objects) -> NDArray[np.float64]:
+    """Return the values of every object in ascending order, object by object, (pixels,).
+
+    Sorting values is several times as fast as sorting their places by object and value.
+    """
+    ordered = values.copy()
+    for start, area in zip(found.starts.tolist(), found.area.tolist(), strict=True):
+        ordered[start : start + area].sort()
+    return ordered
 
 
 def _quantile(ordered: NDArray[np.float64], found: _Objects, share: float) -> NDArray[np.float64]:

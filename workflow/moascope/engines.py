@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 from skimage.filters import threshold_otsu
 from skimage.morphology import remove_small_holes
 from skimage.segmentation import watershed
@@ -132,9 +132,34 @@ def _bright(plane: NDArray[np.float32], parameters: ClassicalParameters) -> NDAr
         return np.zeros(above.shape, bool)
     mask = above > threshold_otsu(above) * parameters.correction
     if parameters.local_weight:
-        around = ndimage.gaussian_filter(above, parameters.local_radius)
+        around = _blur(above, parameters.local_radius)
         mask &= above > around * parameters.local_weight
     return remove_small_holes(mask, max_size=parameters.min_area)
+
+
+def _blur(plane: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
+    """Smooth by a Gaussian, as `ndimage.gaussian_filter` does but for rounding.
+
+    A filter with mirrored borders scales cosines, so that its width costs no time (Martucci 1994).
+
+    Parameters
+    ----------
+    plane : (Y, X) float32
+        Intensities.
+    deviation : float
+        Standard deviation in px of the Gaussian.
+
+    Returns
+    -------
+    (Y, X) float32
+        Smoothed intensities.
+    """
+    cosines = fft.dctn(plane)
+    for axis, size in enumerate(plane.shape):
+        impulse = np.eye(1, size)[0]
+        gains = fft.dct(ndimage.gaussian_filter1d(impulse, deviation)) / fft.dct(impulse)
+        cosines *= np.expand_dims(gains.astype(np.float32), 1 - axis)
+    return fft.idctn(cosines, overwrite_x=True)
 
 
 def _channel(image: NDArray[np.generic], channel: int) -> NDArray[np.float32]:

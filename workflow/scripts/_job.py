@@ -1,9 +1,14 @@
-"""What every script does first: find the library, write a log, and report errors in one line."""
+"""Start and end of a job: the library's path, the log, messages of errors and the exit code."""
 
 import atexit
+import dis
 import faulthandler
+import gc
+import inspect
+import io
 import logging
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -11,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 def start(log_file):
-    """Log to the file of the job, and say errors of the input without a traceback."""
+    """Log to the file of the job, and print errors of the input without a traceback."""
     from moascope.errors import InputError  # noqa: PLC0415  (only now can it be found)
 
     text = {"encoding": "utf-8", "errors": "backslashreplace"}  # file names need not be text
@@ -25,23 +30,80 @@ def start(log_file):
     os.dup2(handler.stream.fileno(), 2)
     faulthandler.enable(2)
 
-    failed = []
+    script = inspect.currentframe().f_back
+    body, kinds = script.f_code, []  # no frame or error, which keep the script's files open
 
     def report(kind, error, traceback):
-        failed.append(kind)
+        # Libraries may call this hook for errors that they go on from.
+        if traceback is not None and traceback.tb_frame.f_code is body:
+            kinds.append(kind)
         logging.error("%s", error, exc_info=(kind, error, traceback))
         if issubclass(kind, InputError):
             print(f"\n{error}\n", file=sys.stderr)
         else:
             sys.__excepthook__(kind, error, traceback)
 
-    def leave():
-        # Now all is written. Threads of TensorFlow that are still there when Python takes itself
-        # apart can abort the process, and Snakemake would delete what a finished job has made.
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(1 if failed else 0)
-
     sys.excepthook = report
-    atexit.register(leave)
+    atexit.register(_Ending(script, kinds))
+
+
+class _Ending:
+    """Exit that skips Python's own finalization where TensorFlow was loaded.
+
+    Threads of TensorFlow that run on during the finalization can abort the process, and Snakemake
+    then deletes the outputs of a finished job. `atexit` must hold the only reference: Python drops
+    it after all handlers have run, those included that were registered earlier.
+
+    Parameters
+    ----------
+    script : frame
+        Frame of the script.
+    kinds : list of type
+        Types of the errors that ended the script; filled later.
+    """
+
+    def __init__(self, script, kinds):
+        self._script = script
+        self._kinds = kinds
+        self._is_reached = False
+
+    def __call__(self):
+        """Take note that the exit handlers run."""
+        self._is_reached = True
+
+    def __del__(self):
+        """Exit, unless Python has to set the exit code."""
+        if not self._is_reached or "tensorflow" not in sys.modules:
+            return
+        # Python alone knows the codes of SystemExit and KeyboardInterrupt.
+        has_returned = _has_returned(self._script)
+        if has_returned or any(issubclass(kind, Exception) for kind in self._kinds):
+            _flush_files()
+            os._exit(0 if has_returned else 1)
+
+
+def _has_returned(frame):
+    """Return whether a frame was left by its return, not by an exception."""
+    last = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    return last in {"RETURN_VALUE", "RETURN_CONST"}
+
+
+def _flush_files():
+    """Write what streams and open files hold in memory."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kinds = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+    # By type, since isinstance asks an object for its class, and lazy modules then load.
+    files = [item for item in gc.get_objects() if issubclass(type(item), kinds)]
+    # Text first: its bytes may go to another of these.
+    for file in sorted(files, key=lambda file: not isinstance(file, io.TextIOWrapper)):
+        if _is_regular(file):
+            file.flush()
+
+
+def _is_regular(file):
+    """Return whether a file object is open on a regular file: pipes can block for ever."""
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except (OSError, ValueError):  # in memory, or closed
+        return False
