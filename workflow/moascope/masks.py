@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
-from tifffile import TiffFile
 
 from moascope.errors import ImageError
-from moascope.images import SUFFIXES, centre_crop, image_format
+from moascope.images import SUFFIXES, centre_crop, decode_png, image_format, open_tiff
 
+_EXPORT_AGAIN = "Export the mask again."
 _CORNER_PX = 9  # px, and the share of an object, that parts at a corner have at least
 _CORNER_SHARE = 0.1
 
@@ -81,17 +80,19 @@ def read_labels(path: Path) -> NDArray[np.int32]:
             "as PNG or TIFF."
         )
     try:
-        values = _tiff(path) if found == "TIFF" else imagecodecs.png_decode(path.read_bytes())
+        values = _tiff(path) if found == "TIFF" else decode_png(path, _EXPORT_AGAIN)
+    except ImageError:
+        raise
     except Exception as error:  # a decoder that is fed damaged bytes can raise anything
         raise ImageError(
-            f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). Export the "
-            "mask again."
+            f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). "
+            f"{_EXPORT_AGAIN}"
         ) from error
     return consecutive(_integers(_one_plane(values, path), path))
 
 
 def _tiff(path: Path) -> NDArray[Any]:
-    with TiffFile(path, _multifile=False) as tiff:
+    with open_tiff(path, _EXPORT_AGAIN) as tiff:
         return tiff.series[0].asarray(maxworkers=1)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 
 from moascope.errors import InputError
+from moascope.escaping import show
 from moascope.plates import (
     LAYOUTS,
     find_columns,
@@ -351,9 +352,9 @@ def _table_channel(
             f"input.path_column: the sheet has no column {column!r}; "
             f"{nearest(column, sheet.header)}"
         )
-    if not str(source).isdecimal():
+    if not re.fullmatch(r"[0-9]{1,9}", show(source).strip("'")):
         raise InputError(
-            f"{place}: {source!r} is not a plane number; with input.path_column channels are "
+            f"{place}: {show(source)} is not a plane number; with input.path_column channels are "
             "numbers from 0"
         )
     return _label([column]), sheet.values([column]), str(int(source))
@@ -427,8 +428,13 @@ def _below(folder: str, name: str) -> str:
 
 
 def _local_path(url: str) -> str:
-    # Other schemes are left for the check of paths, which knows the line.
-    return unquote(urlsplit(url).path) if url.startswith("file:") else url
+    # Other schemes and broken addresses are left for the check of paths, which knows the line.
+    if not url.startswith("file:"):
+        return url
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        return url
 
 
 def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRows:
