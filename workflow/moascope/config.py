@@ -23,6 +23,7 @@ from moascope.backbone_table import canonical_name
 from moascope.config_section import NAME_PATTERN, Name, Rooted, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
+from moascope.escaping import show
 
 Column = str | list[str] | None
 
@@ -692,7 +693,8 @@ def missing_files(config: Config) -> list[str]:
     Returns
     -------
     list of str
-        A sentence per file, naming the key. Images and what the sheets name are not looked at.
+        A sentence per file that is not there or has a name that cannot be shown, naming the key.
+        Images and what the sheets name are not looked at.
     """
     named: dict[str, str | None] = {}
     if config.input is not None and config.input.format != "simulate":
@@ -712,8 +714,13 @@ def missing_files(config: Config) -> list[str]:
     for name, engine in section.engines.items():
         if engine.is_given_by_path():
             named[f"segmentation.engines.{name}.model"] = engine.model
+    # Snakemake copies input files' names into a script of its report as they are.
     return [
-        f"{key}: there is no file {path!r}; correct the path"
+        f"{key}: {show(path)} has a '<', which Snakemake's report cannot hold; rename the file"
+        for key, path in named.items()
+        if path is not None and "<" in path
+    ] + [
+        f"{key}: there is no file {show(path)}; correct the path"
         + (", or write imagenet or none" if key.startswith("models.") else "")
         for key, path in named.items()
         if path is not None and not _is_there(path, or_folder=key.endswith(".model"))
@@ -752,20 +759,21 @@ def _explain(detail: Any) -> str:
     if detail["type"] == "value_error":
         return f"{place}: {message}" if place else message
     value = detail["input"]
+    shown = show(value)
     if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME_PATTERN:
         return (
-            f"{place.removesuffix('.[key]')}: {value!r} is no name for results; use letters, "
+            f"{place.removesuffix('.[key]')}: {shown} is no name for results; use letters, "
             "digits, _ and -"
         )
     fixes = {
-        "string_type": "write text" + (f": '{value}'" if isinstance(value, int | float) else ""),
+        "string_type": "write text" + (f": '{shown}'" if isinstance(value, int | float) else ""),
         "list_type": "write a list, as in [a, b]",
         "dict_type": "write keys with values, as in {key: value}",
         "model_type": "write keys with values, as in {key: value}",
     }
     if detail["type"] in fixes:
-        return f"{place}: {fixes[detail['type']]}; got {value!r}"
-    return f"{place}: {message}, got {value!r}"
+        return f"{place}: {fixes[detail['type']]}; got {shown}"
+    return f"{place}: {message}, got {shown}"
 
 
 def _keys_at(model: type[BaseModel], parents: list[Any]) -> list[str]:

@@ -26,7 +26,7 @@ _NVIDIA_SMI_SECONDS = 60.0
 _UUID = re.compile(r"(?:GPU|MIG)-[A-Za-z0-9-]+")
 # [GPU is lost], [GPU requires reset], [Unknown Error]: there is a card, but it does not compute.
 _FAULT = re.compile(r"lost|reset|error", re.IGNORECASE)
-_CARD_LINE = re.compile(r"GPU (?P<index>[0-9]{1,9}): (?P<name>.*) \(UUID: [^)]*\)")
+_CARD_LINE = re.compile(r"GPU (?P<index>[0-9]{1,9}): (?P<name>.*) \(UUID: (?P<uuid>[^)]*)\)")
 # MIG 1g.10gb Device 0: (UUID: MIG-...), before driver 470 MIG-GPU-.../1/0
 _MIG_LINE = re.compile(r"MIG (?P<profile>\S+)\s+Device\s+[0-9]+: \(UUID: (?P<uuid>MIG-[^)\s]+)\)")
 
@@ -43,6 +43,8 @@ class Gpu:
     name: str
     used: int
     total: int
+    card: str = ""
+    """UUID of the card that a MIG device is a part of."""
 
 
 def choose(gpu: str, backend: str = "tensorflow", lock_dir: Path | None = None) -> str:
@@ -256,21 +258,21 @@ def _gpu(line: str) -> Gpu | None:
 def _mig_devices(lines: Sequence[str]) -> dict[int, list[Gpu]]:
     """Read the MIG devices of each GPU from the answer to nvidia-smi -L."""
     found: dict[int, list[Gpu]] = {}
-    card, name = -1, ""
+    card: re.Match[str] | None = None
     for line in lines:
         if match := _CARD_LINE.match(line):
-            card, name = int(match["index"]), match["name"]
-        elif (match := _MIG_LINE.match(line)) and card >= 0:
+            card = match
+        elif (match := _MIG_LINE.match(line)) and card:
             gigabytes = re.search(r"\.([0-9]{1,4})gb", match["profile"])
-            found.setdefault(card, []).append(
-                Gpu(
-                    index=card,
-                    uuid=match["uuid"],
-                    name=f"{name} MIG {match['profile']}",
-                    used=0,
-                    total=1024 * int(gigabytes[1]) if gigabytes else 0,
-                )
+            device = Gpu(
+                index=int(card["index"]),
+                uuid=match["uuid"],
+                name=f"{card['name']} MIG {match['profile']}",
+                used=0,
+                total=1024 * int(gigabytes[1]) if gigabytes else 0,
+                card=card["uuid"],
             )
+            found.setdefault(device.index, []).append(device)
     return found
 
 
@@ -296,7 +298,7 @@ def _is_meant(gpu: Gpu, entry: str) -> bool:
     """Return whether an entry of CUDA_VISIBLE_DEVICES is this device, or the card it is part of."""
     if _is_number(entry):
         return int(entry) == gpu.index
-    return gpu.uuid.startswith(entry)
+    return gpu.uuid.startswith(entry) or gpu.card.startswith(entry)
 
 
 def _locked(gpus: list[Gpu], lock_dir: Path) -> tuple[Gpu, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def read_mask(path: Path, split_parts: bool = False) -> Mask:
     ImageError
         If a file is missing, damaged or holds no labels, or the masks of a folder differ in size.
     """
-    labels, warnings = _read_folder(path) if path.is_dir() else (read_labels(path), [])
+    is_folder = os.path.isdir(path)  # noqa: PTH112  (pathlib raises where a name is too long)
+    labels, warnings = _read_folder(path) if is_folder else (read_labels(path), [])
     labels, odd = checked(labels, path.name, split_parts)
     return Mask(labels, (*warnings, *odd))
 
@@ -228,7 +230,13 @@ def _owners(parts: NDArray[Any], of: NDArray[Any]) -> NDArray[np.int64]:
 
 def _read_folder(folder: Path) -> tuple[NDArray[np.int32], list[str]]:
     """Put one binary mask per object together; the first of two that overlap keeps its pixels."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise ImageError(
+            f"{folder}: the folder of masks cannot be listed ({error.strerror}). Correct its "
+            "permissions."
+        ) from error
     if not paths:
         raise ImageError(
             f"{folder}: holds no TIFF or PNG file, one for each object was expected. For an image "
