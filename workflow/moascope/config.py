@@ -675,6 +675,8 @@ def load(raw: Mapping[str, Any], source: str = "config") -> Config:
     InputError
         Naming every wrong key, its value, and the nearest valid key or the allowed range.
     """
+    if unreadable := [f"{place}: {_NOT_TEXT}" for place in _unreadable(raw)]:
+        raise InputError.collect(unreadable, source)
     try:
         return Config.model_validate(_nulls(raw))
     except ValidationError as error:
@@ -732,6 +734,23 @@ def _is_there(path: str, *, or_folder: bool) -> bool:
         return Path(path).is_file() or (or_folder and Path(path).is_dir())
     except OSError:  # a name that is too long, a folder that may not be entered
         return False
+
+
+_NOT_TEXT = "has a null character or half of a surrogate pair, which no text has; remove it"
+
+
+def _unreadable(value: Any, place: str = "") -> Iterator[str]:
+    """Find strings that cannot be written to a file or given to the system, by their keys."""
+    if isinstance(value, str):
+        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
+            yield place or "config"
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _unreadable(str(key), show(key))
+            yield from _unreadable(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _unreadable(item, f"{place}.{number}")
 
 
 def _nulls(value: Any) -> Any:
