@@ -179,8 +179,12 @@ def test_a_pipe_among_masks_is_not_waited_for(masks):
             lambda folder: (folder / "2.tif").symlink_to("3.tif"),
             "holds '2.tif', which is not a file; remove it",
         ),
+        (
+            lambda folder: (folder / "2\x1b\udcff.tif").touch(),
+            r"holds '2\x1b\udcff.tif', whose name has control characters; rename it",
+        ),
     ],
-    ids=["pipe", "link to a file", "link to a device", "link to nothing"],
+    ids=["pipe", "link to a file", "link to a device", "link to nothing", "name"],
 )
 def test_what_a_folder_of_masks_may_hold_is_checked_with_the_sheet(masks, tmp_path, spoil, words):
     assert mask_folder_problem(masks, masks.parent) is None
@@ -314,6 +318,22 @@ def test_an_annotated_set_may_name_anything(tmp_path):
     assert "does not exist; correct the name" in str(caught.value)
     assert r"'c\x1b' has control characters" in str(caught.value)
     assert "\x1b" not in str(caught.value)
+
+
+def test_names_with_control_characters_are_refused_in_all_tables(tmp_path):
+    screen = Screen(tmp_path / "screen")
+    screen.lines[3] = screen.lines[3].replace("taxol", "tax\x1b[2Jol")
+    moa = tmp_path / "moa.csv"
+    moa.write_text("compound,moa\ntaxol,Sta\x07bilizer\n")
+    message = screen.error(moa_table=str(moa))
+    assert r"line 4, column 'compound': 'tax\x1b[2Jol' has control characters; type" in message
+    assert rf"{moa}, line 2, column 'moa': 'Sta\x07bilizer' has control characters" in message
+
+    screen.lines = ["plate,well,site,dna,actin", "P1,A1,1,a/1d.tif,a/1a.tif"]
+    platemap = tmp_path / "map.csv"
+    platemap.write_text("plate,well,compound,moa\nP1,A01,D\x1bMSO,\n")
+    message = screen.error(platemap=str(platemap))
+    assert rf"{platemap}, line 2, column 'compound': 'D\x1bMSO' has control" in message
 
 
 # Numbers without end

@@ -124,6 +124,8 @@ def mask_folder_problem(folder: Path, root: Path) -> str | None:
     except OSError as error:
         return f"cannot be listed ({error.strerror}); correct its permissions"
     for entry in named:
+        if has_controls(entry.name):
+            return f"holds {entry.name!r}, whose name has control characters; rename it"
         if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(real_root):
             return (
                 f"holds {entry.name!r}, a link to a place outside {root}; replace the link by the "

@@ -36,6 +36,9 @@ _JOINED_ROLES = {
     "platemap": ("batch", "compound", "concentration", "moa"),
     "moa_table": ("moa",),
 }
+_NAME_ROLES = ("batch", "compound", "moa", "replicate", "field")
+# Line ends and tabs are left: programs write them into cells, and they do no harm.
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _ABSENT = "-1"
 
 
@@ -153,8 +156,33 @@ def read_rows(options: Mapping[str, Any], problems: Problems) -> SampleRows:
         parts.append(_rows_of_sheet(sheet, prefix, options, problems))
     labels = {key: label for part in reversed(parts) for key, label in part.labels.items()}
     table = pd.concat([part.table for part in parts], ignore_index=True)
+    for role in _NAME_ROLES:
+        if role in labels:
+            check_names(table[role], table["place"], labels[role], problems)
     exempt = pd.Series(options["format"] == "bbbc021", index=table.index)
     return SampleRows(table, labels, exempt, set().union(*(part.misnamed for part in parts)))
+
+
+def check_names(names: pd.Series, places: pd.Series, label: str, problems: Problems) -> None:
+    """Refuse names with control characters, which neither figures nor tables can hold.
+
+    Parameters
+    ----------
+    names : pandas.Series of str
+        A column of a table, such as the compounds.
+    places : pandas.Series of str
+        Where each stands, under the same index.
+    label : str
+        What messages call the column.
+    problems : Problems
+        Takes the names.
+    """
+    problems.values(
+        names[names.str.contains(_CONTROLS)],
+        places,
+        label,
+        lambda name: f"{show(name)} has control characters; type the name anew",
+    )
 
 
 def heading(options: Mapping[str, Any]) -> str:
