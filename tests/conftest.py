@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Chosen by --hypothesis-profile long: `fuzzing.cases` then draws thousands of new cases.
+settings.register_profile("long", settings.default)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -281,7 +281,7 @@ def test_missing_file(tmp_path):
 
 
 def test_folder_in_place_of_a_file(tmp_path):
-    with pytest.raises(ImageError, match=r"cannot be opened \(Is a directory\)"):
+    with pytest.raises(ImageError, match=r"cannot be opened \(it is a folder, not a file\)"):
         read_planes(tmp_path)
 
 

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+# Whoever names a run must not be able to run a script where its report is read.
+HOSTILE_TITLE = (
+    "Small </script><script>owned(1)</script> `run <javascript:owned(2)>`__ <!--<script>"
+)
+
 SMALL = {
     "run": "small",
     "seed": 3,
@@ -22,6 +27,7 @@ SMALL = {
         "lite0": {"split": "loco", "taps": ["block4_add"], "views": 1},
     },
     "evaluation": {"permutations": 200},
+    "report": {"title": HOSTILE_TITLE},
 }
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
@@ -142,6 +143,42 @@ def test_the_snakemake_report_can_be_made(finished, small_config, repository, tm
     assert files == {path: (finished.folder / path).read_bytes() for path in files}
     about = shown_in(page, "workflow-desc")
     assert plain(about) == plain(captions["workflow"].replace("*", ""))
+
+
+class Scripts(HTMLParser):
+    """The scripts and links of a page, as a browser finds them."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.scripts, self.links = [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "script":
+            self.scripts.append("")
+        self.links += [value for name, value in attributes if name in ("href", "src")]
+
+    def handle_data(self, data):
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+
+
+def test_a_hostile_title_runs_no_script_in_a_report(finished, small_config, tmp_path):
+    finished.write(small_config)
+    finished.snakemake("--report", str(tmp_path / "report.zip"))
+    own = (finished.folder / "results/small/report.html").read_text()
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        page = archive.read("report/report.html").decode()
+    # The report tells from which parameters it was made, so the title is there, as text.
+    assert "owned(1)" in page
+    assert "owned(1)" in own
+    (results,) = [text for text in Scripts(page).scripts if text.strip()[:14] == "var results = "]
+    assert json.JSONDecoder().raw_decode(results.partition(" = ")[2])[0]  # not cut short
+    for each in (page, own):
+        found = Scripts(each)
+        assert not [text for text in found.scripts if text.lstrip().startswith("owned(")]
+        assert not [link for link in found.links if "owned" in str(link)]
 
 
 def test_the_workflow_is_usable_as_a_module(finished, small_config, repository):

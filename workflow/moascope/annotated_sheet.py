@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ import pandas as pd
 
 from moascope.annotated import SETS
 from moascope.errors import InputError
+from moascope.escaping import has_controls, show
+from moascope.image_files import mask_folder_problem
+from moascope.regular_files import read_regular
 from moascope.sample_rows import Problems
 from moascope.sheets import Sheet, nearest, read_sheet
 
@@ -240,11 +244,14 @@ def _some(names: list[str]) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path).decode("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; correct the path") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(
+            f"{path}: cannot be read as JSON ({reason}); correct the file or its path"
+        ) from error
     if not isinstance(content, dict):
         raise InputError(
             f'{path}: holds no lists by set; write {{"train": [...], "validation": [...], '
@@ -267,24 +274,33 @@ def _check_names(table: pd.DataFrame, problems: Problems) -> None:
 
 
 def _files(texts: pd.Series, root: Path, column: str, problems: Problems) -> pd.Series:
-    """Make absolute paths; note those that do not exist or lead out of the root."""
+    """Make absolute paths; note those that are no files or lead out of the root."""
     top = root.resolve()
     paths = texts.map(lambda text: str(top / text.replace("\\", "/")))
-    outside = [not Path(path).resolve().is_relative_to(top) for path in paths]
-    missing = [
-        not out and not Path(path).exists() for path, out in zip(paths, outside, strict=True)
+    found = [
+        _fault(text, path, root, or_folder=column == "mask")
+        for text, path in zip(texts, paths, strict=True)
     ]
-    places = pd.Series(paths.index, index=paths.index)
-    problems.values(
-        texts[outside],
-        places,
-        column,
-        lambda text: f"{text!r} leads out of {root}; give paths below it, or another root",
-    )
-    problems.values(
-        paths[missing], places, column, lambda path: f"{path} does not exist; correct the name"
-    )
+    faults = pd.Series(found, index=texts.index, dtype=object).dropna()
+    problems.values(faults, pd.Series(texts.index, index=texts.index), column, str)
     return paths
+
+
+def _fault(text: str, path: str, root: Path, *, or_folder: bool) -> str | None:
+    """Return why a file cannot be read, as a sentence; None for one that can."""
+    if has_controls(text):
+        return f"{show(text)} has control characters; rename the file, and correct its path"
+    if not Path(path).resolve().is_relative_to(root.resolve()):
+        return f"{text!r} leads out of {root}; give paths below it, or another root"
+    # Not by pathlib, which raises where a name is too long.
+    if or_folder and os.path.isdir(path):  # noqa: PTH112
+        problem = mask_folder_problem(Path(path), root)
+        return None if problem is None else f"{path} {problem}"
+    if not os.path.exists(path):  # noqa: PTH110
+        return f"{path} does not exist; correct the name"
+    if not os.path.isfile(path):  # noqa: PTH113
+        return f"{path} is not a file; give the path of an image"
+    return None
 
 
 def _held_out(table: pd.DataFrame, share: float) -> pd.DataFrame:

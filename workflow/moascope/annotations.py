@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moascope.sample_rows import Problems, SampleRows, named_column, well_positions
+from moascope.sample_rows import (
+    Problems,
+    SampleRows,
+    check_names,
+    named_column,
+    well_positions,
+)
 from moascope.sheets import Sheet, nearest, read_sheet, similar
 
 # How R and pandas write what is not known. A compound may really be called NA.
@@ -104,6 +110,9 @@ def join_platemap(
     texts = {role: sheet.values([name]) for role, name in columns.items() if name is not None}
     table = pd.DataFrame({"place": place, **texts}, dtype="str")
     label = f"column {columns['well']!r}"
+    for role in ("compound", "moa", "batch"):
+        if role in texts:
+            check_names(table[role], table["place"], f"column {columns[role]!r}", problems)
     table["well"] = well_positions(table, label, options["plate_format"], problems)["well"]
     keys = ["plate", "well"] if columns["plate"] else ["well"]
     _check_repeated_wells(table, keys, problems)
@@ -306,6 +315,8 @@ def _read_moa_table(options: Mapping[str, Any], problems: Problems) -> pd.DataFr
     table = pd.DataFrame(
         {role: sheet.values([str(name)]) for role, name in columns.items()}, dtype="str"
     ).assign(place=place, concentration=np.nan)
+    for role, name in columns.items():
+        check_names(table[role], place, f"column {name!r}", problems)
     table["moa"] = table["moa"].mask(table["moa"].isin(_NOT_KNOWN), "")
     if dose is not None:
         text = pd.Series(sheet.values([dose]), dtype="str")

@@ -23,6 +23,7 @@ from moascope.backbone_table import canonical_name
 from moascope.config_section import NAME_PATTERN, Name, Rooted, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
+from moascope.escaping import show
 from moascope.independence import held_out_columns, independent_unit
 
 Column = str | list[str] | None
@@ -709,6 +710,8 @@ def load(raw: Mapping[str, Any], source: str = "config") -> Config:
     InputError
         Naming every wrong key, its value, and the nearest valid key or the allowed range.
     """
+    if unreadable := [f"{place}: {_NOT_TEXT}" for place in _unreadable(raw)]:
+        raise InputError.collect(unreadable, source)
     try:
         return Config.model_validate(_nulls(raw))
     except ValidationError as error:
@@ -727,7 +730,8 @@ def missing_files(config: Config) -> list[str]:
     Returns
     -------
     list of str
-        A sentence per file, naming the key. Images and what the sheets name are not looked at.
+        A sentence per file that is not there or has a name that cannot be shown, naming the key.
+        Images and what the sheets name are not looked at.
     """
     named: dict[str, str | None] = {}
     if config.input is not None and config.input.format != "simulate":
@@ -747,8 +751,13 @@ def missing_files(config: Config) -> list[str]:
     for name, engine in section.engines.items():
         if engine.is_given_by_path():
             named[f"segmentation.engines.{name}.model"] = engine.model
+    # Snakemake copies input files' names into a script of its report as they are.
     return [
-        f"{key}: there is no file {path!r}; correct the path"
+        f"{key}: {show(path)} has a '<', which Snakemake's report cannot hold; rename the file"
+        for key, path in named.items()
+        if path is not None and "<" in path
+    ] + [
+        f"{key}: there is no file {show(path)}; correct the path"
         + (", or write imagenet or none" if key.startswith("models.") else "")
         for key, path in named.items()
         if path is not None and not _is_there(path, or_folder=key.endswith(".model"))
@@ -760,6 +769,23 @@ def _is_there(path: str, *, or_folder: bool) -> bool:
         return Path(path).is_file() or (or_folder and Path(path).is_dir())
     except OSError:  # a name that is too long, a folder that may not be entered
         return False
+
+
+_NOT_TEXT = "has a null character or half of a surrogate pair, which no text has; remove it"
+
+
+def _unreadable(value: Any, place: str = "") -> Iterator[str]:
+    """Find strings that cannot be written to a file or given to the system, by their keys."""
+    if isinstance(value, str):
+        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
+            yield place or "config"
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _unreadable(str(key), show(key))
+            yield from _unreadable(item, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _unreadable(item, f"{place}.{number}")
 
 
 def _nulls(value: Any) -> Any:
@@ -787,20 +813,21 @@ def _explain(detail: Any) -> str:
     if detail["type"] == "value_error":
         return f"{place}: {message}" if place else message
     value = detail["input"]
+    shown = show(value)
     if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME_PATTERN:
         return (
-            f"{place.removesuffix('.[key]')}: {value!r} is no name for results; use letters, "
+            f"{place.removesuffix('.[key]')}: {shown} is no name for results; use letters, "
             "digits, _ and -"
         )
     fixes = {
-        "string_type": "write text" + (f": '{value}'" if isinstance(value, int | float) else ""),
+        "string_type": "write text" + (f": '{shown}'" if isinstance(value, int | float) else ""),
         "list_type": "write a list, as in [a, b]",
         "dict_type": "write keys with values, as in {key: value}",
         "model_type": "write keys with values, as in {key: value}",
     }
     if detail["type"] in fixes:
-        return f"{place}: {fixes[detail['type']]}; got {value!r}"
-    return f"{place}: {message}, got {value!r}"
+        return f"{place}: {fixes[detail['type']]}; got {shown}"
+    return f"{place}: {message}, got {shown}"
 
 
 def _keys_at(model: type[BaseModel], parents: list[Any]) -> list[str]:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from moascope.escaping import escape_controls
+
 
 class InputError(ValueError):
     """Something the user gave (a file, a row, a config key) cannot be used.
 
-    The message names the place, the value and the fix.
+    The message names the place, the value and the fix. Control characters in it are escaped, since
+    names of files and cells of sheets may hold commands to a terminal.
+
+    Parameters
+    ----------
+    message : str
+        The message; it may have several lines.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(escape_controls(message))
 
     @classmethod
     def collect(cls, problems: Sequence[str], heading: str, limit: int = 50) -> InputError:
@@ -27,9 +38,10 @@ class InputError(ValueError):
         Returns
         -------
         InputError
-            The error, to be raised by the caller.
+            The error, to be raised by the caller. Further lines of a problem are indented, so that
+            none can pass for a problem of its own.
         """
-        shown = [f"  - {problem}" for problem in problems[:limit]]
+        shown = ["  - " + problem.replace("\n", "\n    ") for problem in problems[:limit]]
         if len(problems) > limit:
             shown.append(f"  ... and {len(problems) - limit} more of the same kind")
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moascope.escaping import has_controls, show
+from moascope.plates import IMAGE_SUFFIXES
 from moascope.sample_rows import Problems, SampleRows
 
 _ROOT_ADVICE = "set input.images to the folder that holds all images, and give paths below it"
+_PLANE = re.compile(r"-1|[0-9]{1,9}")
 
 
 def image_columns(
@@ -96,6 +99,43 @@ def mask_columns(rows: SampleRows, check_files: bool, problems: Problems) -> pd.
     )
 
 
+def mask_folder_problem(folder: Path, root: Path) -> str | None:
+    """Return what is wrong with the files of a folder of masks.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A folder with one mask per object; files that are not named as images are passed over.
+    root : pathlib.Path
+        Folder that no link may lead out of.
+
+    Returns
+    -------
+    str or None
+        The end of a sentence about the first file that is no file, or a link that leads out.
+    """
+    real_root = root.resolve()
+    try:
+        with os.scandir(folder) as entries:
+            named = sorted(
+                (entry for entry in entries if entry.name.lower().endswith(IMAGE_SUFFIXES)),
+                key=lambda entry: entry.name,
+            )
+    except OSError as error:
+        return f"cannot be listed ({error.strerror}); correct its permissions"
+    for entry in named:
+        if has_controls(entry.name):
+            return f"holds {entry.name!r}, whose name has control characters; rename it"
+        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(real_root):
+            return (
+                f"holds {entry.name!r}, a link to a place outside {root}; replace the link by the "
+                "file"
+            )
+        if not entry.is_file():
+            return f"holds {entry.name!r}, which is not a file; remove it"
+    return None
+
+
 def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
     # Windows sheets have backslashes. Links are followed when the folders are listed.
     slashed = files.str.replace("\\", "/", regex=False)
@@ -108,12 +148,14 @@ def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
 
 def _planes(rows: SampleRows, channel: str, problems: Problems) -> pd.Series:
     text = rows.table[f"index:{channel}"]
-    wrong = text.isin([value for value in text.unique() if not re.fullmatch(r"-1|\d+", value)])
+    wrong = text.isin([value for value in text.unique() if not _PLANE.fullmatch(value)])
     problems.values(
         text[wrong],
         rows.table["place"],
         f"channel {channel!r}",
-        lambda value: f"frame {value!r} is not a number; frames count from 0",
+        lambda value: (
+            f"frame {show(value)} is not a number that a plane can have; frames count from 0"
+        ),
     )
     return text.mask(wrong, "-1").astype("int64")
 
@@ -143,6 +185,14 @@ def _usable_paths(
         label,
         lambda file: f"{file!r} is not a local file; download the images and give their paths",
     )
+    unprintable = files.isin([file for file in files.unique() if has_controls(file)])
+    problems.values(
+        files[unprintable],
+        places,
+        label,
+        lambda file: f"{show(file)} has control characters; rename the file, and correct its path",
+    )
+    remote |= unprintable
     drive = files.str.match(r"[A-Za-z]:[\\/]")
     folders = files.str.replace("\\", "/", regex=False).str.rpartition("/")[0]
     problems.values(
@@ -187,7 +237,8 @@ def _find_files(
 ) -> dict[str, tuple[int, int]]:
     # Path -> bytes and time. Listing a folder once is much quicker on a file server than asking
     # for one file at a time, and tells more where a name is wrong.
-    missing = [root for root in every["root"].unique() if not Path(root).is_dir()]
+    # Not by pathlib, which raises where a name is too long.
+    missing = [root for root in every["root"].unique() if not os.path.isdir(root)]  # noqa: PTH112
     for root in missing:
         problems.add(f"input.images: there is no folder {root}; correct the path")
     every = every[~every["root"].isin(missing)]
@@ -239,9 +290,13 @@ def _listed(
                 continue
             if entry.is_symlink() and not Path(entry).resolve().is_relative_to(real_root):
                 wrong[entry.name] = linked_out
-            elif not (entry.is_file() or (or_folders and entry.is_dir())):
+            elif or_folders and entry.is_dir():
+                problem = mask_folder_problem(Path(entry.path), Path(root))
+                if problem is not None:
+                    wrong[entry.name] = problem
+            elif not entry.is_file():
                 wrong[entry.name] = "is not a file; give the path of an image"
-            else:
+            if entry.name not in wrong:
                 status = entry.stat()
                 found[entry.name] = (status.st_size, status.st_mtime_ns)
     for name in wanted - found.keys() - wrong.keys():

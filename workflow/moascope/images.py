@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from tifffile import TiffFile, TiffPageSeries, xml2dict
 
 from moascope.errors import ImageError, InputError
+from moascope.regular_files import open_regular, read_regular
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -53,6 +56,15 @@ UNNAMED_AXES = frozenset("QIU")
 AXIS_NAMES = {"Z": "focal planes (Z)", "T": "time points (T)"}
 
 RGB_NAMES = ["red", "green", "blue"]
+
+COPY_AGAIN = "Copy it again from the microscope, or leave its site out of the sample sheet."
+MAX_BYTES = 2**33
+"""Bytes of pixels that a file may claim to hold: two images of 30,000 x 30,000 px and more."""
+# Beyond this size, the ratio of claimed pixels to the file that no compressor of images reaches.
+_CHECKED_BYTES = 2**28
+_MAX_RATIO = 20_000
+_MAX_OME_PLANES = 10**6
+_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def read_planes(
@@ -125,7 +137,7 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
     if image_format(path) != "TIFF":
         return None
     try:
-        with TiffFile(path, _multifile=False) as tiff:
+        with open_regular(path) as file, TiffFile(file, _multifile=False) as tiff:
             metadata = tiff.ome_metadata
     except Exception as error:  # a parser that is fed damaged bytes can raise anything
         raise ImageError(_damaged(path, "TIFF", error)) from error
@@ -185,7 +197,7 @@ def image_format(path: Path) -> str:
         If the file is missing, empty, of another format, or named as another format.
     """
     try:
-        with path.open("rb") as handle:
+        with open_regular(path) as handle:
             head = handle.read(32)
     except FileNotFoundError:
         raise ImageError(
@@ -217,10 +229,7 @@ def image_format(path: Path) -> str:
 
 
 def _damaged(path: Path, found: str, error: Exception) -> str:
-    return (
-        f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). Copy it again "
-        "from the microscope, or leave its site out of the sample sheet."
-    )
+    return f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). {COPY_AGAIN}"
 
 
 def _read(
@@ -287,12 +296,8 @@ def check_axes(axes: str | None) -> None:
 def _read_tiff(
     path: Path, axes: str | None, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
-    # A file of a multi-file OME-TIFF set is read for itself: the sample sheet names each file, and
-    # tifffile would put zeros where a sibling is missing. It is opened here, since tifffile would
-    # ask for every folder above it whether that is a link.
-    with path.open("rb") as file, TiffFile(file, _multifile=False) as tiff:
+    with open_tiff(path) as tiff:
         series = tiff.series
-        _check_complete(tiff, path)
         if len(series) != 1:
             shapes = ", ".join(f"{item.axes} {item.shape}" for item in series)
             raise ImageError(
@@ -312,7 +317,70 @@ def _read_tiff(
     return planes, names
 
 
-def _check_complete(tiff: TiffFile, path: Path) -> None:
+@contextmanager
+def open_tiff(path: Path, advice: str = COPY_AGAIN) -> Iterator[TiffFile]:
+    """Open a TIFF whose pixels are all there and fit into memory.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    advice : str
+        What to do about a damaged file, for the message.
+
+    Yields
+    ------
+    TiffFile
+        A file of a multi-file OME-TIFF set is opened for itself: the sample sheet names each file,
+        and tifffile would put zeros where a sibling is missing.
+
+    Raises
+    ------
+    ImageError
+        If the file is truncated or claims an absurd size. Anything can come from damaged bytes.
+    """
+    # Opened here, since tifffile would ask for every folder above it whether that is a link.
+    with open_regular(path) as file, TiffFile(file, _multifile=False) as tiff:
+        _check_ome_numbers(tiff, path, advice)
+        _check_complete(tiff, path, advice)
+        for series in tiff.series:
+            page = series.keyframe
+            samples = max(series.size, math.prod((*page.shape, 1)))
+            tile = (page.tilewidth, page.tilelength, page.tiledepth) if page.is_tiled else (1,)
+            claimed = max(samples, math.prod(tile)) * ((page.bitspersample + 7) // 8)
+            is_plain = page.compression == 1 and page.bitspersample % 8 == 0
+            _check_claim(claimed, tiff.filehandle.size, path, advice, is_plain=is_plain)
+        yield tiff
+
+
+def _check_ome_numbers(tiff: TiffFile, path: Path, advice: str) -> None:
+    """Refuse OME metadata with so many planes that listing them would fill the memory."""
+    if not tiff.is_ome:
+        return
+    numbers = re.findall(
+        r'(?:Size[CZT]|First[CZT]|IFD|PlaneCount)="(\d+)"', tiff.ome_metadata or ""
+    )
+    if any(len(number) > 9 or int(number) > _MAX_OME_PLANES for number in numbers):
+        raise ImageError(
+            f"{path}: its OME metadata speak of more than {_MAX_OME_PLANES:,} planes, so they are "
+            f"damaged. {advice}"
+        )
+
+
+def _check_claim(
+    claimed: int, size: int, path: Path, advice: str, *, is_plain: bool = False
+) -> None:
+    """Refuse more pixels than fit into memory, or than a file of that size can hold."""
+    is_absurd = claimed > _CHECKED_BYTES and claimed > _MAX_RATIO * size
+    if claimed <= MAX_BYTES and not is_absurd and not (is_plain and claimed > size):
+        return
+    raise ImageError(
+        f"{path}: damaged, or too large: it claims {claimed:,} bytes of pixels in a file of "
+        f"{size:,} bytes, and at most {MAX_BYTES:,} are read. {advice}"
+    )
+
+
+def _check_complete(tiff: TiffFile, path: Path, advice: str) -> None:
     """Refuse a TIFF that ends early, which tifffile would read as fewer pages or as zeros."""
     size = tiff.filehandle.size
     whole = _page_chain_is_whole(tiff) and all(
@@ -323,8 +391,7 @@ def _check_complete(tiff: TiffFile, path: Path) -> None:
     if not whole:
         raise ImageError(
             f"{path}: truncated TIFF (it points beyond its {size} bytes, or to pixels that were "
-            "never written). Copy it again from the microscope, or leave its site out of the "
-            "sample sheet."
+            f"never written). {advice}"
         )
 
 
@@ -457,23 +524,62 @@ def _channel_names(tiff: TiffFile, count: int) -> list[str] | None:
 def _read_png(
     path: Path, axes: str | None, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
-    return _colour_planes(imagecodecs.png_decode(path.read_bytes()), path)
+    return _colour_planes(decode_png(path), path)
+
+
+def decode_png(path: Path, advice: str = COPY_AGAIN) -> NDArray[np.generic]:
+    """Decode a PNG file whose pixels fit into memory.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    advice : str
+        What to do about a damaged file, for the message.
+
+    Returns
+    -------
+    ndarray, (Y, X) or (Y, X, samples)
+        Its pixels.
+
+    Raises
+    ------
+    ImageError
+        If it claims an absurd size. Anything can come from damaged bytes.
+    """
+    data = read_regular(path)
+    if len(data) >= 24:  # width and height follow the signature and the head of the first chunk
+        width, height = struct.unpack(">2I", data[16:24])
+        _check_claim(width * height, len(data), path, advice)
+    return imagecodecs.png_decode(data)
 
 
 def _read_jpeg(
     path: Path, axes: str | None, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
-    data = path.read_bytes()
+    data = read_regular(path)
     # libjpeg paints the missing part grey and says nothing; a whole file has its end marker.
     if b"\xff\xd9" not in data[-64:]:
-        raise ImageError(
-            f"{path}: truncated JPEG (its end marker is missing). Copy it again from the "
-            "microscope, or leave its site out of the sample sheet."
-        )
+        raise ImageError(f"{path}: truncated JPEG (its end marker is missing). {COPY_AGAIN}")
+    _check_claim(_jpeg_pixels(data), len(data), path, COPY_AGAIN)
     array = imagecodecs.jpeg_decode(data)
     if array.ndim == 3 and array.shape[2] == 4:
         raise ImageError(f"{path}: a JPEG in CMYK colours. Export it as greyscale or RGB.")
     return _colour_planes(array, path)
+
+
+def _jpeg_pixels(data: bytes) -> int:
+    """Return how many pixels the head of a JPEG claims; 0 where there is none."""
+    place = 2
+    while place + 9 <= len(data):
+        if data[place] != 0xFF:
+            return 0
+        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack(">2H", data[place + 5 : place + 9])
+            return int(height * width)
+        place += 1 if marker == 0xFF else 2 + length
+    return 0
 
 
 def _colour_planes(

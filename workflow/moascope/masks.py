@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
-from tifffile import TiffFile
 
 from moascope.errors import ImageError
-from moascope.images import SUFFIXES, centre_crop, image_format
+from moascope.images import SUFFIXES, centre_crop, decode_png, image_format, open_tiff
 
+_EXPORT_AGAIN = "Export the mask again."
 _CORNER_PX = 9  # px, and the share of an object, that parts at a corner have at least
 _CORNER_SHARE = 0.1
 
@@ -51,7 +51,8 @@ def read_mask(path: Path, split_parts: bool = False) -> Mask:
     ImageError
         If a file is missing, damaged or holds no labels, or the masks of a folder differ in size.
     """
-    labels, warnings = _read_folder(path) if path.is_dir() else (read_labels(path), [])
+    is_folder = os.path.isdir(path)  # noqa: PTH112  (pathlib raises where a name is too long)
+    labels, warnings = _read_folder(path) if is_folder else (read_labels(path), [])
     labels, odd = checked(labels, path.name, split_parts)
     return Mask(labels, (*warnings, *odd))
 
@@ -81,17 +82,19 @@ def read_labels(path: Path) -> NDArray[np.int32]:
             "as PNG or TIFF."
         )
     try:
-        values = _tiff(path) if found == "TIFF" else imagecodecs.png_decode(path.read_bytes())
+        values = _tiff(path) if found == "TIFF" else decode_png(path, _EXPORT_AGAIN)
+    except ImageError:
+        raise
     except Exception as error:  # a decoder that is fed damaged bytes can raise anything
         raise ImageError(
-            f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). Export the "
-            "mask again."
+            f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). "
+            f"{_EXPORT_AGAIN}"
         ) from error
     return consecutive(_integers(_one_plane(values, path), path))
 
 
 def _tiff(path: Path) -> NDArray[Any]:
-    with TiffFile(path, _multifile=False) as tiff:
+    with open_tiff(path, _EXPORT_AGAIN) as tiff:
         return tiff.series[0].asarray(maxworkers=1)
 
 
@@ -227,7 +230,13 @@ def _owners(parts: NDArray[Any], of: NDArray[Any]) -> NDArray[np.int64]:
 
 def _read_folder(folder: Path) -> tuple[NDArray[np.int32], list[str]]:
     """Put one binary mask per object together; the first of two that overlap keeps its pixels."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise ImageError(
+            f"{folder}: the folder of masks cannot be listed ({error.strerror}). Correct its "
+            "permissions."
+        ) from error
     if not paths:
         raise ImageError(
             f"{folder}: holds no TIFF or PNG file, one for each object was expected. For an image "

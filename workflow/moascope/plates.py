@@ -13,13 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from moascope.errors import InputError
+from moascope.escaping import has_controls, show
+from moascope.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
 from moascope.sheets import Sheet, nearest, read_sheet
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 SAFE_NAME_RULE = (
     "it becomes a file name: use letters, digits, '.', '_' and '-', not starting with '.' or '-'"
 )
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+# Processor time for matching file names: an honest pattern takes microseconds for each.
+_MATCHING_SECONDS = 10.0
+_SECONDS_PER_FILE = 1e-3
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".btf")
 
 
 @dataclass(frozen=True)
@@ -176,16 +181,12 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], l
     """
     pattern = _pattern(input_options["pattern"])
     root = input_options["images"]
-    if not root or not Path(root).is_dir():
-        raise InputError(f"input.images: the folder {str(root)!r} does not exist; correct the path")
-    files, other = [], []
-    for path in _files_below(str(root)):
-        text = path if "/" in pattern.pattern else path.rpartition("/")[2]
-        if match := pattern.fullmatch(text):
-            groups = {name: value or "" for name, value in match.groupdict().items()}
-            files.append(ImageFile(path, groups))
-        elif path.lower().endswith(IMAGE_SUFFIXES):
-            other.append(path)
+    # Not by pathlib, which raises where a name is too long.
+    if not root or not os.path.isdir(root):  # noqa: PTH112
+        raise InputError(f"input.images: the folder {show(root)} does not exist; correct the path")
+    paths = _files_below(str(root))
+    files, other = _match(pattern, paths)
+    _check_text([*(file.path for file in files), *other], root)
     if files:
         return files, other
     example = f"such as {other[0]!r}" if other else "and there is no image file at all"
@@ -368,11 +369,38 @@ def plates_of_rows(sheet: Sheet, input_options: Mapping[str, Any]) -> list[str]:
     return sheet.values(names)
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _match(pattern: re.Pattern[str], paths: Sequence[str]) -> tuple[list[ImageFile], list[str]]:
+    """Divide paths into those that match and other images, within a time limit."""
+    files: list[ImageFile] = []
+    other: list[str] = []
+    text = ""
     try:
-        pattern = re.compile(text)
-    except re.error as error:
-        raise InputError(f"input.pattern: {text!r} is not a regular expression ({error})") from None
+        with limit_time(_MATCHING_SECONDS + len(paths) * _SECONDS_PER_FILE):
+            for path in paths:
+                text = path if "/" in pattern.pattern else path.rpartition("/")[2]
+                if match := pattern.fullmatch(text):
+                    groups = {name: value or "" for name, value in match.groupdict().items()}
+                    files.append(ImageFile(path, groups))
+                elif path.lower().endswith(IMAGE_SUFFIXES):
+                    other.append(path)
+    except OutOfTimeError:
+        raise too_slow("input.pattern", pattern.pattern, text) from None
+    return files, other
+
+
+def _check_text(paths: Sequence[str], root: object) -> None:
+    """Refuse names that cannot be written to a table or shown."""
+    wrong = [path for path in paths if has_controls(path)]
+    if wrong:
+        count = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise InputError(
+            f"{root}: the file name '{wrong[0]}'{count} is not UTF-8, or has control characters; "
+            "rename the file"
+        )
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    pattern = compile_pattern(text, "input.pattern")
     missing = {"plate", "well", "channel"} - set(pattern.groupindex)
     if missing:
         raise InputError(

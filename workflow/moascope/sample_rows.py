@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 
 from moascope.errors import InputError
+from moascope.escaping import show
 from moascope.plates import (
     LAYOUTS,
     find_columns,
@@ -35,6 +36,9 @@ _JOINED_ROLES = {
     "platemap": ("batch", "compound", "concentration", "moa"),
     "moa_table": ("moa",),
 }
+_NAME_ROLES = ("batch", "compound", "moa", "replicate", "field")
+# Line ends and tabs are left: programs write them into cells, and they do no harm.
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _ABSENT = "-1"
 
 
@@ -152,8 +156,33 @@ def read_rows(options: Mapping[str, Any], problems: Problems) -> SampleRows:
         parts.append(_rows_of_sheet(sheet, prefix, options, problems))
     labels = {key: label for part in reversed(parts) for key, label in part.labels.items()}
     table = pd.concat([part.table for part in parts], ignore_index=True)
+    for role in _NAME_ROLES:
+        if role in labels:
+            check_names(table[role], table["place"], labels[role], problems)
     exempt = pd.Series(options["format"] == "bbbc021", index=table.index)
     return SampleRows(table, labels, exempt, set().union(*(part.misnamed for part in parts)))
+
+
+def check_names(names: pd.Series, places: pd.Series, label: str, problems: Problems) -> None:
+    """Refuse names with control characters, which neither figures nor tables can hold.
+
+    Parameters
+    ----------
+    names : pandas.Series of str
+        A column of a table, such as the compounds.
+    places : pandas.Series of str
+        Where each stands, under the same index.
+    label : str
+        What messages call the column.
+    problems : Problems
+        Takes the names.
+    """
+    problems.values(
+        names[names.str.contains(_CONTROLS)],
+        places,
+        label,
+        lambda name: f"{show(name)} has control characters; type the name anew",
+    )
 
 
 def heading(options: Mapping[str, Any]) -> str:
@@ -351,9 +380,9 @@ def _table_channel(
             f"input.path_column: the sheet has no column {column!r}; "
             f"{nearest(column, sheet.header)}"
         )
-    if not str(source).isdecimal():
+    if not re.fullmatch(r"[0-9]{1,9}", show(source).strip("'")):
         raise InputError(
-            f"{place}: {source!r} is not a plane number; with input.path_column channels are "
+            f"{place}: {show(source)} is not a plane number; with input.path_column channels are "
             "numbers from 0"
         )
     return _label([column]), sheet.values([column]), str(int(source))
@@ -427,8 +456,13 @@ def _below(folder: str, name: str) -> str:
 
 
 def _local_path(url: str) -> str:
-    # Other schemes are left for the check of paths, which knows the line.
-    return unquote(urlsplit(url).path) if url.startswith("file:") else url
+    # Other schemes and broken addresses are left for the check of paths, which knows the line.
+    if not url.startswith("file:"):
+        return url
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        return url
 
 
 def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRows:

@@ -18,6 +18,7 @@ from moascope.annotations import annotate, join_platemap
 from moascope.errors import InputError
 from moascope.files import FILE_COLUMNS, write_parquet
 from moascope.image_files import image_columns, mask_columns
+from moascope.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
 from moascope.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
 from moascope.sample_rows import Problems, SampleRows, heading, read_rows, well_positions
 
@@ -43,6 +44,7 @@ METADATA = [
 ]
 
 
+_SEARCHING_SECONDS = 10.0  # processor time, for the batch in all names of plates
 _PLACES = ("site_id", "plate", "well", "row", "col", "site")
 _MASK_COLUMNS = ("mask:path", "mask:bytes", "mask:mtime_ns")
 
@@ -313,10 +315,9 @@ def _batches(rows: SampleRows, pattern: str | None, problems: Problems) -> pd.Se
         return batches
     if pattern is None:
         return pd.Series("1", index=places.index)
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        problems.add(f"input.batch_from_plate: {pattern!r} is not a regular expression ({error})")
+    key = "input.batch_from_plate"
+    expression = problems.attempt(compile_pattern, pattern, key)
+    if expression is None:
         return rows.table["batch"]
     if expression.groups != 1:
         problems.add(
@@ -325,7 +326,16 @@ def _batches(rows: SampleRows, pattern: str | None, problems: Problems) -> pd.Se
         )
         return rows.table["batch"]
     plates = rows.table["plate"]
-    found = {name: match[1] for name in plates.unique() if (match := expression.search(name))}
+    found: dict[str, str] = {}
+    name = ""
+    try:
+        with limit_time(_SEARCHING_SECONDS):
+            for name in plates.unique():
+                if (match := expression.search(name)) and match[1]:
+                    found[name] = match[1]
+    except OutOfTimeError:
+        problems.add(str(too_slow(key, pattern, name)))
+        return rows.table["batch"]
     problems.values(
         plates[(plates != "") & ~plates.isin(set(found))],
         places,

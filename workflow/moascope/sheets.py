@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moascope.errors import InputError
+from moascope.regular_files import read_regular
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _OTHER_DELIMITERS = {"|": "vertical bars", ":": "colons", " ": "spaces"}
@@ -138,11 +139,11 @@ def similar(name: str, known: Iterable[str]) -> str | None:
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; correct the path in the config") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); correct the path") from error
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise InputError(f"{path}: this is an Excel workbook; save it as 'CSV UTF-8'")
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
@@ -161,7 +162,10 @@ def _text(path: Path) -> str:
 
 def _first_record(text: str, delimiter: str) -> list[str]:
     records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return next(filter(_has_content, records), [])
+    try:
+        return next(filter(_has_content, records), [])
+    except csv.Error:  # said by `_parse`, with its line
+        return []
 
 
 def _has_content(cells: list[str]) -> bool:
@@ -196,8 +200,12 @@ def _parse(
             # A quoted cell may run over several lines.
             line = reader.line_num + 1
     except csv.Error as error:
+        reason = str(error)
+        if "field limit" in reason:
+            reason = f"a cell is longer than {csv.field_size_limit():,} characters"
         raise InputError(
-            f"{path}, line {line}: {error}; look for a quotation mark that is not closed there"
+            f"{path}, line {line}: {reason}; look for a quotation mark that is not closed there, "
+            "or a file that is no table"
         ) from None
     return header, lines, rows, problems
 
@@ -206,7 +214,7 @@ def _one_column(text: str, delimiter: str) -> str:
     marks = {**DELIMITERS, **_OTHER_DELIMITERS}
     widths = {mark: len(_first_record(text, mark)) for mark in marks if mark != delimiter}
     likely = max(widths, key=lambda mark: widths[mark])
-    header = _first_record(text, delimiter)[0]
+    header = next(iter(_first_record(text, delimiter)), "")
     shown = header if len(header) <= 60 else header[:60] + "..."
     start = f"the header is a single column ({shown!r}) when split at {marks[delimiter]}"
     if widths[likely] < 2:

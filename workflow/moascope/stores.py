@@ -655,21 +655,25 @@ class PlateStore(Closing):
             with zipfile.ZipFile(self.path) as archive:
                 own = json.loads(archive.read(METADATA))["attributes"]["moascope"]
                 entries = [archive.getinfo(shard_name(site["path"])) for site in own["sites"]]
+            self.site_ids: list[str] = [site["site_id"] for site in own["sites"]]
+            self.fields: list[str] = [site["path"] for site in own["sites"]]
+            self.plate: str = own["plate"]
+            self.pixel_size_um: float | None = own["pixel_size_um"]
+            self.channels: list[str] = own["channels"]
+            channels, height, width = own["shape"]
+            self.shape: tuple[int, int, int] = (channels, height, width)
+            self.dtype = np.dtype(own["dtype"])
         except FileNotFoundError:
             raise InputError(f"{self.path}: no such plate store. Run the ingest first.") from None
-        except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        except PermissionError as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({error.strerror}). Correct its permissions."
+            ) from error
+        except Exception as error:  # a parser that is fed damaged bytes can raise anything
             raise InputError(
                 f"{self.path}: truncated, or not a plate store that MoAscope wrote "
                 f"({type(error).__name__}: {error}). Delete it and run the ingest again."
             ) from error
-        self.site_ids: list[str] = [site["site_id"] for site in own["sites"]]
-        self.fields: list[str] = [site["path"] for site in own["sites"]]
-        self.plate: str = own["plate"]
-        self.pixel_size_um: float | None = own["pixel_size_um"]
-        self.channels: list[str] = own["channels"]
-        channels, height, width = own["shape"]
-        self.shape: tuple[int, int, int] = (channels, height, width)
-        self.dtype = np.dtype(own["dtype"])
         self._entries = entries
         self._file = os.open(self.path, os.O_RDONLY)
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
@@ -741,8 +745,11 @@ class PlateStore(Closing):
     def _read_into(self, target: NDArray[np.generic], index: int) -> None:
         entry = self._entries[index]
         start = entry.header_offset + content_offset(entry.filename)
-        shard = os.pread(self._file, entry.file_size, start)
-        if crc32([shard]) != entry.CRC:
+        try:
+            shard = os.pread(self._file, entry.file_size, start)
+        except (OSError, OverflowError, MemoryError):  # a damaged directory of the archive
+            shard = b""
+        if len(shard) != entry.file_size or crc32([shard]) != entry.CRC:
             raise InputError(
                 f"{self.path}: the pixels of {self.site_ids[index]} are damaged (checksum). "
                 "Delete the store and run the ingest again."

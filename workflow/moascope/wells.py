@@ -102,8 +102,8 @@ def well_from_parts(row: str, column: str) -> str:
     str
         The name; where the parts make no sense it makes none either, and `parse_well` says so.
     """
-    letters = row_name(int(row) - 1) if row.isdecimal() and 0 < int(row) <= 702 else row
-    return letters + column
+    is_number = row.isdecimal() and len(row) <= 9 and 0 < int(row) <= 702
+    return (row_name(int(row) - 1) if is_number else row) + column
 
 
 def _row_number(letters: str) -> int:

@@ -14,6 +14,7 @@ sys.path.insert(0, str(WORKFLOW))
 from moascope import config as configuration
 from moascope import packages, provenance
 from moascope.errors import InputError
+from moascope.escaping import json_for_html
 from moascope.files import check_folder
 from moascope.independence import held_out_columns
 from moascope.paths import Paths
@@ -521,7 +522,8 @@ def files_of_model(engine):
     path = Path(engine.model)
     if path.is_dir():  # its own time stays the same when a file in it changes
         kinds = (".json", ".h5", ".hdf5")
-        return sorted(str(file) for file in path.iterdir() if file.suffix in kinds)
+        files = (file for file in path.iterdir() if file.suffix in kinds)
+        return sorted(str(file) for file in files if file.is_file())
     return [engine.model] if engine.is_given_by_path() else []
 
 

@@ -78,7 +78,7 @@ rule report:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        config=CONFIG.model_dump(mode="json"),
+        config=json_for_html(CONFIG.model_dump(mode="json")),
         curves=[has_curves(model) for model in CONFIG.models],
         engines=SCORED,
         learning=[is_trained(name) for name in SCORED],

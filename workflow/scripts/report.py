@@ -4,19 +4,21 @@ from _job import start
 
 start(snakemake.log[0])
 
+import json
 from pathlib import Path
 
 from moascope import report, report_context, report_segmentation
 from moascope.files import atomic_path
 
 given, params = dict(snakemake.input.items()), snakemake.params
+config = json.loads(params.config)
 context = report.load_context(
     {
         "summary": given["summary"],
-        "screen": report_context.screen_files(given, params.config, params.curves),
+        "screen": report_context.screen_files(given, config, params.curves),
         "segmentation": report_segmentation.files(given, params.engines, params.learning),
     },
-    params.config,
+    config,
 )
 figures = Path(snakemake.output.html).with_name("figures")
 for name, content in report.standalone_figures(context).items():

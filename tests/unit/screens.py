@@ -1,0 +1,55 @@
+"""A small screen on disk, for tests of sample sheets."""
+
+from pathlib import Path
+
+import pytest
+
+from moascope.config import Input
+from moascope.errors import InputError
+from moascope.screen import read_sites
+
+HEADER = "plate,well,site,compound,concentration,moa,dna,actin"
+ROWS = [
+    "P1,A1,1,DMSO,0,,a/1d.tif,a/1a.tif",
+    "P1,A1,2,DMSO,0,,a/2d.tif,a/2a.tif",
+    "P1,b02,1,taxol,0.3,Stabilizer,a/3d.tif,a/3a.tif",
+    "P2,H12,1,DMSO,0,,b/4d.tif,b/4a.tif",
+    "P2,C03,1,NA,3,Actin,b/5d.tif,b/5a.tif",
+]
+
+
+def options(needs_controls=False, labels_required=True, **keys):
+    """Give the config section `input` as the workflow does."""
+    derived = {"needs_controls": needs_controls, "labels_required": labels_required}
+    sheets = keys.pop("sheet", None)
+    section = Input(**keys, sheet="s" if sheets is not None else None).model_dump(mode="json")
+    return {**section, **derived, "sheet": sheets}
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+
+
+class Screen:
+    """A small screen on disk that a test can spoil."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sheet = folder / "sheet.csv"
+        self.lines = [HEADER, *ROWS]
+        self.keys = {"format": "table", "channels": {"DNA": "dna", "Actin": "actin"}}
+        touch(folder, *(name for row in ROWS for name in row.split(",")[-2:]))
+
+    def options(self, **keys):
+        self.sheet.write_text("\n".join(self.lines) + "\n")
+        return options(**{"sheet": str(self.sheet), **self.keys, **keys})
+
+    def read(self, **keys):
+        return read_sites(self.options(**keys))
+
+    def error(self, **keys) -> str:
+        with pytest.raises(InputError) as caught:
+            self.read(**keys)
+        return str(caught.value)
