@@ -29,7 +29,14 @@ from keras import layers
 from moascope import augmentation, backbones
 from moascope.backbone_table import nearest
 from moascope.errors import InputError
-from moascope.features import check_alike, gather, prefetched, unit_places, with_views
+from moascope.features import (
+    check_alike,
+    gather,
+    images_per_call,
+    prefetched,
+    unit_places,
+    with_views,
+)
 from moascope.files import atomic_path
 from moascope.heads import LinearHead, fit_head
 
@@ -670,6 +677,8 @@ def _predict(model: keras.Model, samples: Samples, name: str, batch_size: int) -
     shapes = [output.shape[1:] for output in model.outputs]
     results = [np.empty((len(rows), *shape), dtype="float32") for shape in shapes]
     step = max(1, min(batch_size, len(rows)))
+    if samples.stacks[0].ndim == 4:
+        step = min(step, images_per_call(model, samples.stacks[0].shape[1:3]))
     done = 0
     for batch in prefetched(samples.stacks, unit_places(samples.stacks)[rows], step):
         outputs = model.predict_on_batch(batch)
