@@ -152,12 +152,19 @@ def images_per_call(model: keras.Model, unit_shape: Sequence[int]) -> int:
     int
         At least 1. Units that the model resizes count with the size that they get.
     """
-    height, width = unit_shape
-    for layer in model.layers:
-        if isinstance(layer, layers.Resizing):
-            height, width = layer.height, layer.width
+    height, width = _resized_shape(model) or unit_shape
     device = "gpu" if keras.distribution.list_devices("gpu") else "cpu"
     return min(_MOST_PER_CALL, max(1, _PIXELS_PER_CALL[device] // (height * width)))
+
+
+def _resized_shape(model: keras.Model) -> tuple[int, int] | None:
+    """Find the size that a model brings its input to, also within models that it consists of."""
+    for layer in model.layers:
+        if isinstance(layer, layers.Resizing):
+            return int(layer.height), int(layer.width)
+        if isinstance(layer, keras.Model) and (found := _resized_shape(layer)):
+            return found
+    return None
 
 
 def with_views(
@@ -269,11 +276,10 @@ def mean_over_views(model: keras.Model, batch: np.ndarray, views: int) -> np.nda
     numpy.ndarray
         float32 `(n, d)`.
     """
-    total = None
+    total = np.zeros((len(batch), int(model.output_shape[-1])), dtype=np.float32)
     for view in dihedral_views(batch, views):
-        features = predict(model, np.ascontiguousarray(view))
-        total = features if total is None else total + features
-    return np.asarray(total / views, dtype=np.float32)
+        total += predict(model, np.ascontiguousarray(view))
+    return total / np.float32(views)
 
 
 def predict(model: keras.Model, batch: np.ndarray) -> np.ndarray:
