@@ -188,6 +188,14 @@ CASES = {
     "report.title": ("Another title", ["report"]),
     "evaluation.bootstrap": (300, ["evaluate", *REPORT]),
     "models.lite0.head": ({"type": "logistic"}, [*FIT, "evaluate", *REPORT]),
+    "models.lite0.features": (
+        ["network", "hand-crafted"],
+        ["join_features", *FIT, "evaluate", *REPORT],
+    ),
+    "models.lite0.candidates": (
+        {"network": {}, "joined": {"features": ["network", "hand-crafted"]}},
+        ["join_features", "select_head", "final_model", "evaluate", *REPORT],
+    ),
     "models.lite0.views": (4, ["check_models", "features", *FIT, "evaluate", *REPORT]),
     "splits.loco.method": ("group-k-fold", [CHECK, *SPLIT, *FIT, *SCORE, *REPORT]),
     "quality.focus_z": (5.0, [*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT]),
@@ -296,6 +304,16 @@ def test_a_new_model_leaves_the_old_one_alone(finished, small_config):
     assert planned["features"] == planned["fit_head"] == planned["final_model"] == 1
     assert planned["evaluate"] == 1
     assert not {"sites", "ingest", *PREPARE, *SPLIT, "baselines"} & set(planned)
+
+
+def test_models_alike_share_one_pass_through_the_network(finished, small_config):
+    joined = {**small_config["models"]["lite0"], "features": ["network", "hand-crafted"]}
+    config = edited(small_config, "models.joined", joined)
+    texture = {"split": "loco", "features": ["hand-crafted"]}
+    finished.write(edited(config, "models.texture", texture))
+    planned = finished.planned()
+    assert "features" not in planned
+    assert planned["join_features"] == planned["fit_head"] == planned["final_model"] == 2
 
 
 @pytest.mark.parametrize(
