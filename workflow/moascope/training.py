@@ -443,10 +443,10 @@ def predict_units(model: keras.Model, units: np.ndarray) -> np.ndarray:
         (layer.views for layer in model.layers if isinstance(layer, DihedralViews)), default=1
     )
     step = max(1, images_per_call(model, units.shape[1:3]) // views)
-    parts = [
-        np.asarray(model.predict_on_batch([given[name][start : start + step] for name in names]))
-        for start in range(0, len(units), step)
-    ]
+    parts = []
+    for start in range(0, len(units), step):
+        batch = [given[name][start : start + step] for name in names]
+        parts.append(np.asarray(model.predict_on_batch(batch if len(batch) > 1 else batch[0])))
     return np.concatenate(parts) if parts else np.empty((0, model.output_shape[-1]), "float32")
 
 
