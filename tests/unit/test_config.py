@@ -116,6 +116,76 @@ def test_every_problem_has_a_line_of_its_own():
     assert text.count("\n  - models.") == 5
 
 
+def model(**options):
+    splits = {"loco": {"method": "leave-one-compound-out"}}
+    options = {"split": "loco", "channel_mapping": "inflate", **options}
+    return {**MINIMAL, "splits": splits, "models": {"m": options}}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"features": ["network", "network"]}, "models.m: features names 'network' twice"),
+        ({"features": []}, "models.m.features: List should have at least 1 item"),
+        ({"features": ["texture"]}, "models.m.features.0: Input should be 'network' or 'hand-"),
+        ({"transfer": "full", "features": ["hand-crafted"]},
+         "models.m: features other than [network] need transfer 'frozen'"),
+        ({"transfer": "full", "candidates": {"a": {}, "b": {"pooling": "mean+sd"}}},
+         "models.m: candidates need transfer 'frozen'"),
+        ({"candidates": {"a": {}}}, "models.m: candidates: there is only one; add another"),
+        ({"candidates": {"a": {}, "b": {"taps": []}}}, "candidates.b is the same as a; remove one"),
+        ({"candidates": {"a": {}, "b": {"head": {"type": "mlp"}}}},
+         "candidates.b.head: type 'mlp' cannot be chosen; use lda or logistic"),
+        ({"candidates": {"a": {}, "b": {"tap": []}}},
+         "models.m.candidates.b.tap: unknown key 'tap'; did you mean 'taps'?"),
+        ({"candidates": {"a": {}, "b": {"head": {"calibrate": True}}}},
+         "models.m.head.calibrate: there are no validation units"),
+    ],
+)  # fmt: skip
+def test_features_and_candidates_that_cannot_be_are_refused(options, message):
+    assert message in problems(model(**options))
+
+
+def test_all_that_is_wrong_with_candidates_is_named_with_its_model():
+    text = problems(
+        model(features=["network", "network"], candidates={"a": {"head": {"type": "mlp"}}})
+    )
+    assert text.count("\n  - models.m: ") == 3
+
+
+def test_candidates_change_some_options_of_their_model():
+    candidates = {
+        "early": {"taps": ["block2_add"]},
+        "both": {"features": ["hand-crafted", "network"], "pooling": "mean+sd"},
+        "texture": {"features": ["hand-crafted"], "head": {"type": "logistic", "C": 2.0}},
+    }
+    loaded = config.load(model(taps=["block10_add"], candidates=candidates)).models["m"]
+    choices = loaded.choices()
+    assert list(choices) == ["early", "both", "texture"]
+    assert [choice["taps"] for choice in choices.values()] == [["block2_add"], ["block10_add"], []]
+    assert choices["both"]["features"] == ["network", "hand-crafted"]
+    assert choices["early"]["head"]["type"] == "lda"
+    assert choices["texture"]["head"] == {
+        **{"type": "logistic", "C": 2.0, "balanced": True, "calibrate": False},
+    }
+    assert loaded.network_pass()["taps"] == ["block2_add", "block10_add"]
+    assert loaded.network_pass()["pooling"] == "mean+sd"
+    assert loaded.uses_hand_crafted()
+
+
+def test_without_features_of_the_network_there_is_no_pass_through_it():
+    loaded = config.load(model(features=["hand-crafted"], taps=["block2_add"])).models["m"]
+    assert loaded.network_pass() is None
+    assert list(loaded.choices()) == [""]
+
+
+def test_the_last_layer_has_an_empty_name_where_others_are_read_too():
+    candidates = {"last": {}, "early": {"taps": ["block2_add"]}}
+    loaded = config.load(model(candidates=candidates)).models["m"]
+    assert loaded.network_pass()["taps"] == ["", "block2_add"]
+    assert config.load(model()).models["m"].network_pass()["taps"] == []
+
+
 def test_units_of_a_fixed_list_may_calibrate(tmp_path):
     head = {"type": "lda", "calibrate": True}
     model = {"split": "f", "channel_mapping": "inflate", "head": head}

@@ -38,7 +38,7 @@ def _stacked(files):
 
 
 def test_features_are_those_of_the_model_in_row_order(model, files, tmp_path):
-    shape = features.extract(model, files, None, tmp_path / "f.npy", batch_size=4)
+    shape = features.extract(model, files, None, tmp_path / "f.npy")
     written = np.load(tmp_path / "f.npy")
     assert shape == written.shape == (13, 24)
     assert written.dtype == np.float32
@@ -48,8 +48,8 @@ def test_features_are_those_of_the_model_in_row_order(model, files, tmp_path):
 
 def test_rows_can_be_chosen(model, files, tmp_path):
     rows = [np.array([4, 0]), np.array([], int), None]
-    features.extract(model, files, rows, tmp_path / "some.npy", batch_size=4)
-    features.extract(model, files, None, tmp_path / "all.npy", batch_size=4)
+    features.extract(model, files, rows, tmp_path / "some.npy")
+    features.extract(model, files, None, tmp_path / "all.npy")
     everything = np.load(tmp_path / "all.npy")
     np.testing.assert_allclose(
         np.load(tmp_path / "some.npy"), everything[[4, 0, 6, 7, 8, 9, 10, 11, 12]], atol=1e-4
@@ -68,11 +68,48 @@ def test_eight_views_are_the_symmetries_of_the_square(model):
 def test_eight_views_do_not_depend_on_how_the_slide_lay(model, files, tmp_path):
     turned = tmp_path / "turned.npy"
     np.save(turned, np.rot90(np.load(files[0]), axes=(1, 2)))
-    features.extract(model, [files[0]], None, tmp_path / "a.npy", views=8, batch_size=16)
-    features.extract(model, [turned], None, tmp_path / "b.npy", views=8, batch_size=16)
+    features.extract(model, [files[0]], None, tmp_path / "a.npy", views=8)
+    features.extract(model, [turned], None, tmp_path / "b.npy", views=8)
     np.testing.assert_allclose(
         np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"), rtol=1e-3, atol=1e-3
     )
+
+
+@pytest.mark.parametrize("views", [1, 4, 8])
+def test_views_run_one_at_a_time_give_the_features_of_the_saved_model(
+    model, files, tmp_path, views
+):
+    features.extract(model, files, None, tmp_path / "f.npy", views=views)
+    expected = features.with_views(model, views).predict_on_batch(_stacked(files))
+    np.testing.assert_allclose(np.load(tmp_path / "f.npy"), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [(64, 256), (256, 16), (512, 4), (1024, 1), (2048, 1)]
+)
+def test_calls_of_a_network_are_counted_in_pixels(model, side, expected):
+    assert features.images_per_call(model, (side, side)) == expected
+
+
+def test_units_that_a_network_resizes_count_with_the_size_they_get():
+    mapping = {"kind": "triple", "triple": CHANNELS}
+    resizing = backbones.build("efficientnet-lite0", "none", 256, CHANNELS, mapping, ["stem_relu"])
+    assert features.images_per_call(resizing, (1024, 1024)) == 16
+    assert features.images_per_call(resizing, (32, 32)) == 16
+
+
+def test_no_call_of_a_network_exceeds_its_pixels(model, files, tmp_path, monkeypatch):
+    shapes, predict = [], features.predict
+
+    def noted(model, batch):
+        shapes.append(batch.shape)
+        return predict(model, batch)
+
+    monkeypatch.setattr(features, "predict", noted)
+    monkeypatch.setattr(features, "_PIXELS_PER_CALL", {"cpu": 4 * 32 * 32, "gpu": 4 * 32 * 32})
+    features.extract(model, files, None, tmp_path / "f.npy", views=8)
+    assert set(shapes) == {(4, 32, 32, 3)}
+    assert len(shapes) == 8 * 4  # 13 units
 
 
 def test_no_unit_gives_an_empty_table(model, files, tmp_path):

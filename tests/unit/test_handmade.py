@@ -127,3 +127,39 @@ def test_features_are_read_again_as_they_were_from_tables_of_any_plate(tmp_path)
     units.to_parquet(files[1])
     with pytest.raises(InputError, match=r"0\.parquet: has no channel-mean-sd features"):
         handmade.read_columns(files)
+
+
+def write_tables(folder, sizes):
+    """Write tables of plates with hand-made features; give the paths and all features."""
+    paths, parts = [], []
+    for number, n in enumerate(sizes):
+        pixels = images(seed=number, shape=(n, 32, 32, 2))
+        features = {kind: handmade.image_features(pixels, kind) for kind in handmade.FEATURES}
+        paths.append(folder / f"{number}.parquet")
+        handmade.as_columns(features).to_parquet(paths[-1])
+        parts.append(features["hand-made"])
+    return paths, np.concatenate(parts)
+
+
+def test_hand_made_features_follow_those_of_the_network_row_by_row(tmp_path):
+    paths, crafted = write_tables(tmp_path, (3, 0, 2))
+    network = np.arange(20, dtype=np.float32).reshape(5, 4)
+    np.save(tmp_path / "network.npy", network)
+    shape = handmade.join(tmp_path / "network.npy", paths, tmp_path / "joined.npy")
+    joined = np.load(tmp_path / "joined.npy")
+    np.testing.assert_array_equal(joined, np.hstack([network, crafted]), strict=True)
+    assert joined.shape == shape
+
+
+def test_hand_made_features_can_stand_alone(tmp_path):
+    paths, crafted = write_tables(tmp_path, (2, 1))
+    handmade.join(None, paths, tmp_path / "joined.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "joined.npy"), crafted, strict=True)
+
+
+def test_features_of_another_number_of_units_are_not_joined(tmp_path):
+    paths, _ = write_tables(tmp_path, (2, 1))
+    np.save(tmp_path / "network.npy", np.zeros((4, 2), np.float32))
+    with pytest.raises(InputError, match=r"network\.npy: features of 4 units, but .* have 3\. Del"):
+        handmade.join(tmp_path / "network.npy", paths, tmp_path / "joined.npy")
+    assert not (tmp_path / "joined.npy").exists()

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from moascope import augmentation, config, training, units
+from moascope import augmentation, backbones, config, features, handmade, training, units
 from moascope.errors import InputError
 
 CLASSES = ["left", "right"]
@@ -386,7 +386,9 @@ def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
     )
     statistics = pd.DataFrame({"plate": ["P1"], "channel": ["DNA"], "mean": [0.5]})
     given = {"channels": ["DNA", "Actin"], "normalization": {"steps": []}, "unit_size": 8}
-    training.save_classifier(model, tmp_path / "m.keras", ["x", "y"], statistics, given)
+    training.save_classifier(
+        model, tmp_path / "m.keras", ["x", "y"], statistics, given, unit_shape=(8, 8)
+    )
     _, about = training.load_model(tmp_path / "m.keras")
     assert about["statistics"] == [{"plate": "P1", "channel": "DNA", "mean": 0.5}]
     assert about["classes"] == ["x", "y"]
@@ -420,3 +422,101 @@ def test_units_that_cannot_be_turned_are_refused_before_anything_is_computed():
     with pytest.raises(InputError, match="quarter_turn needs square units; these are 40 x 50 px"):
         augmentation.check([{"name": "flip"}, {"name": "quarter_turn"}], (40, 50), 3)
     augmentation.check([{"name": "flip"}], (40, 50), 3)
+
+
+GRAINS = ["fine", "middling", "rough"]
+ABOUT = {"channels": ["a", "b", "c"], "normalization": {"steps": []}, "unit_size": 32}
+
+
+def units_of_three_classes(n=24, side=32):
+    """Units whose brightness and grain tell their class, with a channel that never varies."""
+    rng = np.random.default_rng(5)
+    codes = np.arange(n) % 3
+    grain = rng.random((n, side, side, 3)) * (0.1 + 0.2 * codes)[:, None, None, None]
+    grain[..., 2] = 0.25
+    return (grain + rng.random((n, 1, 1, 1)) * 0.1).astype("float16"), codes
+
+
+@pytest.mark.parametrize("kind", ["lda", "logistic", "mlp"])
+@pytest.mark.parametrize("seen", [["network", "hand-crafted"], ["hand-crafted"], ["network"]])
+def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
+    units, codes = units_of_three_classes()
+    np.save(tmp_path / "units.npy", units)
+    extractor, parts, n_crafted = None, [], 0
+    if "network" in seen:
+        mapping = {"kind": "triple"}
+        taps = ["block2_add"]
+        network = backbones.build(
+            *("efficientnet-lite0", "imagenet", None, ["a", "b", "c"], mapping, taps),
+            unit_shape=(32, 32),
+        )
+        features.extract(network, [tmp_path / "units.npy"], None, tmp_path / "f.npy", views=4)
+        extractor = features.with_views(network, 4, (32, 32))
+        parts.append(np.load(tmp_path / "f.npy"))
+    if "hand-crafted" in seen:
+        parts.append(handmade.image_features(units, "hand-made"))
+        n_crafted = parts[-1].shape[1]
+    table = np.hstack(parts)
+    options = {
+        "lda": {"type": "lda", "shrinkage": "auto"},
+        "logistic": {"type": "logistic", "C": 1.0},
+        "mlp": {"type": "mlp", "hidden": [4], "dropout": 0.0, "l2": 0.0},
+    }[kind]
+    head = training.fit_final_head(
+        table, codes, GRAINS, {"head": options, "training": {**TRAINING, "epochs": 2}}, seed=0
+    )
+    expected = head.predict_on_batch(table) if kind == "mlp" else head.probabilities(table)
+    statistics = pd.DataFrame({"plate": ["P1"]})
+    training.save_classifier(
+        *(training.classifier(extractor, head, n_crafted), tmp_path / "m.keras", GRAINS),
+        *(statistics, ABOUT),
+        unit_shape=(32, 32),
+    )
+    model, about = training.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(training.predict_units(model, units), expected, atol=1e-4)
+    names = {"network": "image", "hand-crafted": "hand_crafted"}
+    assert [entry["name"] for entry in about["inputs"]] == [names[name] for name in seen]
+    assert about["unit_shape"] == [32, 32]
+    if n_crafted:
+        assert about["inputs"][-1]["shape"] == [n_crafted]
+        assert "moascope.handmade.image_features" in about["inputs"][-1]["content"]
+        with pytest.raises(InputError, match=r"hand-crafted features, and the model takes"):
+            training.predict_units(model, units[:, :8, :8])
+
+
+def test_validation_passes_are_counted_in_pixels(screen, monkeypatch):
+    paths, labels, rows = screen
+    samples = training.Samples([np.load(path) for path in paths], labels, rows, CLASSES)
+    model = training._classifier({**LITE0, "transfer": "full"}, ["a", "b"], len(CLASSES), (32, 32))
+    (whole,) = training._predict(model, samples, "test", 64)
+    sizes, gather = [], features.gather
+
+    def noted(stacks, places, n=None):
+        sizes.append(n)
+        return gather(stacks, places, n)
+
+    monkeypatch.setattr(features, "gather", noted)
+    monkeypatch.setattr(features, "_PIXELS_PER_CALL", {"cpu": 2 * 32 * 32, "gpu": 2 * 32 * 32})
+    (parts,) = training._predict(model, samples, "test", 64)
+    assert set(sizes) == {2}
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("unit_shape", "input_size", "is_warned"),
+    [
+        ((512, 512), None, False),
+        ((500, 640), None, True),
+        ((1024, 1024), 224, False),
+        (None, None, False),
+    ],
+)
+def test_large_units_are_warned_of_unless_the_network_resizes_them(
+    unit_shape, input_size, is_warned
+):
+    warning = training.size_warning("lite0", {"input_size": input_size}, unit_shape)
+    assert bool(warning) == is_warned
+    if is_warned:
+        assert warning["about"] == "models.lite0"
+        assert "500 x 640 px" in warning["text"]
+        assert "models.lite0.input_size" in warning["text"]

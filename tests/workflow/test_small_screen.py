@@ -225,6 +225,14 @@ CASES = {
     "report.title": ("Another title", ["report"]),
     "evaluation.permutations": (300, ["evaluate", *REPORT]),
     "models.lite0.head": ({"type": "logistic"}, [*FIT, "evaluate", *REPORT]),
+    "models.lite0.features": (
+        ["network", "hand-crafted"],
+        ["join_features", *FIT, "evaluate", *REPORT],
+    ),
+    "models.lite0.candidates": (
+        {"network": {}, "joined": {"features": ["network", "hand-crafted"]}},
+        ["join_features", "select_head", "final_model", "evaluate", *REPORT],
+    ),
     "models.lite0.views": (4, ["check_models", "features", *FIT, "evaluate", *REPORT]),
     "splits.loco.method": ("group-k-fold", [CHECK, *SPLIT, *FIT, *SCORE, *REPORT]),
     "quality.focus_z": (5.0, [*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT]),
@@ -333,6 +341,55 @@ def test_a_new_model_leaves_the_old_one_alone(finished, small_config):
     assert planned["features"] == planned["fit_head"] == planned["final_model"] == 1
     assert planned["evaluate"] == 1
     assert not {"sites", "ingest", *PREPARE, *SPLIT, "baselines"} & set(planned)
+
+
+def test_models_alike_share_one_pass_through_the_network(finished, small_config):
+    joined = {**small_config["models"]["lite0"], "features": ["network", "hand-crafted"]}
+    config = edited(small_config, "models.joined", joined)
+    texture = {"split": "loco", "features": ["hand-crafted"]}
+    finished.write(edited(config, "models.texture", texture))
+    planned = finished.planned()
+    assert "features" not in planned
+    assert planned["join_features"] == planned["fit_head"] == planned["final_model"] == 2
+
+
+def test_candidates_are_chosen_in_every_fold_and_the_saved_model_is_one_of_them(
+    finished, small_config
+):
+    import numpy as np
+
+    from moascope import training
+
+    candidates = {"network": {}, "both": {"features": ["network", "hand-crafted"]}}
+    model = {**small_config["models"]["lite0"], "candidates": candidates}
+    finished.write(edited(small_config, "models.nested", model))
+    results = finished.folder / "results/small"
+    names = (
+        "predictions/nested.selection.parquet",
+        "evaluation/nested.json",
+        "models/nested.keras",
+    )
+    finished.snakemake(*(f"results/small/{name}" for name in names))
+    selection = pd.read_parquet(results / names[0])
+    predictions = pd.read_parquet(results / "predictions/nested.parquet")
+    assert selection.groupby("fold")["chosen"].sum().eq(1).all()
+    assert set(selection["fold"]) == set(predictions["fold"])
+    assert selection["balanced_accuracy"].between(0, 1).all()
+    plain = pd.read_parquet(results / "predictions/lite0.parquet")
+    pd.testing.assert_frame_equal(predictions[["unit_id", "moa"]], plain[["unit_id", "moa"]])
+    chosen = selection[selection["chosen"]].set_index("fold")["candidate"]
+    alike = predictions["fold"].map(chosen) == "network"
+    pd.testing.assert_frame_equal(predictions[alike], plain[alike])
+
+    network, metadata = training.load_model(results / "models/nested.keras")
+    assert metadata["selection"]["chosen"] in candidates
+    units = pd.read_parquet(results / "units.parquet")
+    pixels = np.load(results / "units/pixels/Batch1_P1.npy")
+    units = units.iloc[: len(pixels)]
+    treated = (units["moa"].isin(metadata["classes"]) & ~units["flagged"]).to_numpy()
+    probabilities = training.predict_units(network, pixels[treated])
+    predicted = np.array(metadata["classes"])[probabilities.argmax(axis=1)]
+    assert (predicted == units["moa"][treated]).mean() > 0.9  # it was fitted to these
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import difflib
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -32,6 +32,7 @@ from moascope.backbone_table import (
     nearest,
 )
 from moascope.errors import InputError
+from moascope.feature_columns import Block
 from moascope.torch_weights import read_state_dict
 
 # Stages of EfficientNet-B0, which Lite0 shares without squeeze-and-excitation:
@@ -136,7 +137,7 @@ def build(
         pretrained kernels averaged over colour and scaled by 3/C;
         `{"kind": "per-channel"}` passes every channel alone, as grey, and joins the features.
     taps : sequence of str
-        Layers whose output is wanted; empty: the last one.
+        Layers whose output is wanted, an empty name for the last one; empty: the last one only.
     pooling : {"mean", "mean+sd"} or None
         Over the image, for taps that are maps: a model for inference, its batch normalization
         folded into the convolutions. None: a model to train, which returns the map itself
@@ -221,6 +222,32 @@ def from_options(
     )
 
 
+def blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[Block]:
+    """List what the features of a model consist of, from the first column on.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `build`.
+    taps, pooling
+        As it was built with.
+
+    Returns
+    -------
+    list of Block
+        As many columns as the model has features.
+    """
+    of_one_pass: list[tuple[str, Literal["mean", "sd"], int]] = []
+    for tap, output in zip(taps or ("",), model.get_layer("trunk").outputs, strict=True):
+        has_positions = len(output.shape) > 2
+        of_one_pass.append((tap, "mean", int(output.shape[-1])))
+        if pooling == "mean+sd" and has_positions:
+            of_one_pass.append((tap, "sd", int(output.shape[-1])))
+    width = sum(size for *_, size in of_one_pass)
+    n_passes = int(model.output_shape[-1]) // width
+    return [Block(number, *block) for number in range(n_passes) for block in of_one_pass]
+
+
 def _shortest(values: list[float]) -> float | list[float]:
     return values[0] if len(set(values)) == 1 else values
 
@@ -301,12 +328,12 @@ def _truncate(network: keras.Model, taps: Sequence[str], name: str) -> keras.Mod
     """Cut a network behind its deepest tap."""
     known = {layer.name: layer for layer in network.layers}
     for tap in taps:
-        if tap not in known:
+        if tap and tap not in known:
             raise InputError(
                 f"taps: {name} has no layer {tap!r}. {nearest(similar(tap, known))}"
                 "Without taps, its last layer is used."
             )
-    outputs = [known[tap].output for tap in taps] or [network.output]
+    outputs = [known[tap].output if tap else network.output for tap in taps or ("",)]
     return keras.Model(network.input, outputs if len(outputs) > 1 else outputs[0], name="trunk")
 
 

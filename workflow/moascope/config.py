@@ -406,6 +406,25 @@ class Training(Section):
     mixed_precision: bool = Field(False, description="float16 arithmetic on GPUs")
 
 
+# What each type of head depends on.
+_KEYS_OF_HEADS = {
+    "lda": ("type", "shrinkage", "balanced", "calibrate"),
+    "logistic": ("type", "C", "balanced", "calibrate"),
+    "mlp": ("type", "hidden", "dropout", "l2"),
+}
+
+Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
+
+
+class Candidate(Section):
+    """What may be chosen in the place of a model's own features and head; null: as the model."""
+
+    features: Features | None = Field(None, description="as of the model")
+    taps: list[str] | None = Field(None, description="as of the model")
+    pooling: Literal["mean", "mean+sd"] | None = Field(None, description="as of the model")
+    head: Head | None = Field(None, description="as of the model; lda or logistic")
+
+
 class Model(Section):
     """One classifier: a split, a backbone, a head."""
 
@@ -441,7 +460,18 @@ class Model(Section):
         description="frozen: views whose features are averaged: the unit (1), its mirror images "
         "and half turn (4), and those turned by a quarter (8, for square units)",
     )
+    features: Features = Field(
+        ["network"],
+        description="frozen: what the head sees: features of the network, hand-crafted texture "
+        "features, or both joined",
+    )
     head: Head = Field(default_factory=Head, description="the head")
+    candidates: dict[Name, Candidate] = Field(
+        {},
+        description="frozen: features and heads to choose from, by name. In every fold, the one "
+        "with the highest balanced accuracy in an inner cross-validation over whole groups of the "
+        "training units is fitted and tested",
+    )
     unfreeze_from: str | None = Field(None, description="partial: first layer that is trained")
     augment: bool = Field(True, description="partial, full: use the list `augmentation`")
     training: Training = Field(default_factory=Training, description="training options")
@@ -461,11 +491,107 @@ class Model(Section):
             raise ValueError(
                 f"head type {self.head.type!r} works on frozen features only; use type mlp"
             )
+        problems = [*self._problems_of_features(), *self._problems_of_candidates()]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
+
+    def _problems_of_features(self) -> list[str]:
+        lists = [self.features, *(each.features for each in self.candidates.values())]
+        problems = [
+            f"features names {names[0]!r} twice; remove one"
+            for names in lists
+            if names and len(set(names)) < len(names)
+        ]
+        if self.transfer != "frozen" and self.features != ["network"]:
+            problems.append(
+                "features other than [network] need transfer 'frozen'; remove features, or set "
+                "transfer to frozen"
+            )
+        return problems
+
+    def _problems_of_candidates(self) -> list[str]:
+        if not self.candidates:
+            return []
+        problems = []
+        if self.transfer != "frozen":
+            problems.append("candidates need transfer 'frozen'; remove them, or set it to frozen")
+        if len(self.candidates) < 2:
+            problems.append("candidates: there is only one; add another, or remove it")
+        choices = self.choices()
+        problems += [
+            f"candidates.{name}.head: type 'mlp' cannot be chosen; use lda or logistic"
+            for name, choice in choices.items()
+            if choice["head"]["type"] == "mlp"
+        ]
+        names = list(choices)
+        problems += [
+            f"candidates.{name} is the same as {names[list(choices.values()).index(choice)]}; "
+            "remove one"
+            for number, (name, choice) in enumerate(choices.items())
+            if list(choices.values()).index(choice) < number
+        ]
+        return problems
+
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """Give the features and the head of every candidate, or the model's own.
+
+        Returns
+        -------
+        dict
+            By name of the candidate; of a model without candidates, under the empty name. Each has
+            features, taps, pooling and head, as plain values. Options that are not used are null
+            or left out, so that editing them changes nothing.
+        """
+        own = self.model_dump(mode="json", include={"features", "taps", "pooling", "head"})
+        candidates = (
+            {"": {}}
+            if not self.candidates
+            else {
+                name: candidate.model_dump(mode="json", exclude_none=True)
+                for name, candidate in self.candidates.items()
+            }
+        )
+        result = {}
+        for name, changes in candidates.items():
+            choice = {**own, **changes}
+            head = choice["head"]
+            choice["features"] = sorted(choice["features"], reverse=True)  # network first
+            choice["head"] = {key: head[key] for key in _KEYS_OF_HEADS[head["type"]]}
+            if "network" not in choice["features"]:
+                choice.update(taps=[], pooling="mean")
+            result[name] = choice
+        return result
+
+    def network_pass(self) -> dict[str, Any] | None:
+        """Give the options of one pass through the backbone, enough for every candidate.
+
+        Returns
+        -------
+        dict or None
+            As for `backbones.from_options`, with views; None where only hand-crafted features are
+            used. `taps` lists the layers of all candidates, the last layer as an empty name.
+        """
+        choices = [c for c in self.choices().values() if "network" in c["features"]]
+        if not choices:
+            return None
+        taps = list(dict.fromkeys(tap for c in choices for tap in c["taps"] or [""]))
+        has_sd = any(c["pooling"] == "mean+sd" for c in choices)
+        keys = {"backbone", "weights", "channel_mapping", "triple", "input_size", "views"}
+        return {
+            **self.model_dump(mode="json", include=keys),
+            "taps": [] if taps == [""] else taps,
+            "pooling": "mean+sd" if has_sd else "mean",
+        }
+
+    def uses_hand_crafted(self) -> bool:
+        """Tell whether a candidate sees hand-crafted features."""
+        return any("hand-crafted" in choice["features"] for choice in self.choices().values())
 
     def calibrates(self) -> bool:
         """Tell whether probabilities are calibrated on validation units."""
-        return self.transfer == "frozen" and self.head.type != "mlp" and self.head.calibrate
+        heads = [choice["head"] for choice in self.choices().values()]
+        return self.transfer == "frozen" and any(head.get("calibrate") for head in heads)
 
 
 class Evaluation(Section):
@@ -811,7 +937,8 @@ def _explain(detail: Any) -> str:
     if detail["type"] == "missing":
         return f"{place}: this key is required"
     if detail["type"] == "value_error":
-        return f"{place}: {message}" if place else message
+        lines = [f"{place}: {line}" if place else line for line in message.split("\n")]
+        return "\n".join(lines)
     value = detail["input"]
     shown = show(value)
     if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME_PATTERN:

@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 VIEWS = (1, 4, 8)
 _BATCHES_AHEAD = 2
+# Pixels per call of a network: 16 images of 256 px, or one of 1024 px. Larger calls are not
+# faster on a CPU, and memory grows with them. A GPU needs more at a time.
+_PIXELS_PER_CALL = {"cpu": 1 << 20, "gpu": 1 << 22}
+_MOST_PER_CALL = 1024
 
 
 @keras.saving.register_keras_serializable("moascope")
@@ -41,13 +45,7 @@ class DihedralViews(layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Flip and transpose channel-last `inputs`."""
-        stack = [inputs]
-        if self.views >= 4:
-            mirrored = keras.ops.flip(inputs, axis=2)
-            stack = [inputs, mirrored, keras.ops.flip(inputs, 1), keras.ops.flip(mirrored, 1)]
-        if self.views == 8:
-            stack += [keras.ops.transpose(view, (0, 2, 1, 3)) for view in stack]
-        return keras.ops.concatenate(stack, axis=0)
+        return keras.ops.concatenate(list(dihedral_views(inputs, self.views)), axis=0)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Leave the number of images open."""
@@ -86,6 +84,89 @@ class MeanOverViews(layers.Layer):
         return {**super().get_config(), "views": self.views}
 
 
+def dihedral_views(images: Any, views: int) -> Iterator[Any]:
+    """Yield the views of images, one at a time.
+
+    Parameters
+    ----------
+    images : array or keras tensor
+        `(n, H, W, C)`; square for 8 views.
+    views : {1, 4, 8}
+        As for `DihedralViews`.
+
+    Yields
+    ------
+    array or keras tensor
+        `(n, H, W, C)`, in the order of `DihedralViews`. Of a NumPy array, views of its memory.
+    """
+    flip, transpose = keras.ops.flip, keras.ops.transpose
+    if isinstance(images, np.ndarray):
+        flip, transpose = np.flip, np.transpose
+    stack = [images]
+    if views >= 4:
+        mirrored = flip(images, 2)
+        stack = [images, mirrored, flip(images, 1), flip(mirrored, 1)]
+    yield from stack
+    if views == 8:
+        for view in stack:
+            yield transpose(view, (0, 2, 1, 3))
+
+
+def check_views(views: int, unit_shape: Sequence[int | None]) -> None:
+    """Check that units have the views that a model averages.
+
+    Parameters
+    ----------
+    views : int
+        How many views.
+    unit_shape : (int, int)
+        Height and width of the units.
+
+    Raises
+    ------
+    InputError
+        For another number than 1, 4 or 8, or 8 views of units that are not square.
+    """
+    if views not in VIEWS:
+        raise InputError(f"views: {views} is none of {', '.join(map(str, VIEWS))}.")
+    height, width = unit_shape
+    if views == 8 and height != width:
+        raise InputError(
+            f"views: 8 views need square units, and these are {height} x {width} px. "
+            "Use 4 views, or cut square tiles."
+        )
+
+
+def images_per_call(model: keras.Model, unit_shape: Sequence[int]) -> int:
+    """Compute how many images a network takes at a time, from the pixels that it works on.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `moascope.backbones.build`, or a model around one.
+    unit_shape : (int, int)
+        Height and width of the units in pixels.
+
+    Returns
+    -------
+    int
+        At least 1. Units that the model resizes count with the size that they get.
+    """
+    height, width = _resized_shape(model) or unit_shape
+    device = "gpu" if keras.distribution.list_devices("gpu") else "cpu"
+    return min(_MOST_PER_CALL, max(1, _PIXELS_PER_CALL[device] // (height * width)))
+
+
+def _resized_shape(model: keras.Model) -> tuple[int, int] | None:
+    """Find the size that a model brings its input to, also within models that it consists of."""
+    for layer in model.layers:
+        if isinstance(layer, layers.Resizing):
+            return int(layer.height), int(layer.width)
+        if isinstance(layer, keras.Model) and (found := _resized_shape(layer)):
+            return found
+    return None
+
+
 def with_views(
     model: keras.Model, views: int, unit_shape: tuple[int, int] | None = None
 ) -> keras.Model:
@@ -110,17 +191,11 @@ def with_views(
     InputError
         For another number of views, or 8 views of units that are not square.
     """
-    if views not in VIEWS:
-        raise InputError(f"views: {views} is none of {', '.join(map(str, VIEWS))}.")
-    if views == 1:
-        return model
     _, *open_shape, n_channels = model.input_shape
     height, width = unit_shape or open_shape
-    if views == 8 and height != width:
-        raise InputError(
-            f"views: 8 views need square units, and these are {height} x {width} px. "
-            "Use 4 views, or cut square tiles."
-        )
+    check_views(views, (height, width))
+    if views == 1:
+        return model
     image = keras.Input((height, width, n_channels), name="image")
     features = model(DihedralViews(views)(image))
     return keras.Model(image, MeanOverViews(views)(features), name=f"{model.name}_{views}_views")
@@ -133,7 +208,6 @@ def extract(
     out_npy: str | os.PathLike[str],
     *,
     views: int = 1,
-    batch_size: int = 32,
 ) -> tuple[int, int]:
     """Compute the features of all units, streaming them from disk.
 
@@ -149,9 +223,8 @@ def extract(
     out_npy : path
         Gets float32 `(n, d)`: the files' rows one after the other. Written atomically.
     views : {1, 4, 8}
-        The features are averaged over this many dihedral views.
-    batch_size : int
-        Images per call of the network, views included.
+        The features are averaged over this many dihedral views, which are run one after the
+        other, so that memory does not grow with them.
 
     Returns
     -------
@@ -167,15 +240,16 @@ def extract(
     check_alike(stacks, unit_files)
     _check_shapes(stacks, unit_files, model)
     places = unit_places(stacks, rows)
-    whole = with_views(model, views, stacks[0].shape[1:3] if stacks else None)
-    step = max(1, batch_size // views)
+    unit_shape = stacks[0].shape[1:3] if stacks else (1, 1)
+    check_views(views, unit_shape)
+    step = max(1, min(images_per_call(model, unit_shape), len(places)))
     shape = (len(places), int(model.output_shape[-1]))
     done, started = 0, time.perf_counter()
     with atomic_path(out_npy) as temporary:
         written = np.lib.format.open_memmap(temporary, "w+", np.dtype("float32"), shape)
         for batch in prefetched(stacks, places, step):
             n_wanted = min(step, shape[0] - done)
-            written[done : done + n_wanted] = predict(whole, batch)[:n_wanted]
+            written[done : done + n_wanted] = mean_over_views(model, batch, views)[:n_wanted]
             done += n_wanted
             if (done // step) % 20 == 0 or done == shape[0]:
                 rate = done / (time.perf_counter() - started)
@@ -183,6 +257,29 @@ def extract(
         written.flush()
         del written
     return shape
+
+
+def mean_over_views(model: keras.Model, batch: np.ndarray, views: int) -> np.ndarray:
+    """Average the features of one batch over its views, one call of the network per view.
+
+    Parameters
+    ----------
+    model : keras.Model
+        `(n, H, W, C)` to `(n, d)`.
+    batch : numpy.ndarray
+        `(n, H, W, C)`; keep its shape the same from call to call.
+    views : {1, 4, 8}
+        As for `DihedralViews`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 `(n, d)`.
+    """
+    total = np.zeros((len(batch), int(model.output_shape[-1])), dtype=np.float32)
+    for view in dihedral_views(batch, views):
+        total += predict(model, np.ascontiguousarray(view))
+    return total / np.float32(views)
 
 
 def predict(model: keras.Model, batch: np.ndarray) -> np.ndarray:

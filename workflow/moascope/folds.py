@@ -25,6 +25,8 @@ class Task:
     """(n,) class of every unit; -1 for units outside of the split."""
     folds: list[splits.Fold]
     """In the order of repeat and fold."""
+    members: pd.DataFrame
+    """The units of the split: unit_id and group."""
 
     @classmethod
     def read(
@@ -54,7 +56,7 @@ class Task:
         """
         table, members = pd.read_parquet(units), pd.read_parquet(groups)
         folds = list(splits.folds(pd.read_parquet(split), members, table))
-        return cls(table, *heads.class_indices(table, members), folds)
+        return cls(table, *heads.class_indices(table, members), folds, members)
 
     @cached_property
     def names(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:

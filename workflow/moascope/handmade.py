@@ -16,10 +16,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.errors import InputError
+from moascope.files import atomic_path
 
 logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.floating[Any]]
+
+HAND_MADE = "hand-made"
+"""The kind of the hand-crafted features, in the columns of tables and among the baselines."""
 
 _PERCENTILES = (0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9)
 _SCALES = 4
@@ -115,6 +119,54 @@ def read_columns(
     return {kind: np.concatenate([part[kind] for part in parts]) for kind in FEATURES}
 
 
+def join(
+    network: str | os.PathLike[str] | None,
+    tables: Sequence[str | os.PathLike[str]],
+    out_npy: str | os.PathLike[str],
+) -> tuple[int, int]:
+    """Write the features of a network and the hand-crafted ones as one array, plate by plate.
+
+    Parameters
+    ----------
+    network : path or None
+        `.npy` array (n, d), float32; None where only hand-crafted features are wanted.
+    tables : sequence of path
+        Parquet files with the columns of `as_columns`, at least one; n rows in all.
+    out_npy : path
+        Gets float32 (n, d + number of hand-crafted features). Written atomically.
+
+    Returns
+    -------
+    (int, int)
+        The shape of what was written.
+
+    Raises
+    ------
+    InputError
+        If the number of rows differs, or a table has no hand-crafted features.
+    """
+    lengths = [_features_of(path)[HAND_MADE].shape for path in tables]
+    n_units, n_crafted = sum(length for length, _ in lengths), lengths[0][1]
+    before = np.empty((n_units, 0)) if network is None else np.load(network, mmap_mode="r")
+    if len(before) != n_units:
+        raise InputError(
+            f"{os.fspath(network or '')}: features of {len(before)} units, but the tables have "
+            f"{n_units}. Delete the file and run again."
+        )
+    n_network = before.shape[1]
+    shape = (n_units, n_network + n_crafted)
+    with atomic_path(out_npy) as temporary:
+        joined = np.lib.format.open_memmap(temporary, "w+", np.dtype("float32"), shape)
+        joined[:, :n_network] = before
+        start = 0
+        for path, (length, _) in zip(tables, lengths, strict=True):
+            joined[start : start + length, n_network:] = _features_of(path)[HAND_MADE]
+            start += length
+        joined.flush()
+        del joined
+    return shape
+
+
 def _features_of(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[np.float32]]:
     table, features = pd.read_parquet(path), {}
     for kind in FEATURES:
@@ -167,7 +219,7 @@ def hand_made(images: FloatArray) -> FloatArray:
 
 FEATURES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "channel-mean-sd": channel_mean_sd,
-    "hand-made": hand_made,
+    HAND_MADE: hand_made,
 }
 """Image features by the name of their baseline."""
 

@@ -285,6 +285,42 @@ def fit_predict_folds(
     folds = list(folds)
     labels = np.asarray(labels).astype(str)
     unit_ids = np.asarray(unit_ids).astype(str)
+    classes = classes_of_folds(unit_ids, labels, folds)
+    parts = [
+        prediction_table(
+            unit_ids,
+            labels,
+            fold_probabilities(features, labels, fold, head, classes, seed=seed),
+            list(classes),
+            fold,
+        )
+        for fold in folds
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else _table(classes)
+
+
+def classes_of_folds(
+    unit_ids: npt.NDArray[Any], labels: npt.NDArray[Any], folds: Sequence[FoldLike]
+) -> npt.NDArray[Any]:
+    """List the classes of all units that are in a fold.
+
+    Parameters
+    ----------
+    unit_ids, labels : (n,) str
+        Name and class of each unit.
+    folds : sequence of FoldLike
+        Row numbers of the units.
+
+    Returns
+    -------
+    (n_classes,) str
+        Sorted.
+
+    Raises
+    ------
+    InputError
+        If a unit of a fold has no class.
+    """
     used = [np.concatenate([fold.train, fold.validation, fold.test]) for fold in folds]
     rows = np.unique(np.concatenate(used)).astype(np.int64) if used else np.empty(0, np.int64)
     unlabelled = rows[labels[rows] == ""]
@@ -293,18 +329,7 @@ def fit_predict_folds(
             f"unit {unit_ids[unlabelled[0]]} is in the split but its mechanism is not known "
             f"({len(unlabelled)} such units); leave it out of the split or complete the MoA table"
         )
-    classes = np.unique(labels[rows])
-    parts = [
-        prediction_table(
-            unit_ids,
-            labels,
-            _fold_probabilities(features, labels, fold, head, classes, seed=seed),
-            list(classes),
-            fold,
-        )
-        for fold in folds
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else _table(classes)
+    return np.unique(labels[rows])
 
 
 def prediction_table(
@@ -396,7 +421,7 @@ def temperature(logits: FloatArray, labels: IntArray) -> float:
     return float(np.exp(minimize_scalar(cross_entropy, bounds=bounds, method="bounded").x))
 
 
-def _fold_probabilities(
+def fold_probabilities(
     features: FloatArray,
     labels: npt.NDArray[Any],
     fold: FoldLike,
@@ -405,7 +430,27 @@ def _fold_probabilities(
     *,
     seed: int,
 ) -> Matrix:
-    """Fit on a fold's training rows; probabilities (n_test, n_classes) of its test rows."""
+    """Fit a head on the training rows of a fold and predict its test rows.
+
+    Parameters
+    ----------
+    features, labels, head, seed
+        As for `fit_predict_folds`.
+    fold : FoldLike
+        Row numbers of the units.
+    classes : (n_classes,) str
+        From `classes_of_folds`.
+
+    Returns
+    -------
+    (n_test, n_classes) float64
+        Posterior probabilities.
+
+    Raises
+    ------
+    InputError
+        If the training rows are of fewer than two classes.
+    """
     started = time.perf_counter()
     learned = np.unique(labels[fold.train])
     if len(learned) < 2:

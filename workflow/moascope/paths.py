@@ -255,8 +255,18 @@ class Paths:
 
     @property
     def features(self) -> str:
-        """Frozen features of all units."""
+        """Features of all units, from one pass through a frozen network."""
         return self.result("features/{model}.npy")
+
+    @property
+    def feature_columns(self) -> str:
+        """Layers and statistics that the columns of the features come from."""
+        return self.result("features/{model}.columns.json")
+
+    @property
+    def joined_features(self) -> str:
+        """The features of all units that a model with hand-crafted features sees."""
+        return self.result("features/{model}.joined.npy")
 
     @property
     def feature_index(self) -> str:
@@ -312,6 +322,11 @@ class Paths:
     def predictions(self) -> str:
         """Test predictions of a model, all folds."""
         return self.result("predictions/{model}.parquet")
+
+    @property
+    def selection(self) -> str:
+        """Inner scores of the candidates of a model in every fold, and which one was chosen."""
+        return self.result("predictions/{model}.selection.parquet")
 
     @property
     def history(self) -> str:

@@ -29,8 +29,17 @@ from keras import layers
 from moascope import augmentation, backbones
 from moascope.backbone_table import nearest
 from moascope.errors import InputError
-from moascope.features import check_alike, gather, prefetched, unit_places, with_views
+from moascope.features import (
+    DihedralViews,
+    check_alike,
+    gather,
+    images_per_call,
+    prefetched,
+    unit_places,
+    with_views,
+)
 from moascope.files import atomic_path
+from moascope.handmade import HAND_MADE, image_features
 from moascope.heads import LinearHead, fit_head
 
 if TYPE_CHECKING:  # what trains does not depend on how splits are made
@@ -39,7 +48,9 @@ if TYPE_CHECKING:  # what trains does not depend on how splits are made
 logger = logging.getLogger(__name__)
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+HAND_CRAFTED_INPUT = "hand_crafted"
 _METADATA = "moascope.json"
+_LARGE_UNITS = 512  # px
 _PLATEAU_FACTOR = 0.3
 _PLATEAU_FLOOR = 1e-3
 _SHORT_EPOCHS = 50  # of a perceptron between checkpoints
@@ -177,6 +188,38 @@ def check_model(
         with_views(model, options["views"], shape)
     else:
         _classifier(options, channels, 2, shape)
+
+
+def size_warning(
+    name: str, options: Mapping[str, Any], unit_shape: tuple[int, int] | None
+) -> dict[str, str] | None:
+    """Warn of units that reach a network at a size that costs much time.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    options : mapping
+        `input_size` of the model.
+    unit_shape : (int, int) or None
+        Height and width of the units in pixels; None if that is not known.
+
+    Returns
+    -------
+    dict or None
+        id, about and text, where a side is longer than 512 px and `input_size` is null.
+    """
+    if unit_shape is None or options["input_size"] or max(unit_shape) <= _LARGE_UNITS:
+        return None
+    height, width = unit_shape
+    factor = height * width / 256**2
+    return {
+        "id": "large-units",
+        "about": f"models.{name}",
+        "text": f"Units of {height} x {width} px reach the network of {name} at full size, which "
+        f"takes {factor:.0f} times as long as 256 px. To change that, set units.size, units.tiles "
+        f"or models.{name}.input_size.",
+    }
 
 
 def fit_mlp(
@@ -322,28 +365,89 @@ def fit_final_head(
     return fit_head(features[rows], np.asarray(classes)[labels[rows]], options["head"], seed)
 
 
-def classifier(extractor: keras.Model, head: LinearHead | keras.Model) -> keras.Model:
-    """Put a fitted head on a frozen extractor, so that one model does both.
+def classifier(
+    extractor: keras.Model | None, head: LinearHead | keras.Model, n_hand_crafted: int = 0
+) -> keras.Model:
+    """Put a fitted head on what it sees, so that one model predicts.
 
     Parameters
     ----------
-    extractor : keras.Model
-        `(n, H, W, C)` to `(n, d)`, from `moascope.features.with_views`.
+    extractor : keras.Model or None
+        `(n, H, W, C)` to `(n, d)`, from `moascope.features.with_views`; None for hand-crafted
+        features alone.
     head : LinearHead or keras.Model
-        From `moascope.heads.fit_head`, or the `model` of `fit_mlp`.
+        From `moascope.heads.fit_head`, or the `model` of `fit_mlp`. Its features are those of the
+        extractor, then the hand-crafted ones.
+    n_hand_crafted : int
+        How many features of `moascope.handmade` the head sees.
 
     Returns
     -------
     keras.Model
-        `(n, H, W, C)` to `(n, n_classes)` probabilities.
+        To `(n, n_classes)` probabilities, from the units `(n, H, W, C)`, the input
+        `hand_crafted` `(n, n_hand_crafted)`, or both in this order.
     """
+    inputs = [] if extractor is None else [extractor.input]
+    parts = [] if extractor is None else [extractor.output]
+    if n_hand_crafted:
+        inputs.append(keras.Input((n_hand_crafted,), name=HAND_CRAFTED_INPUT))
+        parts.append(inputs[-1])
+    x = parts[0] if len(parts) == 1 else layers.Concatenate(name="joined_features")(parts)
+    inputs = inputs if len(inputs) > 1 else inputs[0]
     if isinstance(head, keras.Model):
-        return keras.Model(extractor.input, head(extractor.output), name="classifier")
-    kernel, bias = (part.astype("float32") for part in head.dense())
-    dense = layers.Dense(len(bias), activation="softmax", dtype="float32", name="head")
-    model = keras.Model(extractor.input, dense(extractor.output), name="classifier")
-    dense.set_weights([kernel, bias])
+        return keras.Model(inputs, head(x), name="classifier")
+    # Standardized apart: folded into the weights, a feature that hardly varies loses its digits.
+    scale = np.maximum(head.scale, 1e-6)  # which the layer does not cut off
+    standardize = layers.Normalization(
+        mean=head.mean.astype("float32"), variance=(scale**2).astype("float32"), dtype="float32"
+    )
+    dense = layers.Dense(len(head.bias), activation="softmax", dtype="float32", name="head")
+    model = keras.Model(inputs, dense(standardize(x)), name="classifier")
+    kernel = head.weights * (scale / head.scale)[:, None]
+    dense.set_weights([kernel.astype("float32"), head.bias.astype("float32")])
     return model
+
+
+def predict_units(model: keras.Model, units: np.ndarray) -> np.ndarray:
+    """Predict the classes of units with a saved classifier.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `load_model`. Where it has the input `hand_crafted`, these features are computed here.
+    units : numpy.ndarray
+        float16 `(n, H, W, C)`, prepared as its metadata say; may be memory-mapped.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 `(n, n_classes)`, in the order of the metadata's classes.
+
+    Raises
+    ------
+    InputError
+        If the units have another number of hand-crafted features than the model takes.
+    """
+    names = [tensor.name for tensor in model.inputs]
+    given: dict[str, np.ndarray] = {name: units for name in names if name != HAND_CRAFTED_INPUT}
+    if HAND_CRAFTED_INPUT in names:
+        given[HAND_CRAFTED_INPUT] = image_features(units, HAND_MADE)
+        expected = model.inputs[names.index(HAND_CRAFTED_INPUT)].shape[-1]
+        if given[HAND_CRAFTED_INPUT].shape[1] != expected:
+            raise InputError(
+                f"units: their shape {units.shape[1:]} (height, width, channels) gives "
+                f"{given[HAND_CRAFTED_INPUT].shape[1]} hand-crafted features, and the model takes "
+                f"{expected}. Prepare units as the metadata of the model say."
+            )
+    views = max(
+        (layer.views for layer in model.layers if isinstance(layer, DihedralViews)), default=1
+    )
+    step = max(1, images_per_call(model, units.shape[1:3]) // views)
+    parts = []
+    for start in range(0, len(units), step):
+        batch = [given[name][start : start + step] for name in names]
+        parts.append(np.asarray(model.predict_on_batch(batch if len(batch) > 1 else batch[0])))
+    return np.concatenate(parts) if parts else np.empty((0, model.output_shape[-1]), "float32")
 
 
 def save_classifier(
@@ -352,13 +456,16 @@ def save_classifier(
     classes: Sequence[str],
     statistics: pd.DataFrame,
     given: Mapping[str, Any],
+    *,
+    unit_shape: Sequence[int],
+    choice: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a classifier with all that its units must be.
 
     Parameters
     ----------
     model : keras.Model
-        Units `(n, H, W, C)` to probabilities.
+        From `classifier`, or units `(n, H, W, C)` to probabilities.
     path : path
         Ends in `.keras`.
     classes : sequence of str
@@ -367,12 +474,25 @@ def save_classifier(
         Normalization statistics of the plates.
     given : mapping
         `channels`, `normalization` and `unit_size` of the configuration.
+    unit_shape : (int, int)
+        Height and width of the units in pixels.
+    choice : mapping or None
+        What was chosen among candidates: name, and score of each.
     """
+    inputs = []
+    for tensor in model.inputs:
+        is_crafted = tensor.name == HAND_CRAFTED_INPUT
+        content = (
+            f"moascope.handmade.image_features(units, {HAND_MADE!r})" if is_crafted else "units"
+        )
+        inputs.append({"name": tensor.name, "shape": list(tensor.shape[1:]), "content": content})
     metadata = {
         **{key: given[key] for key in ("channels", "normalization", "unit_size")},
-        "unit_shape": list(model.input_shape[1:3]),
+        "unit_shape": list(unit_shape),
+        "inputs": inputs,
         "classes": list(classes),
         "statistics": statistics.to_dict("records"),
+        **({"selection": dict(choice)} if choice else {}),
     }
     save_model(model, path, metadata)
 
@@ -670,6 +790,8 @@ def _predict(model: keras.Model, samples: Samples, name: str, batch_size: int) -
     shapes = [output.shape[1:] for output in model.outputs]
     results = [np.empty((len(rows), *shape), dtype="float32") for shape in shapes]
     step = max(1, min(batch_size, len(rows)))
+    if samples.stacks[0].ndim == 4:
+        step = min(step, images_per_call(model, samples.stacks[0].shape[1:3]))
     done = 0
     for batch in prefetched(samples.stacks, unit_places(samples.stacks)[rows], step):
         outputs = model.predict_on_batch(batch)

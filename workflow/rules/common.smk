@@ -125,8 +125,28 @@ PLATE_PARTS = [PLATES[start : start + PART] for start in range(0, len(PLATES), P
 CHANNELS = list(CONFIG.input.channels) if SCREEN else []
 FROZEN = [name for name, model in CONFIG.models.items() if model.transfer == "frozen"]
 TUNED = [name for name in CONFIG.models if name not in FROZEN]
-KERAS_HEADS = [name for name in FROZEN if CONFIG.models[name].head.type == "mlp"]
-PLAIN_HEADS = [name for name in FROZEN if name not in KERAS_HEADS]
+KERAS_HEADS = [
+    name
+    for name in FROZEN
+    if CONFIG.models[name].head.type == "mlp" and not CONFIG.models[name].candidates
+]
+NESTED = [name for name in FROZEN if CONFIG.models[name].candidates]
+PLAIN_HEADS = [name for name in FROZEN if name not in [*KERAS_HEADS, *NESTED]]
+JOINED = [name for name in FROZEN if CONFIG.models[name].uses_hand_crafted()]
+
+
+def passes():
+    """Map models to the model whose pass through the network they use: the first alike."""
+    options = {name: CONFIG.models[name].network_pass() for name in FROZEN}
+    return {
+        name: next(other for other in FROZEN if options[other] == own)
+        for name, own in options.items()
+        if own is not None
+    }
+
+
+PASS_OF = passes()
+PASSES = list(dict.fromkeys(PASS_OF.values()))
 
 
 def one_of(names):
@@ -183,7 +203,7 @@ def tuning_options(wildcards):
     options = CONFIG.section(f"models.{wildcards.model}")
     is_partial = options["transfer"] == "partial"
     options["unfreeze_from"] = options["unfreeze_from"] if is_partial else None
-    unused = ("split", "views")
+    unused = ("split", "views", "features", "candidates")
     return {key: value for key, value in options.items() if key not in unused}
 
 
@@ -194,26 +214,33 @@ def augmentation_of(wildcards):
 
 
 def feature_options(wildcards):
-    """Give the options of a model that its frozen features depend on."""
-    keys = (
-        "backbone",
-        "weights",
-        "channel_mapping",
-        "triple",
-        "input_size",
-        "taps",
-        "pooling",
-        "views",
-    )
-    return CONFIG.section(f"models.{wildcards.model}", *keys)
+    """Give the options of a model that its pass through the network depends on."""
+    return CONFIG.models[wildcards.model].network_pass()
+
+
+def pass_of(pattern):
+    """Give an input function: a file of the pass that a model uses; none for hand-crafted features."""
+
+    def files(wildcards):
+        name = wildcards.model
+        return pattern.format(model=PASS_OF[name]) if name in PASS_OF else []
+
+    return files
+
+
+def features_of(wildcards):
+    """Give the features that the head of a model sees."""
+    if wildcards.model in JOINED:
+        return PATHS.joined_features
+    return PATHS.features.format(model=PASS_OF[wildcards.model])
 
 
 def network_options(name):
     """Give the options of a model that decide whether its network can be built."""
-    model = CONFIG.section(f"models.{name}")
-    other = ["split", "augment", "training"]
     if name in FROZEN:
-        other.append("head")
+        return {**CONFIG.models[name].network_pass(), "transfer": "frozen"}
+    model = CONFIG.section(f"models.{name}")
+    other = ["split", "augment", "training", "features", "candidates"]
     return {key: value for key, value in model.items() if key not in other}
 
 
@@ -226,15 +253,27 @@ def image_shape():
 
 def head_options(wildcards):
     """Give the options of a model that its head depends on."""
-    model = CONFIG.section(f"models.{wildcards.model}")
-    kind = model["head"]["type"]
-    keys = {
-        "lda": ("type", "shrinkage", "balanced", "calibrate"),
-        "logistic": ("type", "C", "balanced", "calibrate"),
-        "mlp": ("type", "hidden", "dropout", "l2"),
-    }[kind]
-    options = {"head": {key: model["head"][key] for key in keys}}
-    return {**options, "training": model["training"]} if kind == "mlp" else options
+    model = CONFIG.models[wildcards.model]
+    options = {"head": next(iter(model.choices().values()))["head"]}
+    if wildcards.model in KERAS_HEADS:
+        options["training"] = CONFIG.section(f"models.{wildcards.model}.training")
+    return options
+
+
+def choices_of(wildcards):
+    """Give the features and heads that a model is chosen from; one of a model without candidates."""
+    return CONFIG.models[wildcards.model].choices()
+
+
+def final_options(wildcards):
+    """Give the options of a model that its network and its head are built with."""
+    name = wildcards.model
+    keys = ("backbone", "weights", "channel_mapping", "triple", "input_size", "views")
+    training = (
+        CONFIG.section(f"models.{name}.training") if name in KERAS_HEADS else None
+    )
+    network = CONFIG.section(f"models.{name}", *keys) if name in PASS_OF else None
+    return {"network": network, "training": training}
 
 
 def checkpoints_of_folds(wildcards):
@@ -283,6 +322,11 @@ def split_options(name):
     """Give the options of a split that decide who is in which set."""
     section = CONFIG.section(f"splits.{name}")
     return {key: value for key, value in section.items() if key != "audit"}
+
+
+def split_of_model(wildcards):
+    """Give the options of the split that a model is evaluated on."""
+    return split_options(CONFIG.models[wildcards.model].split)
 
 
 def of_split(pattern):
@@ -361,7 +405,7 @@ def fixed_list(wildcards):
 
 def devices_of(wildcards):
     """Give the notes on which device each network was computed."""
-    frozen = [PATHS.feature_device.format(model=model) for model in FROZEN]
+    frozen = [PATHS.feature_device.format(model=model) for model in PASSES]
     heads = [PATHS.model_device.format(model=model) for model in [*KERAS_HEADS, *TUNED]]
     trained = filter(is_trained, SCORED)
     others = [name for name in SCORED if ENGINES[name].method in OTHER_NETWORKS]
@@ -384,7 +428,10 @@ def embedding_of(model):
         return PATHS.embedding.format(model=model), PATHS.predictions.format(
             model=model
         )
-    return PATHS.features.format(model=model), PATHS.feature_index.format(model=model)
+    if model in JOINED:
+        return PATHS.joined_features.format(model=model), PATHS.units
+    owner = PASS_OF[model]
+    return PATHS.features.format(model=owner), PATHS.feature_index.format(model=owner)
 
 
 def figure(name, caption, category):

@@ -24,7 +24,7 @@ rule check_models:
         runtime=30,
         gpu=gpus() if CONFIG.compute.gpu == "required" else 0,
     params:
-        models={name: network_options(name) for name in CONFIG.models},
+        models={name: network_options(name) for name in [*PASS_OF, *TUNED]},
         channels=CHANNELS,
         engine_channels=ENGINE_CHANNELS,
         given_unets=GIVEN_UNETS,
@@ -45,6 +45,7 @@ rule features:
         pixels=all_plates(PATHS.pixels),
     output:
         features=PATHS.features,
+        columns=PATHS.feature_columns,
         index=PATHS.feature_index,
         device=PATHS.feature_device,
     log:
@@ -52,7 +53,7 @@ rule features:
     benchmark:
         PATHS.benchmark("features/{model}")
     wildcard_constraints:
-        model=one_of(FROZEN),
+        model=one_of(PASSES),
     conda:
         environment("tensorflow")
     threads: 8
@@ -70,10 +71,34 @@ rule features:
         "../scripts/features.py"
 
 
+rule join_features:
+    input:
+        features=pass_of(PATHS.features),
+        units=all_plates(PATHS.plate_units),
+    output:
+        PATHS.joined_features,
+    log:
+        PATHS.log("features/{model}.joined"),
+    benchmark:
+        PATHS.benchmark("features/{model}.joined")
+    wildcard_constraints:
+        model=one_of(JOINED),
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        code=code("join_features.py"),
+    script:
+        "../scripts/join_features.py"
+
+
 rule fit_head:
     input:
         units=PATHS.units,
-        features=PATHS.features,
+        features=features_of,
         split=of_split(PATHS.split),
         groups=of_split(PATHS.groups),
     output:
@@ -98,10 +123,41 @@ rule fit_head:
         "../scripts/fit_head.py"
 
 
+rule select_head:
+    input:
+        units=PATHS.units,
+        features=features_of,
+        columns=pass_of(PATHS.feature_columns),
+        split=of_split(PATHS.split),
+        groups=of_split(PATHS.groups),
+    output:
+        predictions=PATHS.predictions,
+        selection=PATHS.selection,
+    log:
+        PATHS.log("models/{model}"),
+    benchmark:
+        PATHS.benchmark("models/{model}")
+    wildcard_constraints:
+        model=one_of(NESTED),
+    conda:
+        environment("learning")
+    threads: 4
+    resources:
+        mem_mb=memory(8000),
+        runtime=720,
+    params:
+        candidates=choices_of,
+        split=split_of_model,
+        seed=CONFIG.seed,
+        code=code("select_head.py"),
+    script:
+        "../scripts/select_head.py"
+
+
 rule fit_keras_head:
     input:
         units=PATHS.units,
-        features=PATHS.features,
+        features=features_of,
         split=of_split(PATHS.split),
         groups=of_split(PATHS.groups),
     output:
@@ -136,7 +192,8 @@ rule final_model:
         unpack(weights_of),
         units=PATHS.units,
         pixels=PATHS.pixels.format(plate=PLATES[0]),
-        features=PATHS.features,
+        features=features_of,
+        columns=pass_of(PATHS.feature_columns),
         statistics=PATHS.all_statistics,
         groups=of_split(PATHS.groups),
     output:
@@ -154,8 +211,11 @@ rule final_model:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=feature_options,
-        head=head_options,
+        options=final_options,
+        candidates=choices_of,
+        split=lambda wildcards: (
+            split_of_model(wildcards) if wildcards.model in NESTED else None
+        ),
         channels=CHANNELS,
         normalization=CONFIG.section("normalization"),
         compute=CONFIG.section("compute"),

@@ -4,6 +4,8 @@ from _job import start
 
 start(snakemake.log[0])
 
+import logging
+
 from moascope import devices
 
 params = snakemake.params
@@ -23,12 +25,16 @@ if image_shape is None and params.reading["on_size_mismatch"] == "error":
     paths = pd.read_parquet(snakemake.input.sites, columns=[column])[column]
     image_shape = images.shape_of_first(paths, params.reading["axes"])
 unit_shape = image_shape and units.shape_of_units(image_shape, **params.units)
-problems = []
+problems, warnings = [], []
 for name, options in params.models.items():
     try:
         training.check_model(options, params.channels, unit_shape)
     except InputError as error:
         problems.append(f"models.{name}: {error}")
+    warning = training.size_warning(name, options, unit_shape)
+    if warning:
+        warnings.append(warning)
+        logging.warning(warning["text"])
     keras.utils.clear_session()
 if unit_shape and params.augmentation:
     try:
@@ -42,4 +48,5 @@ for path, name in zip(snakemake.input.networks, params.given_unets, strict=True)
         problems.append(f"segmentation.engines.{name}: {error}")
 if problems:
     raise InputError.collect(problems, "networks cannot be used as configured")
-write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output[0])
+made_with = summary.computed_with(params.compute["keras_backend"], device)
+write_json({**made_with, "warnings": warnings}, snakemake.output[0])

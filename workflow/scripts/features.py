@@ -23,6 +23,10 @@ model = backbones.from_options(options, snakemake.params.channels, unit_shape)
 features.extract(
     model, snakemake.input.pixels, None, snakemake.output.features, views=options["views"]
 )
+write_json(
+    [vars(block) for block in backbones.blocks(model, options["taps"], options["pooling"])],
+    snakemake.output.columns,
+)
 units = read_tables(snakemake.input.units, ["unit_id"])
 write_parquet(units, snakemake.output.index)
 write_json(summary.computed_with(compute["keras_backend"], device), snakemake.output.device)

@@ -6,30 +6,44 @@ start(snakemake.log[0])
 
 from moascope import devices
 
-params = snakemake.params
-options, compute = params.options, params.compute
-devices.choose("never", compute["keras_backend"])
+given, params = snakemake.input, snakemake.params
+devices.choose("never", params.compute["keras_backend"])
 
 import keras
 import numpy as np
 import pandas as pd
 
-from moascope import backbones, features, heads, training
+from moascope import backbones, feature_columns, features, heads, selection, splits, training
 
 if params.weights_seed is not None:
     keras.utils.set_random_seed(params.weights_seed)
-unit_shape = np.load(snakemake.input.pixels, mmap_mode="r").shape[1:3]
-backbone = backbones.from_options(options, params.channels, unit_shape)
-units = pd.read_parquet(snakemake.input.units)
-classes, labels = heads.class_indices(units, pd.read_parquet(snakemake.input.groups))
+unit_shape = np.load(given.pixels, mmap_mode="r").shape[1:3]
+units, members = pd.read_parquet(given.units), pd.read_parquet(given.groups)
+classes, labels = heads.class_indices(units, members)
+table, network = np.load(given.features, mmap_mode="r"), params.options["network"]
+blocks = feature_columns.read_blocks(given.columns or None)
+candidates = selection.candidates_of(params.candidates, blocks, table.shape[1])
+held_out = splits.held_out_columns(params.split) if params.split else []
+chosen, scores = selection.choose_once(table, units, members, candidates, held_out, params.seed)
+options = params.candidates[chosen.name]
 head = training.fit_final_head(
-    np.load(snakemake.input.features, mmap_mode="r"), labels, classes, params.head, params.seed
+    table[:, chosen.columns],
+    labels,
+    classes,
+    {"head": chosen.head, "training": params.options["training"]},
+    params.seed,
 )
-extractor = features.with_views(backbone, options["views"], unit_shape)
+extractor = None
+if feature_columns.NETWORK in options["features"]:
+    backbone = backbones.from_options({**network, **options}, params.channels, unit_shape)
+    extractor = features.with_views(backbone, network["views"], unit_shape)
+n_network = 0 if extractor is None else extractor.output_shape[-1]
 training.save_classifier(
-    training.classifier(extractor, head),
+    training.classifier(extractor, head, len(chosen.columns) - n_network),
     snakemake.output[0],
     classes,
-    pd.read_parquet(snakemake.input.statistics),
+    pd.read_parquet(given.statistics),
     dict(params.items()),
+    unit_shape=unit_shape,
+    choice=scores,
 )

@@ -27,7 +27,10 @@ done = training.fit_fold(
     checkpoint=params.checkpoint,
 )
 statistics, about = pd.read_parquet(given.statistics), dict(params.items())
-training.save_classifier(done["model"], output.model, task.classes, statistics, about)
+model, unit_shape = done["model"], done["model"].input_shape[1:3]
+training.save_classifier(
+    model, output.model, task.classes, statistics, about, unit_shape=unit_shape
+)
 write_parquet(done["history"].assign(repeat=fold.repeat, fold=fold.fold), output.history)
 write_array(done["embedding"], output.embedding)
 write_json(summary.computed_with(params.compute["keras_backend"], device), output.device)

@@ -1,0 +1,26 @@
+"""Choose features and a head within the training units of every fold; predict its test units."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+import numpy as np
+
+from moascope import feature_columns, selection, splits
+from moascope.files import write_parquet
+from moascope.folds import Task
+
+given, params = snakemake.input, snakemake.params
+task = Task.read(given.units, given.groups, given.split)
+features = np.load(given.features, mmap_mode="r")
+blocks = feature_columns.read_blocks(given.columns or None)
+predictions, choices = selection.fit_predict_folds(
+    features,
+    *task.names,
+    task.folds,
+    selection.candidates_of(params.candidates, blocks, features.shape[1]),
+    selection.inner_groups(task.units, task.members, splits.held_out_columns(params.split)),
+    params.seed,
+)
+write_parquet(predictions, snakemake.output.predictions)
+write_parquet(choices, snakemake.output.selection)
