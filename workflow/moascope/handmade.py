@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.errors import InputError
+from moascope.files import read_parquet
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def read_columns(
 
 
 def _features_of(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[np.float32]]:
-    table, features = pd.read_parquet(path), {}
+    table, features = read_parquet(path), {}
     for kind in FEATURES:
         names = [name for name in table.columns if name.startswith(f"{kind}:")]
         if not names:

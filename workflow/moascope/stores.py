@@ -29,7 +29,7 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from moascope.errors import ImageError, InputError
-from moascope.files import Closing, atomic_path
+from moascope.files import Closing, atomic_path, damaged, reading
 from moascope.images import centre_crop, check_axes, read_pixel_size, read_pixels
 from moascope.ngff import (
     ARCHIVE_COMMENT,
@@ -241,7 +241,10 @@ def join_labels(
         documents = [name for name in source_of if name.endswith(METADATA)]
         documents.sort(key=lambda name: name.count("/"))  # breadth first, as RFC-9 recommends
         for name in dict.fromkeys([*documents, *source_of]):
-            new.add(name, [source_of[name].read(name)], source_of[name].getinfo(name).CRC)
+            source = source_of[name]
+            with reading(labels if source is sources[0] else store):
+                content = source.read(name)
+            new.add(name, [content], source.getinfo(name).CRC)
 
 
 def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:
@@ -651,17 +654,9 @@ class PlateStore(Closing):
 
     def __init__(self, path: str | os.PathLike[str], workers: int = 1) -> None:
         self.path = Path(path)
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                own = json.loads(archive.read(METADATA))["attributes"]["moascope"]
-                entries = [archive.getinfo(shard_name(site["path"])) for site in own["sites"]]
-        except FileNotFoundError:
-            raise InputError(f"{self.path}: no such plate store. Run the ingest first.") from None
-        except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{self.path}: truncated, or not a plate store that MoAscope wrote "
-                f"({type(error).__name__}: {error}). Delete it and run the ingest again."
-            ) from error
+        with reading(self.path), zipfile.ZipFile(self.path) as archive:
+            own = json.loads(archive.read(METADATA))["attributes"]["moascope"]
+            entries = [archive.getinfo(shard_name(site["path"])) for site in own["sites"]]
         self.site_ids: list[str] = [site["site_id"] for site in own["sites"]]
         self.fields: list[str] = [site["path"] for site in own["sites"]]
         self.plate: str = own["plate"]
@@ -743,8 +738,5 @@ class PlateStore(Closing):
         start = entry.header_offset + content_offset(entry.filename)
         shard = os.pread(self._file, entry.file_size, start)
         if crc32([shard]) != entry.CRC:
-            raise InputError(
-                f"{self.path}: the pixels of {self.site_ids[index]} are damaged (checksum). "
-                "Delete the store and run the ingest again."
-            )
+            raise damaged(self.path, f"checksum of the pixels of {self.site_ids[index]}")
         decode_shard(shard, self.shape, self.dtype, out=target)

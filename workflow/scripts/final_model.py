@@ -11,25 +11,24 @@ options, compute = params.options, params.compute
 devices.choose("never", compute["keras_backend"])
 
 import keras
-import numpy as np
-import pandas as pd
 
 from moascope import backbones, features, heads, training
+from moascope.files import read_array, read_parquet
 
 if params.weights_seed is not None:
     keras.utils.set_random_seed(params.weights_seed)
-unit_shape = np.load(snakemake.input.pixels, mmap_mode="r").shape[1:3]
+unit_shape = read_array(snakemake.input.pixels, mapped=True).shape[1:3]
 backbone = backbones.from_options(options, params.channels, unit_shape)
-units = pd.read_parquet(snakemake.input.units)
-classes, labels = heads.class_indices(units, pd.read_parquet(snakemake.input.groups))
+units = read_parquet(snakemake.input.units)
+classes, labels = heads.class_indices(units, read_parquet(snakemake.input.groups))
 head = training.fit_final_head(
-    np.load(snakemake.input.features, mmap_mode="r"), labels, classes, params.head, params.seed
+    read_array(snakemake.input.features, mapped=True), labels, classes, params.head, params.seed
 )
 extractor = features.with_views(backbone, options["views"], unit_shape)
 training.save_classifier(
     training.classifier(extractor, head),
     snakemake.output[0],
     classes,
-    pd.read_parquet(snakemake.input.statistics),
+    read_parquet(snakemake.input.statistics),
     dict(params.items()),
 )

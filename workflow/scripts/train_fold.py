@@ -11,10 +11,8 @@ from moascope import devices
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-import pandas as pd
-
 from moascope import summary, training
-from moascope.files import write_array, write_json, write_parquet
+from moascope.files import read_parquet, write_array, write_json, write_parquet
 from moascope.folds import Task
 
 device = devices.confirm(params.compute["gpu"], device)
@@ -25,8 +23,9 @@ done = training.fit_fold(
     *(params.channels, params.options, params.augmentation),
     seed=params.seed + fold.repeat,
     checkpoint=params.checkpoint,
+    code=params.code,
 )
-statistics, about = pd.read_parquet(given.statistics), dict(params.items())
+statistics, about = read_parquet(given.statistics), dict(params.items())
 training.save_classifier(done["model"], output.model, task.classes, statistics, about)
 write_parquet(done["history"].assign(repeat=fold.repeat, fold=fold.fold), output.history)
 write_array(done["embedding"], output.embedding)
