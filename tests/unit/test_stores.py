@@ -449,7 +449,9 @@ def test_unknown_choices_are_refused(tmp_path, sites, key):
 
 def test_truncated_store_is_refused(store):
     store.write_bytes(store.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"P\.ozx: is damaged, or no file that MoAscope wrote \(BadZipFile"):
+    with pytest.raises(
+        InputError, match=r"P\.ozx: is damaged, or no file that MoAscope wrote \(BadZipFile"
+    ):
         PlateStore(store)
 
 

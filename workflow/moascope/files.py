@@ -318,8 +318,10 @@ def write_parquet(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     path : path
         The file to write.
     """
-    # Pandas would remove a file that it opened itself, and with it what filled the disk.
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    import pyarrow as pa  # noqa: PLC0415
+
+    # Given a path, pandas removes the file after an error, and the full disk looks empty.
+    with atomic_path(path) as temporary, pa.OSFile(str(temporary), "wb") as file:
         table.to_parquet(file, index=False, compression="zstd", write_page_checksum=True)
 
 
