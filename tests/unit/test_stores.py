@@ -482,7 +482,7 @@ def test_damaged_pixels_are_noticed(store):
     store.write_bytes(content)
     with PlateStore(store) as opened:
         opened.read([0, 2])
-        with pytest.raises(InputError, match=r"the pixels of P 1/A01/1 are damaged \(checksum\)"):
+        with pytest.raises(InputError, match=r"P\.ozx: is damaged.* of P 1/A01/1\)"):
             opened.read([1])
 
 

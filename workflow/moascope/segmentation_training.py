@@ -27,6 +27,7 @@ from moascope import backbones, segmentation
 from moascope.annotated import PERCENTILES, AnnotatedSet
 from moascope.digests import file_digest
 from moascope.errors import InputError
+from moascope.files import damaged
 from moascope.instances import InstanceParameters, as_maps, label_objects, parameters_for
 from moascope.matching import Tally, tally
 from moascope.segmentation import NetworkOptions
@@ -247,7 +248,11 @@ def load(
         If the file is no such network, is of another version, or wants other channels.
     """
     expected = {"kind": "segmentation", "format": FORMAT, "channels": list(channels)}
-    return load_model(path, expected)
+    model, about = load_model(path, expected)
+    missing = [key for key in ("instances", "multiple", "outputs") if key not in about]
+    if missing:
+        raise damaged(path, f"its description lacks {', '.join(missing)}")
+    return model, about
 
 
 # --- the loop ---------------------------------------------------------------------------------
