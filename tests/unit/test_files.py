@@ -18,9 +18,7 @@ from moascope.errors import InputError
 from moascope.files import (
     atomic_path,
     check_folder,
-    open_h5,
     read_array,
-    read_dataset,
     read_json,
     read_parquet,
     remove_leftovers,
@@ -28,6 +26,7 @@ from moascope.files import (
     write_json,
     write_parquet,
 )
+from moascope.hdf5 import open_h5, read_dataset
 
 
 def names_in(folder):

@@ -21,7 +21,7 @@ def test_deleted_predictions_are_made_again(copied):
     predictions = copied.folder / "results/small/predictions/lite0.parquet"
     predictions.unlink()
     assert copied.planned()["fit_head"] == 1
-    copied.snakemake("--until", "fit_head")
+    copied.snakemake()
     assert predictions.is_file()
 
 

@@ -21,15 +21,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.errors import ImageError, InputError
-from moascope.files import (
-    Closing,
-    atomic_path,
-    open_h5,
-    read_dataset,
-    read_parquet,
-    reading,
-    write_parquet,
-)
+from moascope.files import Closing, atomic_path, read_parquet, reading, write_parquet
+from moascope.hdf5 import open_h5, read_dataset
 from moascope.images import read_planes
 from moascope.masks import Mask, check_size, cropped, read_mask
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope import composites, figures, segmentation_figures
-from moascope.files import open_h5, read_dataset, read_json, read_parquet
+from moascope.files import read_json, read_parquet
+from moascope.hdf5 import open_h5, read_dataset
 from moascope.segmentation_figures import RGB
 
 MAX_PICTURES = 8

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from moascope.annotated import AnnotatedSet
-from moascope.files import open_h5, read_dataset, read_parquet
+from moascope.files import read_parquet
+from moascope.hdf5 import open_h5, read_dataset
 from moascope.matching import (
     THRESHOLDS,
     Tally,
