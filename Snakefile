@@ -40,6 +40,7 @@ localrules:
 onstart:
     check_packages()
     check_results(writable=True)
+    remove_leftovers_of_killed_jobs()
 
 
 rule all:
@@ -49,6 +50,5 @@ rule all:
         PATHS.summary,
         [PATHS.checked] if SCREEN else [],
         [PATHS.models_checked] if HAS_NETWORKS else [],
-        expand(PATHS.model, model=FROZEN),
-        expand(PATHS.exported, engine=EXPORTED),
-        all_plates(PATHS.labelled) if CONFIG.segmentation.labelled_plates else [],
+        deliverables(),
+        fold_models if TUNED else [],

@@ -340,15 +340,15 @@ def test_warnings_of_masks_are_kept_and_labels_split_where_asked(folder, options
 
 def test_a_missing_or_damaged_set_is_explained(folder, options):
     table = folder / "set.parquet"
-    with pytest.raises(InputError, match=r"set\.parquet: no such table"):
+    with pytest.raises(InputError, match=r"set\.parquet: there is no such file"):
         AnnotatedSet(folder / "set.h5", table)
     pack(folder, read_annotations(folder / "sheet.csv", options))
     whole = (folder / "set.h5").read_bytes()
     (folder / "set.h5").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="truncated, or not an annotated set"):
+    with pytest.raises(InputError, match=r"set\.h5: is damaged, or no file that MoAscope wrote"):
         AnnotatedSet(folder / "set.h5", table)
     (folder / "set.h5").unlink()
-    with pytest.raises(InputError, match=r"set\.h5: no such annotated set"):
+    with pytest.raises(InputError, match=r"set\.h5: there is no such file"):
         AnnotatedSet(folder / "set.h5", table)
 
 

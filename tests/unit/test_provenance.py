@@ -51,6 +51,16 @@ def test_editing_an_unrelated_module_changes_nothing(library, repository):
     assert digest(script) == before
 
 
+def test_editing_where_files_are_changes_nothing(library, repository):
+    copy, digest = library
+    script = repository / "workflow/scripts/ingest.py"
+    assert "moascope.paths" in provenance.library_modules(script)
+    before = digest(script)
+    with (copy / "paths.py").open("a") as module:
+        module.write("\nEXTRA = 1\n")
+    assert digest(script) == before
+
+
 def test_kept_digests_are_those_of_the_code_as_it_is(library, repository, tmp_path):
     copy, digest = library
     scripts, memory = repository / "workflow/scripts", tmp_path / "work" / "digests.json"

@@ -4,11 +4,13 @@ import math
 import zipfile
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from annotated_discs import write_discs
 
 from moascope import segmentation, segmentation_training
+from moascope.annotated import AnnotatedSet
 from moascope.errors import InputError
 from moascope.instances import InstanceParameters, parameters_for
 from moascope.segmentation import NetworkOptions, predictor
@@ -124,16 +126,38 @@ def test_a_checkpoint_is_of_one_set_and_one_choice_of_options(tmp_path):
     assert task() != first
 
 
-def test_a_checkpoint_is_of_one_set_of_known_objects(tmp_path):
-    one, other = write_discs(tmp_path / "a"), write_discs(tmp_path / "b")
-    assert segmentation_training._fingerprint(one, []) == segmentation_training._fingerprint(
-        other, []
-    )
-    row, labels = other.rows("validation")[0], other.labels
-    other.labels = lambda k: labels(k)[::-1] if k == row else labels(k)
-    assert segmentation_training._fingerprint(one, []) != segmentation_training._fingerprint(
-        other, []
-    )
+def test_replacing_any_image_or_mask_makes_another_task(tmp_path):
+    def task(folder):
+        with AnnotatedSet(folder / "discs.h5", folder / "discs.parquet") as annotated:
+            return segmentation_training._fingerprint(annotated, [])
+
+    for name in ("a", "b"):
+        write_discs(tmp_path / name, sets=("train",) * 20 + ("validation",) * 4 + ("test",)).close()
+    first = task(tmp_path / "a")
+    assert task(tmp_path / "b") == first  # what was packed again from the same images
+    tasks = {first}
+    for kind in ("images", "labels"):
+        for number in range(25):
+            with h5py.File(tmp_path / "b/discs.h5", "r+") as file:
+                values = file[f"{kind}/{number:06d}"]
+                before = values[:]
+                values[:] = before + 1
+            tasks.add(task(tmp_path / "b"))
+            with h5py.File(tmp_path / "b/discs.h5", "r+") as file:
+                file[f"{kind}/{number:06d}"][:] = before
+    assert len(tasks) == 51
+
+
+def test_the_code_is_part_of_the_task(tmp_path, caplog):
+    annotated = write_discs(tmp_path)
+    checkpoint = tmp_path / "unet.npz"
+    fit(annotated, checkpoint=checkpoint, code="one")
+    with caplog.at_level(logging.INFO):
+        fit(annotated, checkpoint=checkpoint, code="one")
+        assert "going on from" in caplog.text
+        caplog.clear()
+        fit(annotated, checkpoint=checkpoint, code="other")
+    assert "belongs to other data or options" in caplog.text
 
 
 def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import keras
@@ -229,6 +230,117 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
     assert answer.stdout.strip().endswith("epochs 12")
 
 
+def task_of(screen, monkeypatch, **changes):
+    """Give the digest that the checkpoint of a training would carry, without training."""
+    tasks = []
+
+    def stop(*given):
+        tasks.append(given[6])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_fit", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(screen, checkpoint="none.npz", **changes)
+    return tasks[0]
+
+
+def test_replacing_any_single_unit_makes_another_task():
+    rng = np.random.default_rng(0)
+    stacks = [rng.random((n, 8, 8, 2)).astype("float16") for n in (150, 120, 50)]
+    rows = {"train": np.arange(300), "validation": np.arange(300, 310), "test": np.arange(310, 320)}
+    samples = training.Samples(stacks, rng.integers(0, 2, 320), rows, CLASSES)
+
+    def task():
+        contents = [training.array_digest(stack) for stack in stacks]
+        return training._fingerprint(samples, contents, [])
+
+    tasks = {task()}
+    for stack in stacks:
+        for unit in range(len(stack)):
+            before = stack[unit].copy()
+            stack[unit] = rng.random((8, 8, 2))
+            tasks.add(task())
+            stack[unit] = before
+    assert len(tasks) == 321
+    assert task() in tasks
+
+
+def test_a_replaced_unit_starts_a_training_anew(screen, tmp_path, caplog):
+    checkpoint = tmp_path / "fold.npz"
+    fit(screen, checkpoint=checkpoint, training={"epochs": 1})
+    paths = screen[0]
+    units = np.load(paths[0])
+    units[7] = units[8]
+    np.save(paths[0], units)
+    with caplog.at_level("INFO"):
+        fit(screen, checkpoint=checkpoint, training={"epochs": 1})
+    assert "belongs to other data or options" in caplog.text
+    assert "going on from" not in caplog.text
+
+
+def test_every_input_is_part_of_the_task(screen, monkeypatch, tmp_path):
+    _, labels, rows = screen
+    first = task_of(screen, monkeypatch)
+    assert task_of(screen, monkeypatch) == first
+    relabelled = labels.copy()
+    relabelled[3] = 1 - relabelled[3]
+    moved = {**rows, "train": np.arange(39), "test": np.arange(49, 60)}
+    changes = [
+        {"seed": 2},
+        {"code": "0123456789abcdef"},
+        {"labels": relabelled},
+        {"rows": moved},
+        {"rows": {**rows, "train": rows["train"][::-1]}},
+        {"options": {"augment": False}},
+        {"training": {"learning_rate": 1e-4}},
+    ]
+    tasks = [task_of(screen, monkeypatch, **change) for change in changes]
+    assert len({first, *tasks}) == 1 + len(changes)
+
+
+def test_the_file_of_the_first_weights_is_part_of_the_task(screen, monkeypatch, tmp_path):
+    file = tmp_path / "first.weights.h5"
+    core = fit(screen, training={"epochs": 1})["model"]
+    monkeypatch.setattr(training, "_classifier", lambda *given: core)
+    tasks = set()
+    for content in (b"one", b"two", b"two"):
+        file.write_bytes(content)
+        tasks.add(task_of(screen, monkeypatch, options={"weights": str(file)}))
+    assert len(tasks) == 2
+
+
+def test_every_input_of_a_perceptron_is_part_of_the_task(monkeypatch):
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(60, 4)).astype("float32"), rng.integers(0, 2, 60)
+    rows = {"train": np.arange(30), "validation": np.arange(30, 40), "test": np.arange(40, 60)}
+    tasks = []
+
+    def stop(*given):
+        tasks.append(given[6])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_fit", stop)
+
+    def note(features=features, head=(4,), seed=0, code=""):
+        options = {"hidden": list(head), "dropout": 0.1, "l2": 0.0}
+        given = (features, labels, rows, list("ab"), options, TRAINING)
+        with pytest.raises(KeyboardInterrupt):
+            training.fit_mlp(*given, seed=seed, checkpoint="none.npz", code=code)
+
+    note()
+    note()
+    assert len(set(tasks)) == 1
+    for row in range(60):
+        changed = features.copy()
+        changed[row, 2] += 1e-6
+        note(changed)
+    note(head=(5,))
+    note(seed=1)
+    note(code="other")
+    assert len(set(tasks)) == 64
+
+
 def test_a_checkpoint_of_other_options_is_not_taken_up(screen, tmp_path, caplog):
     checkpoint = tmp_path / "fold.npz"
     fit(screen, checkpoint=checkpoint, training={"epochs": 1})
@@ -336,8 +448,82 @@ def test_a_model_of_other_channels_is_refused(tmp_path):
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "m.keras").write_text("hello")
-    with pytest.raises(InputError, match="not a model of this workflow"):
+    with pytest.raises(InputError, match="damaged, or no file that MoAscope wrote"):
         training.load_model(tmp_path / "m.keras")
+
+
+def rewritten(path, change):
+    """Rewrite the members of a saved model."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def cut_config(members):
+    members["config.json"] = members["config.json"][:200]
+
+
+def no_weights(members):
+    del members["model.weights.h5"]
+
+
+def half_of_the_weights(members):
+    members["model.weights.h5"] = members["model.weights.h5"][:500]
+
+
+def unknown_layer(members):
+    members["config.json"] = members["config.json"].replace(b'"Dense"', b'"Denser"')
+
+
+def strange_layer(members):
+    members["config.json"] = members["config.json"].replace(b'"units": 1', b'"units": [1]')
+
+
+def no_description(members):
+    members["moascope.json"] = b"[]"
+
+
+CHANGES = [
+    *(cut_config, no_weights, half_of_the_weights, unknown_layer, strange_layer, no_description)
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_damaged_model_is_refused_in_one_line(tmp_path, change):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    training.save_model(model, tmp_path / "m.keras", {})
+    rewritten(tmp_path / "m.keras", change)
+    with pytest.raises(InputError) as raised:
+        training.load_model(tmp_path / "m.keras")
+    message = str(raised.value)
+    assert message.startswith(f"{tmp_path / 'm.keras'}: is damaged, or no file that MoAscope wrote")
+    assert "\n" not in message
+
+
+def test_a_model_that_holds_a_program_is_refused_and_does_not_run_it(tmp_path):
+    layer = keras.layers.Lambda(lambda x: x + 1)
+    model = keras.Sequential([keras.Input((2,)), layer])
+    training.save_model(model, tmp_path / "m.keras", {})
+    with pytest.raises(InputError, match=r"m\.keras: is damaged.*ValueError.*[Ll]ambda"):
+        training.load_model(tmp_path / "m.keras")
+
+
+def test_a_model_of_keras_alone_is_refused(tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "m.keras")
+    with pytest.raises(InputError, match=r"There is no item named 'moascope\.json'"):
+        training.load_model(tmp_path / "m.keras")
+
+
+def test_a_damaged_model_of_a_run_is_named_with_its_rule(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = Path("results/screen/models/lite0.keras")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"run again, or run with --forcerun final_model\.$"):
+        training.load_model(file)
 
 
 def test_unlabelled_training_units_are_an_error(screen):

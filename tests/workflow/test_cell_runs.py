@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import json
+import os
 import re
 import zipfile
 
@@ -189,6 +190,19 @@ def test_single_cells_are_classified(project, small_config):
     counts = pd.read_parquet(results / "cell_counts.parquet")
     assert counts["count"].sum() >= len(cells)
     assert "cells-counts" in (results / "report.html").read_text()
+    for name, rule in (
+        ("cells/Batch1_P1.parquet", "segment_plate"),
+        ("labels/Batch1_P1.ozx", "segment_plate"),
+        ("cell_counts.parquet", "collect_cells"),
+        ("predictions/lite0.parquet", "fit_head"),
+    ):
+        file = results / name
+        content, times = file.read_bytes(), file.stat()
+        file.unlink()
+        assert project.planned()[rule] == 1  # what was deleted is made again
+        file.write_bytes(content)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert project.planned() == {}
     config["segmentation"]["labelled_plates"] = True
     project.write(config)
     assert project.planned() == {"label_plate": 2, "report": 1}

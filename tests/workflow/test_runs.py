@@ -56,6 +56,11 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     assert (results / "folds/lenet/1.keras").stat().st_size > 0
     assert not list(results.glob("checkpoints/**/*.npz"))
     assert "Training curves" in (results / "report.html").read_text()
+    network = results / "folds/lenet/1.keras"
+    network.rename(project.folder / "1.keras")
+    assert project.planned()["train_fold"] == 1  # what was deleted is made again
+    (project.folder / "1.keras").rename(network)
+    assert project.planned() == {}
 
     def reruns(**changes):
         changed = copy.deepcopy(config)

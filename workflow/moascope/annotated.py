@@ -21,7 +21,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.errors import ImageError, InputError
-from moascope.files import Closing, atomic_path, write_parquet
+from moascope.files import Closing, atomic_path, read_parquet, reading, write_parquet
+from moascope.hdf5 import open_h5, read_dataset
 from moascope.images import read_planes
 from moascope.masks import Mask, check_size, cropped, read_mask
 
@@ -215,7 +216,7 @@ def _in_threads(
 def _write_pair(file: h5py.File, number: int, pair: _Pair) -> None:
     height, width = pair.mask.labels.shape
     chunk = (min(_CHUNK, height), min(_CHUNK, width))
-    options = {"compression": "lzf", "shuffle": True}
+    options = {"compression": "lzf", "shuffle": True, "fletcher32": True}
     file.create_dataset(f"images/{number:06d}", data=pair.image, chunks=(1, *chunk), **options)
     file.create_dataset(f"labels/{number:06d}", data=pair.mask.labels, chunks=chunk, **options)
 
@@ -281,18 +282,11 @@ class AnnotatedSet(Closing):
 
     def __init__(self, path: str | os.PathLike[str], table: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.table = _read_table(Path(table))
-        try:
-            self._file = h5py.File(self.path, "r")
+        self.table = read_parquet(table)
+        self._file = open_h5(self.path)
+        with reading(self.path):
             self.channels: list[str] = json.loads(self._file.attrs["channels"])
-            self._low, self._high = self._file["low"][:], self._file["high"][:]
-        except FileNotFoundError:
-            raise InputError(f"{self.path}: no such annotated set. Pack the masks first.") from None
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(
-                f"{self.path}: truncated, or not an annotated set that MoAscope wrote ({error}). "
-                "Delete it and pack the masks again."
-            ) from error
+        self._low, self._high = (read_dataset(self._file, name) for name in ("low", "high"))
         if len(self._low) != len(self.table):
             raise InputError(
                 f"{self.path}: holds {len(self._low)} images, but {os.fspath(table)} lists "
@@ -334,11 +328,11 @@ class AnnotatedSet(Closing):
 
     def image(self, index: int) -> NDArray[np.generic]:
         """Read one image: (C, Y, X), raw intensities."""
-        return self._file[f"images/{index:06d}"][:]
+        return read_dataset(self._file, f"images/{index:06d}")
 
     def labels(self, index: int) -> NDArray[np.int32]:
         """Read the objects of one image: (Y, X) int32, 0 is background."""
-        return self._file[f"labels/{index:06d}"][:]
+        return read_dataset(self._file, f"labels/{index:06d}")
 
     def normalized(self, index: int) -> NDArray[np.float32]:
         """Read one image as a network takes it: (Y, X, C) float32, percentiles at 0 and 1."""
@@ -364,18 +358,7 @@ class AnnotatedSet(Closing):
         labels : (Y, X) int32
             0 is background; objects have the numbers they have in the whole image.
         """
-        part = self._file[f"images/{index:06d}"][:, y, x]
+        part = read_dataset(self._file, f"images/{index:06d}", (slice(None), y, x))
         image = scaled(part, self._low[index], self._high[index])
-        return np.moveaxis(image, 0, -1), self._file[f"labels/{index:06d}"][y, x]
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such table. Pack the masks first.") from None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: not a table that MoAscope wrote ({error}). Delete it and pack the masks "
-            "again."
-        ) from error
+        labels = read_dataset(self._file, f"labels/{index:06d}", (y, x))
+        return np.moveaxis(image, 0, -1), labels

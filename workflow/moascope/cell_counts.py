@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from moascope.files import read_parquet
+
 KEYS = ["site_id", "plate", "well", "site"]
 
 
@@ -34,7 +36,7 @@ def summarise(
     """
     parts = []
     for file in cell_files:
-        cells = pd.read_parquet(file).drop(columns=[*KEYS[1:], "ObjectNumber"])
+        cells = read_parquet(file).drop(columns=[*KEYS[1:], "ObjectNumber"])
         grouped = cells.groupby("site_id")
         parts.append(grouped.median(numeric_only=True).assign(count=grouped.size()))
     known = pd.concat(parts)

@@ -12,10 +12,10 @@ import pandas as pd
 
 from moascope.cells import crops
 from moascope.errors import InputError
-from moascope.files import atomic_path
+from moascope.files import atomic_path, write_array_header
 from moascope.normalization import Step, apply
 from moascope.quality import Store, batch_size
-from moascope.units import resize, resized_shape, write_header
+from moascope.units import resize, resized_shape
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def prepare_plate(
     shape = resized_shape((crop, crop), size)
     rows: list[dict[str, Any]] = []
     with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
-        write_header(file, (0, *shape, store.shape[0]))
+        write_array_header(file, np.float16, (0, *shape, store.shape[0]))
         for indices, batch in store.batches(batch_size(store.shape)):
             objects = labels.read(indices.tolist())[:, 0].astype(np.int32)
             images = apply(batch, statistics, steps, store.channels)
@@ -96,7 +96,7 @@ def prepare_plate(
                 rows += [{"site_id": site_id, "tile": int(number)} for number in numbers]
         # NumPy leaves room in the header for the first axis to grow.
         file.seek(0)
-        write_header(file, (len(rows), *shape, store.shape[0]))
+        write_array_header(file, np.float16, (len(rows), *shape, store.shape[0]))
     logger.info("units: %d cells of %d sites", len(rows), len(store.site_ids))
     cells = pd.DataFrame(rows, columns=["site_id", "tile"]).astype({"site_id": "str"})
     return _described(cells.astype({"tile": "int64"}), roles, quality)

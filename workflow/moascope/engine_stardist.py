@@ -19,7 +19,6 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from skimage.segmentation import relabel_sequential
 from moascope.annotated import PERCENTILES, AnnotatedSet, percentiles, scaled
 from moascope.engines import OneStep, Segment, imported
 from moascope.errors import InputError
-from moascope.files import atomic_path, write_zip
+from moascope.files import atomic_path, scratch_folder, write_zip
 from moascope.matching import THRESHOLDS, Tally, tally
 from moascope.segmentation_course import (
     HISTORY_COLUMNS,
@@ -137,11 +136,11 @@ def fit(
     keras.utils.set_random_seed(seed)
     patches = Patches(annotated, training.patch_size, augmentation, _renumbered, seed)
     watched = annotated.spread("validation", training.validation_images)
-    with TemporaryDirectory() as folder, _silence():
+    with scratch_folder() as folder, _silence():
         network = models.StarDist2D(
             _configured(models.Config2D, training, options, len(annotated.channels)),
             name="model",
-            basedir=folder,
+            basedir=str(folder),
         )
         segment = _segmenter(network, "model")
         course = _Course(network, training, lambda: _tallies(segment, annotated, watched))
@@ -247,9 +246,10 @@ def _read(kind: Any, folder: Path, given: Path, channels: Sequence[str]) -> Any:
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
     """Unpack the files of a model into a folder that goes away again."""
-    with TemporaryDirectory() as place:
-        folder = Path(place) / "model"
+    with scratch_folder() as place:
+        folder = place / "model"
         folder.mkdir()
+        contents: dict[str, bytes] = {}
         try:
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
@@ -257,13 +257,15 @@ def _unpacked(path: Path) -> Iterator[Path]:
                     if file.startswith("."):  # what some archivers put beside every file
                         continue
                     if file in (CONFIG, THRESHOLDS_FILE, ABOUT) or file.endswith(".h5"):
-                        (folder / file).write_bytes(archive.read(name))
+                        contents[file] = archive.read(name)
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
             raise InputError(
                 f"{path}: cannot be read as a zip file of a StarDist model ({error}). Give a "
                 "whole zip file, or a folder."
             ) from error
-        if not (folder / CONFIG).is_file():
+        for file, content in contents.items():
+            (folder / file).write_bytes(content)
+        if CONFIG not in contents:
             raise InputError(
                 f"{path}: is no StarDist model, as it holds no config.json. Give a zip file of all "
                 "files of a model."

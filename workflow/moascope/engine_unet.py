@@ -168,6 +168,7 @@ def fit(
     *,
     seed: int,
     checkpoint: str | os.PathLike[str],
+    code: str = "",
 ) -> pd.DataFrame:
     """Train a network and save it, with usual parameters to cut out objects by.
 
@@ -185,6 +186,8 @@ def fit(
         Of everything random.
     checkpoint : path
         What a killed training goes on from.
+    code : str
+        Digest of the code that trains, see `segmentation_training.train`.
 
     Returns
     -------
@@ -199,6 +202,7 @@ def fit(
         PairedAugmentation.from_config(options["augmentation"]),
         seed=seed,
         checkpoint=checkpoint,
+        code=code,
     )
     about = {"options": dict(options)}
     segmentation_training.save(done["model"], out, channels, network, InstanceParameters(), about)

@@ -13,7 +13,6 @@ import io
 import json
 import logging
 import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -31,7 +30,7 @@ from moascope.annotated import AnnotatedSet, percentiles, scaled
 from moascope.backbones import ChannelMap
 from moascope.errors import InputError
 from moascope.export_documents import TOLERANCE, description, documentation, smallest_side
-from moascope.files import atomic_path, write_zip
+from moascope.files import atomic_path, scratch_folder, write_zip
 from moascope.segmentation_targets import CLASSES
 
 logger = logging.getLogger(__name__)
@@ -78,8 +77,7 @@ def export(
     raw = _test_image(annotated, about["multiple"])
     images = network_input(raw)
     maps = network.predict_on_batch(images)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with scratch_folder() as folder:
         np.save(folder / "input.npy", raw[None])
         np.save(folder / "output.npy", maps)
         weights = _write_weights(network, folder, name)

@@ -16,7 +16,7 @@ import numpy as np
 from keras import layers
 
 from moascope.errors import InputError
-from moascope.files import atomic_path
+from moascope.files import atomic_path, read_array, write_array_header
 
 logger = logging.getLogger(__name__)
 
@@ -236,7 +236,7 @@ def extract(
     InputError
         If the files differ in shape from one another or from what the model takes.
     """
-    stacks = [np.load(path, mmap_mode="r") for path in unit_files]
+    stacks = [read_array(path, mapped=True) for path in unit_files]
     check_alike(stacks, unit_files)
     _check_shapes(stacks, unit_files, model)
     places = unit_places(stacks, rows)
@@ -245,17 +245,16 @@ def extract(
     step = max(1, min(images_per_call(model, unit_shape), len(places)))
     shape = (len(places), int(model.output_shape[-1]))
     done, started = 0, time.perf_counter()
-    with atomic_path(out_npy) as temporary:
-        written = np.lib.format.open_memmap(temporary, "w+", np.dtype("float32"), shape)
+    with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
+        write_array_header(file, np.float32, shape)
         for batch in prefetched(stacks, places, step):
             n_wanted = min(step, shape[0] - done)
-            written[done : done + n_wanted] = mean_over_views(model, batch, views)[:n_wanted]
+            computed = mean_over_views(model, batch, views)[:n_wanted]
+            file.write(np.ascontiguousarray(computed, dtype=np.float32).data)
             done += n_wanted
             if (done // step) % 20 == 0 or done == shape[0]:
                 rate = done / (time.perf_counter() - started)
                 logger.info("features of %d / %d units (%.1f units/s)", done, shape[0], rate)
-        written.flush()
-        del written
     return shape
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope import heads, splits
+from moascope.files import read_parquet
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Task:
         InputError
             If the three tables do not belong together.
         """
-        table, members = pd.read_parquet(units), pd.read_parquet(groups)
-        folds = list(splits.folds(pd.read_parquet(split), members, table))
+        table, members = read_parquet(units), read_parquet(groups)
+        folds = list(splits.folds(read_parquet(split), members, table))
         return cls(table, *heads.class_indices(table, members), folds, members)
 
     @cached_property

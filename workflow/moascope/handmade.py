@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.errors import InputError
-from moascope.files import atomic_path
+from moascope.files import atomic_path, read_array, read_parquet, write_array_header
 
 logger = logging.getLogger(__name__)
 
@@ -147,28 +147,24 @@ def join(
     """
     lengths = [_features_of(path)[HAND_MADE].shape for path in tables]
     n_units, n_crafted = sum(length for length, _ in lengths), lengths[0][1]
-    before = np.empty((n_units, 0)) if network is None else np.load(network, mmap_mode="r")
+    before = np.empty((n_units, 0)) if network is None else read_array(network, mapped=True)
     if len(before) != n_units:
         raise InputError(
             f"{os.fspath(network or '')}: features of {len(before)} units, but the tables have "
             f"{n_units}. Delete the file and run again."
         )
-    n_network = before.shape[1]
-    shape = (n_units, n_network + n_crafted)
-    with atomic_path(out_npy) as temporary:
-        joined = np.lib.format.open_memmap(temporary, "w+", np.dtype("float32"), shape)
-        joined[:, :n_network] = before
-        start = 0
+    shape, start = (n_units, before.shape[1] + n_crafted), 0
+    with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
+        write_array_header(file, np.float32, shape)
         for path, (length, _) in zip(tables, lengths, strict=True):
-            joined[start : start + length, n_network:] = _features_of(path)[HAND_MADE]
+            parts = [before[start : start + length], _features_of(path)[HAND_MADE]]
+            file.write(np.concatenate(parts, axis=1).astype(np.float32, order="C").data)
             start += length
-        joined.flush()
-        del joined
     return shape
 
 
 def _features_of(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[np.float32]]:
-    table, features = pd.read_parquet(path), {}
+    table, features = read_parquet(path), {}
     for kind in FEATURES:
         names = [name for name in table.columns if name.startswith(f"{kind}:")]
         if not names:

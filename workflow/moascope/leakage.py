@@ -26,6 +26,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from moascope.errors import InputError
+from moascope.files import read_array
 from moascope.splits import EXCLUDED, SETS, TEST, TRAIN, VALIDATION, folds, group_codes
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def thumbnails_and_edges(
     """
     thumbnails, edges = [], []
     for store in stores:
-        array = store if isinstance(store, np.ndarray) else np.load(store, mmap_mode="r")
+        array = store if isinstance(store, np.ndarray) else read_array(store, mapped=True)
         for start in range(0, len(array), chunk):
             images = np.asarray(array[start : start + chunk], dtype=np.float32)
             thumbnails.append(_thumbnails(images))

@@ -6,7 +6,11 @@ Paths are relative to the working directory and keep Snakemake's wildcards in br
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePath
 
 
 @dataclass(frozen=True)
@@ -362,3 +366,89 @@ class Paths:
     def report(self) -> str:
         """What a person opens."""
         return self.result("report.html")
+
+
+_OUTPUTS = {
+    "simulate_plate": ("simulated_sheet", "simulated_truth"),
+    "sites": ("sites", "masks", "inputs"),
+    "sheet_is_read": ("sheet_is_read",),
+    "ingest": ("store", "ingested"),
+    "prepare": ("pixels", "plate_units", "statistics", "quality"),
+    "collect_units": ("units", "all_quality", "all_statistics"),
+    "check_splits": ("checked",),
+    "split": ("split", "groups"),
+    "audit_split": ("audit",),
+    "baselines": ("baselines",),
+    "check_models": ("models_checked",),
+    "features": ("features", "feature_index", "feature_device"),
+    "fit_head": ("predictions",),
+    "fit_keras_head": ("predictions", "history", "model_device"),
+    "final_model": ("model",),
+    "train_fold": (
+        "fold_predictions",
+        "fold_history",
+        "fold_embedding",
+        "fold_model",
+        "fold_device",
+    ),
+    "collect_folds": ("predictions", "history", "embedding", "model_device"),
+    "evaluate": ("evaluation",),
+    "augmentation_preview": ("augmentation_preview",),
+    "annotate_images": ("annotated", "annotated_table"),
+    "annotate_sites": ("annotated", "annotated_table"),
+    "train_unet": ("unet_network", "unet_history", "unet_device"),
+    "tune_unet": ("unet", "engine_history"),
+    "export_unet": ("exported",),
+    "train_stardist": ("stardist", "engine_history", "engine_device"),
+    "tune_classical": ("classical",),
+    "segment_test_unet": ("test_labels", "test_times"),
+    "segment_test_classical": ("test_labels", "test_times"),
+    "segment_test_stardist": ("test_labels", "test_times", "test_device"),
+    "segment_test_cellpose": ("test_labels", "test_times", "test_device"),
+    "score_engine": ("engine_scores", "engine_by_image"),
+    "segment_plate": ("labels", "plate_cells"),
+    "label_plate": ("labelled",),
+    "collect_cells": ("cell_counts",),
+    "summary": ("summary",),
+    "report": ("report",),
+}
+"""The paths that each rule makes. Those of `divide_sites_0` and so on are numbered by plates."""
+
+
+def target_of(path: str | os.PathLike[str]) -> str | None:
+    """Return what Snakemake's `--forcerun` is given to make a file of a run anew.
+
+    Parameters
+    ----------
+    path : path
+        Any file, relative or absolute.
+
+    Returns
+    -------
+    str or None
+        The rule; the file itself where the configuration decides which rule makes it; None where no
+        rule does.
+    """
+    place = PurePath(path).as_posix()
+    found = [each for each in _patterns() if each[0].search(place)]
+    if not found:
+        return None
+    # `a.scores.json` is a file of its own, and not the `{engine}.json` of an engine `a.scores`.
+    _, rules, _ = max(found, key=lambda each: each[2])
+    return rules[0] if len(rules) == 1 else place
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], tuple[str, ...], int]]:
+    """List every path as an expression, with the rules that make it and its fixed length."""
+    paths = Paths("{run}")
+    names = [name for name, value in vars(Paths).items() if isinstance(value, property)]
+    patterns = []
+    for name in names:
+        if name.endswith("_checkpoint"):  # which no rule declares
+            continue
+        parts = re.split(r"\{\w+\}", getattr(paths, name))
+        rules = tuple(rule for rule, made in _OUTPUTS.items() if name in made)
+        expression = r"(?:^|/)" + r"[^/]+".join(map(re.escape, parts)) + "$"
+        patterns.append((re.compile(expression), rules, len("".join(parts))))
+    return patterns

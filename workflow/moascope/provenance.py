@@ -22,6 +22,11 @@ from moascope.errors import InputError
 from moascope.files import write_json
 
 PACKAGE = "moascope"
+WITHOUT_RESULTS = frozenset({"moascope.paths"})
+"""Modules that say where files are and what messages name, and decide nothing that is in them.
+
+Snakemake sees a changed path by itself.
+"""
 ROOT = Path(__file__).resolve().parent
 # Beside what Python keeps of this module, so that runs in all folders share the digests.
 KEPT_DIGESTS = Path(cache_from_source(__file__)).with_suffix(".digests.json")
@@ -81,7 +86,7 @@ def code_digest(script: str | Path) -> str:
     """
     digest = hashlib.sha256()
     digest.update(_code_of(ROOT / "__init__.py").encode())
-    for module in sorted(library_modules(Path(script))):
+    for module in sorted(library_modules(Path(script)) - WITHOUT_RESULTS):
         digest.update(f"{module}:{_code_of(_module_file(module))}\n".encode())
     return digest.hexdigest()[:16]
 

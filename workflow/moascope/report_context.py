@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -12,6 +11,7 @@ import pandas as pd
 
 from moascope import figures, report_segmentation
 from moascope.composites import Array
+from moascope.files import read_array, read_json, read_parquet
 from moascope.report_segmentation import SegmentationContext
 
 MAX_MISTAKES = 24
@@ -181,9 +181,9 @@ def _no_screen() -> dict[str, Any]:
 
 
 def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    units = pd.read_parquet(paths["units"])
+    units = read_parquet(paths["units"])
     seed = int(config["seed"])
-    sites = pd.read_parquet(paths["quality"])
+    sites = read_parquet(paths["quality"])
     unread = sites["status"] == "quarantined"
     quality = sites[~unread].astype({"flagged": bool}).reset_index(drop=True)
     models = {
@@ -204,8 +204,8 @@ def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
         "splits": {
             name: {
                 "config": config["splits"][name],
-                "table": pd.read_parquet(files["table"]),
-                "groups": pd.read_parquet(files["groups"]),
+                "table": read_parquet(files["table"]),
+                "groups": read_parquet(files["groups"]),
                 "audit": _read_json(files["audit"]),
             }
             for name, files in paths["splits"].items()
@@ -213,7 +213,7 @@ def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
         "models": models,
         "images": images,
         "pixel_um": _pixel_size(config, quality, images.values()),
-        "augmentation": np.load(preview)[:MAX_PREVIEWS] if preview else None,
+        "augmentation": read_array(preview)[:MAX_PREVIEWS] if preview else None,
     }
 
 
@@ -222,15 +222,15 @@ def _load_model(files: Mapping[str, Any], config: dict[str, Any], seed: int) -> 
     return {
         "config": config,
         "evaluation": _read_json(files["evaluation"]),
-        "predictions": pd.read_parquet(files["predictions"]),
-        "history": pd.read_parquet(history) if history else None,
+        "predictions": read_parquet(files["predictions"]),
+        "history": read_parquet(history) if history else None,
         "embedding": _load_embedding(files["embedding"], files["embedding_index"], seed),
     }
 
 
 def _load_embedding(path: str, index: str, seed: int) -> pd.DataFrame | None:
-    names = pd.read_parquet(index, columns=["unit_id"])["unit_id"].to_numpy()
-    features = np.load(path, mmap_mode="r")
+    names = read_parquet(index, ["unit_id"])["unit_id"].to_numpy()
+    features = read_array(path, mapped=True)
     if len(features) < 3:
         return None
     table = figures.embedding_map(features, seed)
@@ -239,7 +239,7 @@ def _load_embedding(path: str, index: str, seed: int) -> pd.DataFrame | None:
 
 
 def _read_json(path: str | Path) -> dict[str, Any]:
-    return cast(dict[str, Any], json.loads(Path(path).read_text(encoding="utf-8")))
+    return cast(dict[str, Any], read_json(path))
 
 
 def _read_images(
@@ -250,7 +250,7 @@ def _read_images(
     names, start = unit_ids.to_numpy(), 0
     wanted = unit_ids.isin(shown).to_numpy()
     for path in paths:
-        pixels = np.load(path, mmap_mode="r")
+        pixels = read_array(path, mapped=True)
         for row in np.flatnonzero(wanted[start : start + len(pixels)]):
             images[str(names[start + row])] = np.asarray(pixels[row], dtype=np.float32)
         start += len(pixels)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypedDict
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from moascope import composites, figures, segmentation_figures
+from moascope.files import read_json, read_parquet
+from moascope.hdf5 import open_h5, read_dataset
 from moascope.segmentation_figures import RGB
 
 MAX_PICTURES = 8
@@ -69,7 +68,7 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
     images = pd.DataFrame({"set": [], "images": [], "objects": []})
     doubts: list[str] = []
     if paths["annotated_table"]:
-        table = pd.read_parquet(paths["annotated_table"])
+        table = read_parquet(paths["annotated_table"])
         grouped = table.groupby("set")["n_objects"]
         images = pd.DataFrame({"images": grouped.size(), "objects": grouped.sum()}).reset_index()
         doubts = table.loc[table["warnings"] != "", "warnings"].tolist()
@@ -81,7 +80,7 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
             name: _load_engine(files, section["engines"][name], paths["annotated"])
             for name, files in paths["engines"].items()
         },
-        "counts": pd.read_parquet(paths["counts"]) if paths["counts"] else None,
+        "counts": read_parquet(paths["counts"]) if paths["counts"] else None,
         "measured_with": section["measure_with"] or next(iter(section["engines"]), None),
     }
 
@@ -123,16 +122,17 @@ def files(
 
 
 def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: str) -> EngineContext:
-    by_image = pd.read_parquet(files["by_image"])
+    by_image = read_parquet(files["by_image"])
     # Where nothing is known and nothing was found, there is nothing to see.
     shown = by_image[(by_image["n_objects"] > 0) | (by_image["n_predicted"] > 0)]
     worst = shown.sort_values(["mean_ap", "name"]).head(MAX_PICTURES)
     pictures = []
-    with h5py.File(annotated, "r") as known, h5py.File(files["labels"], "r") as found:
+    with open_h5(annotated) as known, open_h5(files["labels"]) as found:
         for row in worst.to_dict("records"):
             key = f"{row['row']:06d}"
-            image, truth = known[f"images/{key}"][0], known[f"labels/{key}"][:]
-            drawn = segmentation_figures.panels(image, truth, found[f"labels/{key}"][:], PANEL_SIDE)
+            image = read_dataset(known, f"images/{key}")[0]
+            truth, labels = (read_dataset(file, f"labels/{key}") for file in (known, found))
+            drawn = segmentation_figures.panels(image, truth, labels, PANEL_SIDE)
             side = PANEL_SIDE * segmentation_figures.shrinkage(truth, PANEL_SIDE)
             is_part = max(image.shape) > side
             pictures.append(
@@ -145,9 +145,9 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
     history = files["history"]
     return {
         "config": config,
-        "scores": json.loads(Path(files["scores"]).read_text(encoding="utf-8")),
+        "scores": read_json(files["scores"]),
         "by_image": by_image,
-        "history": pd.read_parquet(history) if history else None,
+        "history": read_parquet(history) if history else None,
         "pictures": pictures,
     }
 

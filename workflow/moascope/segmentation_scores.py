@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from moascope.annotated import AnnotatedSet
+from moascope.files import read_parquet
+from moascope.hdf5 import open_h5, read_dataset
 from moascope.intervals import FLOORS, Groups, share_interval
 from moascope.matching import (
     THRESHOLDS,
@@ -51,9 +52,10 @@ def score(
     """
     tallies: list[Tally] = []
     rows = []
-    with AnnotatedSet(images, table) as annotated, h5py.File(labels, "r") as found:
+    with AnnotatedSet(images, table) as annotated, open_h5(labels) as found:
         for row in annotated.rows("test"):
-            truth, predicted = annotated.labels(row), found[f"labels/{row:06d}"][:]
+            truth = annotated.labels(row)
+            predicted = read_dataset(found, f"labels/{row:06d}")
             counts = tally(truth, predicted, THRESHOLDS)
             tallies.append(counts)
             single = scores(counts)
@@ -76,7 +78,7 @@ def score(
     summary["n_groups"] = len(set(groups))
     summary["ci"], summary["level"] = _intervals(tallies, groups), 0.95
     summary["by_image"] = scores_by_image(tallies)
-    summary["seconds_per_image"] = float(pd.read_parquet(times)["seconds"].mean())
+    summary["seconds_per_image"] = float(read_parquet(times)["seconds"].mean())
     return summary, pd.DataFrame(rows)
 
 

@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 
 from moascope import backbones, segmentation
 from moascope.annotated import PERCENTILES, AnnotatedSet
+from moascope.digests import file_digest
 from moascope.errors import InputError
+from moascope.files import damaged
 from moascope.instances import InstanceParameters, as_maps, label_objects, parameters_for
 from moascope.matching import Tally, tally
 from moascope.segmentation import NetworkOptions
@@ -61,6 +63,7 @@ def train(
     *,
     seed: int,
     checkpoint: str | os.PathLike[str] | None = None,
+    code: str = "",
 ) -> dict[str, Any]:
     """Train a network on an annotated set.
 
@@ -78,7 +81,10 @@ def train(
         Of weights, dropout, patches and augmentation.
     checkpoint : path or None
         Written after every validation; if it is there and belongs to the same task, training goes
-        on from it. To be removed by the caller once the results are safe.
+        on from it. To be removed by the caller once the results are safe. The task is all that is
+        given here, with every byte of the annotated set.
+    code : str
+        Digest of the code that trains, see `provenance.code_digest`; it is part of the task.
 
     Returns
     -------
@@ -106,7 +112,10 @@ def train(
     )
     watched = annotated.spread("validation", training.validation_images)
     parameters = parameters_for(annotated.labels(row) for row in watched)
-    task = _fingerprint(annotated, [network, training, augmentation, seed, parameters])
+    task = ""
+    if checkpoint is not None:
+        given = [network, training, augmentation, seed, parameters, code]
+        task = _fingerprint(annotated, given)
     learner.compile(
         optimizer=keras.optimizers.AdamW(
             training.learning_rate,
@@ -239,7 +248,11 @@ def load(
         If the file is no such network, is of another version, or wants other channels.
     """
     expected = {"kind": "segmentation", "format": FORMAT, "channels": list(channels)}
-    return load_model(path, expected)
+    model, about = load_model(path, expected)
+    missing = [key for key in ("instances", "multiple", "outputs") if key not in about]
+    if missing:
+        raise damaged(path, f"its description lacks {', '.join(missing)}")
+    return model, about
 
 
 # --- the loop ---------------------------------------------------------------------------------
@@ -298,15 +311,14 @@ def _supervised(network: NetworkOptions, name: str) -> Any:
     return total
 
 
-def _fingerprint(annotated: AnnotatedSet, options: Sequence[Any]) -> str:
-    """Digest everything that a checkpoint must agree with."""
-    text = json.dumps([annotated.channels, *options], sort_keys=True, default=asdict)
-    digest = hashlib.sha256((text + annotated.table.to_json()).encode())
-    # A few images stand for the content, which may be far too large.
-    for row in (*annotated.spread("train", 16), *annotated.spread("validation", 16)):
-        digest.update(annotated.normalized(row).tobytes())
-        digest.update(annotated.labels(row).tobytes())
-    return digest.hexdigest()
+def _fingerprint(annotated: AnnotatedSet, given: Sequence[Any]) -> str:
+    """Digest everything that a checkpoint must agree with.
+
+    `given` are the options, the seed and the digest of the code.
+    """
+    versions = [keras.__version__, keras.backend.backend()]
+    about = [versions, file_digest(annotated.path), annotated.table.to_csv(), *given]
+    return hashlib.sha256(json.dumps(about, sort_keys=True, default=asdict).encode()).hexdigest()
 
 
 def _check(network: NetworkOptions, training: TrainingOptions) -> None:

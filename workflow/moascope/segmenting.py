@@ -98,7 +98,9 @@ def segment_test(
             found = segmented(engine, pixels, lambda *labelled: labelled, clear_border=False)
             for number, (row, objects) in enumerate(found, start=1):
                 place = f"labels/{row:06d}"
-                file.create_dataset(place, data=objects, chunks=True, compression="lzf")
+                file.create_dataset(
+                    place, data=objects, chunks=True, compression="lzf", fletcher32=True
+                )
                 finished.append(time.perf_counter())
                 if number % 10 == 0 or number == len(rows):
                     logger.info("%d of %d test images", number, len(rows))

@@ -29,7 +29,7 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from moascope.errors import ImageError, InputError
-from moascope.files import Closing, atomic_path
+from moascope.files import Closing, atomic_path, damaged, reading
 from moascope.images import centre_crop, check_axes, read_pixel_size, read_pixels
 from moascope.ngff import (
     ARCHIVE_COMMENT,
@@ -241,7 +241,10 @@ def join_labels(
         documents = [name for name in source_of if name.endswith(METADATA)]
         documents.sort(key=lambda name: name.count("/"))  # breadth first, as RFC-9 recommends
         for name in dict.fromkeys([*documents, *source_of]):
-            new.add(name, [source_of[name].read(name)], source_of[name].getinfo(name).CRC)
+            source = source_of[name]
+            with reading(labels if source is sources[0] else store):
+                content = source.read(name)
+            new.add(name, [content], source.getinfo(name).CRC)
 
 
 def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:
@@ -652,7 +655,7 @@ class PlateStore(Closing):
     def __init__(self, path: str | os.PathLike[str], workers: int = 1) -> None:
         self.path = Path(path)
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with reading(self.path), zipfile.ZipFile(self.path) as archive:
                 own = json.loads(archive.read(METADATA))["attributes"]["moascope"]
                 entries = [archive.getinfo(shard_name(site["path"])) for site in own["sites"]]
             self.site_ids: list[str] = [site["site_id"] for site in own["sites"]]
@@ -663,17 +666,10 @@ class PlateStore(Closing):
             channels, height, width = own["shape"]
             self.shape: tuple[int, int, int] = (channels, height, width)
             self.dtype = np.dtype(own["dtype"])
-        except FileNotFoundError:
-            raise InputError(f"{self.path}: no such plate store. Run the ingest first.") from None
-        except PermissionError as error:
-            raise InputError(
-                f"{self.path}: cannot be read ({error.strerror}). Correct its permissions."
-            ) from error
+        except InputError:
+            raise
         except Exception as error:  # a parser that is fed damaged bytes can raise anything
-            raise InputError(
-                f"{self.path}: truncated, or not a plate store that MoAscope wrote "
-                f"({type(error).__name__}: {error}). Delete it and run the ingest again."
-            ) from error
+            raise damaged(self.path, error) from error
         self._entries = entries
         self._file = os.open(self.path, os.O_RDONLY)
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
@@ -750,8 +746,5 @@ class PlateStore(Closing):
         except (OSError, OverflowError, MemoryError):  # a damaged directory of the archive
             shard = b""
         if len(shard) != entry.file_size or crc32([shard]) != entry.CRC:
-            raise InputError(
-                f"{self.path}: the pixels of {self.site_ids[index]} are damaged (checksum). "
-                "Delete the store and run the ingest again."
-            )
+            raise damaged(self.path, f"checksum of the pixels of {self.site_ids[index]}")
         decode_shard(shard, self.shape, self.dtype, out=target)

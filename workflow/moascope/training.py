@@ -15,6 +15,7 @@ import math
 import os
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,17 +29,17 @@ from keras import layers
 
 from moascope import augmentation, backbones
 from moascope.backbone_table import nearest
+from moascope.digests import array_digest, file_digest
 from moascope.errors import InputError
 from moascope.features import (
     DihedralViews,
     check_alike,
-    gather,
     images_per_call,
     prefetched,
     unit_places,
     with_views,
 )
-from moascope.files import atomic_path
+from moascope.files import atomic_path, damaged, read_array, reading
 from moascope.handmade import HAND_MADE, image_features
 from moascope.heads import LinearHead, fit_head
 
@@ -94,6 +95,7 @@ def fit_fold(
     *,
     seed: int,
     checkpoint: str | os.PathLike[str] | None = None,
+    code: str = "",
 ) -> dict[str, Any]:
     """Fine-tune a backbone on the training units of one fold and predict its test units.
 
@@ -120,7 +122,10 @@ def fit_fold(
         Of weights, order, dropout and augmentation.
     checkpoint : path or None
         Written after every epoch; if it is there and belongs to the same task, training goes on
-        from it. To be removed by the caller once the results are safe.
+        from it. To be removed by the caller once the results are safe. The task is all that is
+        given here, with every value of the files.
+    code : str
+        Digest of the code that trains, see `provenance.code_digest`; it is part of the task.
 
     Returns
     -------
@@ -134,7 +139,7 @@ def fit_fold(
         For options that do not go together, unknown layers, unlabelled training units, or a
         training that diverges.
     """
-    stacks = [np.load(path, mmap_mode="r") for path in unit_files]
+    stacks = [read_array(path, mapped=True) for path in unit_files]
     check_alike(stacks, unit_files)
     samples = Samples(stacks, np.asarray(labels), rows, list(classes))
     _check_samples(samples)
@@ -145,7 +150,10 @@ def fit_fold(
         core = _classifier(options, channels, len(classes), (height, width))
         augmenters = augmentation.build(augmentations, seed) if options["augment"] else []
         learner = _with_augmentation(core, augmenters)
-        task = _fingerprint(samples, [channels, options, augmentations, seed])
+        task = ""
+        if checkpoint is not None:
+            given = [channels, options, augmentations, seed, code, _weights_digest(options)]
+            task = _fingerprint(samples, [array_digest(stack) for stack in stacks], given)
         history = _fit(learner, core, samples, training, seed, checkpoint, task)
         both = keras.Model(core.input, [core.get_layer("embedding").output, core.output])
         embedding, predictions = _predict(both, samples, "test", training["batch_size"])
@@ -232,6 +240,8 @@ def fit_mlp(
     *,
     seed: int,
     checkpoint: str | os.PathLike[str] | None = None,
+    code: str = "",
+    digest: str | None = None,
 ) -> dict[str, Any]:
     """Train a multi-layer perceptron on frozen features.
 
@@ -248,6 +258,10 @@ def fit_mlp(
         As in the config.
     checkpoint : path or None
         As for `fit_fold`, but written at the end and every fifty epochs, which are short.
+    code : str
+        As for `fit_fold`.
+    digest : str or None
+        `digests.array_digest` of `features`, where it is known already.
 
     Returns
     -------
@@ -272,7 +286,10 @@ def fit_mlp(
         )
         output = _head(standardize(inputs), head, len(classes))
         model = keras.Model(inputs, output, name="mlp")
-        task = _fingerprint(samples, [head, training, seed])
+        task = ""
+        if checkpoint is not None:
+            contents = [digest or array_digest(features)]
+            task = _fingerprint(samples, contents, [head, training, seed, code])
         history = _fit(model, model, samples, training, seed, checkpoint, task, _SHORT_EPOCHS)
         (predictions,) = _predict(model, samples, "test", training["batch_size"])
     return {"predictions": predictions, "history": history, "model": model}
@@ -285,6 +302,7 @@ def fit_mlp_folds(
     *,
     seed: int,
     checkpoints: Sequence[str | os.PathLike[str]],
+    code: str = "",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train a multi-layer perceptron on frozen features in every fold, and predict its test units.
 
@@ -300,6 +318,8 @@ def fit_mlp_folds(
         Repeat r has the seed `seed + r`.
     checkpoints : sequence of path
         As for `fit_mlp`, one per fold.
+    code : str
+        As for `fit_mlp`.
 
     Returns
     -------
@@ -314,12 +334,15 @@ def fit_mlp_folds(
         As of `fit_mlp`.
     """
     tables, histories = [], []
+    digest = array_digest(features)
     for fold, checkpoint in zip(task.folds, checkpoints, strict=True):
         done = fit_mlp(
             *(features, task.labels, fold.rows, task.classes),
             *(options["head"], options["training"]),
             seed=seed + fold.repeat,
             checkpoint=checkpoint,
+            code=code,
+            digest=digest,
         )
         tables.append(task.predictions(done["predictions"], fold))
         histories.append(done["history"].assign(repeat=fold.repeat, fold=fold.fold))
@@ -538,14 +561,10 @@ def load_model(
     InputError
         If the file is no such model, or for every entry of `expected` that differs.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            metadata = json.loads(archive.read(_METADATA))
-    except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"{path}: not a model of this workflow ({error}). Train it again, or give a .keras "
-            "file that the workflow wrote."
-        ) from error
+    with reading(path), zipfile.ZipFile(path) as archive:
+        metadata = json.loads(archive.read(_METADATA))
+        if not isinstance(metadata, dict):
+            raise TypeError(f"{_METADATA} is no mapping")
     problems = [
         f"{key}: the model has {metadata.get(key)!r}, the data have {wanted!r}"
         for key, wanted in (expected or {}).items()
@@ -553,7 +572,11 @@ def load_model(
     ]
     if problems:
         raise InputError.collect(problems, f"{path} does not fit the data it is to be used on")
-    return keras.models.load_model(path, compile=False), metadata
+    try:
+        return keras.models.load_model(path, compile=False), metadata
+    except Exception as error:  # Keras raises what the layers raise that it builds
+        # A Lambda layer is a program, and is not run: anyone may have written it.
+        raise damaged(path, error) from error
 
 
 # --- the model --------------------------------------------------------------------------------
@@ -877,7 +900,7 @@ def restored(
             values = [saved[f"state{i}"] for i in range(len(variables))]
             n_best = len(core.weights) if "best0" in saved.files else 0
             best = [saved[f"best{i}"] for i in range(n_best)]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         logger.warning("%s cannot be read (%s): starting anew", path, error)
         return [], []
     for variable, value in zip(variables, values, strict=True):
@@ -886,20 +909,26 @@ def restored(
     return about["history"], best
 
 
-def _fingerprint(samples: Samples, options: Any) -> str:
-    """Digest everything that a checkpoint must agree with."""
-    digest = hashlib.sha256()
-    shapes = [list(stack.shape) for stack in samples.stacks]
-    text = json.dumps([shapes, list(samples.classes), options], sort_keys=True, default=list)
-    digest.update(text.encode())
-    for name in ("train", "validation"):
-        rows = samples.of(name)
-        digest.update(rows.tobytes())
-        digest.update(np.asarray(samples.labels[rows], dtype=np.int64).tobytes())
-        # A few values stand for the content of the files, which may be far too large to digest.
-        probes = unit_places(samples.stacks)[rows[:: max(1, len(rows) // 16)]]
-        digest.update(np.ascontiguousarray(gather(samples.stacks, probes)).tobytes())
+def _fingerprint(samples: Samples, contents: Sequence[str], given: Sequence[Any]) -> str:
+    """Digest everything that a checkpoint must agree with.
+
+    `contents` are the digests of the stacks, and `given` are the options, the seed and the digest
+    of the code.
+    """
+    versions = [keras.__version__, keras.backend.backend()]
+    about = [versions, list(contents), list(samples.classes), *given]
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=list).encode())
+    for rows in (samples.labels, *(samples.of(name) for name in ("train", "validation", "test"))):
+        values = np.ascontiguousarray(rows, dtype=np.int64)
+        digest.update(f"{len(values)} ".encode() + values.tobytes())
     return digest.hexdigest()
+
+
+def _weights_digest(options: Mapping[str, Any]) -> str:
+    """Digest the file that a training starts from; published weights are told by their name."""
+    weights = options["weights"]
+    is_file = weights not in (None, "none", "imagenet")
+    return file_digest(weights) if is_file else str(weights)
 
 
 def _check_samples(samples: Samples) -> None:

@@ -10,13 +10,12 @@ import logging
 import os
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from moascope.errors import InputError
-from moascope.files import FILE_COLUMNS, atomic_path
+from moascope.files import FILE_COLUMNS, atomic_path, write_array_header
 from moascope.normalization import Step, apply
 from moascope.quality import Store, batch_size
 
@@ -88,9 +87,7 @@ def prepare_plate(
     order: list[int] = []
     usable: list[np.ndarray] = []
     with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
-        # Written in order, not through a memory map: on a full disk a map kills the process with
-        # a bus error, where a write raises an error that can be explained.
-        write_header(file, (len(store.site_ids) * n_tiles, *out_shape, channels))
+        write_array_header(file, np.float16, (len(store.site_ids) * n_tiles, *out_shape, channels))
         for indices, batch in store.batches(batch_size(store.shape)):
             pixels = cut_tiles(apply(batch, statistics, steps, store.channels), tiles)
             units = resize(pixels, out_shape).astype(np.float16)
@@ -124,21 +121,6 @@ def shape_of_units(image: Sequence[int], size: int | None, tiles: Sequence[int])
         If tiles would have no pixels.
     """
     return resized_shape(_tile_shape(image, tiles), size)
-
-
-def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    """Begin a NumPy file of float16, whose values are then written in order.
-
-    Parameters
-    ----------
-    file : binary file
-        Opened for writing.
-    shape : tuple of int
-        Of the array. Headers that differ in the first number only have the same length.
-    """
-    descr = np.lib.format.dtype_to_descr(np.dtype(np.float16))
-    header = {"descr": descr, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def foreground(images: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ _SEE_EXTRA = 0xFFFFFFFF  # the true number is in the 64-bit extra field
 _LOCAL_EXTRA = struct.Struct("<2H2Q")
 
 
-def crc32(parts: Sequence[bytes | bytearray]) -> int:
+def crc32(parts: Sequence[bytes | bytearray | memoryview]) -> int:
     """Compute the checksum of a ZIP entry.
 
     Parameters
@@ -39,7 +39,7 @@ def crc32(parts: Sequence[bytes | bytearray]) -> int:
     """
     value = 0
     for part in parts:
-        value = imagecodecs.zlibng_crc32(part, value)
+        value = imagecodecs.zlibng_crc32(part, value)  # type: ignore[arg-type]
     return int(value)
 
 

@@ -15,7 +15,7 @@ from moascope import config as configuration
 from moascope import packages, provenance
 from moascope.errors import InputError
 from moascope.escaping import json_for_html
-from moascope.files import check_folder
+from moascope.files import check_folder, read_parquet, remove_leftovers
 from moascope.independence import held_out_columns
 from moascope.paths import Paths
 
@@ -56,6 +56,15 @@ def check_results(*, writable):
 
 
 check_results(writable=False)
+
+
+def remove_leftovers_of_killed_jobs():
+    """Remove half-written files whose writers are dead, and say so."""
+    removed = remove_leftovers(PATHS.result("").rstrip("/"))
+    if removed:
+        logger.warning(
+            f"removed {len(removed)} half-written files of killed jobs, such as {removed[0]}"
+        )
 
 
 def folder_files():
@@ -356,24 +365,24 @@ def null_of(wildcards):
     return {"null": PATHS.null.format(model=wildcards.model)}
 
 
+def files_of_folds(pattern, model):
+    """List one file per fold of a model, known once its split is made."""
+    made = checkpoints.split.get(split=CONFIG.models[model].split).output.split
+    try:
+        count = len(read_parquet(made, ["repeat", "fold"]).drop_duplicates())
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    return [pattern.format(model=model, fold=fold) for fold in range(count)]
+
+
 def folds_of(pattern):
-    """Give an input function: one file per fold, known once the split is made."""
+    """Give an input function: one file per fold."""
+    return lambda wildcards: files_of_folds(pattern, wildcards.model)
 
-    def files(wildcards):
-        split = CONFIG.models[wildcards.model].split
-        made = checkpoints.split.get(split=split).output.split
-        import pandas
 
-        count = (
-            pandas.read_parquet(made, columns=["repeat", "fold"])
-            .drop_duplicates()
-            .shape[0]
-        )
-        return [
-            pattern.format(model=wildcards.model, fold=fold) for fold in range(count)
-        ]
-
-    return files
+def fold_models(wildcards):
+    """List the networks that were trained fold by fold."""
+    return [file for name in TUNED for file in files_of_folds(PATHS.fold_model, name)]
 
 
 def sheets(wildcards):
@@ -611,6 +620,26 @@ def baseline_names():
 def is_trained(name):
     """Tell whether an engine is a network that this run trains."""
     return ENGINES[name].is_trained()
+
+
+def deliverables():
+    """List what users take from a run besides its report, so that what was deleted is made again."""
+    trained = filter(is_trained, SCORED)
+    files = [
+        *expand(PATHS.predictions, model=CONFIG.models),
+        *expand(PATHS.model, model=FROZEN),
+        *(file for name in trained for file in fitted(name).values()),
+        *expand(PATHS.exported, engine=EXPORTED),
+    ]
+    if MEASURING:
+        plates = [PATHS.labels, PATHS.plate_cells]
+        if CONFIG.segmentation.labelled_plates:
+            plates.append(PATHS.labelled)
+        files += [
+            PATHS.cell_counts,
+            *(file for path in plates for file in all_plates(path)),
+        ]
+    return files
 
 
 # --- report --------------------------------------------------------------------------------------

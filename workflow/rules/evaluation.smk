@@ -31,7 +31,7 @@ rule baselines:
 rule refit_null:
     input:
         units=PATHS.units,
-        features=PATHS.features,
+        features=features_of,
         split=of_split(PATHS.split),
         groups=of_split(PATHS.groups),
     output:

@@ -4,15 +4,13 @@ from _job import start
 
 start(snakemake.log[0])
 
-import pandas as pd
-
 from moascope import annotated, annotated_sites
-from moascope.files import read_tables
+from moascope.files import read_parquet, read_tables
 
 params = snakemake.params
 stores = dict(zip(params.plates, snakemake.input.stores, strict=True))
 with annotated_sites.StoreReader(stores, params.channels) as reader:
-    masks = pd.read_parquet(snakemake.input.masks)
+    masks = read_parquet(snakemake.input.masks)
     rows = annotated_sites.choose(masks, params.sets, params.per_set, reader.places)
     annotated.write(
         rows,

@@ -4,17 +4,15 @@ from _job import start
 
 start(snakemake.log[0])
 
-import pandas as pd
-
 from moascope import independence, leakage
-from moascope.files import write_json
+from moascope.files import read_parquet, write_json
 
 options = snakemake.params.options
 images = leakage.thumbnails_and_edges(snakemake.input.pixels) if options["images"] else None
 audit = leakage.audit(
-    pd.read_parquet(snakemake.input.units),
-    pd.read_parquet(snakemake.input.split),
-    pd.read_parquet(snakemake.input.groups),
+    read_parquet(snakemake.input.units),
+    read_parquet(snakemake.input.split),
+    read_parquet(snakemake.input.groups),
     options,
     images,
     held_out=independence.held_out_columns(snakemake.params.split),

@@ -12,17 +12,16 @@ params = snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
 import keras
-import pandas as pd
 
 from moascope import augmentation, images, segmentation_training, summary, training, units
 from moascope.errors import InputError
-from moascope.files import write_json
+from moascope.files import read_parquet, write_json
 
 device = devices.confirm(params.compute["gpu"], device)
 image_shape = params.image_shape
 if image_shape is None and params.reading["on_size_mismatch"] == "error":
     column = f"path:{params.channels[0]}"
-    paths = pd.read_parquet(snakemake.input.sites, columns=[column])[column]
+    paths = read_parquet(snakemake.input.sites, [column])[column]
     image_shape = images.shape_of_first(paths, params.reading["axes"])
 unit_shape = image_shape and units.shape_of_units(image_shape, **params.units)
 problems, warnings = [], []

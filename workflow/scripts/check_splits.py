@@ -4,14 +4,12 @@ from _job import start
 
 start(snakemake.log[0])
 
-import pandas as pd
-
 from moascope import splits
 from moascope.errors import InputError
-from moascope.files import write_json
+from moascope.files import read_parquet, write_json
 
 params = snakemake.params
-sites = pd.read_parquet(snakemake.input.sites)
+sites = read_parquet(snakemake.input.sites)
 problems = []
 for name, options in params.splits.items():
     try:

@@ -4,16 +4,20 @@ from _job import start
 
 start(snakemake.log[0])
 
-import json
-from pathlib import Path
-
 import numpy as np
 
-from moascope.files import read_tables, write_array, write_json, write_parquet
+from moascope.files import (
+    read_array,
+    read_json,
+    read_tables,
+    write_array,
+    write_json,
+    write_parquet,
+)
 
 predictions = read_tables(snakemake.input.predictions)
-embeddings = [np.load(path) for path in snakemake.input.embedding]
-notes = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.device]
+embeddings = [read_array(path) for path in snakemake.input.embedding]
+notes = [read_json(path) for path in snakemake.input.device]
 write_parquet(predictions, snakemake.output.predictions)
 write_parquet(read_tables(snakemake.input.history), snakemake.output.history)
 write_array(np.concatenate(embeddings), snakemake.output.embedding)

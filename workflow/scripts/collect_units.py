@@ -4,12 +4,10 @@ from _job import start
 
 start(snakemake.log[0])
 
-import pandas as pd
-
 from moascope import units
-from moascope.files import read_tables, write_parquet
+from moascope.files import read_parquet, read_tables, write_parquet
 
-sites = pd.read_parquet(snakemake.input.sites)
+sites = read_parquet(snakemake.input.sites)
 described = units.describe(read_tables(snakemake.input.units, units.OWN_COLUMNS), sites)
 write_parquet(described, snakemake.output.units)
 write_parquet(read_tables(snakemake.input.quality), snakemake.output.quality)

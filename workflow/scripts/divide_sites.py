@@ -4,13 +4,12 @@ from _job import start
 
 start(snakemake.log[0])
 
-import pandas as pd
-
 from moascope import screen
+from moascope.files import read_parquet
 
 plates, output = snakemake.params.plates, snakemake.output
 screen.divide_sites(
-    pd.read_parquet(snakemake.input[0]),
+    read_parquet(snakemake.input[0]),
     snakemake.params.screen,
     dict(zip(plates, output.files, strict=True)),
     dict(zip(plates, output.roles, strict=True)),

@@ -10,15 +10,14 @@ options, compute = snakemake.params.options, snakemake.params.compute
 device = devices.choose(compute["gpu"], compute["keras_backend"])
 
 import keras
-import numpy as np
 
 from moascope import backbones, features, summary
-from moascope.files import read_tables, write_json, write_parquet
+from moascope.files import read_array, read_tables, write_json, write_parquet
 
 device = devices.confirm(compute["gpu"], device)
 if snakemake.params.seed is not None:
     keras.utils.set_random_seed(snakemake.params.seed)
-unit_shape = np.load(snakemake.input.pixels[0], mmap_mode="r").shape[1:3]
+unit_shape = read_array(snakemake.input.pixels[0], mapped=True).shape[1:3]
 model = backbones.from_options(options, snakemake.params.channels, unit_shape)
 features.extract(
     model, snakemake.input.pixels, None, snakemake.output.features, views=options["views"]

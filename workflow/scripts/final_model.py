@@ -10,20 +10,19 @@ given, params = snakemake.input, snakemake.params
 devices.choose("never", params.compute["keras_backend"])
 
 import keras
-import numpy as np
-import pandas as pd
 
-from moascope import backbones, feature_columns, features, heads, selection, splits, training
+from moascope import backbones, feature_columns, features, heads, independence, selection, training
+from moascope.files import read_array, read_parquet
 
 if params.weights_seed is not None:
     keras.utils.set_random_seed(params.weights_seed)
-unit_shape = np.load(given.pixels, mmap_mode="r").shape[1:3]
-units, members = pd.read_parquet(given.units), pd.read_parquet(given.groups)
+unit_shape = read_array(given.pixels, mapped=True).shape[1:3]
+units, members = read_parquet(given.units), read_parquet(given.groups)
 classes, labels = heads.class_indices(units, members)
-table, network = np.load(given.features, mmap_mode="r"), params.options["network"]
+table, network = read_array(given.features, mapped=True), params.options["network"]
 blocks = feature_columns.read_blocks(given.columns or None)
 candidates = selection.candidates_of(params.candidates, blocks, table.shape[1])
-held_out = splits.held_out_columns(params.split) if params.split else []
+held_out = independence.held_out_columns(params.split) if params.split else []
 chosen, scores = selection.choose_once(table, units, members, candidates, held_out, params.seed)
 options = params.candidates[chosen.name]
 head = training.fit_final_head(
@@ -42,7 +41,7 @@ training.save_classifier(
     training.classifier(extractor, head, len(chosen.columns) - n_network),
     snakemake.output[0],
     classes,
-    pd.read_parquet(given.statistics),
+    read_parquet(given.statistics),
     dict(params.items()),
     unit_shape=unit_shape,
     choice=scores,

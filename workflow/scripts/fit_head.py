@@ -4,15 +4,13 @@ from _job import start
 
 start(snakemake.log[0])
 
-import numpy as np
-
 from moascope import heads
-from moascope.files import write_parquet
+from moascope.files import read_array, write_parquet
 from moascope.folds import Task
 
 given, params = snakemake.input, snakemake.params
 task = Task.read(given.units, given.groups, given.split)
-features = np.load(given.features, mmap_mode="r")
+features = read_array(given.features, mapped=True)
 predictions = heads.fit_predict_folds(
     features, *task.names, task.folds, params.options["head"], params.seed
 )

@@ -11,19 +11,18 @@ from moascope import devices
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-import numpy as np
-
 from moascope import summary, training
-from moascope.files import write_json, write_parquet
+from moascope.files import read_array, write_json, write_parquet
 from moascope.folds import Task
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
 checkpoints = [Path(params.checkpoint.format(fold=fold)) for fold in range(len(task.folds))]
 predictions, history = training.fit_mlp_folds(
-    *(np.load(given.features, mmap_mode="r"), task, params.options),
+    *(read_array(given.features, mapped=True), task, params.options),
     seed=params.seed,
     checkpoints=checkpoints,
+    code=params.code,
 )
 write_parquet(predictions, output.predictions)
 write_parquet(history, output.history)

@@ -4,14 +4,12 @@ from _job import start
 
 start(snakemake.log[0])
 
-import pandas as pd
-
 from moascope import quality
-from moascope.files import write_parquet
+from moascope.files import read_parquet, write_parquet
 from moascope.stores import PlateStore, ingest_plate
 
 table = ingest_plate(
-    pd.read_parquet(snakemake.input.files),
+    read_parquet(snakemake.input.files),
     snakemake.params.channels,
     snakemake.output.store,
     workers=snakemake.threads,

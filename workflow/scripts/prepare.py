@@ -4,16 +4,13 @@ from _job import start
 
 start(snakemake.log[0])
 
-import numpy as np
-import pandas as pd
-
 from moascope import cell_units, handmade, normalization, quality, units
-from moascope.files import write_parquet
+from moascope.files import read_array, read_parquet, write_parquet
 from moascope.stores import PlateStore
 
 params, output = snakemake.params, snakemake.output
-roles = pd.read_parquet(snakemake.input.roles)
-ingested = pd.read_parquet(snakemake.input.ingested)
+roles = read_parquet(snakemake.input.roles)
+ingested = read_parquet(snakemake.input.ingested)
 flagged = quality.flag(ingested[ingested["status"] == "ok"], params.quality)
 with PlateStore(snakemake.input.store) as store:
     statistics = normalization.fit_plate(
@@ -33,7 +30,7 @@ with PlateStore(snakemake.input.store) as store:
                 size=params.units["size"],
                 seed=params.seed,
             )
-pixels = np.load(output.pixels, mmap_mode="r")
+pixels = read_array(output.pixels, mapped=True)
 features = {kind: handmade.image_features(pixels, kind) for kind in handmade.FEATURES}
 flags = flagged[["site_id", "flagged", "reasons"]]
 write_parquet(ingested.merge(flags, on="site_id", how="left"), output.quality)

@@ -4,16 +4,14 @@ from _job import start
 
 start(snakemake.log[0])
 
-import numpy as np
-
 from moascope import evaluation
-from moascope.files import write_parquet
+from moascope.files import read_array, write_parquet
 from moascope.folds import Task
 
 given, params = snakemake.input, snakemake.params
 task = Task.read(given.units, given.groups, given.split)
 scores = evaluation.refit_null(
-    np.load(given.features, mmap_mode="r"),
+    read_array(given.features, mapped=True),
     task.units,
     task.folds,
     params.options["head"],

@@ -4,15 +4,13 @@ from _job import start
 
 start(snakemake.log[0])
 
-import json
-from pathlib import Path
-
 from moascope import engines, segmenting
+from moascope.files import read_json
 
 params = snakemake.params
 parameters = engines.ClassicalParameters()
 if "model" in dict(snakemake.input.items()):
-    parameters = engines.ClassicalParameters(**json.loads(Path(snakemake.input.model).read_text()))
+    parameters = engines.ClassicalParameters(**read_json(snakemake.input.model))
 engine = engines.classical(parameters)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
 segmenting.run(engine, given, out, dict(params.items()))

@@ -4,22 +4,20 @@ from _job import start
 
 start(snakemake.log[0])
 
-import numpy as np
-
-from moascope import feature_columns, selection, splits
-from moascope.files import write_parquet
+from moascope import feature_columns, independence, selection
+from moascope.files import read_array, write_parquet
 from moascope.folds import Task
 
 given, params = snakemake.input, snakemake.params
 task = Task.read(given.units, given.groups, given.split)
-features = np.load(given.features, mmap_mode="r")
+features = read_array(given.features, mapped=True)
 blocks = feature_columns.read_blocks(given.columns or None)
 predictions, choices = selection.fit_predict_folds(
     features,
     *task.names,
     task.folds,
     selection.candidates_of(params.candidates, blocks, features.shape[1]),
-    selection.inner_groups(task.units, task.members, splits.held_out_columns(params.split)),
+    selection.inner_groups(task.units, task.members, independence.held_out_columns(params.split)),
     params.seed,
 )
 write_parquet(predictions, snakemake.output.predictions)

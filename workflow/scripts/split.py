@@ -4,12 +4,10 @@ from _job import start
 
 start(snakemake.log[0])
 
-import pandas as pd
-
 from moascope import splits
-from moascope.files import write_parquet
+from moascope.files import read_parquet, write_parquet
 
-units = pd.read_parquet(snakemake.input.units)
+units = read_parquet(snakemake.input.units)
 if snakemake.params.exclude_flagged:
     units["usable"] &= ~units["flagged"]
 split, groups = splits.make_split(units, snakemake.params.options, snakemake.params.seed)

@@ -4,17 +4,12 @@ from _job import start
 
 start(snakemake.log[0])
 
-import json
-from pathlib import Path
-
-import pandas as pd
-
 from moascope import summary
-from moascope.files import write_json
+from moascope.files import read_json, read_parquet, write_json
 
 
 def read(paths):
-    return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    return [read_json(path) for path in paths]
 
 
 given, params = dict(snakemake.input.items()), snakemake.params
@@ -22,7 +17,7 @@ sections = {}
 if "inputs" in given:
     sections = {
         "inputs": read([given["inputs"]])[0],
-        "quality": summary.count_quality(pd.read_parquet(given["quality"])),
+        "quality": summary.count_quality(read_parquet(given["quality"])),
         "evaluations": dict(zip(params.models, read(given["evaluations"]), strict=True)),
         "audits": dict(zip(params.splits, read(given["audits"]), strict=True)),
     }

@@ -11,10 +11,8 @@ from moascope import devices
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-import pandas as pd
-
 from moascope import summary, training
-from moascope.files import write_array, write_json, write_parquet
+from moascope.files import read_parquet, write_array, write_json, write_parquet
 from moascope.folds import Task
 
 device = devices.confirm(params.compute["gpu"], device)
@@ -25,8 +23,9 @@ done = training.fit_fold(
     *(params.channels, params.options, params.augmentation),
     seed=params.seed + fold.repeat,
     checkpoint=params.checkpoint,
+    code=params.code,
 )
-statistics, about = pd.read_parquet(given.statistics), dict(params.items())
+statistics, about = read_parquet(given.statistics), dict(params.items())
 model, unit_shape = done["model"], done["model"].input_shape[1:3]
 training.save_classifier(
     model, output.model, task.classes, statistics, about, unit_shape=unit_shape

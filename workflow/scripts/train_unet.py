@@ -24,6 +24,7 @@ with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
         snakemake.output.model,
         seed=params.seed,
         checkpoint=params.checkpoint,
+        code=params.code,
     )
 history = history.assign(member=int(snakemake.wildcards.member))
 write_parquet(history, snakemake.output.history)

@@ -1,0 +1,80 @@
+"""Every path of a run is known with the rules that make it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from moascope import paths
+from moascope.paths import Paths, target_of
+
+CHECKPOINTS = {"unet_checkpoint", "fold_checkpoint"}  # kept by no rule
+
+
+def made_by_rules(repository):
+    """Read from the rules which paths each of them makes."""
+    made = {}
+    for file in (repository / "workflow/rules").glob("*.smk"):
+        text = file.read_text()
+        blocks = re.split(r"^\s*(?:rule|checkpoint) ?(?=\w*:\n)", text, flags=re.MULTILINE)[1:]
+        for block in blocks:
+            name = block.partition(":")[0]
+            output = re.search(r"^( *)output:\n(.*?)(?=^\1\w+:)", block, re.MULTILINE | re.DOTALL)
+            if name and output:
+                made[name] = set(re.findall(r"PATHS\.(\w+)", output[2]))
+    return made
+
+
+def test_the_table_of_outputs_is_that_of_the_rules(repository):
+    known = {rule: set(names) for rule, names in paths._OUTPUTS.items()}
+    assert known == made_by_rules(repository)
+
+
+def test_every_path_is_made_by_a_rule():
+    names = {name for name, value in vars(Paths).items() if isinstance(value, property)}
+    made = {name for names in paths._OUTPUTS.values() for name in names}
+    numbered = {"plate_files", "plate_roles"}  # by divide_sites_0 and so on
+    assert names - CHECKPOINTS - numbered == made
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("results/a/plates/P1.ozx", "ingest"),
+        ("/data/run/results/a/plates/P.1 b.ozx", "ingest"),
+        (Path("results/a/units/pixels/P1.npy"), "prepare"),
+        ("results/a/units.parquet", "collect_units"),
+        ("results/a/splits/loco.groups.parquet", "split"),
+        ("results/a/segmentation/nuclei.json", "tune_classical"),
+        ("results/a/segmentation/nuclei.scores.json", "score_engine"),
+        ("results/a/segmentation/nuclei.0.device.json", "train_unet"),
+        ("results/a/segmentation/nuclei.keras", "tune_unet"),
+        ("results/a/folds/lenet/0.keras", "train_fold"),
+    ],
+)
+def test_the_rule_of_a_file_is_found(path, target):
+    assert target_of(path) == target
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "results/a/predictions/lenet.parquet",
+        "results/a/segmentation/annotated.h5",
+        "results/a/sites/files/P1.parquet",
+    ],
+)
+def test_a_file_stands_for_itself_where_the_configuration_decides_on_its_rule(path):
+    assert target_of(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["units.parquet", "results/units.parquet", "sheets/results/a/P1.tif", "a/checkpoints/x/0.npz"],
+)
+def test_files_that_no_rule_makes_have_no_target(path):
+    assert target_of(path) is None
+
+
+def test_a_checkpoint_has_no_target():
+    assert target_of(Paths("a").fold_checkpoint.format(model="x", fold=0)) is None
