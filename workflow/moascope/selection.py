@@ -108,8 +108,8 @@ def inner_groups(
     members : pandas.DataFrame
         The units of the split: unit_id and group.
     columns : sequence of str
-        From `independence.held_out_columns`. Only the first is used: the compound, where a split holds
-        out compound and batch. Without any, the groups of the split itself are taken.
+        From `independence.held_out_columns`. Only the first is used: the compound, where a split
+        holds out compound and batch. Without any, the groups of the split itself are taken.
 
     Returns
     -------

@@ -78,7 +78,8 @@ rule report:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        config=json_for_html(CONFIG.model_dump(mode="json")),
+        # A function, since Snakemake takes braces in text, as in "{id}", for wildcards.
+        config=lambda wildcards: json_for_html(CONFIG.model_dump(mode="json")),
         curves=[has_curves(model) for model in CONFIG.models],
         engines=SCORED,
         learning=[is_trained(name) for name in SCORED],
