@@ -46,6 +46,7 @@ def test_the_lab_set_is_classified(run):
     assert model["by_treatment"]["n"] == 55
     assert model["by_treatment"]["accuracy"]["value"] == 1
     assert pd.read_parquet(results / "predictions/lite0.parquet")["fold"].nunique() == 18
+    assert summary["classification"]["joined"]["accuracy"]["value"] >= 0.97
     floors = {name: score["accuracy"]["value"] for name, score in model["baselines"].items()}
     assert 0.5 < floors["channel-mean-sd"] < 0.7
     assert floors["hand-made"] > 0.877
