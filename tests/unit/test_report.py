@@ -413,3 +413,17 @@ def test_every_declared_caption_exists(repository):
     assert len(captions) == declared.count("found[")
     for name in [*captions, "report", "workflow"]:
         assert (repository / f"workflow/report/{name}.rst").is_file(), name
+
+
+def test_nested_selection_is_shown(context):
+    entry = copy.deepcopy(context["models"]["lite0"]["evaluation"])
+    assert findings.selection_rows(entry) == []
+    entry["selection"] = {"joined": {"folds": 17, "balanced_accuracy": 0.9734}}
+    row = {"name": "joined", "folds": "17", "balanced_accuracy": "97.3"}
+    assert findings.selection_rows(entry) == [row]
+
+
+def test_large_units_are_noted(context):
+    warning = {"id": "large-units", "about": "lite0", "text": "Units of 1024 px are slow."}
+    large = changed(context, summary={**context["summary"], "warnings": [warning]})
+    assert statuses(large)["Large units"] == "note"

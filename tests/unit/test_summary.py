@@ -120,3 +120,15 @@ def test_environment_joins_the_notes_of_all_jobs():
 
 def test_without_a_network_no_device_is_named():
     assert "device" not in summary.environment([], 3)
+
+
+def test_warnings_of_all_stages_stand_together():
+    warning = {"id": "large-units", "about": "lite0", "text": "Units of 1024 px are slow."}
+    assert content(warnings=[warning])["warnings"][0] == warning
+    assert "warnings" not in content()
+
+
+def test_what_could_not_be_computed_is_null_with_a_reason():
+    score = {"value": 0.9, "ci": None, "level": 0.95, "reason": "one group only"}
+    found = content(evaluations={"lite0": {**ENTRY, "accuracy": score}})
+    assert found["classification"]["lite0"]["accuracy"] == score

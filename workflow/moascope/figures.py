@@ -540,8 +540,11 @@ def embedding_map(
     values = np.asarray(features[rows], dtype=np.float64)
     table = pd.DataFrame({"row": rows, "pca_1": 0.0, "pca_2": 0.0})
     table.attrs["explained"] = [0.0, 0.0]
-    if not np.ptp(values, axis=0).any():
+    spread = values.std(axis=0)
+    if not spread.any():
         return table
+    # Features of a network and hand-crafted ones differ in scale.
+    values = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1)
     kept = min(50, *values.shape)
     pca = PCA(kept, random_state=seed)
     scores = pca.fit_transform(values)

@@ -288,6 +288,9 @@ def _model_checks(context: Context) -> Iterable[dict[str, str]]:
             if warning.title not in said and warning.id != "single-batch":
                 said.add(warning.title)
                 yield _check("warn", warning.title, warning.text)
+    for found in context["summary"].get("warnings", []):
+        if found["id"] == "large-units":
+            yield _check("note", "Large units", found["text"])
     if len(context["models"]) > 1:
         yield _check(
             "note",
@@ -417,6 +420,18 @@ def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def selection_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return a row per candidate of a model that chose among several within the training units."""
+    return [
+        {
+            "name": name,
+            "folds": f"{found['folds']:,}",
+            "balanced_accuracy": percent(found["balanced_accuracy"]),
+        }
+        for name, found in entry.get("selection", {}).items()
+    ]
 
 
 def place_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -339,3 +339,27 @@ def _balanced_accuracy(truth: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> 
     """Mean over classes of the share of their rows that is predicted correctly."""
     is_right = predicted == truth
     return float(np.mean([is_right[truth == name].mean() for name in np.unique(truth)]))
+
+
+def summary(choices: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Count how often each candidate was chosen.
+
+    Parameters
+    ----------
+    choices : pandas.DataFrame
+        The second result of `fit_predict_folds`.
+
+    Returns
+    -------
+    dict of str to dict
+        By candidate, in their order: ``folds`` in which it was chosen, and its mean inner
+        ``balanced_accuracy``.
+    """
+    grouped = choices.groupby("candidate", sort=False)
+    return {
+        str(name): {
+            "folds": int(rows["chosen"].sum()),
+            "balanced_accuracy": float(rows["balanced_accuracy"].mean()),
+        }
+        for name, rows in grouped
+    }

@@ -91,6 +91,7 @@ def build(
     evaluations: Mapping[str, Mapping[str, Any]] | None = None,
     audits: Mapping[str, Mapping[str, Any]] | None = None,
     segmentations: Mapping[str, Mapping[str, Any]] | None = None,
+    warnings: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     """Compose summary.json.
 
@@ -111,6 +112,8 @@ def build(
         Result of the leakage audit by split.
     segmentations : mapping of str to mapping, optional
         By engine, see `segmentation_scores.score`.
+    warnings : sequence of mapping
+        What was found before, with id, about and text; those of the evaluations are added.
 
     Returns
     -------
@@ -128,9 +131,12 @@ def build(
         },
         "segmentation": segmentations or {},
         "warnings": [
-            {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
-            for name, entry in (evaluations or {}).items()
-            for warning in verdicts.warnings(name, entry)
+            *warnings,
+            *(
+                {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
+                for name, entry in (evaluations or {}).items()
+                for warning in verdicts.warnings(name, entry)
+            ),
         ]
         or None,
         "leakage_audit": audits or {},

@@ -358,6 +358,12 @@ def models_before(name):
     ]
 
 
+def selection_of(wildcards):
+    """Return which candidate was chosen in each fold, of a model that chooses among several."""
+    name = wildcards.model
+    return {"selection": PATHS.selection.format(model=name)} if name in NESTED else {}
+
+
 def null_of(wildcards):
     """Return the refitted null of a model with a linear head."""
     if wildcards.model not in PLAIN_HEADS:
@@ -654,6 +660,7 @@ def screen_summary(wildcards):
         "quality": PATHS.all_quality,
         "evaluations": expand(PATHS.evaluation, model=CONFIG.models),
         "audits": expand(PATHS.audit, split=CONFIG.splits),
+        "checked_models": [PATHS.models_checked] if HAS_NETWORKS else [],
     }
 
 

@@ -60,6 +60,7 @@ rule refit_null:
 rule evaluate:
     input:
         unpack(null_of),
+        unpack(selection_of),
         units=PATHS.units,
         predictions=PATHS.predictions,
         baselines=of_split(PATHS.baselines),

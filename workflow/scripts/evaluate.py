@@ -4,7 +4,7 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import evaluation
+from moascope import evaluation, selection
 from moascope.files import read_parquet, write_json
 
 given, params = snakemake.input, snakemake.params
@@ -24,4 +24,6 @@ scores = evaluation.evaluate(
     held_out=params.held_out,
     seed=params.seed,
 )
+if given.get("selection"):
+    scores["selection"] = selection.summary(read_parquet(given.selection))
 write_json(scores, snakemake.output[0])

@@ -20,6 +20,9 @@ if "inputs" in given:
         "quality": summary.count_quality(read_parquet(given["quality"])),
         "evaluations": dict(zip(params.models, read(given["evaluations"]), strict=True)),
         "audits": dict(zip(params.splits, read(given["audits"]), strict=True)),
+        "warnings": [
+            warning for checked in read(given["checked_models"]) for warning in checked["warnings"]
+        ],
     }
 content = summary.build(
     params.run,
