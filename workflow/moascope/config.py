@@ -897,12 +897,16 @@ def _is_there(path: str, *, or_folder: bool) -> bool:
         return False
 
 
-_NOT_TEXT = "has a null character or half of a surrogate pair, which no text has; remove it"
+_NOT_TEXT = (
+    "is binary, or has a null character or half of a surrogate pair, which no text has; write text"
+)
 
 
 def _unreadable(value: Any, place: str = "") -> Iterator[str]:
     """Find strings that cannot be written to a file or given to the system, by their keys."""
-    if isinstance(value, str):
+    if isinstance(value, bytes):  # pydantic would take it for text
+        yield place or "config"
+    elif isinstance(value, str):
         if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
             yield place or "config"
     elif isinstance(value, Mapping):
