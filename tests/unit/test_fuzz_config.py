@@ -88,7 +88,7 @@ def test_of_anything_that_is_no_configuration_only_input_errors_come(raw):
     check(raw)
 
 
-@pytest.mark.parametrize("key", ["seed", "evaluation.bootstrap", "quality.focus_z"])
+@pytest.mark.parametrize("key", ["seed", "evaluation.permutations", "quality.focus_z"])
 @pytest.mark.parametrize(
     "value",
     [-(10**30), 16**5000, -(16**5000), float("nan"), float("inf")],
