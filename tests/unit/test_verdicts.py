@@ -132,7 +132,11 @@ def entry(value: float, low: float, p: float = 0.005, least: float = 0.005) -> d
     [
         (entry(0.2, 0.05), "ok", "better than every baseline"),
         (entry(0.2, -0.05), "note", "not clearly better than the baseline"),
-        (entry(-0.1, -0.3), "warn", "not better than the baseline “hand-made features, logistic”"),
+        (
+            entry(-0.1, -0.3),
+            "warn",
+            "not better than the baseline “hand-crafted features, logistic”",
+        ),
         (entry(0.2, 0.05, p=0.2), "warn", "not better than chance (permuted mechanisms, p = 0.2)"),
         # Where no smaller p-value is possible, it says nothing.
         (entry(0.2, 0.05, p=0.5, least=0.5), "ok", "better than every baseline"),
@@ -165,7 +169,7 @@ def test_classes_that_follow_the_batch_are_warned_of():
     assert found["baselines"]["layout-lda"]["accuracy"]["value"] == 1
     said = {warning.id: warning for warning in verdicts.warnings("m", found)}
     assert "class-and-place" in said
-    assert "plate, batch, row and column, l" in said["layout-alone"].text.lower()
+    assert "“layout of the plates, l" in said["layout-alone"].text
     assert said["few-places"].title.endswith("lies in one plate")
     assert said["single-batch"].title.endswith("lies in one batch")
 

@@ -14,11 +14,11 @@ Entry = Mapping[str, Any]
 
 BASELINE_NAMES = {
     "majority": "most frequent class",
-    "layout": "plate, batch, row and column, logistic",
-    "layout-lda": "plate, batch, row and column, LDA",
+    "layout": "layout of the plates, logistic",
+    "layout-lda": "layout of the plates, LDA",
     "channel-mean-sd": "channel mean and SD",
-    "hand-made": "hand-made features, logistic",
-    "hand-made-lda": "hand-made features, LDA",
+    "hand-made": "hand-crafted features, logistic",
+    "hand-made-lda": "hand-crafted features, LDA",
     "cell-count": "cell count",
 }
 LAYOUTS = ("layout", "layout-lda")
@@ -164,6 +164,6 @@ def _layout_warnings(name: str, entry: Entry) -> Iterable[Warning]:
         yield Warning(
             "layout-alone",
             f"The layout alone does nearly as well as “{name}”",
-            f"Without any image, {baseline_name(best)} give {100 * alone:.1f} % right, the model "
-            f"{100 * model:.1f} %. The scores do not show that the images matter.",
+            f"Without any image “{baseline_name(best)}” gives {100 * alone:.1f} % right, the "
+            f"model {100 * model:.1f} %. The scores do not show that the images matter.",
         )
