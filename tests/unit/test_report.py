@@ -264,7 +264,7 @@ def test_the_null_stands_beside_the_scores(context, outline):
 def test_every_comparison_is_shown_with_its_interval(context, outline):
     for model in context["models"].values():
         for scores in model["evaluation"]["comparisons"].values():
-            assert verdicts.points(scores["accuracy"]) in outline.text
+            assert verdicts.points(scores["accuracy"], "") in outline.text
 
 
 def test_the_layout_is_shown(outline):

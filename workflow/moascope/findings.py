@@ -413,10 +413,10 @@ def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
         rows.append(
             {
                 "name": f"model {name}" if is_model else verdicts.baseline_name(name),
-                "accuracy": verdicts.points(scores["accuracy"]),
+                "accuracy": verdicts.points(scores["accuracy"], ""),
                 "p": f"{scores['accuracy']['p']:.2g}" if "p" in scores["accuracy"] else "–",
-                "balanced_accuracy": verdicts.points(scores["balanced_accuracy"]),
-                "treatment": verdicts.points(by_treatment["accuracy"]) if by_treatment else "–",
+                "balanced_accuracy": verdicts.points(scores["balanced_accuracy"], ""),
+                "treatment": verdicts.points(by_treatment["accuracy"], "") if by_treatment else "–",
             }
         )
     return rows

@@ -60,9 +60,9 @@ def comparators(entry: Entry) -> dict[str, Entry]:
     }
 
 
-def points(difference: Entry) -> str:
+def points(difference: Entry, unit: str = " points") -> str:
     """Write a difference of two shares in percentage points, with its interval."""
-    text = f"{100 * difference['value']:+.1f}".replace("-", "−") + " points"
+    text = f"{100 * difference['value']:+.1f}".replace("-", "−") + unit
     if difference.get("ci"):
         low, high = (f"{100 * bound:+.1f}".replace("-", "−") for bound in difference["ci"])
         text += f" [{low}, {high}]"
