@@ -10,7 +10,7 @@ from moascope import leakage, splits
 from moascope.files import write_json
 
 options = snakemake.params.options
-images = leakage.thumbnails_and_edges(snakemake.input.pixels) if options["images"] else None
+images = leakage.reduce_images(snakemake.input.pixels) if options["images"] else None
 audit = leakage.audit(
     pd.read_parquet(snakemake.input.units),
     pd.read_parquet(snakemake.input.split),
@@ -18,6 +18,7 @@ audit = leakage.audit(
     options,
     images,
     held_out=splits.held_out_columns(snakemake.params.split),
+    threads=snakemake.threads,
 )
 leakage.raise_if_leaking(audit, snakemake.wildcards.split, options["on_leak"])
 write_json(audit, snakemake.output[0])
