@@ -13,6 +13,7 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,7 @@ def find(images: UnitImages) -> set[tuple[int, int]]:
     """Return the pairs that either search finds."""
     pairs = [
         near_duplicates(images.thumbnails, OPTIONS.min_correlation, OPTIONS.orientations),
-        find_overlaps(images.details, OPTIONS.min_overlap_correlation, OPTIONS.orientations),
+        find_overlaps(images.details, OPTIONS.min_overlap_correlation, OPTIONS.orientations, 2),
     ]
     found = pd.concat(pairs)
     return set(zip(found["a"].tolist(), found["b"].tolist(), strict=True))
@@ -146,8 +147,9 @@ def plant(run: Path) -> None:
     n = len(units)
     field = units["field"].to_numpy()
     chosen = np.random.default_rng(0).permutation(n)[:PLANTED]
-    false = {(a, b) for a, b in find(images) if field[a] != field[b]}
-    related = len(find(images)) - len(false)
+    unplanted = find(images)
+    false = {(a, b) for a, b in unplanted if field[a] != field[b]}
+    related = len(unplanted) - len(false)
     print(f"{run.name}: {n} units, {related} related pairs, false {sorted(false)}", flush=True)
     for name, manipulate in MANIPULATIONS.items():
         generator = np.random.default_rng(1)
@@ -175,13 +177,10 @@ def plant(run: Path) -> None:
 
 def measure(n: int) -> None:
     """Time both searches on random pictures, 40 of which are shifted copies."""
-    pictures = {start: random_pictures(min(500, n - start), start) for start in range(0, 1)}
-    copies = np.pad(pictures[0][:PLANTED], ((0, 0), (8, 0), (0, 0), (0, 0)), mode="reflect")
-    parts = []
-    for start in range(0, n - PLANTED, 500):
-        parts.append(reduce_images([random_pictures(min(500, n - PLANTED - start), start)]))
-    images = join(*parts, reduce_images([copies[:, :64]]))
-    del parts
+    copies = np.pad(random_pictures(500, 0)[:PLANTED], ((0, 0), (8, 0), (0, 0), (0, 0)), "reflect")
+    starts = range(0, n - PLANTED, 500)
+    pictures = (random_pictures(min(500, n - PLANTED - start), start) for start in starts)
+    images = reduce_images(chain(pictures, [copies[:, :64]]))
     for name, search in (
         ("near-duplicates", lambda: near_duplicates(images.thumbnails, 0.98, True)),
         ("overlaps, upright only", lambda: find_overlaps(images.details, 0.92, False, 2)),

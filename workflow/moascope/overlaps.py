@@ -40,12 +40,14 @@ _MIN_SIMILARITY = 0.7
 _AGREEMENT = 6
 _MAX_CANDIDATES = 4
 _SCALES = (0.85, 1 / 0.85)
-_CHUNK = 512
+_CHUNK = 256
 # A channel that varies less than this (range 0 to 1) says nothing.
 _FLAT = 1e-4
 
-# Candidates that correlate less than this on a coarse grid are given up early.
-_GATE = 0.3
+# Candidates that correlate less than this on a coarse grid, before and after a first refinement,
+# are given up early.
+_FIRST_GATE = 0.4
+_SECOND_GATE = 0.55
 _BLOCK = 6
 # A smaller common area (share of an image) has too few details to be told from chance.
 _MIN_OVERLAP = 0.25
@@ -53,11 +55,13 @@ _MIN_WHOLE_CORRELATION = 0.7
 # A pair with fewer agreeing matches needs details in at least so many pixels.
 _SURE_VOTES = 4
 _MIN_DETAILS = 30
-# A pair a little below the required correlation counts if many matches agree on it, and if it
-# correlates clearly better (Fisher's z) than either image with itself turned (round cells do).
+# Round cells look alike. Two images that do not correlate as much as copies have to correlate
+# clearly better (Fisher's z) with each other than with themselves turned.
+_SAME = 0.975
+_MIN_ASYMMETRY = 0.4
+# A pair a little below the required correlation counts if many matches agree on it.
 _LENIENCE = 0.12
 _LENIENT_VOTES = 5
-_MIN_ASYMMETRY = 0.4
 
 # How a turned or mirrored image lies: matrices that act on (y, x). The first is the identity.
 _TURNS = np.array(
@@ -116,7 +120,8 @@ def find_overlaps(
         Correlation of details over the common area (0 to 1), from which on a pair is reported. It
         is the mean over blocks of 6 x 6 pixels and over channels. The channel that fits worst is
         left out, since it may have been replaced. A pair up to 0.12 below it is reported if many
-        matches agree and the images do not resemble themselves turned.
+        matches agree. Images that look much the same when turned, as round cells do, have to
+        correlate more.
     orientations : bool
         Whether one image may be turned by quarter turns or mirrored.
     threads : int
@@ -127,6 +132,8 @@ def find_overlaps(
     pandas.DataFrame
         Columns a, b (row numbers, a < b), correlation, overlap (common area, share of an image).
     """
+    if len(details) < 2:
+        return _no_pairs()
     candidates = _find_candidates(details, orientations, threads)
     parts = [candidates.iloc[at : at + _CHUNK] for at in range(0, len(candidates), _CHUNK)]
     with ThreadPoolExecutor(threads) as pool:
@@ -493,6 +500,20 @@ def _lay(details: np.ndarray, a: np.ndarray, b: np.ndarray, pose: _Pose, step: i
     return _Overlay(targets, values, slope_y * scale, slope_x * scale, arms, inside[..., 0])
 
 
+def _correlate_coarsely(
+    details: np.ndarray, a: np.ndarray, b: np.ndarray, pose: _Pose
+) -> np.ndarray:
+    """Correlate every third pixel of images a with the nearest one of images b, float32 (n,)."""
+    arms = (_points(3).T - pose.pivot[:, None]) @ pose.matrix.swapaxes(1, 2)
+    places = np.rint(arms + (pose.place[:, None] + CENTRE)).astype(np.int32)
+    inside = ((places >= 0) & (places <= SIDE - 1)).all(axis=2)[..., None]
+    y, x = np.clip(places, 0, SIDE - 1).transpose(2, 0, 1)
+    values = details[b[:, None], y, x].astype(np.float32)
+    targets = details[a][:, 1::3, 1::3].reshape(values.shape).astype(np.float32)
+    one, other = (_standardise(part, inside)[0] for part in (targets, values))
+    return _combine(np.einsum("nmc,nmc->nc", one, other))
+
+
 def _standardise(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre and scale (n, m, channels) to unit norm over the points inside; also the norm."""
     weight = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1).astype(np.float32)
@@ -574,15 +595,18 @@ def _confirm(details: np.ndarray, rows: pd.DataFrame, min_correlation: float) ->
     turn = _TURNS[rows["turn"].to_numpy()].astype(np.float32)
     pivot = rows[["at_y", "at_x"]].to_numpy(np.float32) - CENTRE
     place = rows[["to_y", "to_x"]].to_numpy(np.float32) - CENTRE
-    pose, score = _refine(details, a, b, _Pose(turn, pivot, place), step=3, n_steps=2)
+    pose = _Pose(turn, pivot, place)
+    score = _correlate_coarsely(details, a, b, pose)
     for scale in _SCALES:
         scaled = _Pose(turn * np.float32(scale), pivot, place)
-        other, other_score = _refine(details, a, b, scaled, step=3, n_steps=1)
-        pose = _choose(other_score > score, other, pose)
-        score = np.maximum(other_score, score)
-    kept = np.flatnonzero(score >= _GATE)
+        scaled_score = _correlate_coarsely(details, a, b, scaled)
+        pose = _choose(scaled_score > score, scaled, pose)
+        score = np.maximum(scaled_score, score)
+    kept = np.flatnonzero(score >= _FIRST_GATE)
+    pose, score = _refine(details, a[kept], b[kept], pose.take(kept), step=3, n_steps=2)
+    pose, kept = pose.take(score >= _SECOND_GATE), kept[score >= _SECOND_GATE]
     a, b, votes = a[kept], b[kept], rows["votes"].to_numpy()[kept]
-    pose, _ = _refine(details, a, b, pose.take(kept), step=2, n_steps=4)
+    pose, _ = _refine(details, a, b, pose, step=2, n_steps=3)
     overlay = _lay(details, a, b, pose, step=1)
     correlation = _correlate_blocks(overlay)
     overlap = overlay.inside.mean(axis=1)
@@ -591,15 +615,15 @@ def _confirm(details: np.ndarray, rows: pd.DataFrame, min_correlation: float) ->
         & (_combine(overlay.correlation) >= _MIN_WHOLE_CORRELATION)
         & ((votes >= _SURE_VOTES) | (_count_details(overlay) >= _MIN_DETAILS))
     )
-    sure = plausible & (correlation >= min_correlation)
-    likely = plausible & ~sure & (correlation >= min_correlation - _LENIENCE)
-    doubtful = np.flatnonzero(likely & (votes >= _LENIENT_VOTES))
-    symmetry = _measure_symmetry(details, np.concatenate([a[doubtful], b[doubtful]]))
-    symmetry = symmetry.reshape(2, -1).max(axis=0)
+    lenient = (votes >= _LENIENT_VOTES) & (correlation >= min_correlation - _LENIENCE)
+    accepted = plausible & ((correlation >= min_correlation) | lenient)
+    doubtful = np.flatnonzero(accepted & (correlation < _SAME))
+    images, which = np.unique(np.stack([a[doubtful], b[doubtful]]), return_inverse=True)
+    symmetry = _measure_symmetry(details, images)[which.reshape(2, -1)].max(axis=0)
     excess = np.arctanh(correlation[doubtful]) - np.arctanh(symmetry)
-    sure[doubtful] = excess >= _MIN_ASYMMETRY
+    accepted[doubtful] = excess >= _MIN_ASYMMETRY
     pairs = {"a": a, "b": b, "correlation": correlation, "overlap": overlap}
-    return pd.DataFrame({name: values[sure] for name, values in pairs.items()}).astype(
+    return pd.DataFrame({name: values[accepted] for name, values in pairs.items()}).astype(
         {"a": np.int64, "b": np.int64, "correlation": np.float64}
     )
 
@@ -612,12 +636,14 @@ def _count_details(overlay: _Overlay) -> np.ndarray:
 
 
 def _measure_symmetry(details: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Correlate images with themselves turned and mirrored, the best of seven, float32 (n,)."""
-    best = np.zeros(len(images), np.float32)
+    """Correlate images with themselves, turned or mirrored as fits best, float32 (n,)."""
     centre = np.zeros((len(images), 2), np.float32)
+    best = _Pose(np.zeros((len(images), 2, 2), np.float32), centre, centre)
+    best_score = np.full(len(images), -2, np.float32)
     for matrix in _TURNS[1:].astype(np.float32):
         pose = _Pose(np.broadcast_to(matrix, (len(images), 2, 2)), centre, centre)
-        pose, _ = _refine(details, images, images, pose, step=2, n_steps=3)
-        correlation = _correlate_blocks(_lay(details, images, images, pose, step=1))
-        best = np.maximum(best, np.minimum(correlation, np.float32(0.999)))
-    return best
+        pose, score = _refine(details, images, images, pose, step=3, n_steps=1)
+        best = _choose(score > best_score, pose, best)
+        best_score = np.maximum(score, best_score)
+    correlation = _correlate_blocks(_lay(details, images, images, best, step=1))
+    return np.clip(correlation, 0, np.float32(0.999))
