@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter, rotate, shift
 from skimage.transform import resize
 
 from moascope.config import Audit
-from moascope.leakage import UnitImages, near_duplicates, reduce_images
+from moascope.leakage import UnitImages, adjacent_crops, near_duplicates, reduce_images
 from moascope.overlaps import find_overlaps
 
 PLANTED = 40
@@ -176,15 +176,16 @@ def plant(run: Path) -> None:
 
 
 def measure(n: int) -> None:
-    """Time both searches on random pictures, 40 of which are shifted copies."""
+    """Time the searches with two threads on random pictures, 40 of which are shifted copies."""
     copies = np.pad(random_pictures(500, 0)[:PLANTED], ((0, 0), (8, 0), (0, 0), (0, 0)), "reflect")
     starts = range(0, n - PLANTED, 500)
     pictures = (random_pictures(min(500, n - PLANTED - start), start) for start in starts)
     images = reduce_images(chain(pictures, [copies[:, :64]]))
+    plate = np.arange(n) // 2000
     for name, search in (
         ("near-duplicates", lambda: near_duplicates(images.thumbnails, 0.98, True)),
-        ("overlaps, upright only", lambda: find_overlaps(images.details, 0.92, False, 2)),
         ("overlaps", lambda: find_overlaps(images.details, 0.92, True, 2)),
+        ("adjacent crops, plates of 2,000", lambda: adjacent_crops(images.edges, plate)),
     ):
         start, cpu = time.perf_counter(), time.process_time()
         pairs = search()

@@ -262,6 +262,17 @@ def test_quadrants_of_a_field_are_found_and_nothing_else():
     assert len(found) >= 0.7 * 120
 
 
+def test_quadrants_are_found_on_a_plate_too_large_to_compare_all(monkeypatch):
+    images = reduce_images([quadrants(fields(300, side=96))])
+    plate = np.zeros(1200, int)
+    whole = pairs_of(adjacent_crops(images.edges, plate))
+    monkeypatch.setattr(leakage, "_MAX_ALL_PAIRS", 1000)
+    monkeypatch.setattr(leakage, "_CHUNK", 512)
+    screened = pairs_of(adjacent_crops(images.edges, plate))
+    assert len(whole) >= 800
+    assert len(screened & whole) >= 0.8 * len(whole)
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("one_plate", [True, False])
 def test_unrelated_images_are_not_adjacent(seed, one_plate):
@@ -384,14 +395,14 @@ def test_too_few_units_for_adjacent_crops_are_listed():
 
 
 def test_a_search_that_was_cut_short_does_not_pass(monkeypatch):
-    monkeypatch.setattr(leakage, "_MAX_PAIRS", 20)
-    units = units_table(48, per_field=24)
+    monkeypatch.setattr(leakage, "_MAX_PAIRS", 10)
+    units = units_table(48, per_field=6)
     images = fields(48)
-    images[:24] = images[0]
+    images[:6] = images[0]
     split = make_split(units, {"method": "group-k-fold", "group": ["field"], "folds": 2}, seed=0)
     result = audit(units, *split, OPTIONS, reduce_images([images]))
     assert result["passed"] is None
-    assert result["reason"] == "further near-duplicates: the search stopped at 20 pairs"
+    assert result["reason"] == "further near-duplicates: the search stopped at 10 pairs"
 
 
 def test_more_units_than_can_all_be_compared_still_show_their_copies(monkeypatch):

@@ -633,30 +633,44 @@ def _edge_features(profiles: np.ndarray) -> np.ndarray:
 def _mutual_best(
     ends: np.ndarray, starts: np.ndarray, plate: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of an end and a start that are each other's best match within a plate."""
-    found = []
+    """Find pairs of an end and a start that are each other's best match within a plate.
+
+    Returns the units of the ends, those of the starts, and their correlation.
+    """
+    n = len(ends)
+    start_of_end, value_of_end = np.full(n, -1), np.full(n, -1, np.float32)
+    end_of_start, value_of_start = np.full(n, -1), np.full(n, -1, np.float32)
+    for row, column in _edge_blocks(ends, starts, plate):
+        similar = ends[row] @ starts[column].T
+        similar[row[:, None] == column] = -1
+        best, value = column[similar.argmax(axis=1)], similar.max(axis=1)
+        better = value > value_of_end[row]
+        start_of_end[row[better]], value_of_end[row[better]] = best[better], value[better]
+        best, value = row[similar.argmax(axis=0)], similar.max(axis=0)
+        better = value > value_of_start[column]
+        end_of_start[column[better]], value_of_start[column[better]] = best[better], value[better]
+    mutual = np.flatnonzero((start_of_end >= 0) & (end_of_start[start_of_end] == np.arange(n)))
+    return mutual, start_of_end[mutual], value_of_end[mutual]
+
+
+def _edge_blocks(
+    ends: np.ndarray, starts: np.ndarray, plate: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield units whose ends are to be compared with the starts of other ones.
+
+    They are of one plate. On a plate of more than 20,000 units only those are compared that random
+    trees bring together.
+    """
     order = np.argsort(plate, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(plate[order])) + 1):
-        if len(rows) < 2:
-            continue
-        n = len(rows)
-        start_of_end, value_of_end = np.zeros(n, np.int64), np.zeros(n, np.float32)
-        end_of_start, value_of_start = np.zeros(n, np.int64), np.full(n, -2, np.float32)
-        for begin in range(0, n, _CHUNK):
-            part = np.arange(begin, min(begin + _CHUNK, n))
-            similar = ends[rows[part]] @ starts[rows].T
-            similar[np.arange(len(part)), part] = -1
-            start_of_end[part] = similar.argmax(axis=1)
-            value_of_end[part] = similar.max(axis=1)
-            better = similar.max(axis=0) > value_of_start
-            end_of_start[better] = part[similar.argmax(axis=0)[better]]
-            value_of_start = np.maximum(value_of_start, similar.max(axis=0))
-        mutual = np.flatnonzero(end_of_start[start_of_end] == np.arange(n))
-        found.append((rows[mutual], rows[start_of_end[mutual]], value_of_end[mutual]))
-    if not found:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
-    a, b, correlation = (np.concatenate(part) for part in zip(*found, strict=True))
-    return a, b, correlation
+        if 2 <= len(rows) <= _MAX_ALL_PAIRS:
+            for begin in range(0, len(rows), _CHUNK):
+                yield rows[begin : begin + _CHUNK], rows
+        elif len(rows) > _MAX_ALL_PAIRS:
+            for leaf, _ in _leaves(np.concatenate([ends[rows], starts[rows]])):
+                is_end = leaf < len(rows)
+                if is_end.any() and not is_end.all():
+                    yield rows[leaf[is_end]], rows[leaf[~is_end] - len(rows)]
 
 
 def _best_references(
@@ -690,7 +704,7 @@ def _best_references(
             similar = similar.reshape(-1, len(sample), references.shape[1])
             own = (sample == pair[0][part, None]) | (sample == pair[1][part, None])
             similar[own] = -1
-            top = np.sort(similar.reshape(len(similar), -1), axis=1)[:, -2:]
+            top = np.partition(similar.reshape(len(similar), -1), (-2, -1), axis=1)[:, -2:]
             top = np.arctanh(np.clip(top, -0.9999, 0.9999))
             runner_up[which, part], best[which, part] = top.T
     return best, runner_up
