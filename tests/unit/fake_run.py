@@ -247,10 +247,13 @@ def write(
         "shared_groups": 0,
         "groups": {column: {"shared": 0, "examples": []} for column in ("field", "well")},
         "near_duplicates": {"pairs": 0, "found": 3, "examples": []},
+        "overlaps": {"pairs": 0, "found": 1, "examples": []},
         "adjacent_crops": None,
         "dropped": [],
         "messages": [],
+        "not_looked_at": [{"what": "adjacent crops", "reason": "no plate has two units"}],
         "passed": True,
+        "reason": None,
     }
     for name, column in (("loco", "compound"), ("plates", "plate")):
         table, groups = split_tables(units, column)

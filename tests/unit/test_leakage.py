@@ -8,19 +8,24 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from skimage.io import imread
 
+from moascope import leakage
 from moascope.errors import InputError
 from moascope.independence import held_out_columns
 from moascope.leakage import (
-    UnitImages,
     adjacent_crops,
     audit,
     near_duplicates,
     raise_if_leaking,
-    thumbnails_and_edges,
+    reduce_images,
 )
 from moascope.splits import make_split
 
-OPTIONS = {"groups": [], "min_correlation": 0.98}
+OPTIONS = {
+    "groups": [],
+    "min_correlation": 0.98,
+    "min_overlap_correlation": 0.92,
+    "orientations": True,
+}
 
 
 def fields(n, side=128, seed=0, sigma=3.0):
@@ -69,7 +74,7 @@ def lab(shared_data):
     units = labels.rename(columns={"quadrant": "site", "week": "batch"})
     units["unit_id"] = units["plate"] + "/" + units["well"] + "/" + units["site"]
     units = units.assign(role="treated", usable=True)
-    images = thumbnails_and_edges(
+    images = reduce_images(
         (imread(folder / "images" / name)[None] / np.float32(255)) for name in units["filename"]
     )
     return units, images
@@ -81,7 +86,7 @@ def lab(shared_data):
 def test_a_field_on_two_sides_is_counted_and_named():
     units = units_table(48, per_field=4)
     result = audit(units, *random_split(units), OPTIONS | {"groups": ["field", "well"]})
-    assert not result["passed"]
+    assert result["passed"] is False
     shared = result["groups"]["field"]["shared"]
     assert shared >= 10
     assert result["shared_groups"] == 2 * shared
@@ -111,7 +116,6 @@ def test_whole_fields_pass():
     result = audit(
         units, *make_split(units, options, seed=0), OPTIONS | {"groups": ["field", "well"]}
     )
-    assert result["passed"]
     assert result["shared_groups"] == 0
     assert result["messages"] == []
 
@@ -120,7 +124,7 @@ def test_wells_of_the_same_name_on_other_plates_are_other_wells():
     units = units_table(200)
     options = {"method": "leave-one-plate-out"}
     result = audit(units, *make_split(units, options, seed=0), OPTIONS | {"groups": ["well"]})
-    assert result["passed"]
+    assert result["messages"] == []
 
 
 def test_a_column_that_does_not_exist_is_refused():
@@ -136,17 +140,17 @@ def test_what_the_split_holds_out_is_checked_without_being_asked_for():
     options = {"method": "leave-compound-and-batch-out", "validation": 0.1}
     split, groups = make_split(units, options, seed=0)
     held_out = held_out_columns(options)
-    assert audit(units, split, groups, OPTIONS, held_out=held_out)["passed"]
+    assert audit(units, split, groups, OPTIONS, held_out=held_out)["messages"] == []
     # A table edited by hand: what was left out of the first fold is learned from all the same.
     first = split[split["fold"] == 0].iloc[0]
     absent = set(groups["group"]) - set(split.loc[split["fold"] == 0, "group"])
     added = pd.DataFrame({**first, "group": name, "set": "train"} for name in sorted(absent))
     spoiled = pd.concat([split, added], ignore_index=True)
-    assert audit(units, spoiled, groups, OPTIONS)["passed"]
+    assert audit(units, spoiled, groups, OPTIONS)["messages"] == []
     result = audit(units, spoiled, groups, OPTIONS | {"groups": ["batch"]}, held_out=held_out)
     assert list(result["groups"]) == ["compound", "batch"]
     assert all(found["shared"] > 0 for found in result["groups"].values())
-    assert not result["passed"]
+    assert result["passed"] is False
 
 
 def test_columns_that_are_held_out_together_are_checked_together():
@@ -154,14 +158,14 @@ def test_columns_that_are_held_out_together_are_checked_together():
     options = {"method": "group-k-fold", "group": ["plate", "compound"], "folds": 3}
     held_out = held_out_columns(options)
     result = audit(units, *make_split(units, options, seed=0), OPTIONS, held_out=held_out)
-    assert result["passed"]
+    assert result["messages"] == []
     result = audit(units, *random_split(units), OPTIONS, held_out=held_out)
     assert result["groups"]["plate+compound"]["shared"] > 0
 
 
 def test_the_result_is_plain_json():
     units = units_table(48, per_field=4)
-    images = thumbnails_and_edges([quadrants(fields(12))])
+    images = reduce_images([quadrants(fields(12))])
     result = audit(units, *random_split(units), OPTIONS | {"groups": ["field"]}, images)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
@@ -170,7 +174,7 @@ def test_the_result_is_plain_json():
 
 
 def thumbnails(images):
-    return thumbnails_and_edges([images]).thumbnails
+    return reduce_images([images]).thumbnails
 
 
 def test_duplicates_are_those_of_a_plain_correlation_matrix():
@@ -226,7 +230,7 @@ def test_a_duplicate_under_another_compound_fails_leave_one_compound_out():
     images = fields(24)
     images[5] = images[2]
     split = make_split(units, {"method": "leave-one-compound-out"}, seed=0)
-    result = audit(units, *split, OPTIONS, thumbnails_and_edges([images]))
+    result = audit(units, *split, OPTIONS, reduce_images([images]))
     assert result["near_duplicates"]["pairs"] == 1
     (example,) = result["near_duplicates"]["examples"]
     assert (example["a"], example["b"]) == ("plate0/A03/0", "plate0/A06/0")
@@ -238,9 +242,7 @@ def test_a_duplicate_on_one_side_does_not_fail():
     images = fields(48)
     images[1] = images[0]
     options = {"method": "group-k-fold", "group": ["field"], "folds": 3}
-    result = audit(
-        units, *make_split(units, options, seed=0), OPTIONS, thumbnails_and_edges([images])
-    )
+    result = audit(units, *make_split(units, options, seed=0), OPTIONS, reduce_images([images]))
     assert result["near_duplicates"]["found"] == 1
     assert result["near_duplicates"]["pairs"] == 0
     assert result["passed"]
@@ -250,7 +252,7 @@ def test_a_duplicate_on_one_side_does_not_fail():
 
 
 def test_quadrants_of_a_field_are_found_and_nothing_else():
-    images = thumbnails_and_edges([quadrants(fields(30))])
+    images = reduce_images([quadrants(fields(30))])
     found = adjacent_crops(images.edges, np.repeat(np.arange(3), 40))
     first = np.arange(30) * 4
     right = {(i, i + 1) for i in first} | {(i + 2, i + 3) for i in first}
@@ -261,10 +263,21 @@ def test_quadrants_of_a_field_are_found_and_nothing_else():
     assert len(found) >= 0.7 * 120
 
 
+def test_quadrants_are_found_on_a_plate_too_large_to_compare_all(monkeypatch):
+    images = reduce_images([quadrants(fields(300, side=96))])
+    plate = np.zeros(1200, int)
+    whole = pairs_of(adjacent_crops(images.edges, plate))
+    monkeypatch.setattr(leakage, "_MAX_ALL_PAIRS", 1000)
+    monkeypatch.setattr(leakage, "_CHUNK", 512)
+    screened = pairs_of(adjacent_crops(images.edges, plate))
+    assert len(whole) >= 800
+    assert len(screened & whole) >= 0.8 * len(whole)
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("one_plate", [True, False])
 def test_unrelated_images_are_not_adjacent(seed, one_plate):
-    images = thumbnails_and_edges([fields(200, side=48, seed=seed)])
+    images = reduce_images([fields(200, side=48, seed=seed)])
     plate = np.zeros(200, int) if one_plate else np.arange(200) // 20
     assert adjacent_crops(images.edges, plate).empty
 
@@ -273,22 +286,22 @@ def test_a_common_illumination_does_not_make_images_adjacent():
     y, x = np.mgrid[-1:1:64j, -1:1:64j]
     vignette = (1 - 0.4 * (y**2 + x**2))[None, ..., None]
     images = (fields(200, side=64).astype(np.float64) * vignette).astype(np.float16)
-    edges = thumbnails_and_edges([images]).edges
+    edges = reduce_images([images]).edges
     assert adjacent_crops(edges, np.zeros(200, int)).empty
 
 
 def test_blank_and_too_few_images_are_not_adjacent():
-    blank = thumbnails_and_edges([np.zeros((20, 32, 32, 3), np.float16)])
+    blank = reduce_images([np.zeros((20, 32, 32, 3), np.float16)])
     assert adjacent_crops(blank.edges, np.zeros(20, int)).empty
-    few = thumbnails_and_edges([quadrants(fields(1))])
+    few = reduce_images([quadrants(fields(1))])
     assert adjacent_crops(few.edges, np.zeros(4, int)).empty
 
 
 def test_splitting_quadrants_at_random_fails_without_any_column():
     units = units_table(80, per_field=4)
-    images = thumbnails_and_edges([quadrants(fields(20))])
+    images = reduce_images([quadrants(fields(20))])
     result = audit(units, *random_split(units), OPTIONS, images)
-    assert not result["passed"]
+    assert result["passed"] is False
     with pytest.raises(
         InputError, match=r"split 'random' leaks(.|\n)*pairs of adjacent crops(.|\n)*group-k-fold"
     ):
@@ -302,13 +315,113 @@ def test_a_leak_that_is_only_to_be_reported_does_not_stop_the_run(caplog):
     assert "split 'random' leaks" in caplog.text
 
 
+# --- overlaps -------------------------------------------------------------------------------------
+
+
+def test_a_shifted_image_under_another_compound_fails():
+    units = units_table(24)
+    images = fields(24)
+    images[5] = np.roll(images[2], (9, -6), axis=(0, 1))
+    split = make_split(units, {"method": "leave-one-compound-out"}, seed=0)
+    result = audit(units, *split, OPTIONS, reduce_images([images]))
+    assert result["near_duplicates"]["found"] == 0
+    assert result["overlaps"]["pairs"] == 1
+    (example,) = result["overlaps"]["examples"]
+    assert (example["a"], example["b"]) == ("plate0/A03/0", "plate0/A06/0")
+    assert "pairs of images with common content" in result["messages"][0]
+
+
+def test_a_copy_is_not_counted_as_an_overlap_too():
+    units = units_table(24)
+    images = fields(24)
+    images[5] = images[2]
+    split = make_split(units, {"method": "leave-one-compound-out"}, seed=0)
+    result = audit(units, *split, OPTIONS, reduce_images([images]))
+    assert (result["near_duplicates"]["found"], result["overlaps"]["found"]) == (1, 0)
+
+
+def test_turned_images_are_looked_for_unless_switched_off():
+    units = units_table(24)
+    images = fields(24)
+    images[5] = np.rot90(images[2])
+    split = make_split(units, {"method": "leave-one-compound-out"}, seed=0)
+    reduced = reduce_images([images])
+    assert audit(units, *split, OPTIONS, reduced)["passed"] is False
+    assert audit(units, *split, OPTIONS | {"orientations": False}, reduced)["passed"] is True
+
+
+# --- what was not looked at -----------------------------------------------------------------------
+
+
+def test_an_audit_without_images_does_not_pass(caplog):
+    units = units_table(48, per_field=4)
+    options = {"method": "group-k-fold", "group": ["field"], "folds": 3}
+    split = make_split(units, options, seed=0)
+    result = audit(units, *split, OPTIONS | {"groups": ["field"]})
+    assert result["passed"] is None
+    assert result["reason"] == "images: audit.images is false"
+    assert result["not_looked_at"] == [{"what": "images", "reason": "audit.images is false"}]
+    caplog.set_level("INFO")
+    raise_if_leaking(result, "fields", "error")
+    assert "split fields: not looked at: images (audit.images is false)" in caplog.text
+    assert "passed" not in caplog.text
+
+
+def test_an_audit_of_blank_images_does_not_pass():
+    units = units_table(24)
+    blank = reduce_images([np.zeros((24, 32, 32, 2), np.float16)])
+    result = audit(units, *random_split(units), OPTIONS | {"groups": ["field"]}, blank)
+    assert result["passed"] is None
+    assert result["reason"].startswith("images: 24 of 24 units have no contrast")
+    assert result["near_duplicates"] is None
+
+
+def test_some_blank_images_are_listed_and_the_others_compared():
+    units = units_table(24)
+    images = fields(24)
+    images[[3, 7]] = 0
+    result = audit(units, *random_split(units), OPTIONS, reduce_images([images]))
+    assert result["passed"] is True
+    assert {"what": "images of 2 of 24 units", "reason": "they have no contrast"} in result[
+        "not_looked_at"
+    ]
+
+
+def test_too_few_units_for_adjacent_crops_are_listed():
+    units = units_table(6)
+    result = audit(units, *random_split(units), OPTIONS, reduce_images([fields(6)]))
+    assert result["adjacent_crops"] is None
+    assert result["not_looked_at"][-1]["what"] == "adjacent crops"
+    assert "6 units are too few" in result["not_looked_at"][-1]["reason"]
+
+
+def test_a_search_that_was_cut_short_does_not_pass(monkeypatch):
+    monkeypatch.setattr(leakage, "_MAX_PAIRS", 10)
+    units = units_table(48, per_field=6)
+    images = fields(48)
+    images[:6] = images[0]
+    split = make_split(units, {"method": "group-k-fold", "group": ["field"], "folds": 2}, seed=0)
+    result = audit(units, *split, OPTIONS, reduce_images([images]))
+    assert result["passed"] is None
+    assert result["reason"] == "further near-duplicates: the search stopped at 10 pairs"
+
+
+def test_more_units_than_can_all_be_compared_still_show_their_copies(monkeypatch):
+    monkeypatch.setattr(leakage, "_MAX_ALL_PAIRS", 1000)
+    images = fields(2100, side=32)
+    rng = np.random.default_rng(1)
+    copies = images[[0, 1500]] + 0.01 * rng.standard_normal(images[:2].shape)
+    found = near_duplicates(thumbnails(np.concatenate([images, copies.astype(np.float16)])), 0.98)
+    assert pairs_of(found) == {(0, 2100), (1500, 2101)}
+
+
 # --- thumbnails and edges -------------------------------------------------------------------------
 
 
-def test_thumbnails_and_edges_are_plain_averages(tmp_path):
+def test_reduce_images_are_plain_averages(tmp_path):
     images = np.random.default_rng(0).random((5, 96, 192, 3)).astype(np.float32)
     np.save(tmp_path / "a.npy", images[:3])
-    reduced = thumbnails_and_edges([tmp_path / "a.npy", images[3:]], chunk=2)
+    reduced = reduce_images([tmp_path / "a.npy", images[3:]], chunk=2)
     blocks = images.reshape(5, 16, 6, 16, 12, 3).mean(axis=(2, 4))
     assert reduced.thumbnails == pytest.approx(blocks, abs=1e-3)
     right = images[:, :, -4:].mean(axis=2).reshape(5, 48, 2, 3).mean(axis=2)
@@ -318,7 +431,7 @@ def test_thumbnails_and_edges_are_plain_averages(tmp_path):
 
 
 def test_images_smaller_than_a_thumbnail_are_accepted():
-    reduced = thumbnails_and_edges([np.ones((2, 9, 9, 1), np.float16)])
+    reduced = reduce_images([np.ones((2, 9, 9, 1), np.float16)])
     assert reduced.thumbnails.shape == (2, 16, 16, 1)
     assert reduced.edges.shape == (2, 4, 48, 1)
     assert (reduced.thumbnails == 1).all()
@@ -326,14 +439,14 @@ def test_images_smaller_than_a_thumbnail_are_accepted():
 
 def test_images_of_another_run_are_refused():
     units = units_table(12)
-    images = thumbnails_and_edges([fields(11, side=32)])
+    images = reduce_images([fields(11, side=32)])
     with pytest.raises(InputError, match="11 unit images for 12 units"):
         audit(units, *random_split(units), OPTIONS, images)
 
 
 def test_no_images_at_all_are_refused():
     with pytest.raises(InputError, match="there are no unit images"):
-        thumbnails_and_edges([])
+        reduce_images([])
 
 
 # --- the real set ---------------------------------------------------------------------------------
@@ -397,8 +510,5 @@ def test_real_images_that_cannot_touch_are_not_adjacent(lab):
 
 def test_real_images_are_each_others_duplicates_only_when_copied(lab):
     _, images = lab
-    copied = UnitImages(
-        np.concatenate([images.thumbnails, images.thumbnails[:3]]),
-        np.concatenate([images.edges, images.edges[:3]]),
-    )
-    assert pairs_of(near_duplicates(copied.thumbnails, 0.98)) == {(0, 660), (1, 661), (2, 662)}
+    copied = np.concatenate([images.thumbnails, images.thumbnails[:3]])
+    assert pairs_of(near_duplicates(copied, 0.98)) == {(0, 660), (1, 661), (2, 662)}

@@ -301,6 +301,21 @@ def test_a_leak_is_a_warning_and_drops_are_noted(brief):
     assert "Class X is left out." in text
 
 
+def test_what_an_audit_did_not_look_at_is_said(brief):
+    split = brief["splits"]["loco"]
+    assert (
+        "Not looked at: adjacent crops (no plate has two units)."
+        in Outline(report.build(brief)).text
+    )
+    gap = {"what": "images", "reason": "audit.images is false"}
+    audit = {**split["audit"], "passed": None, "not_looked_at": [gap]}
+    blind = changed(brief, splits={**brief["splits"], "loco": {**split, "audit": audit}})
+    found = statuses(blind)
+    assert found["Split “loco” was not audited in full"] == "warn"
+    assert "Split “loco” passed the leakage audit" not in found
+    assert "Not looked at: images (audit.images is false)." in Outline(report.build(blind)).text
+
+
 def test_examples_take_turns_between_compounds_and_leave_flagged_units_out(context):
     units = context["units"]
     chosen = dict(report_context.example_units(units, 1, 6))

@@ -282,13 +282,22 @@ class Audit(Section):
         ["field", "well"], description="columns whose values may be on one side only"
     )
     images: bool = Field(
-        True, description="also look for near-duplicate and adjacent images on both sides"
+        True,
+        description="also compare images: copies, overlaps and adjacent crops on both sides; an "
+        "audit without images does not pass",
     )
     min_correlation: float = Field(
         0.98, gt=0, le=1, description="correlation of thumbnails from which two are duplicates"
     )
+    min_overlap_correlation: float = Field(
+        0.92,
+        gt=0.5,
+        le=1,
+        description="correlation of details over their common area from which two images share "
+        "content (imaged again, shifted, cropped); slightly less suffices if many details agree",
+    )
     orientations: bool = Field(
-        False, description="look for turned and mirrored duplicates too (eight times the work)"
+        True, description="look for turned and mirrored copies and overlaps too"
     )
     on_leak: Literal["error", "warn"] = Field("error", description="stop, or only report")
 

@@ -244,17 +244,25 @@ def _label_checks(context: Context) -> Iterable[dict[str, str]]:
 def _split_checks(context: Context) -> Iterable[dict[str, str]]:
     for name, split in context["splits"].items():
         audit = split["audit"]
+        gaps = " ".join(["", gaps_words(audit)]) if audit["not_looked_at"] else ""
         if audit["passed"]:
             yield _check(
                 "ok",
                 f"Split “{name}” passed the leakage audit",
-                f"Nothing stands on both sides of a fold: {audit_words(audit)}.",
+                f"Nothing stands on both sides of a fold: {audit_words(audit)}.{gaps}",
+            )
+        elif not audit["messages"]:
+            yield _check(
+                "warn",
+                f"Split “{name}” was not audited in full",
+                f"Nothing that was looked at stands on both sides of a fold: "
+                f"{audit_words(audit) or 'nothing was looked at'}.{gaps}",
             )
         else:
             yield _check(
                 "warn",
                 f"Split “{name}” leaks",
-                " ".join(audit["messages"]) + " Scores on it are too good.",
+                " ".join(audit["messages"]) + f" Scores on it are too good.{gaps}",
             )
         if audit["dropped"]:
             yield _check("note", f"Split “{name}” leaves something out", " ".join(audit["dropped"]))
@@ -265,12 +273,19 @@ def audit_words(audit: Mapping[str, Any]) -> str:
     words = [f"{column} {check['shared']:,}" for column, check in audit["groups"].items()]
     for key, name in (
         ("near_duplicates", "near-duplicate pairs"),
+        ("overlaps", "pairs with common content"),
         ("adjacent_crops", "pairs of adjacent images"),
     ):
         check = audit[key]
         if check is not None:
             words.append(f"{name} {check['pairs']:,} of {check['found']:,} found")
     return ", ".join(words)
+
+
+def gaps_words(audit: Mapping[str, Any]) -> str:
+    """Return a sentence on what a leakage audit did not look at, empty if there is nothing."""
+    gaps = [f"{gap['what']} ({gap['reason']})" for gap in audit["not_looked_at"]]
+    return f"Not looked at: {', '.join(gaps)}." if gaps else ""
 
 
 def _model_checks(context: Context) -> Iterable[dict[str, str]]:

@@ -1,22 +1,25 @@
-"""The leakage audit: what stands on both sides of a split.
+"""Leakage audit of a split.
 
-Three questions are asked of every fold; training and validation count as different sides too:
+Four questions are asked of every fold; training and validation count as different sides too:
 
 - Groups: does a field, a well, another configured column, or what the split itself holds out
   (its compounds, its batches) have units on two sides?
 - Near-duplicates: are there two units on different sides that show the same picture (copied,
   encoded again, brightened)? Their thumbnails correlate.
+- Overlaps: are there two units on different sides that share a good part of their content (imaged
+  again, shifted, cropped, turned, mirrored, one channel replaced)? See `overlaps`.
 - Adjacent crops: do the border of one unit and the opposite border of another one continue each
   other, so that both were cut from one field? This needs no column that says so.
 
-The last two look at pixels only, so they also find what the sample sheet does not tell.
+The last three look at pixels only, so they also find what the sample sheet does not tell. What an
+audit could not look at is listed in its result; an audit that compared no images never passes.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -27,6 +30,13 @@ from scipy.stats import rankdata
 
 from moascope.errors import InputError
 from moascope.files import read_array
+from moascope.overlaps import (
+    area_weights,
+    count_flat,
+    find_overlaps,
+    grow_leaves,
+    reduce_to_details,
+)
 from moascope.splits import EXCLUDED, SETS, TEST, TRAIN, VALIDATION, folds, group_codes
 
 log = logging.getLogger(__name__)
@@ -36,6 +46,7 @@ EDGE_LENGTH = 48
 # A border strip this deep averages out noise and still shows what continues next door.
 EDGE_DEPTH = 6 / 256
 RIGHT, LEFT, BOTTOM, TOP = range(4)
+PAIR_KINDS = ("near_duplicates", "overlaps", "adjacent_crops")
 
 # A channel that varies less than this (range 0 to 1) over a thumbnail or edge says nothing.
 _FLAT = 1e-4
@@ -48,6 +59,9 @@ _N_REFERENCES = 512
 _MIN_UNITS = 8
 _CHUNK = 1024
 _MAX_PAIRS = 100_000
+# More units than this are compared within random trees.
+_MAX_ALL_PAIRS = 20_000
+_TREES = 4
 _MAX_EXAMPLES = 10
 
 
@@ -57,18 +71,19 @@ class UnitImages:
 
     `thumbnails` is float16 (n, 16, 16, channels), the image averaged over a coarse grid; `edges`
     is float16 (n, 4, 48, channels), the profile along a thin strip at the right, left, bottom and
-    top border. Both in the range of the units, nominally 0 to 1. About 5 kB per unit of three
-    channels.
+    top border. Both in the range of the units, nominally 0 to 1. `details` is int8 (n, 48, 48,
+    channels), see `overlaps.reduce_to_details`. About 10 kB per unit of three channels.
     """
 
     thumbnails: np.ndarray
     edges: np.ndarray
+    details: np.ndarray
 
 
-def thumbnails_and_edges(
+def reduce_images(
     stores: Iterable[str | os.PathLike[str] | np.ndarray], chunk: int = 128
 ) -> UnitImages:
-    """Reduce unit images to thumbnails and border profiles, a chunk at a time.
+    """Reduce unit images to thumbnails, border profiles and details, a chunk at a time.
 
     Parameters
     ----------
@@ -88,19 +103,20 @@ def thumbnails_and_edges(
     InputError
         If there is no store, or stores differ in their number of channels.
     """
-    thumbnails, edges = [], []
+    thumbnails, edges, details = [], [], []
     for store in stores:
         array = store if isinstance(store, np.ndarray) else read_array(store, mapped=True)
         for start in range(0, len(array), chunk):
             images = np.asarray(array[start : start + chunk], dtype=np.float32)
             thumbnails.append(_thumbnails(images))
             edges.append(_edges(images))
+            details.append(reduce_to_details(images))
     if not thumbnails:
         raise InputError("leakage audit: there are no unit images to look at")
     channels = sorted({part.shape[-1] for part in thumbnails})
     if len(channels) > 1:
         raise InputError(f"leakage audit: unit images have differing channel counts, {channels}")
-    return UnitImages(np.concatenate(thumbnails), np.concatenate(edges))
+    return UnitImages(*(np.concatenate(parts) for parts in (thumbnails, edges, details)))
 
 
 def audit(
@@ -110,6 +126,7 @@ def audit(
     audit_options: Mapping[str, Any],
     images: UnitImages | None = None,
     held_out: Sequence[str] = (),
+    threads: int = 1,
 ) -> dict[str, Any]:
     """Look for everything that stands on two sides of a split.
 
@@ -120,21 +137,26 @@ def audit(
     split, groups : pandas.DataFrame
         What `splits.make_split` returned.
     audit_options : mapping
-        `groups` (columns to check), `min_correlation` of near-duplicates (0 to 1), and optionally
-        `orientations`: also look for turned and mirrored duplicates (eight times the work).
+        `groups` (columns to check), `min_correlation` of near-duplicates and
+        `min_overlap_correlation` of overlaps (0 to 1), and `orientations`: also look for turned and
+        mirrored copies.
     images : UnitImages or None
         One row per row of `units`; without it no pixels are looked at.
     held_out : sequence of str
         Columns that are checked in any case, see `independence.held_out_columns`. Names joined with
         "+" are checked as a combination.
+    threads : int
+        How many threads to use.
 
     Returns
     -------
     dict
         JSON-serialisable: `shared_groups` (how many, over all columns), `groups` (by column:
-        `shared`, `examples`), `near_duplicates` and `adjacent_crops` (`pairs` on different sides,
-        `found` in all, `examples`; null where no pixels were looked at), `dropped` (what the split
-        left out), `passed` and `messages`.
+        `shared`, `examples`), `near_duplicates`, `overlaps` and `adjacent_crops` (`pairs` on
+        different sides, `found` in all, `examples`; null where nothing was looked at), `dropped`
+        (what the split left out), `messages`, `not_looked_at` (list of `what` and `reason`) and
+        `passed`: false if something stands on two sides, null if nothing does but the images or
+        the columns were not compared, with the `reason`.
 
     Raises
     ------
@@ -152,16 +174,14 @@ def audit(
         column: _GroupCheck(*group_codes(chosen, column.split("+")))
         for column in dict.fromkeys([*held_out, *audit_options["groups"]])
     }
+    unseen = [] if columns else [_Unseen("columns", "audit.groups is empty")]
     pairs: dict[str, _PairCheck] = {}
-    if images is not None:
-        found = near_duplicates(
-            images.thumbnails[rows],
-            float(audit_options["min_correlation"]),
-            bool(audit_options.get("orientations", False)),
-        )
-        pairs["near_duplicates"] = _PairCheck(found)
-        plate = pd.factorize(chosen["plate"])[0]
-        pairs["adjacent_crops"] = _PairCheck(adjacent_crops(images.edges[rows], plate))
+    if images is None:
+        unseen.append(_Unseen("images", "audit.images is false", True))
+    else:
+        found, more = _compare_images(images, rows, chosen, audit_options, threads)
+        pairs = {kind: _PairCheck(part) for kind, part in found.items()}
+        unseen += more
     for fold in folds(split, groups, chosen):
         side = np.full(len(chosen), EXCLUDED, np.int8)
         side[fold.train], side[fold.validation], side[fold.test] = TRAIN, VALIDATION, TEST
@@ -174,14 +194,14 @@ def audit(
     result: dict[str, Any] = {
         "shared_groups": sum(check.n_shared for check in columns.values()),
         "groups": {column: check.report() for column, check in columns.items()},
-        **{
-            kind: pairs[kind].report(names) if kind in pairs else None
-            for kind in ("near_duplicates", "adjacent_crops")
-        },
+        **{kind: pairs[kind].report(names) if kind in pairs else None for kind in PAIR_KINDS},
         "dropped": list(split.attrs.get("dropped", [])),
     }
     result["messages"] = _messages(result)
-    result["passed"] = not result["messages"]
+    result["not_looked_at"] = [{"what": gap.what, "reason": gap.reason} for gap in unseen]
+    decisive = [f"{gap.what}: {gap.reason}" for gap in unseen if gap.decisive]
+    result["passed"] = False if result["messages"] else None if decisive else True
+    result["reason"] = "; ".join(decisive) if result["passed"] is None else None
     for message in result["messages"]:
         log.warning("%s", message)
     return result
@@ -202,10 +222,13 @@ def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) ->
     Raises
     ------
     InputError
-        If the audit did not pass and `on_leak` is "error".
+        If something stands on two sides and `on_leak` is "error".
     """
+    for gap in audit["not_looked_at"]:
+        log.warning("split %s: not looked at: %s (%s)", split_name, gap["what"], gap["reason"])
     if audit["passed"]:
         log.info("split %s: the leakage audit passed", split_name)
+    if not audit["messages"]:
         return
     error = InputError.collect(list(audit["messages"]), f"split {split_name!r} leaks")
     if on_leak == "error":
@@ -235,7 +258,14 @@ def near_duplicates(
     Returns
     -------
     pandas.DataFrame
-        Columns a, b (row numbers, a < b), correlation; at most 100,000 rows.
+        Columns a, b (row numbers, a < b), correlation; at most 100,000 rows. `attrs["stopped"]`
+        tells whether there may be more.
+
+    Notes
+    -----
+    Up to 20,000 units are all compared with each other. More are compared within the leaves of
+    four random trees and upright only, so that the cost grows as n log n; a pair at the limit may
+    then be missed. `overlaps.find_overlaps` finds copies too, also turned ones.
     """
     shape = thumbnails.shape[1:]
     vectors = np.concatenate(
@@ -251,26 +281,40 @@ def near_duplicates(
     basis = _main_directions(vectors)
     small = vectors @ basis
     half = (small**2).sum(axis=1) / 2
+    all_pairs = len(vectors) <= _MAX_ALL_PAIRS
     parts, n_found = [_no_pairs()], 0
-    for start in range(0, len(vectors), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        for turn in range(8 if orientations else 1):
-            turned = _turned(vectors[rows].reshape(-1, *shape), turn).reshape(len(half[rows]), -1)
+    for rows, others in _all_chunks(len(vectors)) if all_pairs else _leaves(small):
+        for turn in range(8 if orientations and all_pairs else 1):
+            turned = _turned(vectors[rows].reshape(-1, *shape), turn).reshape(len(rows), -1)
             near = turned @ basis
             bound = min_correlation - 1 - 1e-4 + (near**2).sum(axis=1, keepdims=True) / 2
-            for other in range(start, len(vectors), _CHUNK):
-                columns = slice(other, other + _CHUNK)
+            for columns in others:
                 i, j = np.nonzero(near @ small[columns].T >= bound + half[columns])
-                later = other + j > start + i
+                later = columns[j] > rows[i]
                 i, j, r = _confirmed(
                     turned, vectors[columns], i[later], j[later], min_correlation, shape
                 )
-                parts.append(_pairs(shown[start + i], shown[other + j], r))
+                parts.append(_pairs(shown[rows[i]], shown[columns[j]], r))
                 n_found += len(r)
                 if n_found > _MAX_PAIRS:
                     log.warning("near-duplicates: stopped looking after %d pairs", n_found)
-                    return _distinct(parts)
-    return _distinct(parts)
+                    return _distinct(parts, stopped=True)
+    return _distinct(parts, stopped=False)
+
+
+def _all_chunks(n: int) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """Yield chunks of row numbers and all chunks from there on."""
+    chunks = [np.arange(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+    for number, rows in enumerate(chunks):
+        yield rows, chunks[number:]
+
+
+def _leaves(vectors: np.ndarray) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """Yield leaves of random trees, each to be compared with itself."""
+    generator = np.random.default_rng(0)
+    for _ in range(_TREES):
+        for leaf in grow_leaves(vectors, generator, _CHUNK):
+            yield leaf, [leaf]
 
 
 def adjacent_crops(edges: np.ndarray, plate: np.ndarray) -> pd.DataFrame:
@@ -313,6 +357,58 @@ def adjacent_crops(edges: np.ndarray, plate: np.ndarray) -> pd.DataFrame:
         keep = (2 * n_units * chance <= _FALSE_PAIRS) & (correlation >= _MIN_EDGE_CORRELATION)
         parts.append(_pairs(a[keep], b[keep], correlation[keep]).assign(direction=direction))
     return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Unseen:
+    """Something an audit did not look at; `decisive` if it cannot pass without it."""
+
+    what: str
+    reason: str
+    decisive: bool = False
+
+
+def _compare_images(
+    images: UnitImages,
+    rows: np.ndarray,
+    units: pd.DataFrame,
+    audit_options: Mapping[str, Any],
+    threads: int,
+) -> tuple[dict[str, pd.DataFrame], list[_Unseen]]:
+    """Search for pairs by kind, and list what could not be compared.
+
+    `rows` of the images belong to `units`.
+    """
+    details = images.details[rows]
+    n_flat, n_units = count_flat(details), len(rows)
+    if n_units - n_flat < 2:
+        reason = f"{n_flat} of {n_units} units have no contrast, so that no pair can be compared"
+        return {}, [_Unseen("images", reason, True)]
+    unseen = []
+    if n_flat:
+        unseen.append(_Unseen(f"images of {n_flat} of {n_units} units", "they have no contrast"))
+    orientations = bool(audit_options["orientations"])
+    copies = near_duplicates(
+        images.thumbnails[rows], float(audit_options["min_correlation"]), orientations
+    )
+    if copies.attrs["stopped"]:
+        reason = f"the search stopped at {_MAX_PAIRS:,} pairs"
+        unseen.append(_Unseen("further near-duplicates", reason, True))
+    overlaps = find_overlaps(
+        details, float(audit_options["min_overlap_correlation"]), orientations, threads
+    )
+    known = pd.MultiIndex.from_frame(copies[["a", "b"]])
+    overlaps = overlaps[~pd.MultiIndex.from_frame(overlaps[["a", "b"]]).isin(known)]
+    found = {"near_duplicates": copies, "overlaps": overlaps.reset_index(drop=True)}
+    plate = pd.factorize(units["plate"])[0]
+    if n_units < _MIN_UNITS:
+        reason = f"{n_units} units are too few, at least {_MIN_UNITS} are needed"
+        unseen.append(_Unseen("adjacent crops", reason))
+    elif np.bincount(plate).max() < 2:
+        unseen.append(_Unseen("adjacent crops", "no plate has two units"))
+    else:
+        found["adjacent_crops"] = adjacent_crops(images.edges[rows], plate)
+    return found, unseen
 
 
 class _GroupCheck:
@@ -384,6 +480,7 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
             )
     kinds = {
         "near_duplicates": "pairs of nearly identical images",
+        "overlaps": "pairs of images with common content (imaged again, shifted, turned)",
         "adjacent_crops": "pairs of adjacent crops, cut from one field (the border of one "
         "continues in the other),",
     }
@@ -411,20 +508,11 @@ def _no_pairs() -> pd.DataFrame:
     return _pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
-def _area_weights(n_in: int, n_out: int) -> np.ndarray:
-    """Weights (n_out, n_in) that average `n_in` samples over `n_out` equal stretches."""
-    bounds = np.linspace(0, n_in, n_out + 1)
-    sample = np.arange(n_in)
-    overlap = np.minimum(bounds[1:, None], sample + 1) - np.maximum(bounds[:-1, None], sample)
-    weights = np.clip(overlap, 0, None)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
 def _thumbnails(images: np.ndarray) -> np.ndarray:
     n, height, width, channels = images.shape
-    by_row = _area_weights(height, THUMBNAIL_SIDE) @ images.reshape(n, height, width * channels)
+    by_row = area_weights(height, THUMBNAIL_SIDE) @ images.reshape(n, height, width * channels)
     # Channels stay interleaved, so that this is one large product and not many narrow ones.
-    across = np.kron(_area_weights(width, THUMBNAIL_SIDE).T, np.eye(channels, dtype=np.float32))
+    across = np.kron(area_weights(width, THUMBNAIL_SIDE).T, np.eye(channels, dtype=np.float32))
     small = by_row.reshape(-1, width * channels) @ across
     return small.reshape(n, THUMBNAIL_SIDE, THUMBNAIL_SIDE, channels).astype(np.float16)
 
@@ -432,7 +520,7 @@ def _thumbnails(images: np.ndarray) -> np.ndarray:
 def _edges(images: np.ndarray) -> np.ndarray:
     _, height, width, _ = images.shape
     deep, wide = (max(1, round(side * EDGE_DEPTH)) for side in (height, width))
-    along_y, along_x = _area_weights(height, EDGE_LENGTH), _area_weights(width, EDGE_LENGTH)
+    along_y, along_x = area_weights(height, EDGE_LENGTH), area_weights(width, EDGE_LENGTH)
     profiles = [
         along_y @ images[:, :, -wide:].mean(axis=2),
         along_y @ images[:, :, :wide].mean(axis=2),
@@ -492,11 +580,13 @@ def _confirmed(
     return kept_i, kept_j, kept_r
 
 
-def _distinct(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Join pairs; one that was found in several orientations is kept once, at its best."""
+def _distinct(parts: list[pd.DataFrame], stopped: bool) -> pd.DataFrame:
+    """Join pairs; one that was found several times is kept once, at its best."""
     pairs = pd.concat(parts, ignore_index=True).sort_values("correlation", ascending=False)
     pairs = pairs.drop_duplicates(["a", "b"]).head(_MAX_PAIRS)
-    return pairs.sort_values(["a", "b"], ignore_index=True)
+    pairs = pairs.sort_values(["a", "b"], ignore_index=True)
+    pairs.attrs["stopped"] = stopped
+    return pairs
 
 
 def _fine_correlation(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -544,30 +634,44 @@ def _edge_features(profiles: np.ndarray) -> np.ndarray:
 def _mutual_best(
     ends: np.ndarray, starts: np.ndarray, plate: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of an end and a start that are each other's best match within a plate."""
-    found = []
+    """Find pairs of an end and a start that are each other's best match within a plate.
+
+    Returns the units of the ends, those of the starts, and their correlation.
+    """
+    n = len(ends)
+    start_of_end, value_of_end = np.full(n, -1), np.full(n, -1, np.float32)
+    end_of_start, value_of_start = np.full(n, -1), np.full(n, -1, np.float32)
+    for row, column in _edge_blocks(ends, starts, plate):
+        similar = ends[row] @ starts[column].T
+        similar[row[:, None] == column] = -1
+        best, value = column[similar.argmax(axis=1)], similar.max(axis=1)
+        better = value > value_of_end[row]
+        start_of_end[row[better]], value_of_end[row[better]] = best[better], value[better]
+        best, value = row[similar.argmax(axis=0)], similar.max(axis=0)
+        better = value > value_of_start[column]
+        end_of_start[column[better]], value_of_start[column[better]] = best[better], value[better]
+    mutual = np.flatnonzero((start_of_end >= 0) & (end_of_start[start_of_end] == np.arange(n)))
+    return mutual, start_of_end[mutual], value_of_end[mutual]
+
+
+def _edge_blocks(
+    ends: np.ndarray, starts: np.ndarray, plate: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield units whose ends are to be compared with the starts of other ones.
+
+    They are of one plate. On a plate of more than 20,000 units only those are compared that random
+    trees bring together.
+    """
     order = np.argsort(plate, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(plate[order])) + 1):
-        if len(rows) < 2:
-            continue
-        n = len(rows)
-        start_of_end, value_of_end = np.zeros(n, np.int64), np.zeros(n, np.float32)
-        end_of_start, value_of_start = np.zeros(n, np.int64), np.full(n, -2, np.float32)
-        for begin in range(0, n, _CHUNK):
-            part = np.arange(begin, min(begin + _CHUNK, n))
-            similar = ends[rows[part]] @ starts[rows].T
-            similar[np.arange(len(part)), part] = -1
-            start_of_end[part] = similar.argmax(axis=1)
-            value_of_end[part] = similar.max(axis=1)
-            better = similar.max(axis=0) > value_of_start
-            end_of_start[better] = part[similar.argmax(axis=0)[better]]
-            value_of_start = np.maximum(value_of_start, similar.max(axis=0))
-        mutual = np.flatnonzero(end_of_start[start_of_end] == np.arange(n))
-        found.append((rows[mutual], rows[start_of_end[mutual]], value_of_end[mutual]))
-    if not found:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
-    a, b, correlation = (np.concatenate(part) for part in zip(*found, strict=True))
-    return a, b, correlation
+        if 2 <= len(rows) <= _MAX_ALL_PAIRS:
+            for begin in range(0, len(rows), _CHUNK):
+                yield rows[begin : begin + _CHUNK], rows
+        elif len(rows) > _MAX_ALL_PAIRS:
+            for leaf, _ in _leaves(np.concatenate([ends[rows], starts[rows]])):
+                is_end = leaf < len(rows)
+                if is_end.any() and not is_end.all():
+                    yield rows[leaf[is_end]], rows[leaf[~is_end] - len(rows)]
 
 
 def _best_references(
@@ -601,7 +705,7 @@ def _best_references(
             similar = similar.reshape(-1, len(sample), references.shape[1])
             own = (sample == pair[0][part, None]) | (sample == pair[1][part, None])
             similar[own] = -1
-            top = np.sort(similar.reshape(len(similar), -1), axis=1)[:, -2:]
+            top = np.partition(similar.reshape(len(similar), -1), (-2, -1), axis=1)[:, -2:]
             top = np.arctanh(np.clip(top, -0.9999, 0.9999))
             runner_up[which, part], best[which, part] = top.T
     return best, runner_up

@@ -448,6 +448,7 @@ def _split_section(context: Context, name: str) -> dict[str, Any]:
         "not_tested": findings.not_tested(split["config"]),
         "audit": split["audit"],
         "audit_words": findings.audit_words(split["audit"]),
+        "audit_gaps": findings.gaps_words(split["audit"]),
     }
 
 

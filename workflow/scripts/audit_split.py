@@ -8,7 +8,7 @@ from moascope import independence, leakage
 from moascope.files import read_parquet, write_json
 
 options = snakemake.params.options
-images = leakage.thumbnails_and_edges(snakemake.input.pixels) if options["images"] else None
+images = leakage.reduce_images(snakemake.input.pixels) if options["images"] else None
 audit = leakage.audit(
     read_parquet(snakemake.input.units),
     read_parquet(snakemake.input.split),
@@ -16,6 +16,7 @@ audit = leakage.audit(
     options,
     images,
     held_out=independence.held_out_columns(snakemake.params.split),
+    threads=snakemake.threads,
 )
 leakage.raise_if_leaking(audit, snakemake.wildcards.split, options["on_leak"])
 write_json(audit, snakemake.output[0])
