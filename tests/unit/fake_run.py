@@ -27,7 +27,13 @@ def configuration() -> dict[str, Any]:
     """Everything of a configuration that the report looks at."""
     audit = {"groups": ["field", "well"], "images": True, "min_correlation": 0.98}
     training = {"epochs": 20, "batch_size": 32, "optimizer": "adam"}
-    base = {"backbone": "efficientnet-lite0", "weights": "imagenet", "training": training}
+    base = {
+        "backbone": "efficientnet-lite0",
+        "weights": "imagenet",
+        "features": ["network"],
+        "candidates": {},
+        "training": training,
+    }
     return {
         "run": "fake",
         "seed": 1,
