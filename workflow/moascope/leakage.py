@@ -379,7 +379,9 @@ def _compare_images(
 
     `rows` of the images belong to `units`.
     """
-    details = images.details[rows]
+    if len(rows) < len(images.details):
+        images = UnitImages(images.thumbnails[rows], images.edges[rows], images.details[rows])
+    details = images.details
     n_flat, n_units = count_flat(details), len(rows)
     if n_units - n_flat < 2:
         reason = f"{n_flat} of {n_units} units have no contrast, so that no pair can be compared"
@@ -389,7 +391,7 @@ def _compare_images(
         unseen.append(_Unseen(f"images of {n_flat} of {n_units} units", "they have no contrast"))
     orientations = bool(audit_options["orientations"])
     copies = near_duplicates(
-        images.thumbnails[rows], float(audit_options["min_correlation"]), orientations
+        images.thumbnails, float(audit_options["min_correlation"]), orientations
     )
     if copies.attrs["stopped"]:
         reason = f"the search stopped at {_MAX_PAIRS:,} pairs"
@@ -407,7 +409,7 @@ def _compare_images(
     elif np.bincount(plate).max() < 2:
         unseen.append(_Unseen("adjacent crops", "no plate has two units"))
     else:
-        found["adjacent_crops"] = adjacent_crops(images.edges[rows], plate)
+        found["adjacent_crops"] = adjacent_crops(images.edges, plate)
     return found, unseen
 
 

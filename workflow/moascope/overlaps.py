@@ -8,7 +8,7 @@ steps, and each one bounds the work of the next:
    turned and mirrored copies need no further search.
 2. Match: random trees bring similar patches together in small leaves, and every patch keeps its
    four best matches there. Two images are candidates if two matches agree on how one image lies on
-   the other one; an image has eight candidates at most. The cost grows as n log n.
+   the other one, and an image keeps its best candidates. The cost grows as n log n.
 3. Confirm: one image of each candidate pair is laid over the other one, the position, angle and
    scale are refined, and the details have to correlate everywhere in the common area.
 """
@@ -38,9 +38,13 @@ _MATCHES = 4
 _MIN_SIMILARITY = 0.7
 # Matches agree if their shifts fall into one cell of this size, in pixels of details.
 _AGREEMENT = 6
+# Candidates of an image, with few and with many agreeing matches.
 _MAX_CANDIDATES = 4
+_MAX_SURE_CANDIDATES = 32
 _SCALES = (0.85, 1 / 0.85)
 _CHUNK = 256
+# So many vectors or matches are copied at a time.
+_GATHER = 200_000
 # A channel that varies less than this (range 0 to 1) says nothing.
 _FLAT = 1e-4
 
@@ -207,13 +211,13 @@ def _find_candidates(details: np.ndarray, orientations: bool, threads: int) -> p
     """
     generator = np.random.default_rng(0)
     n_spots = int(np.clip(_PATCHES // details.shape[-1], 8, 24))
-    matches = [
-        _match(
-            _describe(details[..., channel], n_spots, orientations, threads), generator, threads
-        ).assign(channel=np.int8(channel))
-        for channel in range(details.shape[-1])
-    ]
-    return _vote(pd.concat(matches, ignore_index=True), len(details))
+    matches = []
+    for channel in range(details.shape[-1]):
+        patches = _describe(details[..., channel], n_spots, orientations, threads)
+        found = _match(patches, generator, threads)
+        matches.append(found.assign(channel=np.int8(channel)))
+        del patches
+    return _vote(matches, len(details))
 
 
 def _find_spots(details: np.ndarray, n_spots: int) -> tuple[np.ndarray, np.ndarray]:
@@ -278,11 +282,16 @@ def _describe(details: np.ndarray, n_spots: int, orientations: bool, threads: in
 
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(describe_chunk, range(0, len(details), _CHUNK)))
-    vectors, image, place, turn, primary = (
-        np.concatenate(part) for part in zip(*parts, strict=True)
+    # Primary patches come first in every part, and then in the whole.
+    n_primary = [int(part[-1].sum()) for part in parts]
+    vectors, image, place, turn = (
+        np.concatenate(
+            [values[:n] for values, n in zip(columns, n_primary, strict=True)]
+            + [values[n:] for values, n in zip(columns, n_primary, strict=True)]
+        )
+        for columns in list(zip(*parts, strict=True))[:-1]
     )
-    order = np.argsort(~primary, kind="stable")
-    return _Patches(vectors[order], image[order], place[order], turn[order], int(primary.sum()))
+    return _Patches(vectors, image, place, turn, sum(n_primary))
 
 
 def grow_leaves(
@@ -297,7 +306,9 @@ def grow_leaves(
             continue
         one, other = vectors[generator.choice(rows, 2)]
         half = len(rows) // 2
-        order = np.argpartition(vectors[rows] @ (one - other), half)
+        parts = np.array_split(rows, 1 + len(rows) // _GATHER)
+        along = np.concatenate([vectors[part] @ (one - other) for part in parts])
+        order = np.argpartition(along, half)
         waiting += [rows[order[:half]], rows[order[half:]]]
 
 
@@ -386,22 +397,38 @@ def _turn_places(places: np.ndarray, turn: np.ndarray) -> np.ndarray:
     return ((turned + SIDE - 1) // 2).astype(np.int8)
 
 
-def _vote(matches: pd.DataFrame, n_images: int) -> pd.DataFrame:
-    """Keep pairs at least two of whose matches agree, and of each image only the best ones."""
-    pair = (matches["a"].to_numpy(np.int64) * n_images + matches["b"].to_numpy()) * 8
-    pair += matches["turn"].to_numpy()
-    order = np.argsort(pair, kind="stable")
-    _, count = np.unique(pair[order], return_counts=True)
-    rows = np.sort(order[np.repeat(count, count) > 1])
-    matches = matches.iloc[rows].assign(pair=pair[rows])
-    matches = matches.drop_duplicates(["pair", "channel", "y", "x", "at_y", "at_x"])
-    found = [_agreeing(matches, y, x) for y in (0, 1) for x in (0, 1)]
+def _vote(matches: list[pd.DataFrame], n_images: int) -> pd.DataFrame:
+    """Keep pairs at least two of whose matches agree, and of each image only the best ones.
+
+    `matches` has one table per channel, and is emptied to save memory.
+    """
+    pairs = np.sort(np.concatenate([_number_pairs(part, n_images) for part in matches]))
+    repeated = np.unique(pairs[1:][pairs[1:] == pairs[:-1]])
+    del pairs
+    kept = []
+    while matches:
+        channel = matches.pop()
+        for start in range(0, len(channel), _GATHER):
+            part = channel.iloc[start : start + _GATHER]
+            pair = _number_pairs(part, n_images)
+            again = np.searchsorted(repeated, pair, "right") > np.searchsorted(repeated, pair)
+            kept.append(part[again].assign(pair=pair[again]))
+    candidates = pd.concat(kept, ignore_index=True)
+    del kept
+    candidates = candidates.drop_duplicates(["pair", "channel", "y", "x", "at_y", "at_x"])
+    found = [_agreeing(candidates, y, x) for y in (0, 1) for x in (0, 1)]
     best = pd.concat(found, ignore_index=True)
-    best = best.sort_values(["votes", "score"], ascending=False)
+    best = best.sort_values(["votes", "score"], ascending=False, kind="stable")
     best = best.drop_duplicates("pair")
-    of_a = best.groupby("a").cumcount() < _MAX_CANDIDATES
-    of_b = best.groupby("b").cumcount() < _MAX_CANDIDATES
-    return best[of_a | of_b].reset_index(drop=True)
+    rank = np.minimum(best.groupby("a").cumcount(), best.groupby("b").cumcount())
+    limit = np.where(best["votes"] >= _SURE_VOTES, _MAX_SURE_CANDIDATES, _MAX_CANDIDATES)
+    return best[rank < limit].reset_index(drop=True)
+
+
+def _number_pairs(matches: pd.DataFrame, n_images: int) -> np.ndarray:
+    """Return one number per pair of images and turn, int64 (n,)."""
+    pair = matches["a"].to_numpy(np.int64) * n_images + matches["b"].to_numpy()
+    return pair * len(_TURNS) + matches["turn"].to_numpy()
 
 
 def _agreeing(matches: pd.DataFrame, half_y: int, half_x: int) -> pd.DataFrame:
