@@ -6,7 +6,7 @@ import pytest
 
 from moascope import baselines, evaluation, heads, verdicts
 from moascope.errors import InputError
-from moascope.wells import well_name
+from moascope.wells import parse_well, well_name
 
 OPTIONS = {
     "aggregate": "median",
@@ -216,3 +216,50 @@ def test_one_compound_per_class_cannot_exclude_chance():
         evaluation.evaluate(
             table, units, OPTIONS | {"independent_unit": "compound"}, held_out=["plate"]
         )
+
+
+def real_units(folder, batch: str | None) -> pd.DataFrame:
+    """Units of the sheet of a real image set; no image is read."""
+    sheet = pd.read_csv(folder / "labels.csv").astype({"plate": str})
+    places = [parse_well(well, 96) for well in sheet["well"]]
+    return sheet.assign(
+        unit_id=sheet["filename"],
+        row=[row for row, _ in places],
+        col=[column for _, column in places],
+        batch=sheet[batch] if batch else "one",
+        treatment=sheet["compound"] + "@" + sheet["concentration"].astype(str),
+    )
+
+
+def evaluated_layout(units: pd.DataFrame, column: str) -> dict:
+    """The entry of a model that knows nothing but the layout."""
+    tables = baselines.run_baselines({}, units, folds_of(units, column), ["layout-lda"])
+    return evaluation.evaluate(
+        tables["layout-lda"], units, OPTIONS, baselines=tables, held_out=[column]
+    )
+
+
+def test_week_groups_as_mechanisms_of_real_fields_are_warned_of(shared_data):
+    units = real_units(shared_data / "bbbc021-lab", "week")
+    weeks = sorted(units["week"].unique())
+    units["moa"] = units["week"].map({week: "abc"[n % 3] for n, week in enumerate(weeks)})
+    found = evaluated_layout(units, "compound")
+    assert found["confounding"]["batch"]["cramers_v"] > 0.95
+    assert found["accuracy"]["value"] > 0.7
+    said = {warning.id for warning in verdicts.warnings("m", found)}
+    assert {"layout-alone", "class-and-place"} <= said
+
+
+def test_mechanisms_of_real_fields_are_not_told_by_their_layout(shared_data):
+    found = evaluated_layout(real_units(shared_data / "bbbc021-lab", "week"), "compound")
+    assert found["accuracy"]["value"] < 0.2
+    assert found["confounding"]["batch"]["cramers_v"] < 0.8
+    assert found["confounding"]["batch"]["single"] == {"Cholesterol-lowering": "Week9"}
+
+
+def test_controls_of_real_cells_lie_in_one_well(shared_data):
+    found = evaluated_layout(real_units(shared_data / "bbbc021-cells16", None), "plate")
+    assert found["confounding"]["position"]["single"] == {"DMSO": "B02"}
+    # Columns tell controls from treated wells: no image is needed.
+    assert found["accuracy"]["value"] == 1
+    assert "few-places" in {warning.id for warning in verdicts.warnings("m", found)}
