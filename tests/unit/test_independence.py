@@ -3,7 +3,7 @@
 import pytest
 
 from moascope.errors import InputError
-from moascope.independence import held_out_columns, independent_unit
+from moascope.independence import held_out_columns, independent_unit, plural
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_units_finer_than_held_out_plates_are_refused(chosen):
 
 @pytest.mark.parametrize(
     ("held_out", "chosen"),
-    [(["plate"], "batch"), (["field"], "compound"), (["well"], "plate"), ([], "field")],
+    [(["plate"], "batch"), (["field"], "compound"), (["well"], "plate"), ([], "plate")],
 )
 def test_coarser_units_are_taken(held_out, chosen):
     assert independent_unit(held_out, chosen).name == chosen
@@ -70,3 +70,30 @@ def test_coarser_units_are_taken(held_out, chosen):
 def test_an_unknown_unit_is_refused():
     with pytest.raises(InputError, match=r"unknown unit 'day'\. Use auto, field, well, compound"):
         independent_unit([], "day")
+
+
+@pytest.mark.parametrize(
+    ("held_out", "chosen"),
+    [([], "field"), ([], "well"), (["compound", "batch"], "batch"), (["compound+plate"], "plate")],
+)
+def test_units_that_cross_what_belongs_together_are_refused(held_out, chosen):
+    with pytest.raises(InputError, match="is finer than what the split"):
+        independent_unit(held_out, chosen, "s")
+
+
+def test_names_are_read_with_what_they_are_unique_in():
+    assert independent_unit(["field"], "auto").columns == ("plate", "well", "field")
+    assert independent_unit(["site"], "auto").columns == ("plate", "well", "site")
+
+
+@pytest.mark.parametrize(
+    ("unit", "n", "words"),
+    [
+        ("compound", 18, "18 compounds"),
+        ("batch", 10, "10 batches"),
+        ("plate", 1, "1 plate"),
+        ("plate x replicate", 4, "4 groups of plate x replicate"),
+    ],
+)
+def test_numbers_of_units_are_written_in_words(unit, n, words):
+    assert plural(unit, n) == words

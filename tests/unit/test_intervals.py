@@ -32,7 +32,7 @@ def all_intervals(screen, level=0.95):
     def interval(compute, score, value, influence):
         weights = weights_of(groups, score)
         variance, ceiling = groups.variance(influence, weights), groups.ceiling(weights)
-        return compute(value, variance, ceiling, groups.degrees, level)
+        return compute(value, variance, ceiling, groups.degrees(weights), level)
 
     for name, (value, influence) in intervals.count_scores(counts).items():
         yield name, interval(intervals.share_interval, name, value, influence)
@@ -82,7 +82,11 @@ def share_bounds(right, sizes, floor=FLOOR):
     value, influence = intervals.count_scores(counts)["accuracy"]
     weights = weights_of(groups, "accuracy")
     return intervals.share_interval(
-        value, groups.variance(influence, weights), groups.ceiling(weights), groups.degrees, 0.95
+        value,
+        groups.variance(influence, weights),
+        groups.ceiling(weights),
+        groups.degrees(weights),
+        0.95,
     )
 
 
@@ -124,6 +128,53 @@ def test_more_errors_spread_alike_never_improve_a_bound(seed):
     assert (np.diff(lows[::18]) <= 0).all()
     assert (np.diff(highs[::18]) <= 0).all()
     assert (lows <= lows[0]).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=seeds)
+def test_no_area_has_a_better_bound_than_a_perfect_one(seed):
+    rng = np.random.default_rng(seed)
+    ceiling, degrees = rng.uniform(2, 500), rng.integers(1, 30)
+    value, variance = 1 - 10 ** -rng.uniform(0.5, 6), 10 ** -rng.uniform(1, 9)
+    best = intervals.area_interval(1.0, 0.0, ceiling, degrees, 0.95).low
+    found = intervals.area_interval(value, variance, ceiling, degrees, 0.95)
+    assert found.low <= best
+    assert found.low <= value <= found.high
+
+
+def test_recall_of_a_class_with_few_errors_has_no_better_bound_than_a_perfect_one():
+    def low(first):
+        hits = np.array([[first, 0], [first, 0], [0, 30], [0, 30], [0, 10]], dtype=float)
+        actual = np.array([[30, 0], [30, 0], [0, 30], [0, 30], [0, 30]], dtype=float)
+        counts = metrics.ClassCounts(*(part[:, None] for part in (hits, actual, hits)))
+        return intervals.recall_intervals(counts, intervals.Groups(actual, FLOOR), 0.95)[0][1].low
+
+    assert low(29) <= low(30)
+
+
+def test_a_class_of_one_group_is_taken_to_vary_as_the_others():
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(300):
+        groups_of_class = [3, 3, 3, 1, 1, 1]
+        share = rng.beta(0.8 * 5.67, 0.2 * 5.67, sum(groups_of_class))
+        hits, actual = np.zeros((2, len(share), 6))
+        column = np.repeat(np.arange(6), groups_of_class)
+        actual[np.arange(len(share)), column] = 30
+        hits[np.arange(len(share)), column] = rng.binomial(30, share)
+        counts = metrics.ClassCounts(*(part[:, None] for part in (hits, actual, hits)))
+        groups = intervals.Groups(actual, FLOOR)
+        value, influence = intervals.count_scores(counts)["balanced_accuracy"]
+        weights = weights_of(groups, "balanced_accuracy")
+        low, high = intervals.share_interval(
+            value,
+            groups.variance(influence, weights),
+            groups.ceiling(weights),
+            groups.degrees(weights),
+            0.95,
+        )
+        held.append(low <= 0.8 <= high)
+    assert np.mean(held) >= 0.92
 
 
 @settings(max_examples=50, deadline=None)
@@ -201,7 +252,7 @@ def test_the_variance_is_the_textbook_one_for_groups_of_one_size():
     shares = (right / 10).reshape(2, 4)
     expected = (shares.var(axis=1, ddof=1) / 4).sum() / 4
     assert groups.variance(influence, np.full(2, 1 / 80)) == pytest.approx(expected)
-    assert groups.degrees == 6
+    assert groups.degrees(np.full(2, 1 / 80)) == pytest.approx(6)
 
 
 def test_the_variance_is_right_on_average_for_groups_of_many_sizes():
@@ -231,7 +282,7 @@ def test_the_effective_number_of_a_perfect_score_is_limited():
 
 def test_groups_that_are_all_alone_with_their_classes_have_no_degrees_of_freedom():
     groups = intervals.Groups(np.diag([4.0, 5.0, 6.0]), FLOOR)
-    assert groups.degrees == 0
+    assert groups.degrees(np.full(3, 1 / 15)) == 0
     counts = metrics.ClassCounts(*(groups.actual[:, None] for _ in range(3)))
     assert [bounds for _, bounds in intervals.recall_intervals(counts, groups, 0.95)] == [None] * 3
 

@@ -69,3 +69,11 @@ def test_places_are_one_hot():
         [0, 1, 1, 1, 0, 0, 1],
         [0, 1, 1, 0, 1, 0, 1],
     ]
+
+
+def test_v_is_not_defined_where_every_place_has_one_well():
+    found = layout.association(
+        wells([("P", row, col, "ab"[row % 2]) for row in range(4) for col in range(3)])
+    )
+    assert found["position"]["cramers_v"] is None
+    assert found["position"]["reason"] == "too few wells for so many places"

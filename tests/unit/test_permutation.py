@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_verdicts import LDA, features_of, folds_of, predicted, screen
 
-from moascope import evaluation, intervals, metrics, permutation
+from moascope import evaluation, heads, intervals, metrics, permutation
 
 
 def test_every_deal_keeps_the_number_of_compounds_of_each_class():
@@ -104,4 +104,36 @@ def test_p_values_count_the_score_itself():
 
 def test_classes_that_can_be_dealt_out_in_one_way_have_no_p_value():
     found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
-    assert found == {"p": None, "reason": "there is one way only to deal the classes out"}
+    assert found["p"] is None
+    assert found["p_reason"].startswith("there is one way only to permute the mechanisms")
+
+
+def test_refits_of_many_units_use_as_many_of_each_compound():
+    chosen = evaluation._sample(np.repeat([0, 1, 2, -1], [100, 5, 50, 9]), 45, seed=0)
+    assert chosen.sum() == 45
+    assert chosen[100:105].all()
+    assert chosen[:100].sum() == chosen[105:155].sum() == 20
+    assert not chosen[155:].any()
+
+
+def test_a_sample_of_the_units_gives_the_same_kind_of_null(monkeypatch):
+    units = screen(n_classes=3, n_compounds=4)
+    features = features_of(units, np.random.default_rng(2), 2.0)
+    monkeypatch.setattr(evaluation, "MOST_REFIT_UNITS", 48)
+    few = evaluation.refit_null(features, units, folds_of(units), LDA, how="median", n=20, seed=1)
+    assert few["accuracy"].between(0, 0.9).all()
+
+
+def test_a_calibrated_head_is_refitted_as_such():
+    units = screen(n_classes=3, n_compounds=3)
+    features = features_of(units, np.random.default_rng(2), 1.0)
+    folds = folds_of(units)
+    for number, fold in enumerate(folds):
+        fold.validation = folds[number - 1].test
+        fold.train = np.setdiff1d(fold.train, fold.validation)
+    head = {**LDA, "calibrate": True}
+    names = units["unit_id"].to_numpy(), units["moa"].to_numpy()
+    table = heads.fit_predict_folds(features, *names, folds, head)
+    codes = pd.factorize(units["moa"], sort=True)[0]
+    found = permutation.refit_predictions(features, codes, folds, head, 3, 0)
+    np.testing.assert_allclose(found, table.filter(like="p:"), atol=1e-9)

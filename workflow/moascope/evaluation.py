@@ -17,31 +17,41 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope import intervals, layout, metrics, permutation
+from moascope.baselines import MAJORITY
 from moascope.errors import InputError
 from moascope.heads import FoldLike
-from moascope.independence import COLUMNS, Independent, independent_unit
+from moascope.independence import (
+    COLUMNS,
+    Independent,
+    holds_out_compounds,
+    independent_unit,
+)
 
 logger = logging.getLogger(__name__)
 
 LEVELS: dict[str, tuple[str, ...]] = {"well": ("plate", "well"), "treatment": ("treatment",)}
 """Columns of the units table that name a well and a treatment."""
 
-# A well holds whole fields, and a treatment has one compound but wells on several plates, so there
-# the smaller unit no longer exists.
+# A well holds whole fields, so there the smaller unit no longer exists.
 _COARSER: dict[str, dict[str, tuple[str, ...]]] = {
     "unit": {},
-    "well": {"field": COLUMNS["well"]},
-    "treatment": dict.fromkeys(("field", "well", "plate", "batch"), COLUMNS["compound"]),
+    "well": {"field": COLUMNS["well"], "site": COLUMNS["well"]},
 }
 
 AREA = "roc_auc"
+IN_TRAINING = (
+    "compounds are in training as well, so that fixed predictions cannot tell mechanism and "
+    "compound apart"
+)
 SCORES = (*metrics.SCORES, AREA)
 """The scores that have intervals and a null, by their name in summary.json."""
 _PROBABILITY = "p:"
 _N_MISTAKES = 48
 
 N_REFITS = 200
-"""Deals of the mechanisms that a linear head is fitted to for its permutation null."""
+"""Permutations of the mechanisms that a linear head is fitted to for its null."""
+MOST_REFIT_UNITS = 5000
+"""With more units than this, the null is fitted to a sample of them, alike from all compounds."""
 
 
 class Scored(NamedTuple):
@@ -211,9 +221,10 @@ def evaluate(
         ``{value, ci, level, p, null}`` (``ci`` and ``p`` may be None with a ``reason``);
         ``calibration_error``; ``by_treatment, by_well``, the same for wells and treatments;
         ``per_class``; ``baselines`` (the same scores, and ``comparator``: whether the model is
-        compared with it); ``comparisons`` by baseline and score (model less baseline, paired by
-        group: ``{value, ci, level, p}``), ``model_comparisons``, the same by other model;
-        ``confounding``, see `moascope.layout.association`; and
+        compared with it); ``compounds`` (how many were tested, by class); ``comparisons`` by
+        baseline and score (model less baseline, paired by group: ``{value, ci, level, p}``),
+        ``model_comparisons``, the same by other model; ``confounding``, see
+        `moascope.layout.association`; and
         ``details``: ``classes``, ``confusion`` (by level, rows are the truth), ``reliability``,
         ``folds``, ``mistakes`` (most confident first), ``repeats``, ``independent_unit``,
         ``n_independent``, ``aggregate``. A score that is not defined is None.
@@ -239,10 +250,10 @@ def evaluate(
         }
         for name, rows in levels.items()
     }
-    _add_null(entries, levels, units, options, refits, seed)
+    _add_null(entries, levels, units, options, refits, held_out, seed)
     others: dict[str, Any] = {}
     for name, rows in (baselines or {}).items():
-        others[name] = _baseline(rows, levels, units, options, independent, seed)
+        others[name] = _baseline(name, rows, units, options, independent, held_out, seed)
         for level, entry in entries.items():
             other = others[name].pop(f"scored_{level}")
             if others[name]["comparator"]:
@@ -275,6 +286,13 @@ def evaluate(
         "by_well": entries["well"],
         "per_class": _per_class(table, scored["unit"], coverage),
         "baselines": others,
+        "compounds": {
+            str(name): int(n)
+            for name, n in _compounds(table, units, "unit")
+            .groupby("moa")["compound"]
+            .nunique()
+            .items()
+        },
         "confounding": layout.association(members) if _has_layout(members) else {},
         "details": {
             "classes": class_names(table),
@@ -332,7 +350,8 @@ def refit_null(
         ``deal, level`` and a column per score; three rows per deal.
     """
     tested = np.concatenate([fold.test for fold in folds])
-    used = np.unique(np.concatenate([tested, *(fold.train for fold in folds)]))
+    sets = (rows for fold in folds for rows in (fold.train, fold.validation))
+    used = np.unique(np.concatenate([tested, *sets]))
     codes = np.full(len(units), -1)
     codes[used], class_of = permutation.compound_codes(units.iloc[used])
     classes, dealt = np.unique(class_of, return_inverse=True)
@@ -345,6 +364,19 @@ def refit_null(
         }
     )
     columns = [_PROBABILITY + name for name in classes]
+    if len(used) > MOST_REFIT_UNITS:
+        chosen = _sample(codes, MOST_REFIT_UNITS, seed)
+        logger.info("refits use %d of %d units", chosen.sum(), len(used))
+        folds = [
+            _Rows(
+                train=fold.train[chosen[fold.train]],
+                validation=fold.validation[chosen[fold.validation]],
+                test=fold.test[chosen[fold.test]],
+            )
+            for fold in folds
+        ]
+        rows = rows[chosen[tested]].reset_index(drop=True)
+        tested = tested[chosen[tested]]
     records = []
     for number, deal in enumerate(permutation.deal(dealt, n, seed)):
         labels = np.where(codes >= 0, deal[codes], -1)
@@ -357,6 +389,28 @@ def refit_null(
         for level, predictions in by_level(table, units, how).items():
             records.append({"deal": number, "level": level, **_plain_scores(predictions)})
     return pd.DataFrame(records)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A fold of which some rows are left out."""
+
+    train: npt.NDArray[np.integer[Any]]
+    validation: npt.NDArray[np.integer[Any]]
+    test: npt.NDArray[np.integer[Any]]
+    repeat: int = 0
+    fold: int = 0
+    name: str = ""
+
+
+def _sample(compounds: npt.NDArray[np.int64], n: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Choose n rows at random, as many of each compound as it has, up to a common number."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(np.flatnonzero(compounds >= 0))
+    turn = pd.Series(compounds[order]).groupby(compounds[order]).cumcount().to_numpy()
+    chosen = np.zeros(len(compounds), dtype=bool)
+    chosen[order[np.argsort(turn, kind="stable")[:n]]] = True
+    return chosen
 
 
 def _plain_scores(predictions: pd.DataFrame) -> dict[str, float]:
@@ -427,9 +481,9 @@ def _with_interval(
 ) -> dict[str, Any]:
     """Write a value and its interval as for JSON."""
     weights = level.weights(name)
-    degrees = level.groups.degrees
+    degrees = level.groups.degrees(weights)
     entry: dict[str, Any] = {"value": value, "ci": None, "level": coverage}
-    if degrees < 1:
+    if degrees <= 0:
         return entry | {"reason": intervals.NO_INTERVAL}
     variance, ceiling = level.groups.variance(influence, weights), level.groups.ceiling(weights)
     entry["ci"] = list(compute(value, variance, ceiling, degrees, coverage))
@@ -458,37 +512,37 @@ def _compare(model: Level, other: Level, coverage: float, name: str) -> dict[str
 
 
 def _baseline(
+    name: str,
     predictions: pd.DataFrame,
-    model_levels: Mapping[str, pd.DataFrame],
     units: pd.DataFrame,
     options: Mapping[str, Any],
     independent: Independent,
+    held_out: Sequence[str],
     seed: int,
 ) -> dict[str, Any]:
     """Score a baseline as a model is scored, without its details."""
     _check(predictions)
     coverage = float(options["confidence"])
     levels = by_level(predictions.reset_index(drop=True), units, str(options["aggregate"]))
-    scored = {name: _score(rows, units, name, independent) for name, rows in levels.items()}
+    scored = {level: _score(rows, units, level, independent) for level, rows in levels.items()}
     entries = {
-        name: {
-            **_score_entries(scored[name], coverage),
+        level: {
+            **_score_entries(scored[level], coverage),
             "calibration_error": _calibration_error(rows, int(options["calibration_bins"])),
         }
-        for name, rows in levels.items()
+        for level, rows in levels.items()
     }
-    _add_null(entries, levels, units, options, None, seed)
-    chance = 1 / len(class_names(model_levels["unit"]))
-    below = entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
-    constant = predictions.groupby(["repeat", "fold"])["predicted"].nunique().max() == 1
+    _add_null(entries, levels, units, options, None, held_out, seed)
+    chance = 1 / predictions["moa"].nunique()
+    below = name == MAJORITY and entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
     result = {
         **entries["unit"],
         "by_treatment": entries["treatment"],
         "by_well": entries["well"],
-        "comparator": not (below and constant),
-        **{f"scored_{name}": level for name, level in scored.items()},
+        "comparator": not below,
+        **{f"scored_{level}": scores for level, scores in scored.items()},
     }
-    if below and constant:
+    if below:
         result["reason"] = (
             "the split makes its class rarer in training, so that it scores below chance"
         )
@@ -501,6 +555,7 @@ def _add_null(
     units: pd.DataFrame,
     options: Mapping[str, Any],
     refits: pd.DataFrame | None,
+    held_out: Sequence[str],
     seed: int,
 ) -> None:
     """Add a p-value and the interval of a permutation null to every score of every level."""
@@ -510,6 +565,11 @@ def _add_null(
     n, coverage = int(options["permutations"]), float(options["confidence"])
     deals = permutation.deal(classes, n, seed)
     for level, rows in levels.items():
+        if refits is None and not holds_out_compounds(held_out):
+            for name in SCORES:
+                if entries[level][name] is not None:
+                    entries[level][name] |= permutation.no_null(IN_TRAINING)
+            continue
         if refits is None:
             null, how = _label_null(rows, units, level, deals), permutation.LABELS
         else:
@@ -570,6 +630,14 @@ def _check(predictions: pd.DataFrame) -> None:
             f"{first['repeat']} ({int(repeated.sum())} such rows); "
             "let the test sets of one repeat not overlap"
         )
+    columns = [name for name in predictions.columns if str(name).startswith(_PROBABILITY)]
+    undefined = ~np.isfinite(predictions[columns].to_numpy(np.float64)).all(axis=1)
+    if undefined.any():
+        raise InputError(
+            f"predictions: the probabilities of unit {predictions['unit_id'][undefined].iloc[0]!r} "
+            f"are NaN or infinite ({int(undefined.sum())} such rows). Fix: check the features or "
+            "the training that they are of"
+        )
     named = set(predictions["moa"]) | set(predictions["predicted"])
     unknown = sorted(map(str, named - set(class_names(predictions))))
     if unknown:
@@ -608,7 +676,9 @@ def _groups(
     predictions: pd.DataFrame, units: pd.DataFrame, level: str, independent: Independent
 ) -> npt.NDArray[np.int64]:
     """Codes from 0 of the independent group of each row."""
-    columns = _COARSER[level].get(independent.name, independent.columns)
+    columns = _COARSER.get(level, {}).get(independent.name, independent.columns)
+    if level == "treatment":  # whose wells lie on several plates
+        columns = COLUMNS["compound"]
     if level == "unit":
         names = _metadata(predictions, units, list(columns))
     elif set(columns) <= set(predictions.columns):

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from moascope import verdicts
+from moascope.independence import plural
+from moascope.permutation import LABELS
 from moascope.report_context import Context, ModelContext
 
 _TESTED_ON = {
@@ -113,7 +115,7 @@ def headline(context: Context) -> dict[str, Any] | None:
             "n": treatment["n"],
             **score(treatment),
         },
-        "independent": f"{details['n_independent']} {details['independent_unit']}s",
+        "independent": plural(details["independent_unit"], details["n_independent"]),
         "n_models": len(models),
         "verdict": verdicts.verdict(entry),
     }
@@ -335,9 +337,9 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
         if n_groups == 1:
             intervals = "All are one group, such as one movie, so that there are no intervals."
         elif n_groups < int(test["images"]):
-            intervals = f"Intervals resample the {n_groups} groups that they come from."
+            intervals = f"Intervals are over the {n_groups} groups that they come from."
         else:
-            intervals = "Intervals resample images."
+            intervals = "Intervals are over images."
         yield _check(
             "note",
             "What the segmentation was scored on",
@@ -393,6 +395,8 @@ def score_table(context: Context) -> list[dict[str, Any]]:
         for name, entry in models.items():
             if entry["accuracy"].get("null"):
                 label = "permuted mechanisms" + (f", {name}" if len(models) > 1 else "")
+                if entry["accuracy"]["null"]["how"] == LABELS:
+                    label += " (truth only)"
                 rows.append(score_row("baseline", label, null_entry(entry)))
     return rows
 

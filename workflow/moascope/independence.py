@@ -22,9 +22,16 @@ LEAVE_ONE_OUT = {
 }
 """What the leave-one-out methods of splits hold out."""
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "field": ("field",),
+SCOPE = {
     "well": ("plate", "well"),
+    "site": ("plate", "well", "site"),
+    "field": ("plate", "well", "field"),
+}
+"""Columns whose names are unique only within something larger, and what they are read with."""
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "field": SCOPE["field"],
+    "well": SCOPE["well"],
     "compound": ("compound",),
     "plate": ("plate",),
     "batch": ("batch",),
@@ -105,9 +112,14 @@ def independent_unit(held_out: Sequence[str], chosen: str, split: str = "") -> I
     columns = [part for combination in held_out for part in combination.split("+")]
     if chosen == AUTO:
         return _automatic(columns)
-    allowed = set(COLUMNS) if not columns else set().union(*(_holders(part) for part in columns))
+    if not columns:  # a list or random units: fields and wells of one compound may be on one side
+        allowed = {"compound", "plate", "batch"}
+    elif "compound" in columns:  # a compound may be in several batches
+        allowed = {"compound"}
+    else:
+        allowed = set().union(*(_WITHIN.get(part, set()) for part in columns))
     if chosen not in allowed:
-        what = " and ".join(columns)
+        what = " and ".join(columns) or "units of the same compound"
         raise InputError(
             f"evaluation.independent_unit: {chosen!r} is finer than what the split {split!r} holds "
             f"out ({what}), so that its intervals would be too narrow. Fix: use "
@@ -122,9 +134,20 @@ def _automatic(columns: Sequence[str]) -> Independent:
         return Independent("compound", COLUMNS["compound"])
     if len(columns) == 1 and columns[0] in COLUMNS:
         return Independent(columns[0], COLUMNS[columns[0]])
-    scoped = [part for name in columns for part in COLUMNS.get(name, (name,))]
+    scoped = [part for name in columns for part in SCOPE.get(name, (name,))]
     return Independent(" x ".join(columns), tuple(dict.fromkeys(scoped)))
 
 
-def _holders(column: str) -> set[str]:
-    return _WITHIN.get(column, set())
+def holds_out_compounds(held_out: Sequence[str]) -> bool:
+    """Return whether a split tests every compound by what was learnt from others."""
+    return "compound" in held_out
+
+
+def plural(unit: str, n: int) -> str:
+    """Return a number of independent units in words."""
+    name = f"group of {unit}" if unit not in COLUMNS else unit
+    if n == 1:
+        return f"1 {name}"
+    if unit not in COLUMNS:
+        return f"{n:,} groups of {unit}"
+    return f"{n:,} {name}{'es' if name.endswith('ch') else 's'}"

@@ -67,9 +67,10 @@ class Groups:
 
     @cached_property
     def strata(self) -> IntArray:
-        """Codes (n_groups,): groups that hold the same set of classes share one."""
-        _, codes = np.unique(self.actual > 0, axis=0, return_inverse=True)
-        return codes.reshape(-1)
+        """Codes (n_groups,): groups of one class by class, those of several classes together."""
+        held = self.actual > 0
+        first = np.where(held.sum(axis=1) == 1, held.argmax(axis=1), -1)
+        return np.unique(first, return_inverse=True)[1].reshape(-1)
 
     @cached_property
     def shares(self) -> FloatArray:
@@ -83,7 +84,7 @@ class Groups:
         The squared distances of groups from what their stratum as a whole predicts for groups of
         their size. They are scaled to be right on average where the units of a group correlate as
         in `_working_variances`, as Bell and McCaffrey (2002) do. A group that is alone in its
-        stratum counts with its distance from zero.
+        stratum shows no spread and is taken to vary as the others do.
 
         Parameters
         ----------
@@ -91,17 +92,46 @@ class Groups:
             How much the score moves with the weight of each group.
         class_weights : (n_classes,) float
             Weight of one unit of each class in the score.
-        """
-        shares = np.where(self.shares < 1, self.shares, 0.0)
-        working = self._working_variances(class_weights)
-        expected = working * (1 - 2 * shares) + shares**2 * self._in_stratum(working)
-        distance = influence - shares * self._in_stratum(influence)
-        return float((distance**2).sum() * working.sum() / expected.sum())
 
-    @cached_property
-    def degrees(self) -> int:
-        """Degrees of freedom of `variance`: groups less strata."""
-        return len(self.strata) - len(np.unique(self.strata))
+        Returns
+        -------
+        float
+            NaN where every group is alone.
+        """
+        expected, _ = self._moments(class_weights)
+        if expected <= 0:
+            return float("nan")
+        distance = np.where(
+            self.shares < 1, influence - self.shares * self._in_stratum(influence), 0.0
+        )
+        total = self._working_variances(class_weights).sum()
+        return float((distance**2).sum() * total / expected)
+
+    def degrees(self, class_weights: FloatArray) -> float:
+        """Degrees of freedom of `variance` (Satterthwaite, 1946); 0 where every group is alone.
+
+        Groups less strata where all groups are of one size, fewer where some are large.
+        """
+        expected, squared = self._moments(class_weights)
+        return expected**2 / squared if squared > 0 else 0.0
+
+    def _moments(self, class_weights: FloatArray) -> tuple[float, float]:
+        """Mean and half the variance of the sum of squared distances, under the working model.
+
+        With variances v of groups and their shares s of a stratum, the sum is a quadratic form in
+        independent normal variables. Its matrix is ``L - u w' - w u' + q w w'`` with w = sqrt(v),
+        L = diag(v), u = s * w and q = s' s. These are its trace and the trace of its square.
+        """
+        several = self.shares < 1
+        s = np.where(several, self.shares, 0.0)
+        v = np.where(several, self._working_variances(class_weights), 0.0)
+        ww, uw, uu, q, ll, ulw = (
+            np.bincount(self.strata, weights=part)
+            for part in (v, s * v, s * s * v, s * s, v * v, s * v * v)
+        )
+        trace = ww - 2 * uw + q * ww
+        squared = ll - 4 * ulw + 2 * q * ll + 2 * (uw**2 + uu * ww) - 4 * q * uw * ww + q**2 * ww**2
+        return float(trace.sum()), float(squared.sum())
 
     def _in_stratum(self, values: FloatArray) -> FloatArray:
         """Sum of the values of the stratum of each group."""
@@ -266,14 +296,19 @@ def area_interval(
     `share_interval`.
     """
     half = 0.25 / ceiling
-    error = -student.ppf((1 - level) / 2, degrees) * np.sqrt(variance + half**2)
+    margin = -student.ppf((1 - level) / 2, degrees)
 
-    def lower(area: float) -> float:
+    def lower(area: float, spread: float) -> float:
         centre = area / (1 + half)
-        odds = np.log(centre / (1 - centre)) - error / (centre * (1 - centre))
-        return float(1 / (1 + np.exp(-odds)))
+        error = margin * np.sqrt(spread + half**2) / (centre * (1 - centre))
+        return float(1 / (1 + np.exp(error - np.log(centre / (1 - centre)))))
 
-    return Interval(lower(value) if value > 0 else 0.0, 1 - lower(1 - value) if value < 1 else 1.0)
+    # No area has a better bound than a perfect one.
+    best = lower(1.0, 0.0)
+    return Interval(
+        min(lower(value, variance), best) if value > 0 else 0.0,
+        max(1 - lower(1 - value, variance), 1 - best) if value < 1 else 1.0,
+    )
 
 
 def difference_interval(
@@ -281,16 +316,16 @@ def difference_interval(
 ) -> Interval:
     """Compute the interval of a difference of two scores: a t interval, in [-1, 1].
 
-    One unit of the effective number is added to the standard error, so that two models that
+    Half a unit of the effective number is added to the standard error, so that two models that
     differ nowhere in the sample are not claimed to be equal. Parameters as for `share_interval`.
     """
-    margin = -student.ppf((1 - level) / 2, degrees) * np.sqrt(variance + ceiling**-2.0)
+    margin = -student.ppf((1 - level) / 2, degrees) * np.sqrt(variance + (0.5 / ceiling) ** 2)
     return Interval(max(-1.0, value - float(margin)), min(1.0, value + float(margin)))
 
 
 def difference_p(value: float, variance: float, ceiling: float, degrees: float) -> float:
     """Compute the two-sided p-value of a difference, consistent with `difference_interval`."""
-    return float(2 * student.sf(abs(value) / np.sqrt(variance + ceiling**-2.0), degrees))
+    return float(2 * student.sf(abs(value) / np.sqrt(variance + (0.5 / ceiling) ** 2), degrees))
 
 
 def recall_intervals(
@@ -324,25 +359,35 @@ def recall_intervals(
     n = groups.actual.sum(axis=0)
     clustered = ratio((groups.actual**2).sum(axis=0), n**2)
     independent = ratio(np.ones_like(n), n)
-    spread = values * (1 - values)
     weights = np.diag(np.nan_to_num(independent))
-    observed = sum(
-        groups.variance(column, weight)
-        for column, weight in zip(influence.T, weights, strict=True)
-        if weight.any()
+    observed = np.array(
+        [
+            groups.variance(column, weight) if weight.any() else np.nan
+            for column, weight in zip(influence.T, weights, strict=True)
+        ]
     )
-    expected = float(np.nansum(spread * independent))
-    excess = float(np.nansum(spread * (clustered - independent)))
-    correlation = (observed - expected) / excess if excess > 0 else groups.floor
-    correlation = float(np.clip(correlation, groups.floor, 1.0))
+    known = ~np.isnan(observed)  # not of classes with one group, which show no spread
+    spread = np.nan_to_num(values * (1 - values))
+    surplus = np.where(known, observed - spread * np.nan_to_num(independent), 0.0)
+    excess = np.where(known, spread * np.nan_to_num(clustered - independent), 0.0)
+
+    def correlation(used: npt.NDArray[np.bool_]) -> float:
+        total = excess[used].sum()
+        found = surplus[used].sum() / total if total > 0 else groups.floor
+        return float(np.clip(found, groups.floor, 1.0))
+
+    every = np.ones(len(n), dtype=bool)
     result: list[tuple[float, Interval | None] | None] = []
     for k, value in enumerate(values):
         if np.isnan(value):
             result.append(None)
-        elif groups.degrees < 1:
+        elif not known.any():
             result.append((float(value), None))
         else:
-            size = correlation * clustered[k] + (1 - correlation) * independent[k]
+            # A class without errors shows nothing of the correlation. One with few must not do
+            # better for showing little: so the estimate without it counts where it is larger.
+            larger = max(correlation(every), correlation(np.arange(len(n)) != k))
+            size = larger * clustered[k] + (1 - larger) * independent[k]
             variance = float(spread[k] * size)
             bounds = share_interval(float(value), variance, 1 / size, np.inf, level)
             result.append((float(value), bounds))

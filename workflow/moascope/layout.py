@@ -77,12 +77,14 @@ def association(units: pd.DataFrame) -> dict[str, dict[str, Any]]:
             entry |= {"cramers_v": None, "reason": "one place or one class only"}
         else:
             entry["cramers_v"] = cramers_v(table.to_numpy())
+            if entry["cramers_v"] is None:
+                entry["reason"] = "too few wells for so many places"
         entry["single"] = _single_places(table, wells, name)
         result[name] = entry
     return result
 
 
-def cramers_v(table: npt.NDArray[np.integer[Any]]) -> float:
+def cramers_v(table: npt.NDArray[np.integer[Any]]) -> float | None:
     """Compute Cramer's V of a contingency table, corrected for bias (Bergsma, 2013).
 
     Parameters
@@ -92,18 +94,18 @@ def cramers_v(table: npt.NDArray[np.integer[Any]]) -> float:
 
     Returns
     -------
-    float
-        In [0, 1].
+    float or None
+        In [0, 1]; None where there are too few counts for so many places.
     """
     n, (r, c) = table.sum(), table.shape
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
     phi2 = float(((table - expected) ** 2 / expected).sum() / n)
     if n <= 1:
-        return 0.0
+        return None
     corrected = max(0.0, phi2 - (r - 1) * (c - 1) / (n - 1))
     rows, columns = r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)
     smaller = min(rows, columns) - 1
-    return float(min(1.0, np.sqrt(corrected / smaller))) if smaller > 0 else 0.0
+    return float(min(1.0, np.sqrt(corrected / smaller))) if smaller > 1e-9 else None
 
 
 def _single_places(table: pd.DataFrame, wells: pd.DataFrame, kind: str) -> dict[str, str]:

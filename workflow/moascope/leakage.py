@@ -234,8 +234,12 @@ def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) ->
     if on_leak == "error":
         raise InputError(
             f"{error}\nScores on this split would be too good. Fix: hold together what belongs "
-            "together (method group-k-fold with these columns as `group`, or leave-one-compound-"
-            "out); to run it all the same and have the report say so, set audit.on_leak: warn."
+            f"together: name its column under splits.{split_name}.group (method group-k-fold), or "
+            "correct the sheet. Images may also look alike by chance, as sparse round nuclei do: "
+            f"look at the two that are named, then raise splits.{split_name}.audit.min_correlation "
+            "(identical images) or min_overlap_correlation (common content), or set "
+            f"splits.{split_name}.audit.on_leak: warn, so that the run goes on and the report "
+            "says so."
         )
     log.warning("%s", error)
 
@@ -478,7 +482,7 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
             example = found["examples"][0]
             messages.append(
                 f"{found['shared']} groups of column {column!r} stand on two sides, for example "
-                f"{example['group']!r} in {' and '.join(example['sets'])} of {_place(example)}"
+                f"{example['group']!r} in {' and '.join(example['sets'])} of {_place(example)}."
             )
     kinds = {
         "near_duplicates": "pairs of nearly identical images",
@@ -491,9 +495,10 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
         if found and found["pairs"]:
             example = found["examples"][0]
             messages.append(
-                f"{found['pairs']} {words} stand on two sides, for example {example['a']!r} in "
+                f"{found['pairs']} {words if found['pairs'] > 1 else words.replace('pairs', 'pair')} "
+                f"stand{'s' if found['pairs'] == 1 else ''} on two sides, for example {example['a']!r} in "
                 f"{example['sets'][0]} and {example['b']!r} in {example['sets'][1]} of "
-                f"{_place(example)} (correlation {example['correlation']:.2f})"
+                f"{_place(example)} (correlation {example['correlation']:.2f})."
             )
     return messages
 

@@ -3,8 +3,9 @@
 Mechanisms are permuted among the compounds: every compound keeps all its units, and every class
 its number of compounds. A linear head is fitted to each permutation as it was to the true classes.
 Where fitting takes long (networks), the predictions stay as they are and only the truth is
-permuted. On splits that leave compounds out, this second null is a little too high, so that its
-p-values are too large rather than too small.
+permuted. That is right only where compounds are left out: this second null is then a little too
+high, so that its p-values are too large rather than too small. Where a compound is in training as
+well, a classifier that knows compounds would beat it without any mechanism, so there it gives none.
 """
 
 from __future__ import annotations
@@ -149,13 +150,32 @@ def refit_predictions(
         probabilities = np.full((len(fold.test), n_classes), np.nan)
         if len(learnt) > 1:
             fitted = heads.fit_head(features[fold.train], labels[fold.train], head, seed)
+            warmth = _temperature(fitted, features, labels, fold) if head.get("calibrate") else 1.0
             columns = np.array(fitted.classes, dtype=np.int64)
             rows = np.isin(labels[fold.test], learnt)
-            posterior = softmax(fitted.logits(features[fold.test[rows]]), axis=1)
+            posterior = softmax(fitted.logits(features[fold.test[rows]]) / warmth, axis=1)
             probabilities[rows] = 0.0
             probabilities[np.ix_(rows, columns)] = posterior
         parts.append(probabilities)
     return np.concatenate(parts)
+
+
+def _temperature(
+    fitted: heads.LinearHead, features: FloatArray, labels: IntArray, fold: heads.FoldLike
+) -> float:
+    """Temperature of a head from the validation rows of the classes it knows."""
+    known = np.array(fitted.classes, dtype=np.int64)
+    rows = fold.validation[np.isin(labels[fold.validation], known)]
+    if len(rows) == 0:
+        return 1.0
+    order = np.argsort(known)
+    codes = order[np.searchsorted(known[order], labels[rows])]
+    return heads.temperature(fitted.logits(features[rows]), codes)
+
+
+def no_null(reason: str) -> dict[str, Any]:
+    """Return what stands in place of a p-value that there is not."""
+    return {"p": None, "p_reason": reason}
 
 
 def against_null(
@@ -179,13 +199,15 @@ def against_null(
     Returns
     -------
     dict
-        ``p`` (one-sided, (b + 1) / (n + 1), Phipson and Smyth 2010; None with a ``reason`` where
-        the classes can be dealt out in one way only) and ``null``: ``mean``, ``interval``,
-        ``deals``, ``how``, and ``least_p``, below which no p-value is to be had.
+        ``p`` (one-sided, (b + 1) / (n + 1), Phipson and Smyth 2010; None with a ``p_reason``
+        where there is none) and ``null``: ``mean``, ``interval``, ``deals``, ``how``, and
+        ``least_p``, below which no p-value is possible.
     """
     known = null[~np.isnan(null)]
-    if observed is None or len(known) == 0 or distinct < 1.5:
-        return {"p": None, "reason": "there is one way only to deal the classes out"}
+    if distinct < 1.5:
+        return no_null("there is one way only to permute the mechanisms among the compounds")
+    if observed is None or len(known) == 0:
+        return no_null("the score is not defined where mechanisms are permuted")
     tails = [(1 - level) / 2, (1 + level) / 2]
     beaten = int((known >= observed - 1e-12).sum())
     return {

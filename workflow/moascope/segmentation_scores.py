@@ -87,20 +87,23 @@ def _intervals(
 ) -> dict[str, list[float] | None]:
     """Intervals of AP at 0.5 and of mean AP, which treat the groups of images as independent."""
     matched, objects = sums_by_group(tallies, groups)
-    if len(objects) == 1:
+    matched, objects = matched[objects > 0], objects[objects > 0]  # the others say nothing
+    if len(objects) < 2:
         return {"ap_50": None, "mean_ap": None}
     # AP is the ratio of matched objects to matched, missed and false ones.
     found = objects[:, None] - matched
     ap = ap_of_sums(matched.sum(axis=0), objects.sum())
-    influence = (matched - ap * found) / np.maximum(found.sum(axis=0), 1)
+    influence = (matched - ap * found) / found.sum(axis=0)
     independent = Groups(found[:, :1].astype(float), FLOORS["unit"])
-    weights = np.array([1 / max(found[:, 0].sum(), 1)])
+    weights = np.array([1 / found[:, 0].sum()])
     result: dict[str, list[float] | None] = {}
     for name, value, slope in (
         ("ap_50", ap[0], influence[:, 0]),
         ("mean_ap", ap.mean(), influence.mean(axis=1)),
     ):
         variance, ceiling = independent.variance(slope, weights), independent.ceiling(weights)
-        bounds = share_interval(float(value), variance, ceiling, independent.degrees, level)
+        bounds = share_interval(
+            float(value), variance, ceiling, independent.degrees(weights), level
+        )
         result[name] = list(bounds)
     return result

@@ -310,10 +310,12 @@ def _inner_folds(labels: npt.NDArray[Any], groups: IntArray, seed: int) -> list[
     n_groups = len(np.unique(groups))
     if n_groups < 2:
         return []
+    sizes = np.unique(labels, return_counts=True)[1]
+    n_folds = min(_FOLDS_OF_MANY_GROUPS, int(sizes.max()))
     divider = (
         LeaveOneGroupOut()
-        if n_groups <= _MOST_SINGLE_GROUPS
-        else StratifiedGroupKFold(_FOLDS_OF_MANY_GROUPS, shuffle=True, random_state=seed)
+        if n_groups <= _MOST_SINGLE_GROUPS or n_folds < 2
+        else StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     )
     folds = []
     for train, test in divider.split(labels, labels, groups):

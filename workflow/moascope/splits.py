@@ -50,17 +50,13 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from moascope.errors import InputError
-from moascope.independence import LEAVE_ONE_OUT
+from moascope.independence import LEAVE_ONE_OUT, SCOPE
 
 log = logging.getLogger(__name__)
 
 SETS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
 EXCLUDED = -1
-
-# Names that are unique only within something larger are read together with it.
-SCOPE = {"well": ("plate", "well"), "site": ("plate", "well", "site")}
-SCOPE["field"] = ("plate", "well", "field")
 
 FIXED_KEYS = (
     "unit_id",

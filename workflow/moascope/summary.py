@@ -133,6 +133,11 @@ def build(
         "warnings": [
             *warnings,
             *(
+                {"id": "leak", "about": name, "text": " ".join(audit["messages"])}
+                for name, audit in (audits or {}).items()
+                if audit.get("messages")
+            ),
+            *(
                 {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
                 for name, entry in (evaluations or {}).items()
                 for warning in verdicts.warnings(name, entry)
@@ -201,7 +206,7 @@ def _known(value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         cleaned = {str(key): _known(item) for key, item in value.items() if item != {}}
-        explained = "reason" in cleaned
+        explained = "reason" in cleaned or "p_reason" in cleaned
         return {
             key: item
             for key, item in cleaned.items()

@@ -89,7 +89,9 @@ def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
     alpha = 1 - found["level"]
     p, null = found.get("p"), found.get("null")
     if p is not None and null["least_p"] <= alpha < p:
-        return Verdict("warn", f"not better than chance (permuted mechanisms, p = {p:.2g})")
+        return Verdict(
+            "warn", f"no better than with mechanisms permuted among compounds (p = {p:.2g})"
+        )
     if not compared:
         return None
     unknown = [name for name, difference in compared.items() if not difference["ci"]]
@@ -138,14 +140,14 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
                 f"All wells of this class are in {kind} {place}. A model can tell the class by the "
                 f"look of that {kind}.",
             )
-    null = entry["accuracy"].get("null")
-    if null is not None and null["least_p"] > 1 - entry["accuracy"]["level"]:
+    alone = [label for label, n in entry.get("compounds", {}).items() if n < 2]
+    if alone:
         yield Warning(
             "few-compounds",
-            "Too few compounds to exclude chance",
-            "The mechanisms can be permuted among the compounds in so few ways that no p-value "
-            f"below {null['least_p']:.2g} is possible. What the model tells apart may be "
-            "compounds, not mechanisms.",
+            "Classes with one compound",
+            f"{', '.join(f'“{label}”' for label in alone[:8])}: the test units of these classes "
+            "are of one compound each. What the model tells apart may be compounds, not "
+            "mechanisms.",
         )
 
 

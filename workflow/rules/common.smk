@@ -348,13 +348,13 @@ def held_out_by_model(wildcards):
     return held_out_columns(split_options(CONFIG.models[wildcards.model].split))
 
 
-def models_before(name):
-    """Return the models of the same split that the configuration names before this one."""
-    names = list(CONFIG.models)
+def other_models(name):
+    """Return the other models of the same split."""
+    split = CONFIG.models[name].split
     return [
         other
-        for other in names[: names.index(name)]
-        if CONFIG.models[other].split == CONFIG.models[name].split
+        for other, model in CONFIG.models.items()
+        if other != name and model.split == split
     ]
 
 
