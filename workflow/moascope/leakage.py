@@ -495,12 +495,16 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
         if found and found["pairs"]:
             example = found["examples"][0]
             messages.append(
-                f"{found['pairs']} {words if found['pairs'] > 1 else words.replace('pairs', 'pair')} "
-                f"stand{'s' if found['pairs'] == 1 else ''} on two sides, for example {example['a']!r} in "
+                f"{_counted(found['pairs'], words)} on two sides, for example {example['a']!r} in "
                 f"{example['sets'][0]} and {example['b']!r} in {example['sets'][1]} of "
                 f"{_place(example)} (correlation {example['correlation']:.2f})."
             )
     return messages
+
+
+def _counted(n: int, pairs: str) -> str:
+    """Write how many pairs stand somewhere."""
+    return f"{n} {pairs} stand" if n > 1 else f"1 {pairs.replace('pairs', 'pair', 1)} stands"
 
 
 def _place(example: Mapping[str, Any]) -> str:
