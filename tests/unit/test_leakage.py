@@ -234,7 +234,7 @@ def test_a_duplicate_under_another_compound_fails_leave_one_compound_out():
     assert result["near_duplicates"]["pairs"] == 1
     (example,) = result["near_duplicates"]["examples"]
     assert (example["a"], example["b"]) == ("plate0/A03/0", "plate0/A06/0")
-    assert "pairs of nearly identical images stand on two sides" in result["messages"][0]
+    assert "1 pair of nearly identical images stands on two sides" in result["messages"][0]
 
 
 def test_a_duplicate_on_one_side_does_not_fail():
@@ -328,7 +328,7 @@ def test_a_shifted_image_under_another_compound_fails():
     assert result["overlaps"]["pairs"] == 1
     (example,) = result["overlaps"]["examples"]
     assert (example["a"], example["b"]) == ("plate0/A03/0", "plate0/A06/0")
-    assert "pairs of images with common content" in result["messages"][0]
+    assert "1 pair of images with common content" in result["messages"][0]
 
 
 def test_a_copy_is_not_counted_as_an_overlap_too():
