@@ -28,7 +28,7 @@ SIDE = 48
 CENTRE = np.float32((SIDE - 1) / 2)
 
 # Patches of an image, over all its channels.
-_PATCHES = 48
+_PATCHES = 60
 _PATCH_SIDE = 15
 _RADIUS = _PATCH_SIDE // 2
 _DIRECTIONS = 32
@@ -63,9 +63,12 @@ _MIN_DETAILS = 30
 # clearly better (Fisher's z) with each other than with themselves turned.
 _SAME = 0.975
 _MIN_ASYMMETRY = 0.4
-# A pair a little below the required correlation counts if many matches agree on it.
+# A pair a little below the required correlation counts if many matches agree on it. With fewer
+# matches, or if all of three or more channels correlate, neither image may resemble itself turned.
 _LENIENCE = 0.12
 _LENIENT_VOTES = 5
+_LENIENT_CHANNELS = 3
+_LENIENT_ASYMMETRY = 0.6
 
 # How a turned or mirrored image lies: matrices that act on (y, x). The first is the identity.
 _TURNS = np.array(
@@ -124,8 +127,8 @@ def find_overlaps(
         Correlation of details over the common area (0 to 1), from which on a pair is reported. It
         is the mean over blocks of 6 x 6 pixels and over channels. The channel that fits worst is
         left out, since it may have been replaced. A pair up to 0.12 below it is reported if many
-        matches agree. Images that look much the same when turned, as round cells do, have to
-        correlate more.
+        matches or all of three or more channels agree. Images that look much the same when turned,
+        as round cells do, have to correlate more.
     orientations : bool
         Whether one image may be turned by quarter turns or mirrored.
     threads : int
@@ -278,7 +281,14 @@ def _describe(details: np.ndarray, n_spots: int, orientations: bool, threads: in
         pixels, image, place, turn, primary = _cut_patches(chunk, n_spots, orientations)
         vectors = pixels @ basis
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-        return vectors, (image + start).astype(np.int32), place.astype(np.int8), turn, primary
+        # Half precision saves memory while the chunks wait to be joined.
+        return (
+            vectors.astype(np.float16),
+            (image + start).astype(np.int32),
+            place.astype(np.int8),
+            turn,
+            primary,
+        )
 
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(describe_chunk, range(0, len(details), _CHUNK)))
@@ -291,7 +301,7 @@ def _describe(details: np.ndarray, n_spots: int, orientations: bool, threads: in
         )
         for columns in list(zip(*parts, strict=True))[:-1]
     )
-    return _Patches(vectors, image, place, turn, sum(n_primary))
+    return _Patches(vectors.astype(np.float32), image, place, turn, sum(n_primary))
 
 
 def grow_leaves(
@@ -329,10 +339,15 @@ def _match(patches: _Patches, generator: np.random.Generator, threads: int) -> p
                     lambda leaf: _match_leaf(patches, np.sort(leaf), found, similarity), leaves
                 )
             )
-    # A match is worth as much as it stands above the first that is left out.
-    worth = similarity[:, :_MATCHES] - np.maximum(similarity[:, _MATCHES:], _MIN_SIMILARITY)
-    query, rank = np.nonzero(found[:, :_MATCHES] >= 0)
-    return _lay_over(patches, query, found[query, rank], worth[query, rank])
+    parts = []
+    for start in range(0, max(n, 1), _GATHER):
+        best = found[start : start + _GATHER, :_MATCHES]
+        value = similarity[start : start + _GATHER]
+        # A match is worth as much as it stands above the first that is left out.
+        worth = value[:, :_MATCHES] - np.maximum(value[:, _MATCHES:], _MIN_SIMILARITY)
+        query, rank = np.nonzero(best >= 0)
+        parts.append(_lay_over(patches, query + start, best[query, rank], worth[query, rank]))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _match_leaf(
@@ -593,7 +608,7 @@ def _combine(correlation: np.ndarray) -> np.ndarray:
 
 
 def _correlate_blocks(overlay: _Overlay) -> np.ndarray:
-    """Correlate within blocks of 6 x 6 pixels, weighted by their contrast, float32 (n,).
+    """Correlate within blocks of 6 x 6 pixels, weighted by contrast, float32 (n, channels).
 
     Two cells of like shape correlate as a whole, but not in each of their parts.
     """
@@ -606,7 +621,8 @@ def _correlate_blocks(overlay: _Overlay) -> np.ndarray:
     contrast = np.sqrt((one**2).sum(axis=2) * (other**2).sum(axis=2))
     counts = contrast * (inside.mean(axis=2) > 0.6)
     correlation = (one * other).sum(axis=2) / np.maximum(contrast, 1e-9)
-    return _combine((correlation * counts).sum(axis=1) / np.maximum(counts.sum(axis=1), 1e-9))
+    mean: np.ndarray = (correlation * counts).sum(axis=1) / np.maximum(counts.sum(axis=1), 1e-9)
+    return mean
 
 
 def _split_blocks(values: np.ndarray) -> np.ndarray:
@@ -618,6 +634,35 @@ def _split_blocks(values: np.ndarray) -> np.ndarray:
 
 def _confirm(details: np.ndarray, rows: pd.DataFrame, min_correlation: float) -> pd.DataFrame:
     """Keep the candidates whose details correlate: columns a, b, correlation, overlap."""
+    kept, pose = _align(details, rows)
+    a, b, votes = (rows[name].to_numpy()[kept] for name in ("a", "b", "votes"))
+    overlay = _lay(details, a, b, pose, step=1)
+    by_channel = _correlate_blocks(overlay)
+    correlation = _combine(by_channel)
+    overlap = overlay.inside.mean(axis=1)
+    plausible = (
+        (overlap >= _MIN_OVERLAP)
+        & (_combine(overlay.correlation) >= _MIN_WHOLE_CORRELATION)
+        & ((votes >= _SURE_VOTES) | (_count_details(overlay) >= _MIN_DETAILS))
+        & (correlation >= min_correlation - _LENIENCE)
+    )
+    sure = (correlation >= min_correlation) | (votes >= _LENIENT_VOTES)
+    all_alike = by_channel.mean(axis=1) >= min_correlation - _LENIENCE
+    all_alike &= by_channel.shape[1] >= _LENIENT_CHANNELS
+    accepted = plausible & (sure | all_alike | (votes >= _SURE_VOTES))
+    doubtful = np.flatnonzero(accepted & (correlation < _SAME))
+    images, which = np.unique(np.stack([a[doubtful], b[doubtful]]), return_inverse=True)
+    symmetry = _measure_symmetry(details, images)[which.reshape(2, -1)].max(axis=0)
+    excess = np.arctanh(correlation[doubtful]) - np.arctanh(symmetry)
+    accepted[doubtful] = excess >= np.where(sure[doubtful], _MIN_ASYMMETRY, _LENIENT_ASYMMETRY)
+    pairs = {"a": a, "b": b, "correlation": correlation, "overlap": overlap}
+    return pd.DataFrame({name: values[accepted] for name, values in pairs.items()}).astype(
+        {"a": np.int64, "b": np.int64, "correlation": np.float64}
+    )
+
+
+def _align(details: np.ndarray, rows: pd.DataFrame) -> tuple[np.ndarray, _Pose]:
+    """Find the pose of each candidate; returns the rows that correlate at all, and their poses."""
     a, b = rows["a"].to_numpy(), rows["b"].to_numpy()
     turn = _TURNS[rows["turn"].to_numpy()].astype(np.float32)
     pivot = rows[["at_y", "at_x"]].to_numpy(np.float32) - CENTRE
@@ -632,27 +677,8 @@ def _confirm(details: np.ndarray, rows: pd.DataFrame, min_correlation: float) ->
     kept = np.flatnonzero(score >= _FIRST_GATE)
     pose, score = _refine(details, a[kept], b[kept], pose.take(kept), step=3, n_steps=2)
     pose, kept = pose.take(score >= _SECOND_GATE), kept[score >= _SECOND_GATE]
-    a, b, votes = a[kept], b[kept], rows["votes"].to_numpy()[kept]
-    pose, _ = _refine(details, a, b, pose, step=2, n_steps=3)
-    overlay = _lay(details, a, b, pose, step=1)
-    correlation = _correlate_blocks(overlay)
-    overlap = overlay.inside.mean(axis=1)
-    plausible = (
-        (overlap >= _MIN_OVERLAP)
-        & (_combine(overlay.correlation) >= _MIN_WHOLE_CORRELATION)
-        & ((votes >= _SURE_VOTES) | (_count_details(overlay) >= _MIN_DETAILS))
-    )
-    lenient = (votes >= _LENIENT_VOTES) & (correlation >= min_correlation - _LENIENCE)
-    accepted = plausible & ((correlation >= min_correlation) | lenient)
-    doubtful = np.flatnonzero(accepted & (correlation < _SAME))
-    images, which = np.unique(np.stack([a[doubtful], b[doubtful]]), return_inverse=True)
-    symmetry = _measure_symmetry(details, images)[which.reshape(2, -1)].max(axis=0)
-    excess = np.arctanh(correlation[doubtful]) - np.arctanh(symmetry)
-    accepted[doubtful] = excess >= _MIN_ASYMMETRY
-    pairs = {"a": a, "b": b, "correlation": correlation, "overlap": overlap}
-    return pd.DataFrame({name: values[accepted] for name, values in pairs.items()}).astype(
-        {"a": np.int64, "b": np.int64, "correlation": np.float64}
-    )
+    pose, _ = _refine(details, a[kept], b[kept], pose, step=2, n_steps=3)
+    return kept, pose
 
 
 def _count_details(overlay: _Overlay) -> np.ndarray:
@@ -672,5 +698,5 @@ def _measure_symmetry(details: np.ndarray, images: np.ndarray) -> np.ndarray:
         pose, score = _refine(details, images, images, pose, step=3, n_steps=1)
         best = _choose(score > best_score, pose, best)
         best_score = np.maximum(score, best_score)
-    correlation = _correlate_blocks(_lay(details, images, images, best, step=1))
+    correlation = _combine(_correlate_blocks(_lay(details, images, images, best, step=1)))
     return np.clip(correlation, 0, np.float32(0.999))
