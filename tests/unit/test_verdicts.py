@@ -224,7 +224,9 @@ def test_one_compound_per_class_cannot_exclude_chance():
 def test_compounds_known_from_training_beat_no_null_of_fixed_predictions():
     # No mechanism, but compounds with looks of their own, which are on every plate.
     units = screen(n_classes=3, n_compounds=3)
-    features = features_of(units, np.random.default_rng(1), 0.0)
+    rng = np.random.default_rng(1)
+    looks = 3 * rng.standard_normal((9, 6))[pd.factorize(units["compound"])[0]]
+    features = looks + rng.standard_normal((len(units), 6))
     folds = folds_of(units, "plate")
     table = heads.fit_predict_folds(
         features, units["unit_id"].to_numpy(), units["moa"].to_numpy(), folds, LDA
@@ -236,6 +238,17 @@ def test_compounds_known_from_training_beat_no_null_of_fixed_predictions():
     refits = evaluation.refit_null(features, units, folds, LDA, how="median", n=30, seed=1)
     again = evaluation.evaluate(table, units, OPTIONS, refits=refits, held_out=["plate"])
     assert again["accuracy"]["p"] > 0.05
+
+
+def test_warnings_of_a_summary_name_what_they_are_about():
+    units = screen(n_classes=2, n_compounds=4)
+    units["batch"] = units["plate"] = np.where(units["moa"] == "a", "week 1", "week 2")
+    found = evaluated(units, np.random.default_rng(1), 1.0)
+    audits = {"loco": {"messages": []}, "random": {"messages": ["2 pairs leak."]}}
+    written = verdicts.summary_warnings({"lite0": found}, audits)
+    assert written[0] == {"id": "leak", "about": "random", "text": "2 pairs leak."}
+    assert {"class-and-place", "single-batch"} <= {entry["id"] for entry in written}
+    assert {entry["about"] for entry in written[1:]} == {"lite0"}
 
 
 def real_units(folder, batch: str | None) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from moascope import __version__, verdicts
+from moascope import __version__
 
 #: Packages whose version can change a result or its looks.
 PACKAGES = (
@@ -106,14 +106,13 @@ def build(
     quality : mapping, optional
         See `count_quality`.
     evaluations : mapping of str to mapping, optional
-        By model; ``details``, which only the report needs, are left out. ``warnings`` says what
-        else could explain their scores, see `verdicts.warnings`.
+        By model; ``details``, which only the report needs, are left out.
     audits : mapping of str to mapping, optional
         Result of the leakage audit by split.
     segmentations : mapping of str to mapping, optional
         By engine, see `segmentation_scores.score`.
     warnings : sequence of mapping
-        What was found before, with id, about and text; those of the evaluations are added.
+        What could mislead a reader, with id, about and text.
 
     Returns
     -------
@@ -130,20 +129,7 @@ def build(
             for name, entry in (evaluations or {}).items()
         },
         "segmentation": segmentations or {},
-        "warnings": [
-            *warnings,
-            *(
-                {"id": "leak", "about": name, "text": " ".join(audit["messages"])}
-                for name, audit in (audits or {}).items()
-                if audit.get("messages")
-            ),
-            *(
-                {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
-                for name, entry in (evaluations or {}).items()
-                for warning in verdicts.warnings(name, entry)
-            ),
-        ]
-        or None,
+        "warnings": list(warnings) or None,
         "leakage_audit": audits or {},
         "environment": environment,
     }

@@ -151,6 +151,35 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
         )
 
 
+def summary_warnings(
+    evaluations: Mapping[str, Entry], audits: Mapping[str, Entry]
+) -> list[dict[str, str]]:
+    """Return the warnings of all models and the leaks of all splits, as for summary.json.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to mapping
+        By model.
+    audits : mapping of str to mapping
+        Leakage audits by split.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``about`` (the model or the split) and ``text``.
+    """
+    leaks = [
+        {"id": "leak", "about": name, "text": " ".join(audit["messages"])}
+        for name, audit in audits.items()
+        if audit["messages"]
+    ]
+    return leaks + [
+        {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
+        for name, entry in evaluations.items()
+        for warning in warnings(name, entry)
+    ]
+
+
 def _layout_warnings(name: str, entry: Entry) -> Iterable[Warning]:
     model = entry["accuracy"]["value"]
     present = [layout for layout in LAYOUTS if layout in entry.get("baselines", {})]

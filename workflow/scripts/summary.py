@@ -4,7 +4,7 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import summary
+from moascope import summary, verdicts
 from moascope.files import read_json, read_parquet, write_json
 
 
@@ -20,10 +20,10 @@ if "inputs" in given:
         "quality": summary.count_quality(read_parquet(given["quality"])),
         "evaluations": dict(zip(params.models, read(given["evaluations"]), strict=True)),
         "audits": dict(zip(params.splits, read(given["audits"]), strict=True)),
-        "warnings": [
-            warning for checked in read(given["checked_models"]) for warning in checked["warnings"]
-        ],
     }
+    checked = [warning for found in read(given["checked_models"]) for warning in found["warnings"]]
+    found = verdicts.summary_warnings(sections["evaluations"], sections["audits"])
+    sections["warnings"] = [*checked, *found]
 content = summary.build(
     params.run,
     summary.environment(read(snakemake.input.devices), params.seed),
