@@ -54,5 +54,7 @@ def test_a_baseline_learns_from_its_features():
 
 
 def test_an_unknown_baseline_is_refused():
-    with pytest.raises(InputError, match="'cell-size' is not known; use majority, layout, layout-lda"):
+    with pytest.raises(
+        InputError, match="'cell-size' is not known; use majority, layout, layout-lda"
+    ):
         baselines.run_baselines({}, labelled("ab"), [], ["cell-size"])

@@ -24,7 +24,7 @@ from moascope import provenance
 PREPARE = ["prepare", "collect_units"]
 SPLIT = ["split", "audit_split"]
 CHECK = "check_splits"
-FIT = ["fit_head", "final_model"]
+FIT = ["fit_head", "final_model", "refit_null"]
 SCORE = ["baselines", "evaluate"]
 REPORT = ["summary", "report"]
 
@@ -45,7 +45,7 @@ def test_the_summary_keeps_its_contract(finished):
     low, high = model["accuracy"]["ci"]
     assert 0 <= low <= model["accuracy"]["value"] <= high <= 1
     assert set(model["baselines"]) == {
-        *("majority", "channel-mean-sd", "hand-made", "hand-made-lda"),
+        *("majority", "layout", "layout-lda", "channel-mean-sd", "hand-made", "hand-made-lda"),
     }
     assert content["leakage_audit"]["loco"]["shared_groups"] == 0
     assert {"versions", "backend", "device", "seed", "workflow_version"} <= set(
@@ -243,7 +243,7 @@ CASES = {
     "splits.loco.audit": ({"on_leak": "warn"}, ["audit_split", *REPORT]),
     "quality.exclude_flagged": (False, [*SPLIT, *FIT, *SCORE, *REPORT]),
     "evaluation.baselines": (["majority"], ["baselines", "evaluate", *REPORT]),
-    "augmentation": ([{"name": "flip"}], ["check_models", "augmentation_preview", "report"]),
+    "augmentation": ([{"name": "flip"}], ["check_models", "augmentation_preview", *REPORT]),
     "units": ({"size": 64}, ["check_models", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT]),
     "normalization": (
         {"steps": [{"method": "minmax", "scope": "image"}]},
