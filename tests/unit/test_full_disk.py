@@ -159,7 +159,7 @@ def test_features_on_a_full_disk_are_an_error_that_names_the_file(small_disk, tm
     from moascope import features
     image = keras.Input((1, 1, 1))
     model = keras.Model(image, keras.layers.Dense(4096)(keras.layers.Flatten()(image)))
-    features.extract(model, [sys.argv[1]], None, sys.argv[2], batch_size=8)
+    features.extract(model, [sys.argv[1]], None, sys.argv[2])
     """
     done = run(program, tmp_path / "units.npy", small_disk / "f.npy")
     assert done.returncode == 1

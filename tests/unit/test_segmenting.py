@@ -92,7 +92,8 @@ def test_an_engine_that_knows_the_truth_scores_one(packed, tmp_path):
     assert summary["ap"]["0.5"] == summary["mean_ap"] == summary["by_image"]["mean_ap"] == 1
     assert summary["n_images"] == 3
     assert summary["n_objects"] == summary["n_predicted"] == 3 + 4 + 5
-    assert summary["ci"]["mean_ap"] == [1, 1]
+    low, high = summary["ci"]["mean_ap"]
+    assert 0.2 < low < high == 1  # three images do not prove that every object is found
     assert summary["seconds_per_image"] > 0
     assert by_image["name"].tolist() == ["i2", "i3", "i4"]
     json.dumps(summary, allow_nan=False)
@@ -115,7 +116,7 @@ def test_half_of_the_objects_moved_away_are_half_as_good(packed, tmp_path):
     assert low < 9 / 12 < high
 
 
-def test_intervals_resample_groups_and_one_group_has_none(packed, tmp_path):
+def test_intervals_are_over_groups_and_one_group_has_none(packed, tmp_path):
     def engine(image):
         labels = truth_engine(image)
         return labels if labels.max() == 3 else np.where(labels == 1, 0, labels)
@@ -127,8 +128,8 @@ def test_intervals_resample_groups_and_one_group_has_none(packed, tmp_path):
 
     each = in_groups("c", "d", "e")["ci"]["ap_50"]
     assert (low := in_groups("c", "d", "d"))["n_groups"] == 2
-    assert low["ci"]["ap_50"] == pytest.approx([7 / 9, 1])
-    assert each[0] < 7 / 9
+    # Two groups say less than three images.
+    assert low["ci"]["ap_50"][0] < each[0] < low["ap"]["0.5"] < each[1] <= 1
     assert in_groups("c", "c", "c")["ci"] == {"ap_50": None, "mean_ap": None}
 
 

@@ -348,13 +348,16 @@ def held_out_by_model(wildcards):
     return held_out_columns(split_options(CONFIG.models[wildcards.model].split))
 
 
-def other_models(name):
-    """Return the other models of the same split."""
-    split = CONFIG.models[name].split
+def models_before(name):
+    """Return the models of the same split that are named before this one.
+
+    Not all others, so that a new model leaves the results of the old ones alone.
+    """
+    names = list(CONFIG.models)
     return [
         other
-        for other, model in CONFIG.models.items()
-        if other != name and model.split == split
+        for other in names[: names.index(name)]
+        if CONFIG.models[other].split == CONFIG.models[name].split
     ]
 
 

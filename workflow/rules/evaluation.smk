@@ -65,7 +65,7 @@ rule evaluate:
         predictions=PATHS.predictions,
         baselines=of_split(PATHS.baselines),
         others=lambda wildcards: expand(
-            PATHS.predictions, model=other_models(wildcards.model)
+            PATHS.predictions, model=models_before(wildcards.model)
         ),
     output:
         PATHS.evaluation,
@@ -83,7 +83,7 @@ rule evaluate:
         options=CONFIG.section("evaluation"),
         split=lambda wildcards: CONFIG.models[wildcards.model].split,
         held_out=held_out_by_model,
-        others=lambda wildcards: other_models(wildcards.model),
+        others=lambda wildcards: models_before(wildcards.model),
         unit=CONFIG.unit(),
         seed=CONFIG.seed,
         code=code("evaluate.py"),
