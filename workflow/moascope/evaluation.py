@@ -242,14 +242,7 @@ def evaluate(
     table = predictions.reset_index(drop=True)
     how = str(options["aggregate"])
     levels = by_level(table, units, how)
-    scored = {name: _score(rows, units, name, independent) for name, rows in levels.items()}
-    entries = {
-        name: {
-            **_score_entries(scored[name], coverage),
-            "calibration_error": _calibration_error(rows, int(options["calibration_bins"])),
-        }
-        for name, rows in levels.items()
-    }
+    scored, entries = _score_levels(levels, units, options, independent)
     _add_null(entries, levels, units, options, refits, held_out, seed)
     others: dict[str, Any] = {}
     for name, rows in (baselines or {}).items():
@@ -458,6 +451,25 @@ def _score(
     )
 
 
+def _score_levels(
+    levels: Mapping[str, pd.DataFrame],
+    units: pd.DataFrame,
+    options: Mapping[str, Any],
+    independent: Independent,
+) -> tuple[dict[str, Level], dict[str, dict[str, Any]]]:
+    """Score predictions at every level: what comparisons need, and the entries for JSON."""
+    coverage, bins = float(options["confidence"]), int(options["calibration_bins"])
+    scored = {level: _score(rows, units, level, independent) for level, rows in levels.items()}
+    entries = {
+        level: {
+            **_score_entries(scored[level], coverage),
+            "calibration_error": _calibration_error(rows, bins),
+        }
+        for level, rows in levels.items()
+    }
+    return scored, entries
+
+
 def _score_entries(level: Level, coverage: float) -> dict[str, Any]:
     """Write scores with their intervals as for JSON."""
     entries: dict[str, Any] = {"n": level.n}
@@ -522,16 +534,8 @@ def _baseline(
 ) -> dict[str, Any]:
     """Score a baseline as a model is scored, without its details."""
     _check(predictions)
-    coverage = float(options["confidence"])
     levels = by_level(predictions.reset_index(drop=True), units, str(options["aggregate"]))
-    scored = {level: _score(rows, units, level, independent) for level, rows in levels.items()}
-    entries = {
-        level: {
-            **_score_entries(scored[level], coverage),
-            "calibration_error": _calibration_error(rows, int(options["calibration_bins"])),
-        }
-        for level, rows in levels.items()
-    }
+    scored, entries = _score_levels(levels, units, options, independent)
     _add_null(entries, levels, units, options, None, held_out, seed)
     chance = 1 / predictions["moa"].nunique()
     below = name == MAJORITY and entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
