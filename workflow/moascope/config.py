@@ -603,6 +603,17 @@ class Model(Section):
         return self.transfer == "frozen" and any(head.get("calibrate") for head in heads)
 
 
+Baseline = Literal[
+    "majority",
+    "layout",
+    "layout-lda",
+    "channel-mean-sd",
+    "hand-made",
+    "hand-made-lda",
+    "cell-count",
+]
+
+
 class Evaluation(Section):
     """How predictions are scored."""
 
@@ -623,26 +634,8 @@ class Evaluation(Section):
         description="what intervals treat as independent; auto: what the split holds out (the "
         "compound, where it holds out nothing); units finer than that are refused",
     )
-    baselines: list[
-        Literal[
-            "majority",
-            "layout",
-            "layout-lda",
-            "channel-mean-sd",
-            "hand-made",
-            "hand-made-lda",
-            "cell-count",
-        ]
-    ] = Field(
-        [
-            "majority",
-            "layout",
-            "layout-lda",
-            "channel-mean-sd",
-            "hand-made",
-            "hand-made-lda",
-            "cell-count",
-        ],
+    baselines: list[Baseline] = Field(
+        list(typing.get_args(Baseline)),
         min_length=1,
         description="simple classifiers scored beside every model: the most frequent class; "
         "logistic regression, and shrinkage LDA, on plate, batch, row and column; logistic "

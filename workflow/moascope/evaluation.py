@@ -246,12 +246,11 @@ def evaluate(
     _add_null(entries, levels, units, options, refits, held_out, seed)
     others: dict[str, Any] = {}
     for name, rows in (baselines or {}).items():
-        others[name] = _baseline(name, rows, units, options, independent, held_out, seed)
+        others[name], found = _baseline(name, rows, units, options, independent, held_out, seed)
         for level, entry in entries.items():
-            other = others[name].pop(f"scored_{level}")
             if others[name]["comparator"]:
                 entry.setdefault("comparisons", {})[name] = _compare(
-                    scored[level], other, coverage, f"baseline {name!r}"
+                    scored[level], found[level], coverage, f"baseline {name!r}"
                 )
     for name, rows in (models or {}).items():
         _check(rows)
@@ -531,8 +530,8 @@ def _baseline(
     independent: Independent,
     held_out: Sequence[str],
     seed: int,
-) -> dict[str, Any]:
-    """Score a baseline as a model is scored, without its details."""
+) -> tuple[dict[str, Any], dict[str, Level]]:
+    """Score a baseline as a model is scored: its entry without details, and its levels."""
     _check(predictions)
     levels = by_level(predictions.reset_index(drop=True), units, str(options["aggregate"]))
     scored, entries = _score_levels(levels, units, options, independent)
@@ -544,13 +543,12 @@ def _baseline(
         "by_treatment": entries["treatment"],
         "by_well": entries["well"],
         "comparator": not below,
-        **{f"scored_{level}": scores for level, scores in scored.items()},
     }
     if below:
         result["reason"] = (
             "the split makes its class rarer in training, so that it scores below chance"
         )
-    return result
+    return result, scored
 
 
 def _add_null(
@@ -598,12 +596,7 @@ def _label_null(
 
 def _compounds(rows: pd.DataFrame, units: pd.DataFrame, level: str) -> pd.DataFrame:
     """Class and compound of every row of a level."""
-    if level == "unit":
-        names = _metadata(rows, units, ["compound"])["compound"]
-    else:
-        keys = list(LEVELS[level])
-        lookup = units.drop_duplicates(keys)[[*keys, "compound"]]
-        names = rows[keys].merge(lookup, on=keys, how="left")["compound"]
+    names = _columns(rows, units, level, ["compound"])["compound"]
     return pd.DataFrame({"moa": rows["moa"].to_numpy(), "compound": names.to_numpy()})
 
 
@@ -676,6 +669,19 @@ def _scored(predictions: pd.DataFrame) -> Scored:
     )
 
 
+def _columns(
+    predictions: pd.DataFrame, units: pd.DataFrame, level: str, columns: list[str]
+) -> pd.DataFrame:
+    """Columns of the units table for every row of a level."""
+    if level == "unit":
+        return _metadata(predictions, units, columns)
+    if set(columns) <= set(predictions.columns):
+        return predictions[columns]
+    keys = list(LEVELS[level])
+    lookup = units.drop_duplicates(keys)[list(dict.fromkeys([*keys, *columns]))]
+    return predictions[keys].merge(lookup, on=keys, how="left")[columns]
+
+
 def _groups(
     predictions: pd.DataFrame, units: pd.DataFrame, level: str, independent: Independent
 ) -> npt.NDArray[np.int64]:
@@ -683,14 +689,7 @@ def _groups(
     columns = _COARSER.get(level, {}).get(independent.name, independent.columns)
     if level == "treatment":  # whose wells lie on several plates
         columns = COLUMNS["compound"]
-    if level == "unit":
-        names = _metadata(predictions, units, list(columns))
-    elif set(columns) <= set(predictions.columns):
-        names = predictions[list(columns)]
-    else:
-        keys = list(LEVELS[level])
-        lookup = units.drop_duplicates(keys)[list(dict.fromkeys([*keys, *columns]))]
-        names = predictions[keys].merge(lookup, on=keys, how="left")[list(columns)]
+    names = _columns(predictions, units, level, list(columns))
     codes = names.groupby(list(columns), sort=True, dropna=False).ngroup()
     return codes.to_numpy().astype(np.int64)
 
