@@ -513,7 +513,7 @@ def test_a_platemap_without_plates_holds_for_every_plate(folder):
             "well,compound,Conc_uM,moa",
             {},
             "column 'Conc_uM' is not read; if it is the concentration, name it under "
-            "input.columns.concentration, else set that to null",
+            "input.platemap_columns.concentration, else set input.columns.concentration to null",
         ),
         (
             "well,compound,Conc_uM,moa",
@@ -667,8 +667,8 @@ def test_a_path_out_of_the_image_root_is_refused(screen, path):
 def test_a_drive_of_windows_is_named_once(screen):
     screen.lines = [line.replace(",a/", ",Z:\\screen\\a\\") for line in screen.lines]
     message = screen.error()
-    assert "images in 'Z:/screen/a', on a drive of Windows; give paths below input.im" in message
-    assert message.count("drive of Windows") == 2  # one column each
+    assert "line 2, column 'dna' and 1 more: 6 paths are below Z:/screen/a, outside" in message
+    assert "set input.path_prefix: {'Z:/screen/a': ...}" in message
     assert "leads out" not in message
 
 
@@ -764,7 +764,7 @@ def test_config_keys_that_do_not_fit_the_sheet_are_named(screen, keys, message):
     ("line", "message"),
     [
         ("P1,I01,1,taxol,1,Stabilizer,a,b", "line 7, column 'well': 'I01' is off the plate: 96"),
-        ("P1,B-3,1,taxol,1,Stabilizer,a,b", "line 7, column 'well': 'B-3' is not a well name"),
+        ("P1,B+3,1,taxol,1,Stabilizer,a,b", "line 7, column 'well': 'B+3' is not a well name"),
         ("P1,,1,taxol,1,Stabilizer,a,b", "line 7, column 'well': blank; name the well"),
         (",B3,1,taxol,1,Stabilizer,a,b", "line 7, column 'plate': blank; name the plate"),
         ("P 1,B3,1,taxol,1,Stabilizer,a,b", "line 7, column 'plate': plate 'P 1': it becomes a"),
@@ -774,7 +774,11 @@ def test_config_keys_that_do_not_fit_the_sheet_are_named(screen, keys, message):
         ("P1,B3,1,taxol,-1,Stabilizer,a,b", "column 'concentration': '-1' is negative"),
         ("P1,B3,1,taxol,3 uM,Stabilizer,a,b", "column 'concentration': '3 uM' is not a number"),
         ("P1,B3,1,taxol,inf,Stabilizer,a,b", "column 'concentration': 'inf' is not a number"),
-        ('P1,B3,1,taxol,"0,3",Stabilizer,a,b', "'0,3' has a decimal comma; write 0.3"),
+        (
+            'P1,B3,1,taxol,"0,4",Stabilizer,a,b',
+            "'0,4' has a decimal comma, but other cells of the column have a decimal point (such "
+            "as '0.3'); write 0.4",
+        ),
         ("P1,B3,1,newone,1,,a,b", "line 7, column 'moa': no MoA is known for 'newone@1'; fill it"),
         ("P1,B3,1,,,,a,b", "line 7, column 'moa': neither compound nor MoA are given"),
         ("P1,B3,1,taxol", "line 7: 4 cells, but the header has 8"),
@@ -810,7 +814,7 @@ def test_a_blank_batch_or_field_is_refused(screen, column):
 
 
 def test_a_plate_without_controls_is_refused_where_they_are_needed(screen):
-    screen.lines[4] = "P2,H12,1,DMS0,0,Actin,b/4d.tif,b/4a.tif"
+    screen.lines[4] = "P2,H12,1,DMS0,1,Actin,b/4d.tif,b/4a.tif"
     assert screen.read()["role"].tolist()[-1] == "treated"
     message = screen.error(needs_controls=True)
     assert (
@@ -831,7 +835,8 @@ def test_a_misspelt_control_is_named_once(screen, keys):
 
 def test_controls_that_are_not_there_matter_only_where_none_is_and_they_are_needed(screen):
     assert "control" in set(screen.read(controls=["DMSO", "DMSO-d6", "taxxol"])["role"])
-    assert "control" not in set(screen.read(controls=["DSMO"], labels_required=False)["role"])
+    keys = {"controls": ["DSMO"], "labels_required": False, "zero_dose": "treated"}
+    assert "control" not in set(screen.read(**keys)["role"])
 
 
 def test_controls_need_a_compound_column(screen):

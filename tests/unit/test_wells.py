@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moascope.errors import InputError
-from moascope.wells import PLATE_SHAPES, parse_well, row_name, well_from_parts, well_name
+from moascope.wells import (
+    PLATE_SHAPES,
+    canonical_well,
+    parse_well,
+    row_name,
+    well_from_parts,
+    well_name,
+)
 
 
 @st.composite
@@ -53,7 +60,7 @@ def test_any_text_is_a_well_or_an_input_error(text):
         assert 0 <= column < 48
 
 
-@pytest.mark.parametrize("name", ["", "B", "7", "B-3", "1,2", "AAA1", "B 3", "B1.0", "Ａ1"])
+@pytest.mark.parametrize("name", ["", "B", "7", "1,2", "AAA1", "B--3", "B1.5", "01.0A", "Ａ1"])
 def test_what_is_no_well_name_is_refused(name):
     with pytest.raises(InputError, match="is not a well name; write row letter and column number"):
         parse_well(name, 96)
@@ -73,3 +80,20 @@ def test_what_is_no_well_name_is_refused(name):
 def test_wells_off_the_plate_are_refused_with_its_limits(name, plate_format, limits):
     with pytest.raises(InputError, match=f"'{name}' is off the plate: {limits}"):
         parse_well(name, plate_format)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["B3", "b03", "B-3", "B - 03", "B 3", "B_03", "B:3", "B\u20133", "03B", "3-b", "B3.0", "r2c3"],
+)
+def test_wells_are_understood_as_labs_write_them(name):
+    assert parse_well(name, 96) == (1, 2)
+    assert canonical_well(name) == "B03"
+
+
+@pytest.mark.parametrize("name", ["Sep-02", "2-Mar", "02.Dez"])
+def test_a_date_that_a_spreadsheet_made_is_named_as_the_cause(name):
+    with pytest.raises(
+        InputError, match="not a well name .it looks like a date that a spreadsheet"
+    ):
+        parse_well(name, 96)

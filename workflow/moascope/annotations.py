@@ -5,24 +5,30 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from moascope.sample_rows import (
-    Problems,
-    SampleRows,
-    check_names,
-    named_column,
-    well_positions,
+from moascope.cell_text import NOT_GIVEN, UNKNOWN, amount
+from moascope.joined_tables import (
+    column_label,
+    name_columns,
+    open_table,
+    read_columns,
+    require_columns,
 )
-from moascope.sheets import Sheet, nearest, read_sheet, similar
+from moascope.sample_rows import Problems, SampleRows
+from moascope.sheet_numbers import read_numbers
+from moascope.sheets import nearest, similar
 
-# How R and pandas write what is not known. A compound may really be called NA.
-_NOT_KNOWN = ["NA", "N/A", "NaN", "nan"]
 # Relative. Tables write the same dose as 0.3 and 0.300000, or as 0.30000001 after float32.
 _CONCENTRATION_TOLERANCE = 1e-6
+# Cyrillic and Greek letters that look like Latin ones.
+_LOOK_ALIKES = str.maketrans(
+    "АВЕЅІЈКМНОРСТХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABESIJKMHOPCTXaesijopcyxABEZHIKMNOPTYXo"
+)
 # Spaces, underscores, and hyphens, dashes and minus signs of all kinds.
 _SEPARATORS = r"[\s_\-\u2010-\u2015\u2212]+"
 
@@ -37,7 +43,7 @@ def annotate(
     rows : SampleRows
         What the user gave.
     sites : pandas.DataFrame
-        Columns `plate` and `well`, same index as `rows.table`.
+        Columns `plate`, `well` and `batch`, same index as `rows.table`.
     options : mapping
         The config section `input` with `labels_required` and `needs_controls`.
     problems : Problems
@@ -59,18 +65,32 @@ def annotate(
     compounds = pd.DataFrame({"name": sites["compound"], "place": rows.table["place"]})
     label = rows.labels.get("compound", "compound")
     _check_spellings(compounds, label, "compound", problems)
+    batches = pd.DataFrame({"name": sites["batch"], "place": rows.table["place"]})
+    _check_spellings(batches, rows.labels.get("batch", "batch"), "batch", problems)
 
     table = _read_moa_table(options, problems) if options["moa_table"] else None
-    written = rows.table["moa"].mask(rows.table["moa"].isin(_NOT_KNOWN), "")
+    label = rows.labels.get("moa", "MoA")
+    written, unknown = _mechanisms(rows.table["moa"], rows.table["place"], label, problems)
     looked_up = "" if table is None else _looked_up(sites, table)
     sites["moa"] = written.where(written != "", looked_up)
+    exempt = rows.exempt | unknown
+    if table is not None:
+        exempt |= sites["compound"].isin(table["compound"][table["open"]])
+    rows = replace(rows, exempt=exempt)
     controls = {name.casefold() for name in options["controls"]}
+    is_named_control = sites["compound"].str.casefold().isin(controls)
     sites["role"] = pd.Series("unlabelled", index=sites.index, dtype="str")
     sites.loc[sites["moa"] != "", "role"] = "treated"
-    sites.loc[sites["compound"].str.casefold().isin(controls), "role"] = "control"
+    sites.loc[is_named_control, "role"] = "control"
+    if options["zero_dose"] == "vehicle":
+        _make_vehicles(rows, sites, problems)
     _check_one_mechanism(rows, sites, table, problems)
     judged = options["labels_required"] or options["needs_controls"]
-    misspelt = judged and _check_control_names(sites, options["controls"], problems)
+    misspelt = (
+        judged
+        and not is_named_control.any()
+        and _check_control_names(sites, options["controls"], problems)
+    )
     unreadable = options["moa_table"] and table is None
     if options["labels_required"] and not unreadable and not {"moa", "compound"} & rows.misnamed:
         _check_labels(rows, sites, table, options, problems)
@@ -79,80 +99,50 @@ def annotate(
     return sites
 
 
-def join_platemap(
-    rows: SampleRows, wells: pd.Series, options: Mapping[str, Any], problems: Problems
-) -> None:
-    """Fill in what the sheet does not say from a platemap.
-
-    Parameters
-    ----------
-    rows : SampleRows
-        Changed in place: compound, concentration, moa and batch where it has no such columns, and
-        wells that the platemap passes over need no MoA.
-    wells : pandas.Series of str
-        Canonical well of each row, "" where it is wrong.
-    options : mapping
-        The config section `input`.
-    problems : Problems
-        Takes what is wrong with the platemap.
-    """
-    sheet = _joined_sheet(options["platemap"], "platemap", problems)
-    if sheet is None:
-        return
-    columns = {
-        role: named_column(sheet, options["columns"][role], role)
-        for role in ("plate", "well", "compound", "concentration", "moa", "batch")
-    }
-    _check_unused_columns(sheet, columns, rows.labels, options, problems)
-    if _missing_columns(sheet, "platemap", {"well": columns["well"]}, problems):
-        return
-    place = [f"{sheet.path}, line {line}" for line in sheet.lines]
-    texts = {role: sheet.values([name]) for role, name in columns.items() if name is not None}
-    table = pd.DataFrame({"place": place, **texts}, dtype="str")
-    label = f"column {columns['well']!r}"
-    for role in ("compound", "moa", "batch"):
-        if role in texts:
-            check_names(table[role], table["place"], f"column {columns[role]!r}", problems)
-    table["well"] = well_positions(table, label, options["plate_format"], problems)["well"]
-    keys = ["plate", "well"] if columns["plate"] else ["well"]
-    _check_repeated_wells(table, keys, problems)
-    lookup = table[table["well"] != ""].drop_duplicates(keys).set_index(keys)
-    wanted = pd.DataFrame({"plate": rows.table["plate"], "well": wells})[keys]
-    target = pd.MultiIndex.from_frame(wanted) if len(keys) > 1 else pd.Index(wanted["well"])
-    found = lookup.reindex(target).set_index(rows.table.index)
-    _check_mapped_plates(rows, found, sheet, problems)
-    if "batch" in texts:
-        # Wells that the platemap passes over belong to the batch of their plate all the same.
-        batch = found["batch"].mask(found["batch"] == "")
-        found["batch"] = batch.fillna(batch.groupby(rows.table["plate"]).transform("first"))
-    for role in ("compound", "concentration", "moa", "batch"):
-        if role in texts and role not in rows.labels:
-            rows.table[role] = found[role].fillna("").astype("str")
-            rows.labels[role] = f"column {columns[role]!r} of {sheet.path}"
-    rows.exempt |= found["place"].isna()
-
-
 def _numbers(text: pd.Series, places: pd.Series, label: str, problems: Problems) -> pd.Series:
     # Concentrations as float64; NaN where there is none.
-    given = text.mask(text.isin(_NOT_KNOWN), "")
-    numbers = pd.to_numeric(given.mask(given == ""), errors="coerce").astype("float64")
-    wrong = (given != "") & ~(np.isfinite(numbers) & (numbers >= 0))
+    known = text.unique().tolist()
+    given = text.mask(text.isin([cell for cell in known if cell.casefold() in NOT_GIVEN]), "")
+    read = read_numbers(cell for cell in given.unique() if cell)
+    if read.decimal_comma:
+        example = f"{read.decimal_comma} is {read.values[read.decimal_comma]:g}"
+        problems.note(f"{label}: commas are read as decimal commas ({example})")
 
     def why(value: str) -> str:
-        if re.fullmatch(r"\d+,\d+", value):
-            return f"{value!r} has a decimal comma; write {value.replace(',', '.')}"
-        if value.startswith("-"):
+        if value not in read.wrong:
             return f"{value!r} is negative; a concentration is 0 or more, in micromolar"
-        return f"{value!r} is not a number; write the micromolar concentration without a unit"
+        if read.wrong[value].endswith("is not a number"):
+            return f"{read.wrong[value]}; write the micromolar concentration without a unit"
+        return read.wrong[value]
 
-    problems.values(text[wrong], places, label, why)
-    return numbers
+    negative = [cell for cell, number in read.values.items() if number < 0]
+    problems.values(given[given.isin([*read.wrong, *negative])], places, label, why)
+    return given.map(read.values).astype("float64")
 
 
 def _treatments(sites: pd.DataFrame) -> pd.Series:
     doses = {dose: f"@{dose:g}" for dose in sites["concentration"].dropna().unique()}
     dose = sites["concentration"].map(doses).fillna("").astype("str")
     return (sites["compound"] + dose).where(sites["compound"] != "", "")
+
+
+def _make_vehicles(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> None:
+    """Make controls of the wells that got no compound, only what it is dissolved in."""
+    zero = (sites["concentration"] == 0) & (sites["compound"] != "") & (sites["role"] != "control")
+    if not zero.any():
+        return
+    named = sites["moa"][sites["role"] == "control"].unique()
+    wells = sites[zero].drop_duplicates(["plate", "well"])
+    compounds = wells["compound"].unique()
+    problems.note(
+        f"dose 0 in {amount(len(wells), 'well')} of {amount(len(compounds), 'compound')}, such as "
+        f"{compounds[0]!r} ({rows.table['place'][wells.index].iloc[0]}): vehicle controls, "
+        "without a mechanism. If 0 stands for an unknown dose, leave it empty or set "
+        "input.zero_dose: treated"
+    )
+    sites.loc[zero, "role"] = "control"
+    # As a class of their own, controls have one name.
+    sites.loc[zero, "moa"] = named[0] if len(named) == 1 else ""
 
 
 def _check_one_treatment_per_well(
@@ -190,20 +180,18 @@ def _check_spellings(names: pd.DataFrame, label: str, what: str, problems: Probl
             "alike everywhere"
         )
 
-    problems.rows(groups.index, sentence, f"{what}s with several spellings")
+    problems.rows(groups.index, sentence, f"{what} names with several spellings")
 
 
 def _loose_spelling(name: str) -> str:
-    text = unicodedata.normalize("NFKC", name).casefold()
+    text = unicodedata.normalize("NFKC", name).translate(_LOOK_ALIKES).casefold()
     # Between digits a separator tells numbers apart: C-1-12 is not C-11-2.
     text = re.sub(rf"(?<=\d){_SEPARATORS}(?=\d)", "\0", text)
     return re.sub(_SEPARATORS, "", text)
 
 
 def _check_control_names(sites: pd.DataFrame, controls: Sequence[str], problems: Problems) -> bool:
-    """Where there is no control at all, look for one that is misspelt; tell whether there is."""
-    if (sites["role"] == "control").any():
-        return False
+    """Where no well holds a control, look for one that is misspelt; return whether there is."""
     compounds = [name for name in sites["compound"].unique() if name]
     near = {name: found for name in controls if (found := similar(name, compounds))}
     for name, found in near.items():
@@ -214,114 +202,41 @@ def _check_control_names(sites: pd.DataFrame, controls: Sequence[str], problems:
     return bool(near)
 
 
-def _joined_sheet(path: str, key: str, problems: Problems) -> Sheet | None:
-    sheet = problems.attempt(read_sheet, path)
-    if sheet is None:
-        return None
-    for sentence in sheet.problems:
-        problems.add(f"{path}, {sentence} (input.{key})")
-    return sheet
-
-
-def _missing_columns(
-    sheet: Sheet, key: str, columns: Mapping[str, str | None], problems: Problems
-) -> bool:
-    missing = [role for role, name in columns.items() if name is None]
-    for role in missing:
-        problems.add(
-            f"{sheet.path} (input.{key}): there is no column {role!r}; "
-            + nearest(role, sheet.header)
-        )
-    return bool(missing)
-
-
-# How columns of a platemap are often called, besides their role: how one of their words begins.
-_OFTEN_CALLED = {
-    "compound": ("compound", "cpd", "drug", "treatment", "pert"),
-    "concentration": ("conc", "dose"),
-    "moa": ("moa", "mechanism"),
-    "batch": (),
-}
-
-
-def _check_unused_columns(
-    sheet: Sheet,
-    columns: Mapping[str, str | None],
-    given: Mapping[str, str],
-    options: Mapping[str, Any],
-    problems: Problems,
-) -> None:
-    """Find columns of the platemap that the config means, or may mean, under another name."""
-    start = f"{sheet.path} (input.platemap):"
-    unused = [name for name in sheet.header if name not in columns.values()]
-    for role, words in _OFTEN_CALLED.items():
-        named = options["columns"][role]
-        if columns[role] is not None or role in given or named is None:
-            continue
-        if isinstance(named, str) and named != role:
-            problems.add(
-                f"{start} there is no column {named!r}, as input.columns.{role} says; "
-                + nearest(named, sheet.header)
-            )
-            continue
-        begins = [rf"(?<![a-z]){word}" for word in words]
-        alike = (name for name in unused if any(re.search(b, name.casefold()) for b in begins))
-        if name := next(alike, None):
-            problems.add(
-                f"{start} column {name!r} is not read; if it is the {role}, name it under "
-                f"input.columns.{role}, else set that to null"
-            )
-
-
-def _check_repeated_wells(table: pd.DataFrame, keys: list[str], problems: Problems) -> None:
-    known = table[table["well"] != ""]
-    first = known.groupby(keys)["place"].transform("first")
-    problems.rows(
-        known.index[first != known["place"]],
-        lambda index: (
-            f"{known['place'][index]}: well {known['well'][index]!r} was already given in "
-            f"{first[index]}; keep one of the two"
-        ),
-        "repeated wells in the platemap",
-    )
-
-
-def _check_mapped_plates(
-    rows: SampleRows, found: pd.DataFrame, sheet: Sheet, problems: Problems
-) -> None:
-    plates = rows.table["plate"]
-    listed = found["place"].notna().groupby(plates).transform("any")
-    problems.values(
-        plates[~listed & (plates != "")],
-        rows.table["place"],
-        rows.labels.get("plate", "plate"),
-        lambda name: f"plate {name!r} has no well in {sheet.path} (input.platemap); add its wells",
-    )
-
-
 def _read_moa_table(options: Mapping[str, Any], problems: Problems) -> pd.DataFrame | None:
-    # Columns compound, concentration (NaN where none), moa, place.
-    sheet = _joined_sheet(options["moa_table"], "moa_table", problems)
+    # Columns compound, concentration (NaN where none), moa, place, and open: the mechanism is said
+    # to be unknown, or was refused.
+    sheet = open_table(options["moa_table"], "moa_table", problems)
     if sheet is None:
         return None
-    columns = {
-        role: named_column(sheet, options["columns"][role], role)
-        for role in ("compound", "moa", "concentration")
-    }
-    dose = columns.pop("concentration")
-    if _missing_columns(sheet, "moa_table", columns, problems):
+    roles = ("compound", "moa", "concentration")
+    columns = name_columns(sheet, "moa_table", roles, options, problems)
+    if not require_columns(sheet, "moa_table", columns, ["compound", "moa"], problems):
         return None
-    place = pd.Series([f"{sheet.path}, line {line}" for line in sheet.lines], dtype="str")
-    table = pd.DataFrame(
-        {role: sheet.values([str(name)]) for role, name in columns.items()}, dtype="str"
-    ).assign(place=place, concentration=np.nan)
-    for role, name in columns.items():
-        check_names(table[role], place, f"column {name!r}", problems)
-    table["moa"] = table["moa"].mask(table["moa"].isin(_NOT_KNOWN), "")
-    if dose is not None:
-        text = pd.Series(sheet.values([dose]), dtype="str")
-        table["concentration"] = _numbers(text, place, f"column {dose!r}", problems)
-    return table
+    table = read_columns(sheet, columns, problems)
+    label = column_label(columns["moa"])
+    table["moa"], unknown = _mechanisms(table["moa"], table["place"], label, problems)
+    if columns.get("concentration"):
+        label = column_label(columns["concentration"])
+        doses = _numbers(table["concentration"], table["place"], label, problems)
+        table = table.assign(concentration=doses)
+    else:
+        table = table.assign(concentration=np.nan)
+    return table.assign(open=unknown | table["refused"])
+
+
+def _mechanisms(
+    cells: pd.Series, places: pd.Series, label: str, problems: Problems
+) -> tuple[pd.Series, pd.Series]:
+    """Mechanisms, "" where there is none, and the rows that say that it is unknown."""
+    words = {text: text.casefold() for text in cells.unique()}
+    unknown = cells.isin([text for text, word in words.items() if word in UNKNOWN])
+    for text, rows in cells[unknown].groupby(cells[unknown], sort=False):
+        problems.note(
+            f"{label}: {text!r} in {amount(len(rows), 'row')} (first: {places[rows.index[0]]}) is no "
+            "mechanism; wells without another one are not used for classification"
+        )
+    absent = unknown | cells.isin([text for text, word in words.items() if word in NOT_GIVEN])
+    return cells.mask(absent, ""), unknown
 
 
 def _looked_up(sites: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
@@ -365,9 +280,11 @@ def _check_labels(
 ) -> None:
     unlabelled = sites["role"] == "unlabelled"
     if not (sites["role"] == "treated").any():
+        vehicles = options["zero_dose"] == "vehicle" and (sites["concentration"] == 0).any()
+        doses = "; wells with dose 0 are controls, see input.zero_dose" if vehicles else ""
         problems.add(
             "no treated well has an MoA; give them under input.columns.moa, input.moa_table or "
-            "input.platemap"
+            f"input.platemap{doses}"
         )
         return
     if "compound" not in rows.labels:

@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from moascope.augmentation_table import PARAMETERS
 from moascope.backbone_table import canonical_name
-from moascope.config_section import NAME_PATTERN, Name, Rooted, Section, Whole
+from moascope.config_section import NAME_PATTERN, Cell, Name, Rooted, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 from moascope.escaping import show
 from moascope.independence import held_out_columns, independent_unit
 
-Column = str | list[str] | None
+Column = Cell | list[Cell] | None
 
 
 class Columns(Section):
@@ -57,10 +57,35 @@ class Columns(Section):
     )
 
 
+class PlatemapColumns(Section):
+    """Which columns of a platemap hold what; null: as in `columns`."""
+
+    plate: Column = Field(None, description="plate name; not used with `platemaps`")
+    well: Column = Field(None, description="well name")
+    row: Column = Field(None, description="well row (letter or number), instead of `well`")
+    column: Column = Field(None, description="well column (number), instead of `well`")
+    batch: Column = Field(None, description="what was imaged together")
+    compound: Column = Field(None, description="compound name")
+    concentration: Column = Field(None, description="dose in micromolar")
+    moa: Column = Field(None, description="mechanism of action")
+    barcode: Cell = Field("Assay_Plate_Barcode", description="`platemaps`: the plate")
+    file: Cell = Field(
+        "Plate_Map_Name", description="`platemaps`: the file of its platemap, as is or by its stem"
+    )
+
+
+class MoaTableColumns(Section):
+    """Which columns of the table of mechanisms hold what; null: as in `columns`."""
+
+    compound: Column = Field(None, description="compound name")
+    concentration: Column = Field(None, description="dose in micromolar")
+    moa: Column = Field(None, description="mechanism of action")
+
+
 class Input(Rooted):
     """Where the images are and what they show."""
 
-    paths = ("sheet", "images", "moa_table", "platemap")
+    paths = ("sheet", "images", "moa_table", "platemap", "platemaps")
 
     format: Literal["table", "loaddata", "bbbc021", "folder", "simulate"] = Field(
         description="table: CSV/TSV with one row per image or site; loaddata: CellProfiler "
@@ -79,7 +104,12 @@ class Input(Rooted):
     platemap: str | None = Field(
         None,
         description="table of (plate,) well, compound, concentration, moa, batch, for what the "
-        "sheet or the folder does not say; `columns` names them, where they are called otherwise",
+        "sheet or the folder does not say; `platemap_columns` names them",
+    )
+    platemaps: str | None = Field(
+        None,
+        description="several platemaps: table of plates and the files of their platemaps, which "
+        "lie beside this table or in a folder `platemap` there; instead of `platemap`",
     )
     pattern: str | None = Field(
         None,
@@ -87,15 +117,26 @@ class Input(Rooted):
         "there are any, site and batch; matched against the file name, or where it has a / against "
         "the path below the image root",
     )
-    channels: dict[Name, str | int] = Field(
+    channels: dict[Name, Cell | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
         "number from 0 (table with path_column), the LoadData or BBBC021 channel, or the value of "
         "the group `channel` (folder)"
     )
-    path_column: str | None = Field(
+    path_column: Cell | None = Field(
         None, description="table: the one column with the path of a multi-channel image"
     )
     columns: Columns = Field(default_factory=Columns, description="columns of the sheet")
+    platemap_columns: PlatemapColumns = Field(
+        default_factory=PlatemapColumns, description="columns of the platemap"
+    )
+    moa_table_columns: MoaTableColumns = Field(
+        default_factory=MoaTableColumns, description="columns of the table of mechanisms"
+    )
+    path_prefix: dict[str, str] = Field(
+        {},
+        description="folders at the beginning of paths in the sheet, and what they are called on "
+        "this machine, as in {/mnt/imaging: /data}; the longest that fits counts",
+    )
     delimiter: Literal["auto", ",", "\t", ";"] = Field("auto", description="of the sheet")
     plate_format: Annotated[Literal[96, 384, 1536], Whole] = Field(
         96, description="wells per plate"
@@ -103,7 +144,12 @@ class Input(Rooted):
     batch_from_plate: str | None = Field(
         None, description="regular expression with one group that finds the batch in plate names"
     )
-    controls: list[str] = Field(["DMSO"], description="compounds that are negative controls")
+    controls: list[Cell] = Field(["DMSO"], description="compounds that are negative controls")
+    zero_dose: Literal["vehicle", "treated"] = Field(
+        "vehicle",
+        description="wells with a compound at dose 0: vehicle counts them as controls without a "
+        "mechanism, treated keeps the mechanism of the compound",
+    )
     unit: Literal["site", "cell"] = Field("site", description="what one image of the sheet shows")
     axes: str | None = Field(
         None,
@@ -132,7 +178,24 @@ class Input(Rooted):
             raise ValueError(f"format {self.format!r} also needs {', '.join(missing)}")
         if not self.channels:
             raise ValueError("channels must name at least one channel")
+        self._check_tables()
         return self
+
+    def _check_tables(self) -> None:
+        if self.platemap is not None and self.platemaps is not None:
+            raise ValueError("platemap and platemaps exclude each other; remove one of the two")
+        if (
+            self.platemap is None
+            and self.platemaps is None
+            and self.platemap_columns != PlatemapColumns()
+        ):
+            raise ValueError("platemap_columns has no effect without platemap; remove it")
+        if self.moa_table is None and self.moa_table_columns != MoaTableColumns():
+            raise ValueError("moa_table_columns has no effect without moa_table; remove it")
+        if self.path_prefix and self.format in ("folder", "simulate"):
+            raise ValueError(f"path_prefix has no effect with format {self.format!r}; remove it")
+        if not all(self.path_prefix):
+            raise ValueError("path_prefix: a folder is empty; name the beginning of the paths")
 
 
 class Simulate(Section):
@@ -863,7 +926,7 @@ def missing_files(config: Config) -> list[str]:
     """
     named: dict[str, str | None] = {}
     if config.input is not None and config.input.format != "simulate":
-        tables = ("sheet", "moa_table", "platemap")
+        tables = ("sheet", "moa_table", "platemap", "platemaps")
         named |= {f"input.{key}": getattr(config.input, key) for key in tables}
     for name, split in config.splits.items():
         named[f"splits.{name}.file"] = split.file

@@ -6,10 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from moascope.cell_text import clean
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+# What is compared with cells and column names of tables, which are cleaned too.
+Cell = Annotated[str, AfterValidator(clean)]
 # `--config 'input={plate_format: 384}'` arrives as text.
 Whole = BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moascope.cell_text import clean, describe_difference
 from moascope.escaping import has_controls, show
+from moascope.path_names import NamesOnDisk, common_folders, is_absolute
 from moascope.plates import IMAGE_SUFFIXES
 from moascope.sample_rows import Problems, SampleRows
 
@@ -43,21 +45,26 @@ def image_columns(
     table, places = rows.table, rows.table["place"]
     columns: dict[str, pd.Series] = {}
     images: dict[str, pd.DataFrame] = {}
+    foreign: list[pd.DataFrame] = []
     for channel in channels:
         label = rows.labels.get(f"file:{channel}")
         if label is None:
             continue
         paths = _absolute_paths(table[f"file:{channel}"], table["root"])
+        if check_files:
+            paths = _names_on_disk(paths, table["root"], label, places, problems)
         planes = _planes(rows, channel, problems)
         columns |= {f"path:{channel}": paths, f"index:{channel}": planes}
         # Channels that are planes of the same files need not be looked at again.
         if label not in images:
             _check_blank(rows, channel, label, problems)
-            usable = _usable_paths(table[f"file:{channel}"], paths, label, rows, problems)
+            usable, outside = _usable_paths(table[f"file:{channel}"], paths, label, rows, problems)
+            foreign.append(outside)
             image = {"path": paths, "plane": planes, "label": label, "root": table["root"]}
             images[label] = pd.DataFrame(image)[usable]
     if not images:
         return pd.DataFrame(index=table.index)
+    _refuse_foreign(pd.concat(foreign), places, problems)
     every = pd.concat(images.values())
     _check_repeated_images(every, places, problems)
     facts = _find_files(every, places, problems) if check_files else {}
@@ -89,7 +96,10 @@ def mask_columns(rows: SampleRows, check_files: bool, problems: Problems) -> pd.
     """
     table, label = rows.table, rows.labels.get("mask", "")
     paths = _absolute_paths(table["mask"], table["root"])
-    usable = _usable_paths(table["mask"], paths, label, rows, problems)
+    if check_files:
+        paths = _names_on_disk(paths, table["root"], label, table["place"], problems)
+    usable, outside = _usable_paths(table["mask"], paths, label, rows, problems)
+    _refuse_foreign(outside, table["place"], problems)
     image = pd.DataFrame({"path": paths, "label": label, "root": table["root"]})[usable]
     wanted = check_files and len(image) > 0
     facts = _find_files(image, table["place"], problems, or_folders=True) if wanted else {}
@@ -146,6 +156,42 @@ def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
     return pd.Series(absolute, index=files.index, dtype="str")
 
 
+def _names_on_disk(
+    paths: pd.Series, roots: pd.Series, label: str, places: pd.Series, problems: Problems
+) -> pd.Series:
+    # Disks may hold a name in another Unicode form than the sheet, such as NFD of a Mac.
+    disks = {root: NamesOnDisk(root) for root in roots.unique()}
+    pairs = zip(paths.tolist(), roots.tolist(), strict=True)
+    found = pd.Series([disks[root].find(path) for path, root in pairs], index=paths.index)
+    other = paths.index[found != paths]
+    if len(other):
+        path, name = paths[other[0]], found[other[0]]
+        problems.note(
+            f"{label}: {len(other)} paths are not there as written, but under names that look "
+            f"alike, which are read, such as {name} ({places[other[0]]}: "
+            f"{describe_difference(name, path)})"
+        )
+    return found.astype("str")
+
+
+def _refuse_foreign(foreign: pd.DataFrame, places: pd.Series, problems: Problems) -> None:
+    """Note paths of another place or machine, once for each folder that they have in common."""
+    if foreign.empty:
+        return
+    for folder, count in common_folders(foreign["file"]):
+        below = foreign[foreign["file"].str.replace("\\", "/", regex=False).str.startswith(folder)]
+        first = below.iloc[0]
+        others = below["label"].nunique() - 1
+        columns = first["label"] + (f" and {others} more" if others else "")
+        advice = f"if the images lie elsewhere here, set input.path_prefix: {{{show(folder)}: ...}}"
+        if os.path.isdir(folder):  # noqa: PTH112
+            advice = f"set input.images to a folder that holds {folder}"
+        problems.add(
+            f"{places[below.index[0]]}, {columns}: {count:,} paths are below {folder}, outside the "
+            f"image root {first['root']}; {advice}"
+        )
+
+
 def _planes(rows: SampleRows, channel: str, problems: Problems) -> pd.Series:
     text = rows.table[f"index:{channel}"]
     wrong = text.isin([value for value in text.unique() if not _PLANE.fullmatch(value)])
@@ -174,8 +220,9 @@ def _check_blank(rows: SampleRows, channel: str, label: str, problems: Problems)
 
 def _usable_paths(
     files: pd.Series, paths: pd.Series, label: str, rows: SampleRows, problems: Problems
-) -> pd.Series:
-    # Which files are named, local, and below the image root.
+) -> tuple[pd.Series, pd.DataFrame]:
+    # Which files are named, local, and below the image root; and those of another place or machine
+    # (file, label, root), which are not noted yet.
     places, roots = rows.table["place"], rows.table["root"]
     blank = files == ""
     remote = files.str.match(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -193,28 +240,22 @@ def _usable_paths(
         lambda file: f"{show(file)} has control characters; rename the file, and correct its path",
     )
     remote |= unprintable
-    drive = files.str.match(r"[A-Za-z]:[\\/]")
-    folders = files.str.replace("\\", "/", regex=False).str.rpartition("/")[0]
-    problems.values(
-        folders[drive],
-        places,
-        label,
-        lambda folder: (
-            f"images in {folder!r}, on a drive of Windows; give paths below input.images instead "
-            "(replace their beginning in the sheet)"
-        ),
-    )
-    remote |= drive
+    drive = files.str.match(r"[A-Za-z]:[\\/]") & ~remote
     starts = (roots.str.rstrip("/") + "/").tolist()
     below = [path.startswith(start) for path, start in zip(paths.tolist(), starts, strict=True)]
-    outside = ~(pd.Series(below, index=files.index) | blank | remote)
+    outside = ~(pd.Series(below, index=files.index) | blank | remote | drive)
+    foreign = outside & files.map(is_absolute)
+    if files[foreign].nunique() < 2:
+        foreign &= False
     problems.values(
-        files[outside],
+        files[outside & ~foreign],
         places,
         label,
         lambda file: f"{file!r} leads out of the image root {roots.iloc[0]}; {_ROOT_ADVICE}",
     )
-    return ~(blank | remote | outside)
+    foreign |= drive
+    listed = pd.DataFrame({"file": files, "label": label, "root": roots})[foreign]
+    return ~(blank | remote | outside | drive), listed
 
 
 def _check_repeated_images(every: pd.DataFrame, places: pd.Series, problems: Problems) -> None:
@@ -285,7 +326,7 @@ def _listed(
         return found, dict.fromkeys(wanted, linked_out)
     with os.scandir(folder) as entries:
         for entry in entries:
-            similar_names[Path(entry.name).stem.casefold()] = entry.name
+            similar_names[clean(Path(entry.name).stem).casefold()] = entry.name
             if entry.name not in wanted:
                 continue
             if entry.is_symlink() and not Path(entry).resolve().is_relative_to(real_root):
@@ -300,7 +341,9 @@ def _listed(
                 status = entry.stat()
                 found[entry.name] = (status.st_size, status.st_mtime_ns)
     for name in wanted - found.keys() - wrong.keys():
-        near = similar_names.get(Path(name).stem.casefold())
+        near = similar_names.get(clean(Path(name).stem).casefold())
         hint = f"did you mean {near!r}?" if near else "correct the name, or remove the line"
+        if near and not (near + name).isascii():
+            hint += f" In it, {describe_difference(near, name)}"
         wrong[name] = f"does not exist; {hint}"
     return found, wrong

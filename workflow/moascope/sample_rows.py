@@ -13,8 +13,18 @@ from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 
+from moascope.cell_text import (
+    NOT_GIVEN,
+    UNKNOWN,
+    amount,
+    is_failed_formula,
+    looks_like_date,
+    lost_digits,
+)
 from moascope.errors import InputError
 from moascope.escaping import show
+from moascope.path_names import map_prefixes
+from moascope.platemap_list import platemap_files
 from moascope.plates import (
     LAYOUTS,
     find_columns,
@@ -34,9 +44,13 @@ _ROLES = [
 # What a table joined to the sheet can supply in its place.
 _JOINED_ROLES = {
     "platemap": ("batch", "compound", "concentration", "moa"),
+    "platemaps": ("batch", "compound", "concentration", "moa"),
     "moa_table": ("moa",),
 }
-_NAME_ROLES = ("batch", "compound", "moa", "replicate", "field")
+_NAME_ROLES = ("plate", "site", "batch", "compound", "moa", "replicate", "field")
+# A mechanism that is not known has a meaning of its own, see `annotations`.
+_NAMED_ROLES = tuple(role for role in _NAME_ROLES if role != "moa")
+_CELL_ROLES = (*_NAME_ROLES, "well", "concentration")
 # Line ends and tabs are left: programs write them into cells, and they do no harm.
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _ABSENT = "-1"
@@ -79,11 +93,26 @@ class Problems:
 
     def __init__(self, examples: int = 20) -> None:
         self.sentences: list[str] = []
+        self.notes: list[str] = []
         self.examples = examples
+        self._refused: dict[str, set[str]] = {}
 
     def add(self, sentence: str) -> None:
         """Note one sentence."""
         self.sentences.append(sentence)
+
+    def note(self, sentence: str) -> None:
+        """Note what was read otherwise than it is written, or left out: a warning, no problem."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def refuse(
+        self, wrong: pd.Series, places: pd.Series, label: str, why: Callable[[str], str]
+    ) -> None:
+        """Note values as `values` does, and nothing that follows from them or their absence."""
+        self.values(wrong, places, label, why)
+        if len(wrong):
+            self._refused.setdefault(label, {""}).update(wrong)
 
     def attempt(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function; note its `InputError` and give None."""
@@ -97,6 +126,7 @@ class Problems:
         self, wrong: pd.Series, places: pd.Series, label: str, why: Callable[[str], str]
     ) -> None:
         """Note the values of a part of a column, each distinct one once."""
+        wrong = wrong[~wrong.isin(self._refused.get(label, set()))]
         firsts = wrong[~wrong.duplicated()]
         counts = wrong.value_counts()
         shown = firsts.head(self.examples)
@@ -154,35 +184,92 @@ def read_rows(options: Mapping[str, Any], problems: Problems) -> SampleRows:
         for sentence in sheet.problems:
             problems.add(prefix + sentence)
         parts.append(_rows_of_sheet(sheet, prefix, options, problems))
+        for sentence in sheet.cleaning():
+            problems.note(sentence)
     labels = {key: label for part in reversed(parts) for key, label in part.labels.items()}
     table = pd.concat([part.table for part in parts], ignore_index=True)
-    for role in _NAME_ROLES:
-        if role in labels:
-            check_names(table[role], table["place"], labels[role], problems)
     exempt = pd.Series(options["format"] == "bbbc021", index=table.index)
+    for role in _CELL_ROLES:
+        if role in labels:
+            wrong = check_cells(table, role, labels[role], problems)
+            exempt |= wrong & (role in ("compound", "moa"))
     return SampleRows(table, labels, exempt, set().union(*(part.misnamed for part in parts)))
 
 
-def check_names(names: pd.Series, places: pd.Series, label: str, problems: Problems) -> None:
-    """Refuse names with control characters, which neither figures nor tables can hold.
+def check_cells(table: pd.DataFrame, role: str, label: str, problems: Problems) -> pd.Series:
+    """Refuse cells with the error of a spreadsheet, a number that lacks digits, or controls.
 
     Parameters
     ----------
-    names : pandas.Series of str
-        A column of a table, such as the compounds.
-    places : pandas.Series of str
-        Where each stands, under the same index.
+    table : pandas.DataFrame
+        With the columns `role`, changed in place (what is refused becomes empty), and `place`.
+    role : str
+        What the column holds, such as compound.
     label : str
         What messages call the column.
     problems : Problems
-        Takes the names.
+        Takes the cells.
+
+    Returns
+    -------
+    pandas.Series of bool
+        The cells that were refused.
     """
+    cells, places = table[role], table["place"]
+    known = [text for text in cells.unique() if text]
+    failed = cells.isin([text for text in known if is_failed_formula(text)])
+    problems.refuse(
+        cells[failed],
+        places,
+        label,
+        lambda text: (
+            f"{text!r} is the error of a spreadsheet; correct the look-up or the formula, or leave "
+            "the cell empty"
+        ),
+    )
+    if role == "concentration":
+        table[role] = cells.mask(failed, "")
+        return failed
+    lost = cells.isin([text for text in known if lost_digits(text)])
+    problems.refuse(
+        cells[lost],
+        places,
+        label,
+        lambda text: (
+            f"a spreadsheet took a {role} such as a barcode for a number, and {text!r} lacks its "
+            "last digits; format the column as text in the original table and export it anew"
+        ),
+    )
+    if role == "well":
+        table[role] = cells.mask(failed | lost, "")
+        return failed | lost
+    # Neither figures nor tables can hold control characters.
     problems.values(
-        names[names.str.contains(_CONTROLS)],
+        cells[cells.str.contains(_CONTROLS)],
         places,
         label,
         lambda name: f"{show(name)} has control characters; type the name anew",
     )
+    if role in _NAMED_ROLES:
+        _note_odd_names(cells, places, role, label, problems)
+    table[role] = cells.mask(failed | lost, "")
+    return failed | lost
+
+
+def _note_odd_names(
+    cells: pd.Series, places: pd.Series, role: str, label: str, problems: Problems
+) -> None:
+    firsts = places[~cells.duplicated()]
+    for name, place in zip(cells[firsts.index], firsts, strict=True):
+        count = int((cells == name).sum())
+        where = f"{label}: {name!r} in {amount(count, 'row')} (first: {place})"
+        if name and name.casefold() in NOT_GIVEN | UNKNOWN:
+            problems.note(f"{where} counts as the name of a {role}; if it is none, empty the cells")
+        elif role == "compound" and looks_like_date(name):
+            problems.note(
+                f"{where} looks like a date that a spreadsheet made of the name of a {role}; if so,"
+                " format the column as text in the original table and export it anew"
+            )
 
 
 def heading(options: Mapping[str, Any]) -> str:
@@ -191,28 +278,6 @@ def heading(options: Mapping[str, Any]) -> str:
         return str(options["images"])
     paths = sheet_paths(options)
     return str(paths[0]) if len(paths) == 1 else f"{len(paths)} sample sheets"
-
-
-def named_column(sheet: Sheet, given: str | list[str] | None, role: str) -> str | None:
-    """Find a column of a table that is joined to the sheet.
-
-    Parameters
-    ----------
-    sheet : Sheet
-        The platemap or MoA table.
-    given : str, list of str or None
-        What the config calls that column in the sample sheet.
-    role : str
-        What the column is called otherwise, in small or capital letters.
-
-    Returns
-    -------
-    str or None
-        A column of the header.
-    """
-    if isinstance(given, str) and given in sheet.header:
-        return given
-    return next((name for name in sheet.header if name.casefold() == role), None)
 
 
 def well_positions(
@@ -276,6 +341,8 @@ def _rows_of_sheet(
     for role in _ROLES:
         names = _columns_of_role(sheet, role, options, problems)
         columns[role] = sheet.values(names) if names else ""
+        if names and role == "mask" and len(names) == 1:
+            columns[role] = map_prefixes(sheet.paths(names[0]), options["path_prefix"])
         if names:
             labels[role] = _label(names)
         elif names is None:
@@ -292,7 +359,8 @@ def _rows_of_sheet(
         found = problems.attempt(read, sheet, channel, source, options)
         columns[f"file:{channel}"], columns[f"index:{channel}"] = "", _ABSENT
         if found is not None:
-            labels[f"file:{channel}"], columns[f"file:{channel}"], planes = found
+            labels[f"file:{channel}"], files, planes = found
+            columns[f"file:{channel}"] = map_prefixes(files, options["path_prefix"])
             columns[f"index:{channel}"] = planes
     series = {name: pd.Series(values, index=index, dtype="str") for name, values in columns.items()}
     exempt = pd.Series(False, index=index)
@@ -331,8 +399,10 @@ def _joined_header(options: Mapping[str, Any], role: str) -> list[str]:
     header: list[str] = []
     for key, roles in _JOINED_ROLES.items():
         if options[key] and role in roles:
-            with suppress(InputError):
-                header += read_sheet(options[key]).header
+            paths = platemap_files(options) if key == "platemaps" else [options[key]]
+            for path in paths:
+                with suppress(InputError):
+                    header += read_sheet(path).header
     return header
 
 
@@ -374,7 +444,7 @@ def _table_channel(
             raise InputError(
                 f"{place}: the sheet has no column {source!r}; {nearest(source, sheet.header)}"
             )
-        return _label([source]), sheet.values([source]), _ABSENT
+        return _label([source]), sheet.paths(source), _ABSENT
     if column not in sheet.header:
         raise InputError(
             f"input.path_column: the sheet has no column {column!r}; "
@@ -385,7 +455,7 @@ def _table_channel(
             f"{place}: {show(source)} is not a plane number; with input.path_column channels are "
             "numbers from 0"
         )
-    return _label([column]), sheet.values([column]), str(int(source))
+    return _label([column]), sheet.paths(column), str(int(source))
 
 
 def _loaddata_channel(
@@ -397,12 +467,12 @@ def _loaddata_channel(
 
     name, folder, url = column("FileName"), column("PathName"), column("URL")
     if name:
-        files = sheet.values([name])
+        files = sheet.paths(name)
         if folder:
-            cells = zip(sheet.values([folder]), files, strict=True)
+            cells = zip(map(_local_path, sheet.paths(folder)), files, strict=True)
             files = [_below(*parts) for parts in cells]
     elif url:
-        files = [_local_path(text) for text in sheet.values([url])]
+        files = [_local_path(text) for text in sheet.paths(url)]
     else:
         kinds = re.compile(r"(?:Image_)?(?:FileName|URL)_(.+)")
         known = [match[1] for text in sheet.header if (match := kinds.fullmatch(text))]
@@ -430,7 +500,7 @@ def _bbbc021_channel(
             f"input.channels.{channel}: the sheet has no columns {name!r} and {folder!r}; "
             + nearest(str(source), known)
         )
-    cells = zip(sheet.values([folder]), sheet.values([name]), strict=True)
+    cells = zip(sheet.paths(folder), sheet.paths(name), strict=True)
     return _label([name]), [_below(*parts) for parts in cells], _ABSENT
 
 
@@ -460,9 +530,12 @@ def _local_path(url: str) -> str:
     if not url.startswith("file:"):
         return url
     try:
-        return unquote(urlsplit(url).path)
+        parts = urlsplit(url)
+        host = "" if parts.netloc in ("", "localhost") else f"//{parts.netloc}"
     except ValueError:
         return url
+    # file:///C:/data names a drive of Windows, file://server/share a server.
+    return host + re.sub(r"^/(?=[A-Za-z]:)", "", unquote(parts.path))
 
 
 def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRows:

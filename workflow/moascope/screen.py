@@ -14,15 +14,24 @@ from typing import Any
 
 import pandas as pd
 
-from moascope.annotations import annotate, join_platemap
+from moascope.annotations import annotate
 from moascope.errors import InputError
 from moascope.files import FILE_COLUMNS, write_parquet
 from moascope.image_files import image_columns, mask_columns
 from moascope.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
+from moascope.platemaps import join_platemaps
 from moascope.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
 from moascope.sample_rows import Problems, SampleRows, heading, read_rows, well_positions
 
-__all__ = ["digest", "divide_sites", "plate_names", "read_sites", "summarise", "write_sites"]
+__all__ = [
+    "digest",
+    "divide_sites",
+    "plate_names",
+    "read_screen",
+    "read_sites",
+    "summarise",
+    "write_sites",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +59,13 @@ _MASK_COLUMNS = ("mask:path", "mask:bytes", "mask:mtime_ns")
 
 
 def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) -> pd.DataFrame:
+    """Read and check a screen, as `read_screen`, and return its sites."""
+    return read_screen(input_options, check_files=check_files)[0]
+
+
+def read_screen(
+    input_options: Mapping[str, Any], *, check_files: bool = True
+) -> tuple[pd.DataFrame, list[str]]:
     """Read and check a screen.
 
     Parameters
@@ -64,11 +80,13 @@ def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) ->
 
     Returns
     -------
-    pandas.DataFrame
+    sites : pandas.DataFrame
         One row per site, sorted by plate, row, column and site: the columns `METADATA`
         (concentration in micromolar), and per channel `path:{ch}` (absolute), `index:{ch}` (plane
         of the file, -1 for the only one), `bytes:{ch}` and `mtime_ns:{ch}`; and where
         the sheet has label images `mask:path` (empty for none), `mask:bytes`, `mask:mtime_ns`.
+    notes : list of str
+        What was read otherwise than it is written, or left out. They are logged as well.
 
     Raises
     ------
@@ -84,8 +102,8 @@ def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) ->
     wells = well_positions(
         rows.table, rows.labels.get("well"), input_options["plate_format"], problems
     )
-    if input_options["platemap"]:
-        join_platemap(rows, wells["well"], input_options, problems)
+    if input_options["platemap"] or input_options["platemaps"]:
+        join_platemaps(rows, wells["well"], input_options, problems)
     sites = rows.table[["plate", "replicate"]].join(wells)
     sites["site"] = _site_names(rows, sites, problems)
     sites["batch"] = _batches(rows, _batch_pattern(input_options), problems)
@@ -101,7 +119,9 @@ def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) ->
     sites = pd.concat([sites[METADATA], files], axis=1)
     sites = sites.loc[_natural_order(sites)].reset_index(drop=True)
     logger.info("%s: %s", source, summarise(sites))
-    return sites
+    for note in problems.notes:
+        logger.warning("%s", note)
+    return sites, problems.notes
 
 
 def write_sites(

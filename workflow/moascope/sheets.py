@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import csv
 import difflib
+import gzip
 import io
+import itertools
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moascope.cell_text import amount, changed_characters, clean, undo_numbers
 from moascope.errors import InputError
 from moascope.regular_files import read_regular
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _OTHER_DELIMITERS = {"|": "vertical bars", ":": "colons", " ": "spaces"}
+# Of a compressed table; the largest sheets of public screens have some 100 MB.
+_MAX_BYTES = 2**30
+_COMPRESSED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstandard"}
 
 
 @dataclass(frozen=True)
@@ -29,11 +36,11 @@ class Sheet:
     path : pathlib.Path
         The file.
     header : list of str
-        Column names.
+        Column names, cleaned (see `cell_text.clean`).
     lines : list of int
         The line of the file at which each row starts, from 1, as an editor counts.
     rows : list of list of str
-        The cells of each row, as many as the header has.
+        The cells of each row as written, as many as the header has.
     problems : list of str
         What is wrong with single rows or with the header; such rows are left out.
     """
@@ -43,9 +50,10 @@ class Sheet:
     lines: list[int]
     rows: list[list[str]]
     problems: list[str] = field(default_factory=list)
+    _read: dict[str, None] = field(default_factory=dict, repr=False)
 
     def values(self, names: Sequence[str]) -> list[str]:
-        """Give one value per row: a column, or several joined with `_`.
+        """Return one value per row: a column, or several joined with `_`.
 
         Parameters
         ----------
@@ -55,16 +63,57 @@ class Sheet:
         Returns
         -------
         list of str
-            Without surrounding blanks; empty where any of the cells is.
+            Cleaned, and whole numbers without decimals; empty where any of the cells is.
         """
-        places = [self.header.index(name) for name in names]
-        if len(places) == 1:
-            return [row[places[0]].strip() for row in self.rows]
-        joined = []
-        for row in self.rows:
-            parts = [row[place].strip() for place in places]
-            joined.append("_".join(parts) if all(parts) else "")
-        return joined
+        columns = [undo_numbers([clean(cell) for cell in self._cells(name)]) for name in names]
+        self._read.update(dict.fromkeys(names))
+        if len(columns) == 1:
+            return columns[0]
+        return ["_".join(parts) if all(parts) else "" for parts in zip(*columns, strict=True)]
+
+    def paths(self, name: str) -> list[str]:
+        """Return a column as written, without surrounding blanks: names of files may hold anything.
+
+        Parameters
+        ----------
+        name : str
+            A column that exists.
+
+        Returns
+        -------
+        list of str
+            One path per row.
+        """
+        return [cell.strip(" \t\r\n") for cell in self._cells(name)]
+
+    def cleaning(self) -> list[str]:
+        """Return what was cleaned in the columns that `values` has given so far.
+
+        Returns
+        -------
+        list of str
+            A sentence per column, with the number of cells and an example.
+        """
+        sentences = []
+        for name in self._read:
+            cells = zip(self.lines, self._cells(name), strict=True)
+            changed = [(line, cell) for line, cell in cells if _is_changed(cell)]
+            if changed:
+                line, cell = changed[0]
+                sentences.append(
+                    f"{self.path}, column {name!r}: {amount(len(changed), 'cell')} with "
+                    f"invisible or look-alike characters were cleaned, such as {changed_characters(cell)} in "
+                    f"line {line}, read as {clean(cell)!r}"
+                )
+        return sentences
+
+    def _cells(self, name: str) -> list[str]:
+        place = self.header.index(name)
+        return [row[place] for row in self.rows]
+
+
+def _is_changed(cell: str) -> bool:
+    return not cell.isascii() and clean(cell) != cell.strip(" \t\r\n")
 
 
 def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
@@ -73,8 +122,9 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     Parameters
     ----------
     path : path
-        UTF-8 (with or without BOM) or UTF-16, any line ends. A first line such as `sep=;`, by which
-        Excel knows the delimiter, is passed over.
+        UTF-8 (with or without BOM) or UTF-16, any line ends, and any of these compressed by gzip. A
+        first line such as `sep=;`, by which Excel knows the delimiter, and lines above the header
+        that start with `#` or `!` are passed over.
     delimiter : str
         `,`, `;`, a tab, or `auto`: the one that gives the header the most columns.
 
@@ -93,8 +143,9 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     text = re.sub(r"\A\"?sep=.\"?(?=[\r\n])", "", _text(path))
     if not text.strip():
         raise InputError(f"{path}: the file is empty; it needs a header and one row per image")
+    text = _without_comments(text, delimiter)
     if delimiter == "auto":
-        delimiter = max(DELIMITERS, key=lambda mark: len(_first_record(text, mark)))
+        delimiter = _likely_delimiter(text)
     header, lines, rows, problems = _parse(path, text, delimiter)
     if len(header) < 2:
         raise InputError(f"{path}: {_one_column(text, delimiter)}")
@@ -146,6 +197,7 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror}); correct the path") from error
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise InputError(f"{path}: this is an Excel workbook; save it as 'CSV UTF-8'")
+    content = _decompressed(path, content)
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -158,6 +210,64 @@ def _text(path: Path) -> str:
     if "\0" in text:
         raise InputError(f"{path}: this is not a text file; give a CSV or TSV sheet")
     return text
+
+
+def _decompressed(path: Path, content: bytes) -> bytes:
+    """Return the content of a gzip file, and any other content as it is."""
+    for start, name in _COMPRESSED.items():
+        if content.startswith(start):
+            raise InputError(
+                f"{path}: the file is compressed by {name}; decompress it, or use gzip"
+            )
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            whole = file.read(_MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path}: the gzip file is damaged ({error}); copy it again, or give the table as text"
+        ) from None
+    if len(whole) > _MAX_BYTES:
+        raise InputError(
+            f"{path}: decompressed, the table has more than {_MAX_BYTES:,} bytes, which is the "
+            "limit; check that this is the table, or divide it"
+        )
+    return whole
+
+
+_COMMENT = re.compile(r"\s*\"?\s*[#!]")
+
+
+def _without_comments(text: str, delimiter: str) -> str:
+    """Blank out comment lines above the header; line ends stay, so that lines keep their number."""
+    if not _COMMENT.match(text):
+        return text
+    lines = io.StringIO(text, newline="").readlines()
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    comments = list(itertools.takewhile(lambda number: _COMMENT.match(lines[number]), filled))
+    if len(comments) == len(filled):
+        return text
+    if _is_header(lines[comments[-1]], lines[filled[len(comments)]], delimiter):
+        comments.pop()
+    for number in comments:
+        line = lines[number]
+        lines[number] = line[len(line.rstrip("\r\n")) :]
+    return "".join(lines)
+
+
+def _is_header(line: str, below: str, delimiter: str) -> bool:
+    """Return whether a line that starts as a comment names columns, such as `#plate,well,site`."""
+    mark = _likely_delimiter(below) if delimiter == "auto" else delimiter
+    cells = list(filter(str.strip, _first_record(line, mark)))
+    if len(cells) < 2 or len(cells) != len(_first_record(below, mark)):
+        return False
+    # `# made by the robot, 2024` above two columns is a sentence.
+    return len(cells) > 3 or " " not in cells[0].strip("#! ")
+
+
+def _likely_delimiter(text: str) -> str:
+    return max(DELIMITERS, key=lambda mark: len(_first_record(text, mark)))
 
 
 def _first_record(text: str, delimiter: str) -> list[str]:
@@ -186,7 +296,7 @@ def _parse(
             if not _has_content(cells):
                 pass
             elif not header:
-                header = [name.strip() for name in cells]
+                header = [clean(name) for name in cells]
             elif len(cells) != len(header) and (
                 len(cells) < len(header) or _has_content(cells[len(header) :])
             ):
