@@ -107,7 +107,7 @@ def test_a_repeated_column_is_named(sheet):
             "semicolons: set input.delimiter to auto or ';'",
         ),
         ("plate|well\nP1|A1\n", "auto", "separated by vertical bars: save it with commas"),
-        ("plate\nP1\n", "auto", "a sheet needs columns for plate, well and image files"),
+        ("plate\nP1\n", "auto", "a table needs a column for each kind of thing that it holds"),
         ('plate,well\nP1,"A1\n', "auto", "line 2: .*look for a quotation mark"),
         (b"PK\x03\x04rest", "auto", "this is an Excel workbook; save it as 'CSV UTF-8'"),
         (b"plate,dose\nP1,3 \xb5M\n", "auto", "line 2: byte 0xb5 is not UTF-8 text"),

@@ -588,9 +588,9 @@ def test_all_problems_of_a_fixed_list_are_told_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("compound,set\n", "has no rows"),
+        ("compound,set\n", "has 0 rows"),
         ("compound,sets\nx,test\n", "unknown column 'sets': did you mean 'set'"),
-        ("set\ntest\n", "no column that says which units"),
+        ("set\ntest\n", "the header is a single column"),
         ("compound,set\ncompound0,test\n", "fold 'fixed' has no row with set train: add one"),
         ("replicate,set\n1,test\n", "column 'replicate' is not in the units table"),
     ],
@@ -622,7 +622,7 @@ def test_a_fixed_list_that_tests_a_unit_twice_is_refused(tmp_path):
 
 def test_a_missing_fixed_list_is_named(tmp_path):
     options = {"method": "fixed", "file": str(tmp_path / "none.csv")}
-    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.csv: there is no such file"):
         make_split(screen(), options, seed=0)
 
 

@@ -14,9 +14,11 @@ from typing import Any
 import pandas as pd
 
 from moascope.annotated import SETS
+from moascope.cell_text import clean
 from moascope.errors import InputError
 from moascope.escaping import has_controls, show
 from moascope.image_files import mask_folder_problem
+from moascope.path_names import NamesOnDisk
 from moascope.regular_files import read_regular
 from moascope.sample_rows import Problems
 from moascope.sheets import Sheet, nearest, read_sheet
@@ -122,6 +124,8 @@ def read_annotations(sheet_path: Path, options: SheetOptions) -> pd.DataFrame:
     groups = _texts(sheet, options.group, "group", problems) if options.group else names
     problems.raise_if_any(str(sheet_path))
     sets = _sets(sheet, names, options, problems)
+    for sentence in sheet.cleaning():
+        logger.warning("%s", sentence)
     has_known_sets = not problems.sentences
     table = pd.DataFrame(
         {"name": names, "set": sets, "group": groups, "image": images, "mask": masks},
@@ -145,15 +149,23 @@ def read_annotations(sheet_path: Path, options: SheetOptions) -> pd.DataFrame:
 
 
 def _texts(sheet: Sheet, source: str, key: str, problems: Problems) -> list[str]:
-    """Give a text per row from a column, or from a pattern of columns."""
-    columns = _PLACEHOLDER.findall(source) or [source]
+    """Return a text per row from a column, or from a pattern of columns.
+
+    Paths are as written, since names of files may hold anything.
+    """
+    has_columns = _PLACEHOLDER.search(source) is not None
+    source = _PLACEHOLDER.sub(lambda match: "{" + clean(match[1]) + "}", source)
+    columns = _PLACEHOLDER.findall(source) if has_columns else [clean(source)]
     unknown = [column for column in columns if column not in sheet.header]
     for column in unknown:
         problems.add(f"{key}: the sheet has no column {column!r}; {nearest(column, sheet.header)}")
     if unknown:
         return [""] * len(sheet.rows)
-    values = {column: sheet.values([column]) for column in columns}
-    pattern = source if _PLACEHOLDER.search(source) else f"{{{source}}}"
+    is_path = key in ("image", "mask")
+    values = {
+        column: sheet.paths(column) if is_path else sheet.values([column]) for column in columns
+    }
+    pattern = source if has_columns else f"{{{columns[0]}}}"
     for column in columns:
         blank = [line for line, value in zip(sheet.lines, values[column], strict=True) if not value]
         if blank:
@@ -166,7 +178,7 @@ def _texts(sheet: Sheet, source: str, key: str, problems: Problems) -> list[str]
 
 
 def _stems(paths: Iterable[str]) -> list[str]:
-    return [Path(path.replace("\\", "/")).stem for path in paths]
+    return [clean(Path(path.replace("\\", "/")).stem) for path in paths]
 
 
 def _sets(sheet: Sheet, names: list[str], options: SheetOptions, problems: Problems) -> list[str]:
@@ -276,7 +288,8 @@ def _check_names(table: pd.DataFrame, problems: Problems) -> None:
 def _files(texts: pd.Series, root: Path, column: str, problems: Problems) -> pd.Series:
     """Make absolute paths; note those that are no files or lead out of the root."""
     top = root.resolve()
-    paths = texts.map(lambda text: str(top / text.replace("\\", "/")))
+    disk = NamesOnDisk(str(top))
+    paths = texts.map(lambda text: disk.find(str(top / text.replace("\\", "/"))))
     found = [
         _fault(text, path, root, or_folder=column == "mask")
         for text, path in zip(texts, paths, strict=True)

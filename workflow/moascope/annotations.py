@@ -232,8 +232,8 @@ def _mechanisms(
     unknown = cells.isin([text for text, word in words.items() if word in UNKNOWN])
     for text, rows in cells[unknown].groupby(cells[unknown], sort=False):
         problems.note(
-            f"{label}: {text!r} in {amount(len(rows), 'row')} (first: {places[rows.index[0]]}) is no "
-            "mechanism; wells without another one are not used for classification"
+            f"{label}: {text!r} in {amount(len(rows), 'row')} (first: {places[rows.index[0]]}) "
+            "is no mechanism; wells without another one are not used for classification"
         )
     absent = unknown | cells.isin([text for text, word in words.items() if word in NOT_GIVEN])
     return cells.mask(absent, ""), unknown

@@ -153,6 +153,9 @@ def _check(status: str, title: str, text: str) -> dict[str, str]:
 
 def _input_checks(context: Context) -> Iterable[dict[str, str]]:
     config = context["config"]
+    for found in context["summary"].get("warnings", []):
+        if found["id"] == "input":
+            yield _check("note", "Read from the tables", found["text"])
     if config["input"]["format"] == "simulate":
         yield _check(
             "warn",

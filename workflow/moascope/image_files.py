@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moascope.cell_text import clean, describe_difference
+from moascope.cell_text import amount, clean, describe_difference
 from moascope.escaping import has_controls, show
 from moascope.path_names import NamesOnDisk, common_folders, is_absolute
 from moascope.plates import IMAGE_SUFFIXES
@@ -165,11 +165,12 @@ def _names_on_disk(
     found = pd.Series([disks[root].find(path) for path, root in pairs], index=paths.index)
     other = paths.index[found != paths]
     if len(other):
-        path, name = paths[other[0]], found[other[0]]
+        first = other[0]
+        path, name = (text[first].removeprefix(roots[first]) for text in (paths, found))
         problems.note(
-            f"{label}: {len(other)} paths are not there as written, but under names that look "
-            f"alike, which are read, such as {name} ({places[other[0]]}: "
-            f"{describe_difference(name, path)})"
+            f"{label}: {amount(len(other), 'path')} not there as written, but under a name that "
+            f"looks alike, which is read, such as {name.lstrip('/')!r} ({places[first]}: "
+            f"{describe_difference(name.lstrip('/'), path.lstrip('/'))} as in the table)"
         )
     return found.astype("str")
 

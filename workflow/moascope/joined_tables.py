@@ -93,8 +93,8 @@ def require_columns(
     for role in roles:
         if role not in columns:
             problems.add(
-                f"{sheet.path} (input.{key}): there is no column {role!r}; "
-                f"{nearest(role, sheet.header)} Name it under input.{key}_columns.{role}"
+                f"{sheet.path} (input.{key}): there is no column {role!r}; name it under "
+                f"input.{key}_columns.{role} ({nearest(role, sheet.header)})"
             )
     return all(columns.get(role) for role in roles)
 

@@ -67,8 +67,8 @@ def read_platemap_list(options: Mapping[str, Any]) -> PlatemapList:
     missing = [role for role, name in columns.items() if name not in sheet.header]
     if missing:
         sentences = [
-            f"there is no column {columns[role]!r}; {nearest(columns[role], sheet.header)} Name it "
-            f"under input.platemap_columns.{role}"
+            f"there is no column {columns[role]!r}; name the right one under "
+            f"input.platemap_columns.{role} ({nearest(columns[role], sheet.header)})"
             for role in missing
         ]
         raise InputError.collect(sentences, start)

@@ -35,7 +35,7 @@ _LISTED = 12  # wells that a note writes out
 
 def join_platemaps(
     rows: SampleRows, wells: pd.Series, options: Mapping[str, Any], problems: Problems
-) -> None:
+) -> bool:
     """Fill in what the sheet does not say from one platemap, or from one for each plate.
 
     Parameters
@@ -49,6 +49,11 @@ def join_platemaps(
         The config section `input`, with `platemap` or `platemaps` given.
     problems : Problems
         Takes what is wrong with platemaps, and notes rows without images and wells without rows.
+
+    Returns
+    -------
+    bool
+        Whether the platemaps could be read.
     """
     plates = [plate for plate in rows.table["plate"].unique() if plate]
     source = options["platemap"]
@@ -62,13 +67,13 @@ def join_platemaps(
     for path, plates_of_map in maps.items():
         read = _read_platemap(path, rows, options, problems)
         if read is None:
-            return
+            return False
         part, labels = read
         if "plate" not in part:
             part = part.merge(pd.DataFrame({"plate": plates_of_map}, dtype="str"), how="cross")
         parts.append(part)
     if not parts:
-        return
+        return False
     table = pd.concat(parts, ignore_index=True)
     lookup = table[table["well"] != ""].drop_duplicates(["plate", "well"])
     lookup = lookup.set_index(["plate", "well"])
@@ -86,6 +91,7 @@ def join_platemaps(
             rows.table[role] = found[role].fillna("").astype("str")
             rows.labels[role] = labels.get(role, role) if len(parts) == 1 else f"{role} of {source}"
     rows.exempt |= found["place"].isna() | found["refused"].eq(True)
+    return len(parts) == len(maps)
 
 
 def _maps_of_list(

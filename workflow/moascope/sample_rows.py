@@ -542,7 +542,7 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     sources = {str(source): channel for channel, source in options["channels"].items()}
     every, unmatched = matching_files(options)
     if unmatched:
-        logger.warning(unmatched_warning(options, len(every), unmatched))
+        problems.note(unmatched_warning(options, len(every), unmatched))
     files = [file for file in every if file.groups["channel"] in sources]
     known = dict.fromkeys(file.groups["channel"] for file in every)
     for source in (source for source in sources if source not in known):

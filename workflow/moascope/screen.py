@@ -102,8 +102,10 @@ def read_screen(
     wells = well_positions(
         rows.table, rows.labels.get("well"), input_options["plate_format"], problems
     )
-    if input_options["platemap"] or input_options["platemaps"]:
-        join_platemaps(rows, wells["well"], input_options, problems)
+    if (input_options["platemap"] or input_options["platemaps"]) and not join_platemaps(
+        rows, wells["well"], input_options, problems
+    ):
+        rows.misnamed |= {"compound", "moa"} - set(rows.labels)
     sites = rows.table[["plate", "replicate"]].join(wells)
     sites["site"] = _site_names(rows, sites, problems)
     sites["batch"] = _batches(rows, _batch_pattern(input_options), problems)
@@ -112,6 +114,8 @@ def read_screen(
     files = image_columns(rows, list(input_options["channels"]), check_files, problems)
     if "mask" in rows.labels:
         files = files.join(mask_columns(rows, check_files, problems).add_prefix("mask:"))
+    for note in problems.notes:
+        logger.warning("%s", note)
     problems.raise_if_any(source)
 
     sites["site_id"] = sites["plate"] + "/" + sites["well"] + "/" + sites["site"]
@@ -119,8 +123,6 @@ def read_screen(
     sites = pd.concat([sites[METADATA], files], axis=1)
     sites = sites.loc[_natural_order(sites)].reset_index(drop=True)
     logger.info("%s: %s", source, summarise(sites))
-    for note in problems.notes:
-        logger.warning("%s", note)
     return sites, problems.notes
 
 

@@ -100,10 +100,11 @@ class Sheet:
             changed = [(line, cell) for line, cell in cells if _is_changed(cell)]
             if changed:
                 line, cell = changed[0]
+                mark = changed_characters(cell)
                 sentences.append(
-                    f"{self.path}, column {name!r}: {amount(len(changed), 'cell')} with "
-                    f"invisible or look-alike characters were cleaned, such as {changed_characters(cell)} in "
-                    f"line {line}, read as {clean(cell)!r}"
+                    f"{self.path}, column {name!r}: {amount(len(changed), 'cell')} cleaned of "
+                    f"invisible or look-alike characters, such as {mark} in line {line}, read as "
+                    f"{clean(cell)!r}"
                 )
         return sentences
 
@@ -142,7 +143,7 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     path = Path(path)
     text = re.sub(r"\A\"?sep=.\"?(?=[\r\n])", "", _text(path))
     if not text.strip():
-        raise InputError(f"{path}: the file is empty; it needs a header and one row per image")
+        raise InputError(f"{path}: the file is empty; it needs a header and rows")
     text = _without_comments(text, delimiter)
     if delimiter == "auto":
         delimiter = _likely_delimiter(text)
@@ -150,7 +151,7 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     if len(header) < 2:
         raise InputError(f"{path}: {_one_column(text, delimiter)}")
     if not rows and not problems:
-        raise InputError(f"{path}: the sheet has 0 rows below its header; add one row per image")
+        raise InputError(f"{path}: the sheet has 0 rows below its header; add some")
     repeated = sorted({name for name in header if name and header.count(name) > 1})
     problems += [
         f"the header names column {name!r} {header.count(name)} times; rename all but one"
@@ -185,6 +186,10 @@ def similar(name: str, known: Iterable[str]) -> str | None:
     """Give the known name that is most like another one, if any is like it at all."""
     by_case = {text.casefold(): text for text in known}
     near = difflib.get_close_matches(name.casefold(), by_case, n=1, cutoff=0.6)
+    if not near:  # well, and well_position
+        word = rf"(?<![^\W_]){re.escape(name.casefold())}(?![^\W_])"
+        longer = [text for text in by_case if name and re.search(word, text)]
+        near = longer if len(longer) == 1 else []
     return by_case[near[0]] if near else None
 
 
@@ -328,7 +333,7 @@ def _one_column(text: str, delimiter: str) -> str:
     shown = header if len(header) <= 60 else header[:60] + "..."
     start = f"the header is a single column ({shown!r}) when split at {marks[delimiter]}"
     if widths[likely] < 2:
-        return f"{start}; a sheet needs columns for plate, well and image files"
+        return f"{start}; a table needs a column for each kind of thing that it holds"
     advice = (
         f"set input.delimiter to auto or {likely!r}"
         if likely in DELIMITERS

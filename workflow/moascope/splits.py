@@ -51,6 +51,8 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from moascope.errors import InputError
 from moascope.independence import LEAVE_ONE_OUT, SCOPE
+from moascope.sheets import read_sheet
+from moascope.wells import canonical_well
 
 log = logging.getLogger(__name__)
 
@@ -668,32 +670,23 @@ def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame
         raise InputError.collect(problems, str(path))
     if "fold" not in table.columns:
         table["fold"] = "fixed"
-    if "well" in keys:
-        table["well"] = table["well"].map(_canonical_well)
+    problems = _name_wells(table) if "well" in keys else []
     table["set"] = table["set"].str.lower()
-    problems = _fixed_problems(table, keys, units)
+    problems += _fixed_problems(table, keys, units)
     if problems:
         raise InputError.collect(problems, str(path))
     return table[[*keys, "set", "fold"]].drop_duplicates()
 
 
 def _read_list(path: Path) -> pd.DataFrame:
-    """Read a fixed list as it is written, all str."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}), check `file`") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text, save it as CSV in UTF-8") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
-        raise InputError(f"{path}: has no rows; it needs a header and one row per group")
-    delimiter = max(",;\t", key=lines[0].count)
-    table = pd.read_csv(
-        path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-    ).map(str.strip)
-    table.columns = table.columns.str.strip()
-    return table
+    """Read a fixed list, all str, under the lines of the file."""
+    sheet = read_sheet(path)
+    if sheet.problems:
+        raise InputError.collect(sheet.problems, str(path))
+    columns = {name: sheet.values([name]) for name in sheet.header if name}
+    for sentence in sheet.cleaning():
+        log.warning("%s", sentence)
+    return pd.DataFrame(columns, dtype="str", index=sheet.lines)
 
 
 def _names_units(path: str) -> bool:
@@ -703,7 +696,7 @@ def _names_units(path: str) -> bool:
 def _fixed_problems(table: pd.DataFrame, keys: list[str], units: pd.DataFrame) -> list[str]:
     known = pd.MultiIndex.from_frame(units[keys].astype(str))
     wanted = pd.MultiIndex.from_frame(table[keys])
-    line = np.arange(len(table)) + 2
+    line = table.index.tolist()
     problems = [
         f"row {line[i]}: set is {table['set'].iloc[i]!r}, write train, validation or test"
         for i in np.flatnonzero(~table["set"].isin(SETS))
@@ -961,9 +954,19 @@ def _natural(text: str) -> list[tuple[int, int, str]]:
     return [*key, (2, 0, text)]
 
 
-def _canonical_well(well: str) -> str:
-    match = re.fullmatch(r"([A-Za-z]{1,2})0*(\d+)", well)
-    return f"{match[1].upper()}{int(match[2]):02d}" if match else well
+def _name_wells(table: pd.DataFrame) -> list[str]:
+    """Write wells of a fixed list in their canonical form; return what is wrong with them."""
+    problems = []
+    names = {}
+    for well, lines in table.groupby("well", sort=False).groups.items():
+        names[well] = well
+        try:
+            names[well] = canonical_well(str(well))
+        except InputError as error:
+            more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+            problems.append(f"row {lines[0]}{more}: {error}")
+    table["well"] = table["well"].map(names)
+    return problems
 
 
 def _suggestion(value: str, allowed: Sequence[str]) -> str:

@@ -151,6 +151,22 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
         )
 
 
+def input_warnings(notes: Iterable[str]) -> list[dict[str, str]]:
+    """Return what a screen's tables were read with, as warnings for summary.json.
+
+    Parameters
+    ----------
+    notes : iterable of str
+        From `screen.read_screen`.
+
+    Returns
+    -------
+    list of dict
+        ``id`` (input), ``about`` and ``text``.
+    """
+    return [{"id": "input", "about": "input", "text": note} for note in notes]
+
+
 def summary_warnings(
     evaluations: Mapping[str, Entry], audits: Mapping[str, Entry]
 ) -> list[dict[str, str]]:

@@ -1,6 +1,7 @@
 # The validated configuration, the plates, and the functions that rules share.
 import functools
 import gc
+import itertools
 import sys
 from pathlib import Path
 
@@ -315,15 +316,24 @@ def screen_digest():
     from hashlib import sha256
 
     names = [] if FILES is None else [repr(FILES).encode()]
-    files = filter(Path.is_file, map(Path, given_sheets().values()))
+    named = [
+        [given] if isinstance(given, str) else given
+        for given in given_sheets().values()
+    ]
+    files = filter(Path.is_file, map(Path, itertools.chain.from_iterable(named)))
     contents = [*names, *(file.read_bytes() for file in files)]
     return [sha256(content).hexdigest() for content in contents]
 
 
 def given_sheets():
     """Give the files of the user that describe the screen."""
-    keys = ("sheet", "moa_table", "platemap")
+    from moascope.platemap_list import platemap_files
+
+    keys = ("sheet", "moa_table", "platemap", "platemaps")
     named = {key: getattr(CONFIG.input, key) for key in keys}
+    named["platemap_files"] = [
+        str(path) for path in platemap_files(input_options())
+    ] or None
     return {key: path for key, path in named.items() if path is not None}
 
 

@@ -10,6 +10,7 @@ from moascope.files import write_json
 options, output = snakemake.params.options, snakemake.output
 if options["format"] == "simulate":
     options = {**options, "format": "table", "sheet": list(snakemake.input.sheets)}
-sites = screen.read_sites(options)
+sites, notes = screen.read_screen(options)
 screen.write_sites(sites, output.sites, output.masks)
-write_json({**screen.summarise(sites), "digest": screen.digest(sites)}, output.summary)
+facts = {**screen.summarise(sites), "digest": screen.digest(sites), "notes": notes}
+write_json(facts, output.summary)
