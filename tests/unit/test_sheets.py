@@ -1,12 +1,15 @@
 """Delimited text as people save it."""
 
 import csv
+import gzip
 import io
+import lzma
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moascope import sheets
 from moascope.errors import InputError
 from moascope.sheets import nearest, read_sheet
 
@@ -127,3 +130,82 @@ def test_a_missing_sheet_is_named(tmp_path):
 def test_nearest_name_or_all_of_them():
     assert nearest("Plaet", ["plate", "well"]) == "did you mean 'plate'?"
     assert nearest("zzz", ["plate", "well"]) == "there are: 'plate', 'well'"
+
+
+# Text as spreadsheets leave it
+
+
+def test_cells_and_headers_are_cleaned_in_one_place_and_it_is_said(sheet):
+    found = sheet("compound\u200b,dose\ntaxol,1\ntax\u200bol\u00a0,2\n")
+    assert found.header == ["compound", "dose"]
+    assert found.values(["compound"]) == ["taxol", "taxol"]
+    (note,) = found.cleaning()
+    assert "column 'compound': 1 cell cleaned of invisible or look-alike characters" in note
+    assert (
+        "such as U+200B ZERO WIDTH SPACE, U+00A0 NO-BREAK SPACE in line 3, read as 'taxol'" in note
+    )
+
+
+def test_columns_that_nobody_reads_and_paths_are_not_cleaned(sheet):
+    found = sheet("file,note\nZa\u0308.tif , a\u200bb\n")
+    assert found.paths("file") == ["Za\u0308.tif"]
+    assert found.cleaning() == []
+
+
+def test_whole_numbers_lose_the_decimals_that_pandas_gave_them(sheet):
+    found = sheet("site,dose\n1.0,0.3\n2.0,1.0\n")
+    assert found.values(["site"]) == ["1", "2"]
+    assert found.values(["dose"]) == ["0.3", "1.0"]
+    assert found.values(["site", "dose"]) == ["1_0.3", "2_1.0"]
+
+
+@pytest.mark.parametrize(
+    "comments",
+    [
+        "# made by the robot\n",
+        "!Note: version 2020-03-24\n!Content: annotations\n",
+        "\ufeff# made by X, 2024\r\n\r\n# y\r\n",
+        '"# made by X, 2024",\n',
+        "# layout,,,\n",
+    ],
+)
+def test_comment_lines_above_the_header_are_passed_over(sheet, comments):
+    found = sheet(comments + "plate,well\nP1,A1\n#P2,A2\n")
+    assert found.header == ["plate", "well"]
+    assert found.values(["plate"]) == ["P1", "#P2"]
+    assert found.lines[0] == comments.count("\n") + 2
+
+
+@pytest.mark.parametrize("header", ["#plate,well", "#,plate,well", "# Plate no,b,c,d"])
+def test_a_header_may_start_as_a_comment_does(sheet, header):
+    row = ",".join("x" * len(header.split(",")))
+    assert sheet(f"# a comment\n{header}\n{row}\n").header == header.split(",")
+
+
+def test_a_file_of_comments_only_is_refused(sheet):
+    with pytest.raises(InputError, match="the header is a single column"):
+        sheet("# nothing\n# here\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_gzipped_table_is_read_by_its_content(sheet, encoding):
+    content = gzip.compress("sep=;\nplate;well\nP1;A1\n".encode(encoding))
+    assert sheet(content).values(["well"]) == ["A1"]
+    assert sheet(content + gzip.compress(b"")).header == ["plate", "well"]
+
+
+def test_compressed_tables_that_cannot_be_read_are_refused(sheet, monkeypatch):
+    content = gzip.compress(b"plate,well\n" + b"P1,A1\n" * 1000)
+    with pytest.raises(InputError, match="the gzip file is damaged"):
+        sheet(content[:40])
+    with pytest.raises(InputError, match="compressed by xz; decompress it, or use gzip"):
+        sheet(lzma.compress(b"plate,well\n"))
+    with pytest.raises(InputError, match="this is an Excel workbook"):
+        sheet(b"PK\x03\x04[Content_Types].xml")
+    monkeypatch.setattr(sheets, "_MAX_BYTES", 5000)
+    with pytest.raises(InputError, match="decompressed, the table has more than 5,000 bytes"):
+        sheet(content)
+
+
+def test_a_name_is_found_as_a_word_of_a_longer_one():
+    assert nearest("well", ["plate_map_name", "well_position"]) == "did you mean 'well_position'?"

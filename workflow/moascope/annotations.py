@@ -82,9 +82,13 @@ def annotate(
     sites["role"] = pd.Series("unlabelled", index=sites.index, dtype="str")
     sites.loc[sites["moa"] != "", "role"] = "treated"
     sites.loc[is_named_control, "role"] = "control"
+    vehicles = pd.Series(False, index=sites.index)
     if options["zero_dose"] == "vehicle":
-        _make_vehicles(rows, sites, problems)
+        vehicles = _make_vehicles(rows, sites, problems)
     _check_one_mechanism(rows, sites, table, problems)
+    # As a class of their own, controls have one name.
+    names = sites["moa"][(sites["role"] == "control") & ~vehicles].unique()
+    sites.loc[vehicles, "moa"] = names[0] if len(names) == 1 else ""
     judged = options["labels_required"] or options["needs_controls"]
     misspelt = (
         judged
@@ -126,12 +130,11 @@ def _treatments(sites: pd.DataFrame) -> pd.Series:
     return (sites["compound"] + dose).where(sites["compound"] != "", "")
 
 
-def _make_vehicles(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> None:
-    """Make controls of the wells that got no compound, only what it is dissolved in."""
+def _make_vehicles(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> pd.Series:
+    """Make controls of the wells that got no compound but its solvent; return which they are."""
     zero = (sites["concentration"] == 0) & (sites["compound"] != "") & (sites["role"] != "control")
     if not zero.any():
-        return
-    named = sites["moa"][sites["role"] == "control"].unique()
+        return zero
     wells = sites[zero].drop_duplicates(["plate", "well"])
     compounds = wells["compound"].unique()
     problems.note(
@@ -141,8 +144,8 @@ def _make_vehicles(rows: SampleRows, sites: pd.DataFrame, problems: Problems) ->
         "input.zero_dose: treated"
     )
     sites.loc[zero, "role"] = "control"
-    # As a class of their own, controls have one name.
-    sites.loc[zero, "moa"] = named[0] if len(named) == 1 else ""
+    sites.loc[zero, "moa"] = ""
+    return zero
 
 
 def _check_one_treatment_per_well(
@@ -236,6 +239,13 @@ def _mechanisms(
             "is no mechanism; wells without another one are not used for classification"
         )
     absent = unknown | cells.isin([text for text, word in words.items() if word in NOT_GIVEN])
+    # What programs write is no surprise, what people write may be.
+    spoken = absent & ~unknown & ~cells.str.casefold().isin(["", "na", "n/a", "nan", "<na>"])
+    for text, rows in cells[spoken].groupby(cells[spoken], sort=False):
+        problems.note(
+            f"{label}: {text!r} in {amount(len(rows), 'row')} (first: {places[rows.index[0]]}) is "
+            "read as an empty cell"
+        )
     return cells.mask(absent, ""), unknown
 
 

@@ -29,7 +29,10 @@ def map_prefixes(paths: Sequence[str], prefixes: Mapping[str, str]) -> list[str]
         Paths that begin with none of the folders are as they were.
     """
     ordered = sorted(
-        ((_slashed(old).rstrip("/"), new.rstrip("/") or new) for old, new in prefixes.items()),
+        (
+            (_slashed(old).rstrip("/"), new.rstrip("/") if new else ".")
+            for old, new in prefixes.items()
+        ),
         key=lambda pair: -len(pair[0]),
     )
     return [_map_prefix(path, ordered) for path in paths] if ordered else list(paths)
@@ -40,7 +43,7 @@ def _map_prefix(path: str, ordered: Sequence[tuple[str, str]]) -> str:
     for old, new in ordered:
         start = text[: len(old)]
         same = start.casefold() == old.casefold() if _is_windows(old + "/") else start == old
-        if same and text[len(old) : len(old) + 1] in ("", "/"):
+        if text and same and text[len(old) : len(old) + 1] in ("", "/"):
             return f"{new}{text[len(old) :]}"
     return path
 

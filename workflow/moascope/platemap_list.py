@@ -145,5 +145,6 @@ def _advice(table: Path, name: str) -> str:
     known = []
     for place in _candidates(table.parent):
         with suppress(OSError):
-            known += [path.name for path in place.iterdir() if path.is_file() and path != table]
-    return nearest(name, sorted(known)) if known else "put it there"
+            files = [path for path in place.iterdir() if path.is_file() and path != table]
+            known += [name for path in files for name in (path.name, path.name.partition(".")[0])]
+    return nearest(name, sorted(set(known))) if known else "put it there"

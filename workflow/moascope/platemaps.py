@@ -81,7 +81,7 @@ def join_platemaps(
     found = lookup.reindex(target).set_index(rows.table.index)
     mapped = rows.table["plate"].isin([plate for plates in maps.values() for plate in plates])
     _check_mapped_plates(rows, found[mapped], str(source), problems)
-    _note_unmatched(lookup, target, str(source), problems)
+    _note_unmatched(lookup, target[mapped.to_numpy()], str(source), problems)
     if "batch" in table:
         # Wells that the platemap passes over belong to the batch of their plate all the same.
         batch = found["batch"].mask(found["batch"] == "")
@@ -116,8 +116,8 @@ def _maps_of_list(
     )
     if unused := sorted(listing.listed - set(plates)):
         problems.note(
-            f"{listing.path} (input.platemaps): {len(unused)} plates are not in the screen, such "
-            f"as {unused[0]!r}"
+            f"{listing.path} (input.platemaps): {amount(len(unused), 'plate')} not in the screen: "
+            + _some(unused)
         )
     maps: dict[Path, list[str]] = {}
     for plate in plates:
@@ -215,7 +215,7 @@ def _note_unmatched(
         [pair for pair in target.unique() if all(pair)], names=["plate", "well"]
     )
     plates = imaged.get_level_values("plate").unique()
-    unused = lookup.index[~lookup.index.isin(imaged)]
+    unused = lookup.index[~lookup.index.isin(imaged)].sort_values()
     other = unused[~unused.get_level_values("plate").isin(plates)]
     empty = unused[unused.get_level_values("plate").isin(plates)]
     if len(other):
@@ -228,7 +228,7 @@ def _note_unmatched(
             f"{source}: {len(empty):,} of {len(lookup):,} wells on the platemap have no image: "
             + _some([f"{plate}/{well}" for plate, well in empty])
         )
-    bare = imaged[~imaged.isin(lookup.index)]
+    bare = imaged[~imaged.isin(lookup.index)].sort_values()
     if len(bare):
         problems.note(
             f"{source}: {len(bare):,} of {len(imaged):,} wells with images are not on the platemap"
