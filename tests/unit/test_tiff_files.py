@@ -66,7 +66,7 @@ def test_pages_that_ome_metadata_do_not_mention_are_named(tmp_path):
     expected = r"holds 3 pages, but its OME metadata speaks? of 1, so that 2 would not be read\."
     with pytest.raises(ImageError, match=expected):
         read_planes(path)
-    with pytest.raises(ImageError, match=r"incomplete: .* fewer planes than they list"):
+    with pytest.raises(ImageError, match=r"b.ome.tif: incomplete: .* fewer planes than they list"):
         read_planes(ome_file(tmp_path / "b.ome.tif", PLANES, 1))
 
 
@@ -102,7 +102,8 @@ def test_ome_metadata_cannot_fill_the_memory(tmp_path):
 
 def imagej_file(path, planes, byteorder=">"):
     """Write planes as ImageJ does beyond 4 GB: one directory, and then all pixels."""
-    tifffile.imwrite(path, planes, imagej=True, metadata={"axes": "CYX"}, byteorder=byteorder)
+    tifffile.imwrite(path, planes, imagej=True, metadata={"axes": "CYX"}, byteorder=byteorder,
+                     truncate=True)  # fmt: skip
     with tifffile.TiffFile(path) as tiff:
         assert len(tiff.pages) == 1
     return path
@@ -152,7 +153,7 @@ def test_a_last_strip_that_claims_too_many_bytes_is_read(tmp_path, name, caplog)
         np.testing.assert_array_equal(read_pixels(path)[0], PLANES[0])
     assert "a.tif: the sizes of its strips or tiles go beyond the end of the file" in caplog.text
     np.testing.assert_array_equal(read_pixels(path)[0], tifffile.imread(path))
-    if name in ("plain", "lzw"):
+    if name == "plain":  # libtiff refuses the others, though nothing is missing
         np.testing.assert_array_equal(np.asarray(Image.open(path)), PLANES[0])
 
 
@@ -198,10 +199,10 @@ def peak_of(read):
 
 def test_a_small_file_of_a_huge_image_is_refused_before_memory_is_taken(tmp_path):
     path = tmp_path / "bomb.tif"
-    strip = imagecodecs.lzma_encode(bytes(5000 * 60_000))
+    strip = imagecodecs.zstd_encode(bytes(100 * 60_000))
     with tifffile.TiffWriter(path) as writer:
-        writer.write(iter([strip] * 12), shape=(60_000, 60_000), dtype="uint8",
-                     compression="lzma", rowsperstrip=5000, metadata=None)  # fmt: skip
+        writer.write(iter([strip] * 600), shape=(60_000, 60_000), dtype="uint8",
+                     compression="zstd", rowsperstrip=100, metadata=None)  # fmt: skip
     assert path.stat().st_size < 1_000_000
     for read in (read_pixels, read_mask):
         peak, message = peak_of(lambda read=read: read(path))
@@ -233,19 +234,19 @@ def test_a_strip_that_decompresses_to_more_than_its_rows_takes_no_memory(tmp_pat
     codec = {
         "zlib": imagecodecs.zlib_encode,
         "lzw": imagecodecs.lzw_encode,
-        "packbits": imagecodecs.packbits_encode,
+        "packbits": lambda zeros: b"\x81\0" * (len(zeros) // 128),
         "zstd": imagecodecs.zstd_encode,
     }[compression]
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as writer:
-        writer.write(iter([codec(bytes(2**26))]), shape=(40, 48), dtype="uint8",
+        writer.write(iter([codec(bytes(2**21))]), shape=(40, 48), dtype="uint8",
                      compression=compression, metadata=None)  # fmt: skip
     tracemalloc.start()
     try:
         assert (read_pixels(path) == 0).all()
     except ImageError as error:
         assert "damaged" in str(error)
-    assert tracemalloc.get_traced_memory()[1] < 2**24
+    assert tracemalloc.get_traced_memory()[1] < 2**19
     tracemalloc.stop()
 
 
@@ -267,7 +268,7 @@ def test_a_png_of_a_huge_image_is_refused_before_memory_is_taken(tmp_path):
 def test_texts_and_profiles_of_a_png_are_not_decompressed(tmp_path):
     image = RNG.integers(0, 255, (20, 30, 3)).astype(np.uint8)
     whole = imagecodecs.png_encode(image)
-    bomb = imagecodecs.zlib_encode(bytes(2**28))
+    bomb = imagecodecs.zlib_encode(bytes(2**26))
     extra = png_chunk(b"iCCP", b"p\0\0" + bomb) + png_chunk(b"zTXt", b"t\0\0" + bomb)
     path = tmp_path / "a.png"
     path.write_bytes(whole[:33] + extra + whole[33:])

@@ -53,15 +53,19 @@ def open_tiff(
     """
     # Opened here, since tifffile would ask for every folder above it whether that is a link.
     with (
-        no_altered_pixels(path, advice),
+        no_altered_pixels(path, advice) as warnings,
         open_regular(path) as file,
         TiffFile(file, _multifile=False) as tiff,
     ):
         _check_ome_numbers(tiff, path, advice)
         _check_complete(tiff, path, advice)
+        size = tiff.filehandle.size
         for series in tiff.series:
-            _check_size(series, tiff.filehandle.size, path, advice, max_gigabytes)
+            check_claim(_claimed_bytes(series), size, path, advice, max_gigabytes)
+        warnings.check()
         _check_pages(tiff, path, advice)
+        for series in tiff.series:
+            _check_end(series, size, path, advice)
         yield tiff
 
 
@@ -84,18 +88,19 @@ def _check_ome_numbers(tiff: TiffFile, path: Path, advice: str) -> None:
         )
 
 
-def _check_size(
-    series: TiffPageSeries, size: int, path: Path, advice: str, max_gigabytes: float
-) -> None:
-    """Refuse pixels that do not fit into memory, or that an uncompressed file cannot hold."""
+def _claimed_bytes(series: TiffPageSeries) -> int:
+    """Return how many bytes of memory the pixels take."""
     page = series.keyframe
     samples = max(series.size, math.prod((*page.shape, 1)))
     tile = (page.tilewidth, page.tilelength, page.tiledepth) if page.is_tiled else (1,)
-    claimed = max(samples, math.prod(tile)) * ((page.bitspersample + 7) // 8)
-    check_claim(claimed, size, path, advice, max_gigabytes)
-    is_plain = page.compression == 1 and page.bitspersample % 8 == 0
-    end = claimed + (series.dataoffset or 0)
-    if is_plain and end > size:
+    return max(samples, math.prod(tile)) * ((page.bitspersample + 7) // 8)
+
+
+def _check_end(series: TiffPageSeries, size: int, path: Path, advice: str) -> None:
+    """Refuse uncompressed pixels that go beyond the end of the file."""
+    page = series.keyframe
+    end = _claimed_bytes(series) + (series.dataoffset or 0)
+    if page.compression == 1 and page.bitspersample % 8 == 0 and end > size:
         raise ImageError(
             f"{path}: truncated TIFF (its pixels need {end:,} bytes, and it has {size:,}). {advice}"
         )

@@ -39,7 +39,7 @@ HARMLESS: tuple[tuple[str, str], ...] = (
     (r"MMStack (multi-file series cannot|file name is invalid)", "each file is read for itself"),
     (r"NDTiff\.index not found", "each file is read for itself"),
     (r"correcting LSM bitspersample", "a known fault of LSM files, and the right number"),
-    (r"(invalid string|invalid value|duplicate key)", "FITS-like headers that are not read here"),
+    (r": (invalid string|invalid value|duplicate key)", "FITS-like headers that are not read here"),
     (r"contains no pages", "an empty file, which is refused for its lack of pixels"),
 )
 """Patterns of messages after which the pixels are those of the file, and why."""
@@ -80,17 +80,36 @@ A message that neither table knows counts as altered.
 """
 
 
-class _Collector(logging.Handler):
-    """The messages of one thread."""
+class Warnings(logging.Handler):
+    """The warnings of tifffile about one file, in one thread.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file that is read.
+    advice : str
+        What to do about an incomplete file, for the message.
+    """
+
+    def __init__(self, path: Path, advice: str) -> None:
         super().__init__(logging.WARNING)
         self._thread = threading.get_ident()
+        self._path, self._advice = path, advice
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._thread:
             self.messages.append(record.getMessage())
+
+    def check(self) -> None:
+        """Raise an ImageError if one of the warnings so far means altered pixels."""
+        for message in dict.fromkeys(self.messages):
+            what = meaning(message)
+            if what is not None:
+                plain = re.sub(r"<tifffile\.Tiff(File|Page|Frame|Pages)[^>]*> ?", "", message)
+                raise ImageError(
+                    f"{self._path}: incomplete: {what} (tifffile: {plain.strip()}). {self._advice}"
+                )
 
 
 def meaning(message: str) -> str | None:
@@ -113,7 +132,7 @@ def meaning(message: str) -> str | None:
 
 
 @contextmanager
-def no_altered_pixels(path: Path, advice: str) -> Iterator[None]:
+def no_altered_pixels(path: Path, advice: str) -> Iterator[Warnings]:
     """Refuse a TIFF whose pixels tifffile makes up or leaves out, which it only logs.
 
     Parameters
@@ -123,20 +142,21 @@ def no_altered_pixels(path: Path, advice: str) -> Iterator[None]:
     advice : str
         What to do about an incomplete file, for the message.
 
+    Yields
+    ------
+    Warnings
+        What has been said; `check` raises before the block ends.
+
     Raises
     ------
     ImageError
         When the block ends, if there was such a warning.
     """
-    collector = _Collector()
+    warnings = Warnings(path, advice)
     logger = logging.getLogger("tifffile")
-    logger.addHandler(collector)
+    logger.addHandler(warnings)
     try:
-        yield
+        yield warnings
     finally:
-        logger.removeHandler(collector)
-    for message in dict.fromkeys(collector.messages):
-        what = meaning(message)
-        if what is not None:
-            plain = re.sub(r"<tifffile\.Tiff(File|Page|Frame|Pages)[^>]*> ?", "", message)
-            raise ImageError(f"{path}: incomplete: {what} (tifffile: {plain.strip()}). {advice}")
+        logger.removeHandler(warnings)
+    warnings.check()
