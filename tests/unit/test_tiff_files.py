@@ -199,11 +199,11 @@ def peak_of(read):
 
 def test_a_small_file_of_a_huge_image_is_refused_before_memory_is_taken(tmp_path):
     path = tmp_path / "bomb.tif"
-    strip = imagecodecs.zstd_encode(bytes(100 * 60_000))
+    strip = imagecodecs.zlib_encode(bytes(100 * 60_000))
     with tifffile.TiffWriter(path) as writer:
         writer.write(iter([strip] * 600), shape=(60_000, 60_000), dtype="uint8",
-                     compression="zstd", rowsperstrip=100, metadata=None)  # fmt: skip
-    assert path.stat().st_size < 1_000_000
+                     compression="zlib", rowsperstrip=100, metadata=None)  # fmt: skip
+    assert path.stat().st_size < 5_000_000
     for read in (read_pixels, read_mask):
         peak, message = peak_of(lambda read=read: read(path))
         assert "declares 3,600,000,000 bytes of pixels" in message

@@ -43,7 +43,10 @@ def _messages() -> list[str]:
         and ast.unparse(node.func.value) == "logger()"
     ]
     # The two whose text is put together before.
-    named = ["<tifffile.TiffTag 256 @0> invalid data type", "<tifffile.TiffTag 256 @0> invalid value"]
+    named = [
+        "<tifffile.TiffTag 256 @0> invalid data type",
+        "<tifffile.TiffTag 256 @0> invalid value",
+    ]
     return [text for text in found if text.strip("0 ")] + named
 
 

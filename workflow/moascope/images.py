@@ -18,6 +18,7 @@ from tifffile import TiffFile, TiffPageSeries, xml2dict
 from moascope.errors import ImageError, InputError
 from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim
 from moascope.regular_files import open_regular, read_regular
+from moascope.rgb import RGB_NAMES
 from moascope.tiff_files import open_tiff
 
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -54,8 +55,6 @@ SUFFIXES = {
 UNNAMED_AXES = frozenset("QIU")
 
 AXIS_NAMES = {"Z": "focal planes (Z)", "T": "time points (T)"}
-
-RGB_NAMES = ["red", "green", "blue"]
 
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
@@ -354,10 +353,30 @@ def _is_rgb(series: TiffPageSeries, path: Path) -> bool:
         return "S" in series.axes
     if photometric == "MINISBLACK":
         return False
+    if photometric == "PALETTE":
+        if _is_ramp(page.colormap):
+            return False
+        raise ImageError(
+            f"{path}: its pixels are numbers of colours in a palette (photometric interpretation "
+            "PALETTE), not intensities. Export it as greyscale or as RGB."
+        )
     raise ImageError(
         f"{path}: its pixels are not plain intensities (photometric interpretation {photometric})."
         " Export it as greyscale, with black as zero, or as RGB."
     )
+
+
+def _is_ramp(colours: NDArray[np.generic] | None) -> bool:
+    """Tell whether a palette shows intensities: no entry is darker than the one before.
+
+    Fiji writes the look-up table of a channel (green, fire ...) as a palette. Palettes of pictures
+    in colour are in no such order.
+    """
+    if colours is None or colours.ndim != 2 or len(colours) != 3:
+        return False
+    # The brightness that a person sees (ITU-R BT.601), with room for rounding.
+    brightness = np.array([0.299, 0.587, 0.114]) @ colours.astype(np.float64) / 65_535
+    return bool(brightness[-1] > brightness[0] and (np.diff(brightness) > -0.02).all())
 
 
 def _channels_first(array: NDArray[np.generic], axes: str, path: Path) -> NDArray[np.generic]:

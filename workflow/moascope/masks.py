@@ -32,9 +32,7 @@ class Mask:
     """Sentences that start with the path of the mask."""
 
 
-def read_mask(
-    path: Path, split_parts: bool = False, max_gigabytes: float = MAX_GIGABYTES
-) -> Mask:
+def read_mask(path: Path, split_parts: bool = False, max_gigabytes: float = MAX_GIGABYTES) -> Mask:
     """Read the objects of one image.
 
     Parameters
