@@ -54,16 +54,16 @@ def test_thumbnails_average_blocks():
 
 def test_limits_are_those_of_all_images_together():
     images = [np.zeros((10, 10, 2)), np.ones((10, 10, 2))]
-    np.testing.assert_allclose(composites.display_limits(images, 2), [[0, 1], [0, 1]])
+    np.testing.assert_allclose(composites.display_limits(images, ["a", "b"]), [[0, 1], [0, 1]])
 
 
 def test_limits_of_constant_images_do_not_divide_by_zero():
-    limits = composites.display_limits([np.ones((4, 4, 1))], 1)
+    limits = composites.display_limits([np.ones((4, 4, 1))], ["a"])
     assert limits[0, 1] > limits[0, 0]
 
 
 def test_limits_without_images_are_the_nominal_range():
-    np.testing.assert_array_equal(composites.display_limits([], 3), [[0, 1]] * 3)
+    np.testing.assert_array_equal(composites.display_limits([], ["a", "b", "c"]), [[0, 1]] * 3)
 
 
 @given(st.floats(1e-3, 1e6))

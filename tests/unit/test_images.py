@@ -9,6 +9,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from moascope.errors import ImageError, InputError
 from moascope.images import read_pixel_size, read_pixels, read_planes
@@ -189,6 +190,56 @@ def test_inverted_and_palette_tiffs_are_refused(tmp_path, photometric):
     colormap = np.zeros((3, 256), np.uint16) if photometric == "palette" else None
     tifffile.imwrite(path, RGB8[..., 0], photometric=photometric, colormap=colormap)
     with pytest.raises(ImageError, match=f"photometric interpretation {photometric.upper()}"):
+        read_planes(path)
+
+
+RAMP = np.linspace(0, 65_535, 256).astype(np.uint16)
+NONE = np.zeros_like(RAMP)
+
+
+@pytest.mark.parametrize("colours", [(RAMP, RAMP, RAMP), (NONE, RAMP, NONE), (RAMP, NONE, RAMP),
+                                     (np.sort(np.r_[RAMP[::2], RAMP[::2]]), RAMP, RAMP**2)])  # fmt: skip
+def test_look_up_tables_are_not_colours(tmp_path, colours):
+    """Fiji writes a channel in green as a palette; its pixels are plain intensities."""
+    path = tmp_path / "a.tif"
+    colormap = np.array([NONE if colour is NONE else np.sort(colour) for colour in colours])
+    tifffile.imwrite(path, RGB8[..., 0], photometric="palette", colormap=colormap)
+    planes, names = read_planes(path)
+    np.testing.assert_array_equal(planes, RGB8[..., 0][np.newaxis])
+    assert names is None
+
+
+@pytest.mark.parametrize("mode", ["color", "composite", "grayscale"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_composites_of_fiji_are_plain_intensities(tmp_path, mode, dtype, byteorder):
+    path = tmp_path / "a.tif"
+    luts = [np.zeros((3, 256), np.uint8) for _ in range(3)]
+    for number, lut in enumerate(luts):
+        lut[number] = np.arange(256)
+    stack = CYX.astype(dtype).reshape(1, 1, 3, 20, 30)
+    tifffile.imwrite(path, stack, imagej=True, byteorder=byteorder,
+                     metadata={"axes": "TZCYX", "mode": mode, "LUTs": luts})  # fmt: skip
+    np.testing.assert_array_equal(read_planes(path)[0], CYX.astype(dtype))
+
+
+def test_composites_of_fiji_with_a_palette_are_plain_intensities(tmp_path):
+    """The first channel's look-up table stands in a tag of every page of 8 bits."""
+    path = tmp_path / "a.tif"
+    description = "ImageJ=1.54f\nimages=3\nchannels=3\nhyperstack=true\nmode=color\nloop=false\n"
+    with tifffile.TiffWriter(path, byteorder=">") as writer:
+        for number, plane in enumerate(CYX.astype(np.uint8)):
+            writer.write(
+                plane, photometric="palette", colormap=np.array([NONE, NONE, RAMP]), metadata=None,
+                description=None if number else description, contiguous=False,
+            )  # fmt: skip
+    np.testing.assert_array_equal(read_planes(path)[0], CYX.astype(np.uint8))
+
+
+def test_pictures_with_a_palette_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.fromarray(RGB8).quantize(64).save(path)
+    with pytest.raises(ImageError, match="numbers of colours in a palette"):
         read_planes(path)
 
 

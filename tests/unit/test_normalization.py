@@ -207,7 +207,6 @@ def test_statistics_of_the_whole_plate_are_there_for_who_asks(store):
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
-        ([], "must end in"),
         ([step("anscombe")], "must end in"),
         ([step("median")], r"steps\[0\].method 'median': use one of percentile"),
         ([step("zscore", "well")], r"steps\[0\].scope 'well': use one of image"),
@@ -216,6 +215,36 @@ def test_statistics_of_the_whole_plate_are_there_for_who_asks(store):
 def test_a_chain_that_makes_no_sense_is_an_error(steps, words):
     with pytest.raises(InputError, match=words):
         normalization.check_steps(steps)
+
+
+# ---------------------------------------------------------------- images as they are
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65_535)])
+def test_without_steps_integers_are_divided_by_the_largest_of_their_type(dtype, largest):
+    batch = np.array([0, 51, largest], dtype).reshape(1, 1, 1, 3)
+    result = normalization.apply(batch, normalization._table([]), [], ["DNA"])
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result.ravel(), [0, 51 / largest, 1], rtol=1e-6)
+
+
+def test_without_steps_floats_from_0_to_1_stay_as_they_are():
+    batch = np.array([0, 0.25, 1], np.float32).reshape(1, 1, 1, 3)
+    np.testing.assert_array_equal(
+        normalization.apply(batch, normalization._table([]), [], ["DNA"]), batch
+    )
+
+
+@pytest.mark.parametrize("value", [-0.5, 1.5, 4096])
+def test_without_steps_floats_of_another_range_are_refused(value):
+    batch = np.array([0, value], np.float32).reshape(1, 1, 1, 2)
+    with pytest.raises(InputError, match=r"normalization.steps: \[\] takes .* Add a step such as"):
+        normalization.apply(batch, normalization._table([]), [], ["DNA"])
+
+
+def test_without_steps_nothing_is_learnt_from_a_plate(store):
+    assert normalization.fit_plate(store, sites(store), []).empty
+    assert store.read_sites == []
 
 
 # ---------------------------------------------------------------- applying

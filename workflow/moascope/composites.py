@@ -13,6 +13,8 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from moascope.rgb import rgb_colours
+
 Array = npt.NDArray[np.floating]
 
 #: Light of a channel in a composite, by what its name says; the rest take the next free one.
@@ -39,10 +41,14 @@ def channel_colours(channels: Sequence[str]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Hex colours. A single channel is white; more than seven repeat.
+        Hex colours. A single channel is white; red, green and blue are themselves; more than seven
+        repeat.
     """
     if len(channels) == 1:
         return {channels[0]: "#ffffff"}
+    own = rgb_colours(channels)
+    if own is not None:
+        return {channel: f"#{colour}" for channel, colour in own.items()}
     free = [colour for colour, _ in CHANNEL_HINTS]
     chosen: dict[str, str] = {}
     for channel in channels:
@@ -58,7 +64,7 @@ def channel_colours(channels: Sequence[str]) -> dict[str, str]:
 
 
 def display_limits(
-    images: Sequence[Array], channels: int, low: float = 5.0, high: float = 99.8
+    images: Sequence[Array], channels: Sequence[str], low: float = 5.0, high: float = 99.8
 ) -> Array:
     """Find the intensities shown as black and as full light, the same for all images.
 
@@ -66,8 +72,9 @@ def display_limits(
     ----------
     images : sequence of ndarray, each (H, W, C)
         Without any, the nominal range [0, 1] is shown.
-    channels : int
-        C.
+    channels : sequence of str
+        The names of the C channels. Red, green and blue are shown from 0 to 1, so that no colour
+        changes.
     low, high : float
         Percentiles over all images together.
 
@@ -76,9 +83,9 @@ def display_limits(
     ndarray of float, shape (C, 2)
         Lower and upper intensity of each channel.
     """
-    if not images:
-        return np.tile([0.0, 1.0], (channels, 1))
-    pixels = np.concatenate([thumbnail(image).reshape(-1, channels) for image in images])
+    if not images or rgb_colours(channels) is not None:
+        return np.tile([0.0, 1.0], (len(channels), 1))
+    pixels = np.concatenate([thumbnail(image).reshape(-1, len(channels)) for image in images])
     limits = np.nanpercentile(pixels, [low, high], axis=0).T
     limits[:, 1] = np.maximum(limits[:, 1], limits[:, 0] + 1e-6)
     return limits

@@ -275,8 +275,8 @@ class Normalization(Section):
 
     steps: list[NormalizationStep] = Field(
         [{"method": "percentile", "scope": "image"}],  # type: ignore[list-item]
-        min_length=1,
-        description="applied in order",
+        description="applied in order; `[]`: images as they are, integers divided by the largest "
+        "value of their type (255 or 65535), floats from 0 to 1",
     )
     treated_wells_in_statistics: bool = Field(
         False,
@@ -286,7 +286,7 @@ class Normalization(Section):
 
     @model_validator(mode="after")
     def _honest(self) -> Normalization:
-        if self.steps[-1].method == "anscombe":
+        if self.steps and self.steps[-1].method == "anscombe":
             raise ValueError(
                 "steps must not end with 'anscombe', which leaves counts: add a zscore, percentile "
                 "or minmax step behind it"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import struct
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +16,10 @@ from numpy.typing import NDArray
 from tifffile import TiffFile, TiffPageSeries, xml2dict
 
 from moascope.errors import ImageError, InputError
+from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim
 from moascope.regular_files import open_regular, read_regular
+from moascope.rgb import RGB_NAMES
+from moascope.tiff_files import open_tiff
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -55,20 +56,11 @@ UNNAMED_AXES = frozenset("QIU")
 
 AXIS_NAMES = {"Z": "focal planes (Z)", "T": "time points (T)"}
 
-RGB_NAMES = ["red", "green", "blue"]
-
-COPY_AGAIN = "Copy it again from the microscope, or leave its site out of the sample sheet."
-MAX_BYTES = 2**33
-"""Bytes of pixels that a file may claim to hold: two images of 30,000 x 30,000 px and more."""
-# Beyond this size, the ratio of claimed pixels to the file that no compressor of images reaches.
-_CHECKED_BYTES = 2**28
-_MAX_RATIO = 20_000
-_MAX_OME_PLANES = 10**6
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def read_planes(
-    path: str | os.PathLike[str], axes: str | None = None
+    path: str | os.PathLike[str], axes: str | None = None, max_gigabytes: float = MAX_GIGABYTES
 ) -> tuple[NDArray[np.generic], list[str] | None]:
     """Read one image file as an array of channel planes.
 
@@ -80,6 +72,8 @@ def read_planes(
     axes : str, optional
         The order of the axes as stored, for example ``"CYX"``: letters out of T, Z, C, Y, X, S.
         Used only where the file itself does not say (a multi-page TIFF without metadata).
+    max_gigabytes : float
+        Largest size of the decompressed pixels that is read.
 
     Returns
     -------
@@ -94,17 +88,19 @@ def read_planes(
         If the file is missing, empty, damaged, not what its name says, holds Z or T stacks, pixels
         that are not numbers, or axes that cannot be known. The message says what to do.
     """
-    return _read(Path(path), axes, with_names=True)
+    return _read(Path(path), axes, max_gigabytes, with_names=True)
 
 
-def read_pixels(path: str | os.PathLike[str], axes: str | None = None) -> NDArray[np.generic]:
+def read_pixels(
+    path: str | os.PathLike[str], axes: str | None = None, max_gigabytes: float = MAX_GIGABYTES
+) -> NDArray[np.generic]:
     """Read the planes of one image file, as `read_planes` does, without looking for names.
 
     Parameters
     ----------
     path : path
         See `read_planes`.
-    axes : str, optional
+    axes, max_gigabytes
         See `read_planes`.
 
     Returns
@@ -112,7 +108,7 @@ def read_pixels(path: str | os.PathLike[str], axes: str | None = None) -> NDArra
     ndarray, (C, Y, X), uint8, uint16 or float32
         Raw intensities.
     """
-    return _read(Path(path), axes, with_names=False)[0]
+    return _read(Path(path), axes, max_gigabytes, with_names=False)[0]
 
 
 def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
@@ -233,7 +229,7 @@ def _damaged(path: Path, found: str, error: Exception) -> str:
 
 
 def _read(
-    path: Path, axes: str | None, with_names: bool
+    path: Path, axes: str | None, max_gigabytes: float, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
     check_axes(axes)
     readers: dict[str, Callable[..., tuple[NDArray[np.generic], list[str] | None]]] = {
@@ -243,7 +239,7 @@ def _read(
     }
     found = image_format(path)
     try:
-        planes, names = readers[found](path, axes, with_names)
+        planes, names = readers[found](path, axes, max_gigabytes, with_names)
     except InputError:
         raise
     except Exception as error:  # a decoder that is fed damaged bytes can raise anything
@@ -294,9 +290,9 @@ def check_axes(axes: str | None) -> None:
 
 
 def _read_tiff(
-    path: Path, axes: str | None, with_names: bool
+    path: Path, axes: str | None, max_gigabytes: float, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
-    with open_tiff(path) as tiff:
+    with open_tiff(path, max_gigabytes=max_gigabytes) as tiff:
         series = tiff.series
         if len(series) != 1:
             shapes = ", ".join(f"{item.axes} {item.shape}" for item in series)
@@ -315,107 +311,6 @@ def _read_tiff(
         elif with_names:
             names = _channel_names(tiff, len(planes))
     return planes, names
-
-
-@contextmanager
-def open_tiff(path: Path, advice: str = COPY_AGAIN) -> Iterator[TiffFile]:
-    """Open a TIFF whose pixels are all there and fit into memory.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    advice : str
-        What to do about a damaged file, for the message.
-
-    Yields
-    ------
-    TiffFile
-        A file of a multi-file OME-TIFF set is opened for itself: the sample sheet names each file,
-        and tifffile would put zeros where a sibling is missing.
-
-    Raises
-    ------
-    ImageError
-        If the file is truncated or claims an absurd size. Anything can come from damaged bytes.
-    """
-    # Opened here, since tifffile would ask for every folder above it whether that is a link.
-    with open_regular(path) as file, TiffFile(file, _multifile=False) as tiff:
-        _check_ome_numbers(tiff, path, advice)
-        _check_complete(tiff, path, advice)
-        for series in tiff.series:
-            page = series.keyframe
-            samples = max(series.size, math.prod((*page.shape, 1)))
-            tile = (page.tilewidth, page.tilelength, page.tiledepth) if page.is_tiled else (1,)
-            claimed = max(samples, math.prod(tile)) * ((page.bitspersample + 7) // 8)
-            is_plain = page.compression == 1 and page.bitspersample % 8 == 0
-            _check_claim(claimed, tiff.filehandle.size, path, advice, is_plain=is_plain)
-        yield tiff
-
-
-def _check_ome_numbers(tiff: TiffFile, path: Path, advice: str) -> None:
-    """Refuse OME metadata with so many planes that listing them would fill the memory."""
-    if not tiff.is_ome:
-        return
-    numbers = re.findall(
-        r'(?:Size[CZT]|First[CZT]|IFD|PlaneCount)="(\d+)"', tiff.ome_metadata or ""
-    )
-    if any(len(number) > 9 or int(number) > _MAX_OME_PLANES for number in numbers):
-        raise ImageError(
-            f"{path}: its OME metadata speak of more than {_MAX_OME_PLANES:,} planes, so they are "
-            f"damaged. {advice}"
-        )
-
-
-def _check_claim(
-    claimed: int, size: int, path: Path, advice: str, *, is_plain: bool = False
-) -> None:
-    """Refuse more pixels than fit into memory, or than a file of that size can hold."""
-    is_absurd = claimed > _CHECKED_BYTES and claimed > _MAX_RATIO * size
-    if claimed <= MAX_BYTES and not is_absurd and not (is_plain and claimed > size):
-        return
-    raise ImageError(
-        f"{path}: damaged, or too large: it claims {claimed:,} bytes of pixels in a file of "
-        f"{size:,} bytes, and at most {MAX_BYTES:,} are read. {advice}"
-    )
-
-
-def _check_complete(tiff: TiffFile, path: Path, advice: str) -> None:
-    """Refuse a TIFF that ends early, which tifffile would read as fewer pages or as zeros."""
-    size = tiff.filehandle.size
-    whole = _page_chain_is_whole(tiff) and all(
-        count > 0 and offset + count <= size
-        for page in tiff.pages
-        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
-    )
-    if not whole:
-        raise ImageError(
-            f"{path}: truncated TIFF (it points beyond its {size} bytes, or to pixels that were "
-            f"never written). {advice}"
-        )
-
-
-def _page_chain_is_whole(tiff: TiffFile) -> bool:
-    """Follow the chain of page directories and tell whether it ends inside the file."""
-    handle, layout = tiff.filehandle, tiff.tiff
-    handle.seek(layout.offsetsize)  # the first pointer: byte 4 in classic TIFF, 8 in BigTIFF
-    seen: set[int] = set()
-    while True:
-        pointer = handle.read(layout.offsetsize)
-        if len(pointer) < layout.offsetsize:
-            return False
-        (offset,) = struct.unpack(layout.offsetformat, pointer)
-        if offset == 0:
-            return True
-        if offset in seen or offset >= handle.size:
-            return False
-        seen.add(offset)
-        handle.seek(offset)
-        number = handle.read(layout.tagnosize)
-        if len(number) < layout.tagnosize:
-            return False
-        (tags,) = struct.unpack(layout.tagnoformat, number)
-        handle.seek(offset + layout.tagnosize + tags * layout.tagsize)
 
 
 def _series_axes(
@@ -458,10 +353,30 @@ def _is_rgb(series: TiffPageSeries, path: Path) -> bool:
         return "S" in series.axes
     if photometric == "MINISBLACK":
         return False
+    if photometric == "PALETTE":
+        if _is_ramp(page.colormap):
+            return False
+        raise ImageError(
+            f"{path}: its pixels are numbers of colours in a palette (photometric interpretation "
+            "PALETTE), not intensities. Export it as greyscale or as RGB."
+        )
     raise ImageError(
         f"{path}: its pixels are not plain intensities (photometric interpretation {photometric})."
         " Export it as greyscale, with black as zero, or as RGB."
     )
+
+
+def _is_ramp(colours: NDArray[np.generic] | None) -> bool:
+    """Tell whether a palette shows intensities: no entry is darker than the one before.
+
+    Fiji writes the look-up table of a channel (green, fire ...) as a palette. Palettes of pictures
+    in colour are in no such order.
+    """
+    if colours is None or colours.ndim != 2 or len(colours) != 3:
+        return False
+    # The brightness that a person sees (ITU-R BT.601), with room for rounding.
+    brightness = np.array([0.299, 0.587, 0.114]) @ colours.astype(np.float64) / 65_535
+    return bool(brightness[-1] > brightness[0] and (np.diff(brightness) > -0.02).all())
 
 
 def _channels_first(array: NDArray[np.generic], axes: str, path: Path) -> NDArray[np.generic]:
@@ -522,12 +437,14 @@ def _channel_names(tiff: TiffFile, count: int) -> list[str] | None:
 
 
 def _read_png(
-    path: Path, axes: str | None, with_names: bool
+    path: Path, axes: str | None, max_gigabytes: float, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
-    return _colour_planes(decode_png(path), path)
+    return _colour_planes(decode_png(path, max_gigabytes=max_gigabytes), path)
 
 
-def decode_png(path: Path, advice: str = COPY_AGAIN) -> NDArray[np.generic]:
+def decode_png(
+    path: Path, advice: str = COPY_AGAIN, max_gigabytes: float = MAX_GIGABYTES
+) -> NDArray[np.generic]:
     """Decode a PNG file whose pixels fit into memory.
 
     Parameters
@@ -536,6 +453,8 @@ def decode_png(path: Path, advice: str = COPY_AGAIN) -> NDArray[np.generic]:
         The file.
     advice : str
         What to do about a damaged file, for the message.
+    max_gigabytes : float
+        Largest size of the decompressed pixels that is read.
 
     Returns
     -------
@@ -548,20 +467,42 @@ def decode_png(path: Path, advice: str = COPY_AGAIN) -> NDArray[np.generic]:
         If it claims an absurd size. Anything can come from damaged bytes.
     """
     data = read_regular(path)
-    if len(data) >= 24:  # width and height follow the signature and the head of the first chunk
-        width, height = struct.unpack(">2I", data[16:24])
-        _check_claim(width * height, len(data), path, advice)
-    return imagecodecs.png_decode(data)
+    check_claim(_png_bytes(data), len(data), path, advice, max_gigabytes)
+    return imagecodecs.png_decode(_without_texts(data))
+
+
+def _png_bytes(data: bytes) -> int:
+    """Return how many bytes of pixels the head of a PNG declares; 0 where it is cut off."""
+    if len(data) < 26:  # the signature, and the first chunk: length, name, sizes, bits, colours
+        return 0
+    width, height, bits, colours = struct.unpack(">2I2B", data[16:26])
+    samples = {0: 1, 2: 3, 3: 4, 4: 2}.get(colours, 4)  # a palette may become colours and opacity
+    return int(width * height * samples * (2 if bits == 16 else 1))
+
+
+def _without_texts(data: bytes) -> bytes:
+    """Drop the chunks of a PNG that no pixel depends on, such as texts and colour profiles.
+
+    They may decompress to any size.
+    """
+    kept, place = [data[:8]], 8
+    while place + 8 <= len(data):
+        length, name = struct.unpack(">I4s", data[place : place + 8])
+        end = place + 12 + length
+        if name[:1].isupper() or name == b"tRNS":
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept)
 
 
 def _read_jpeg(
-    path: Path, axes: str | None, with_names: bool
+    path: Path, axes: str | None, max_gigabytes: float, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
     data = read_regular(path)
     # libjpeg paints the missing part grey and says nothing; a whole file has its end marker.
     if b"\xff\xd9" not in data[-64:]:
         raise ImageError(f"{path}: truncated JPEG (its end marker is missing). {COPY_AGAIN}")
-    _check_claim(_jpeg_pixels(data), len(data), path, COPY_AGAIN)
+    check_claim(3 * _jpeg_pixels(data), len(data), path, COPY_AGAIN, max_gigabytes)
     array = imagecodecs.jpeg_decode(data)
     if array.ndim == 3 and array.shape[2] == 4:
         raise ImageError(f"{path}: a JPEG in CMYK colours. Export it as greyscale or RGB.")

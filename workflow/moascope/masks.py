@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
 
 from moascope.errors import ImageError
-from moascope.images import SUFFIXES, centre_crop, decode_png, image_format, open_tiff
+from moascope.image_limits import MAX_GIGABYTES
+from moascope.images import SUFFIXES, centre_crop, decode_png, image_format
+from moascope.tiff_files import open_tiff
 
 _EXPORT_AGAIN = "Export the mask again."
 _CORNER_PX = 9  # px, and the share of an object, that parts at a corner have at least
@@ -30,7 +32,7 @@ class Mask:
     """Sentences that start with the path of the mask."""
 
 
-def read_mask(path: Path, split_parts: bool = False) -> Mask:
+def read_mask(path: Path, split_parts: bool = False, max_gigabytes: float = MAX_GIGABYTES) -> Mask:
     """Read the objects of one image.
 
     Parameters
@@ -40,6 +42,8 @@ def read_mask(path: Path, split_parts: bool = False) -> Mask:
         with one binary mask per object, where everything but 0 is the object.
     split_parts : bool
         Make one object of each part of a label, see `checked`. Without it parts are only warned of.
+    max_gigabytes : float
+        Largest size of the decompressed pixels of one file that is read.
 
     Returns
     -------
@@ -52,18 +56,22 @@ def read_mask(path: Path, split_parts: bool = False) -> Mask:
         If a file is missing, damaged or holds no labels, or the masks of a folder differ in size.
     """
     is_folder = os.path.isdir(path)  # noqa: PTH112  (pathlib raises where a name is too long)
-    labels, warnings = _read_folder(path) if is_folder else (read_labels(path), [])
+    labels, warnings = (
+        _read_folder(path, max_gigabytes) if is_folder else (read_labels(path, max_gigabytes), [])
+    )
     labels, odd = checked(labels, path.name, split_parts)
     return Mask(labels, (*warnings, *odd))
 
 
-def read_labels(path: Path) -> NDArray[np.int32]:
+def read_labels(path: Path, max_gigabytes: float = MAX_GIGABYTES) -> NDArray[np.int32]:
     """Read a label image.
 
     Parameters
     ----------
     path : pathlib.Path
         TIFF or PNG.
+    max_gigabytes : float
+        Largest size of the decompressed pixels that is read.
 
     Returns
     -------
@@ -82,7 +90,8 @@ def read_labels(path: Path) -> NDArray[np.int32]:
             "as PNG or TIFF."
         )
     try:
-        values = _tiff(path) if found == "TIFF" else decode_png(path, _EXPORT_AGAIN)
+        decode = _tiff if found == "TIFF" else decode_png
+        values = decode(path, _EXPORT_AGAIN, max_gigabytes)
     except ImageError:
         raise
     except Exception as error:  # a decoder that is fed damaged bytes can raise anything
@@ -93,8 +102,8 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     return consecutive(_integers(_one_plane(values, path), path))
 
 
-def _tiff(path: Path) -> NDArray[Any]:
-    with open_tiff(path, _EXPORT_AGAIN) as tiff:
+def _tiff(path: Path, advice: str, max_gigabytes: float) -> NDArray[Any]:
+    with open_tiff(path, advice, max_gigabytes) as tiff:
         return tiff.series[0].asarray(maxworkers=1)
 
 
@@ -228,7 +237,7 @@ def _owners(parts: NDArray[Any], of: NDArray[Any]) -> NDArray[np.int64]:
     return owners
 
 
-def _read_folder(folder: Path) -> tuple[NDArray[np.int32], list[str]]:
+def _read_folder(folder: Path, max_gigabytes: float) -> tuple[NDArray[np.int32], list[str]]:
     """Put one binary mask per object together; the first of two that overlap keeps its pixels."""
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
@@ -242,10 +251,10 @@ def _read_folder(folder: Path) -> tuple[NDArray[np.int32], list[str]]:
             f"{folder}: holds no TIFF or PNG file, one for each object was expected. For an image "
             "without objects, put one all-black mask there."
         )
-    labels = np.zeros(read_labels(paths[0]).shape, np.int32)
+    labels = np.zeros(read_labels(paths[0], max_gigabytes).shape, np.int32)
     n_shared, empty = 0, []
     for number, path in enumerate(paths, start=1):
-        mask = read_labels(path) > 0
+        mask = read_labels(path, max_gigabytes) > 0
         check_size(mask.shape, path, labels.shape, paths[0])
         n_shared += int((mask & (labels > 0)).sum())
         labels[mask & (labels == 0)] = number

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moascope.rgb import rgb_colours
+
 NGFF_VERSION = "0.5"
 ARCHIVE_COMMENT = json.dumps(
     {"ome": {"version": NGFF_VERSION, "zipFile": {"centralDirectory": {"jsonFirst": True}}}}
@@ -239,6 +241,9 @@ def channel_colours(channels: Sequence[str]) -> list[str]:
     list of str
         RRGGBB, all different for up to 8 channels.
     """
+    own = rgb_colours(channels)
+    if own is not None:
+        return list(own.values())
     chosen: dict[str, str] = {}
     for channel in channels:
         for colour, words in COLOURS.items():

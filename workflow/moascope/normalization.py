@@ -37,7 +37,8 @@ def check_steps(steps: Sequence[Step], treated_in_statistics: bool = False) -> N
     Parameters
     ----------
     steps : sequence of mappings
-        Each with method, scope and, by method, low, high or z_range.
+        Each with method, scope and, by method, low, high or z_range. Without any, images are taken
+        as they are, see `as_stored`.
     treated_in_statistics : bool
         Whether statistics may see treated wells.
 
@@ -60,7 +61,7 @@ def check_steps(steps: Sequence[Step], treated_in_statistics: bool = False) -> N
                 "'image', or set normalization.treated_wells_in_statistics: true, and the report "
                 "will say so"
             )
-    if not steps or steps[-1]["method"] == "anscombe":
+    if steps and steps[-1]["method"] == "anscombe":
         problems.append(
             "the chain must end in percentile, zscore or minmax, which bring intensities to "
             "[0, 1]; add one as the last step"
@@ -155,6 +156,7 @@ def apply(
     -------
     array (n, C, Y, X), float32
         In [0, 1]. A constant image becomes 0 under percentile and minmax, z = 0 under zscore.
+        Without steps: see `as_stored`.
 
     Raises
     ------
@@ -162,6 +164,8 @@ def apply(
         If `statistics` lacks a step or channel, or the chain does not end in [0, 1].
     """
     check_steps(steps, treated_in_statistics=True)
+    if not steps:
+        return as_stored(batch)
     values = _chain(statistics, steps, channels)(batch)
     last = steps[-1]
     if last["method"] == "zscore":
@@ -169,6 +173,37 @@ def apply(
         values -= np.float32(low)
         values *= np.float32(1 / (high - low))
     return np.clip(values, 0, 1, out=values)
+
+
+def as_stored(values: np.ndarray) -> np.ndarray:
+    """Bring pixels to [0, 1] by the range of their type alone.
+
+    Parameters
+    ----------
+    values : array
+        Integers, which are divided by the largest value of their type (255 or 65,535), or floats
+        from 0 to 1, which stay as they are.
+
+    Returns
+    -------
+    array of the same shape, float32
+        In [0, 1].
+
+    Raises
+    ------
+    InputError
+        For floats below 0 or above 1, whose range is not known.
+    """
+    if values.dtype.kind == "u":
+        return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    if values.dtype.kind != "f" or low < 0 or high > 1:
+        raise InputError(
+            f"normalization.steps: [] takes images as they are, but their pixels ({values.dtype}) "
+            f"go from {low:g} to {high:g}. Add a step such as method: minmax, or export images "
+            "from 0 to 1 or in unsigned integers"
+        )
+    return values.astype(np.float32)
 
 
 def anscombe(values: np.ndarray) -> np.ndarray:

@@ -176,9 +176,12 @@ def _facts(context: Context) -> list[tuple[str, str]]:
 
 def _normalization_words(config: Mapping[str, Any]) -> str:
     scopes = {"image": " per image", "plate": " per plate", "controls": " from controls"}
+    steps = config["normalization"]["steps"]
+    if not steps:
+        return "none, images as they are"
     return ", then ".join(
         step["method"] + ("" if step["method"] == "anscombe" else scopes[step["scope"]])
-        for step in config["normalization"]["steps"]
+        for step in steps
     )
 
 
@@ -368,7 +371,7 @@ class _Painter:
         self.pixel_um = context["pixel_um"]
         # Flagged sites would set the scale for all others, so that examples set it alone.
         examples = [self.images[unit] for _, chosen in _examples(context) for unit in chosen]
-        self.limits = composites.display_limits(examples, len(self.colours))
+        self.limits = composites.display_limits(examples, list(self.colours))
         sizes = {image.shape[:2] for image in examples}
         self.bar_um = (
             composites.scale_bar_length(max(sizes)[1] * self.pixel_um)
