@@ -26,6 +26,7 @@ from moascope.independence import (
     holds_out_compounds,
     independent_unit,
 )
+from moascope.sampling import sample_alike
 
 logger = logging.getLogger(__name__)
 
@@ -357,7 +358,7 @@ def refit_null(
     )
     columns = [_PROBABILITY + name for name in classes]
     if len(used) > MOST_REFIT_UNITS:
-        chosen = _sample(codes, MOST_REFIT_UNITS, seed)
+        chosen = sample_alike(codes, MOST_REFIT_UNITS, seed)
         logger.info("refits use %d of %d units", chosen.sum(), len(used))
         folds = [
             _Rows(
@@ -393,16 +394,6 @@ class _Rows:
     repeat: int = 0
     fold: int = 0
     name: str = ""
-
-
-def _sample(compounds: npt.NDArray[np.int64], n: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Choose n rows at random, as many of each compound as it has, up to a common number."""
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(np.flatnonzero(compounds >= 0))
-    turn = pd.Series(compounds[order]).groupby(compounds[order]).cumcount().to_numpy()
-    chosen = np.zeros(len(compounds), dtype=bool)
-    chosen[order[np.argsort(turn, kind="stable")[:n]]] = True
-    return chosen
 
 
 def _plain_scores(predictions: pd.DataFrame) -> dict[str, float]:
