@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moascope import heads
+from moascope import calibration, heads, linear_heads
 from moascope.errors import InputError
 
 LDA = {"type": "lda", "shrinkage": "auto"}
@@ -62,7 +62,7 @@ def thirds(n: int) -> list[Fold]:
 def test_lda_gives_the_posteriors_of_scikit_learn(seed, n, d, n_classes, shrinkage):
     features, labels = blobs(seed, n, d, n_classes)
     new, _ = blobs(seed + 1, 30, d, n_classes)
-    ours = heads.ShrinkageLDA(shrinkage).fit(features, labels)
+    ours = linear_heads.ShrinkageLDA(shrinkage).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(features, labels)
     np.testing.assert_allclose(ours.predict_proba(new), theirs.predict_proba(new), atol=1e-6)
     np.testing.assert_allclose(
@@ -75,7 +75,7 @@ def test_lda_gives_the_posteriors_of_scikit_learn(seed, n, d, n_classes, shrinka
 def test_lda_takes_priors_as_scikit_learn_does():
     features, labels = blobs(seed=1)
     priors = [0.6, 0.3, 0.1]
-    ours = heads.ShrinkageLDA("auto", priors).fit(features, labels)
+    ours = linear_heads.ShrinkageLDA("auto", priors).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
     np.testing.assert_allclose(
         ours.predict_proba(features),
@@ -86,7 +86,7 @@ def test_lda_takes_priors_as_scikit_learn_does():
 
 def test_plain_lda_agrees_with_scikit_learn():
     features, labels = blobs(seed=2)
-    ours = heads.ShrinkageLDA(0.0).fit(features, labels)
+    ours = linear_heads.ShrinkageLDA(0.0).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="svd").fit(features, labels)
     np.testing.assert_allclose(
         ours.predict_proba(features), theirs.predict_proba(features), atol=1e-6
@@ -99,7 +99,7 @@ def test_constant_features_change_nothing(d, shrinkage):
     features, labels = blobs(seed=3, d=d)
     constant = features.copy()
     constant[:, ::4] = 7.0
-    ours = heads.ShrinkageLDA(shrinkage).fit(constant, labels)
+    ours = linear_heads.ShrinkageLDA(shrinkage).fit(constant, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(constant, labels)
     np.testing.assert_allclose(
         ours.predict_proba(constant), theirs.predict_proba(constant), atol=1e-6
@@ -108,7 +108,7 @@ def test_constant_features_change_nothing(d, shrinkage):
 
 def test_plain_lda_survives_more_features_than_rows():
     features, labels = blobs(seed=4, n=30, d=60)
-    lda = heads.ShrinkageLDA(0.0).fit(features, labels)
+    lda = linear_heads.ShrinkageLDA(0.0).fit(features, labels)
     assert np.isfinite(lda.predict_proba(features)).all()
 
 
@@ -116,19 +116,19 @@ def test_plain_lda_survives_more_features_than_rows():
 def test_the_amount_of_shrinkage_is_that_of_scikit_learn(shape):
     rows = np.random.default_rng(0).normal(size=shape)
     rows -= rows.mean(axis=0)
-    assert heads._ledoit_wolf(rows) == pytest.approx(ledoit_wolf_shrinkage(rows))
+    assert linear_heads._ledoit_wolf(rows) == pytest.approx(ledoit_wolf_shrinkage(rows))
 
 
 @pytest.mark.parametrize("shrinkage", [-0.1, 1.5, "much", None])
 def test_impossible_shrinkage_is_refused(shrinkage):
     features, labels = blobs(seed=6)
     with pytest.raises(InputError, match=r"shrinkage is .*; use auto or a number from 0 to 1"):
-        heads.ShrinkageLDA(shrinkage).fit(features, labels)
+        linear_heads.ShrinkageLDA(shrinkage).fit(features, labels)
 
 
 def test_lda_needs_more_rows_than_classes():
     with pytest.raises(InputError, match="2 training rows of 2 classes"):
-        heads.ShrinkageLDA().fit(np.eye(2), np.array(["a", "b"]))
+        linear_heads.ShrinkageLDA().fit(np.eye(2), np.array(["a", "b"]))
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -290,8 +290,8 @@ def test_temperature_is_the_one_with_the_least_cross_entropy():
     rng = np.random.default_rng(0)
     honest = rng.normal(size=(4000, 3)) * 2
     labels = np.array([rng.choice(3, p=p) for p in softmax(honest, axis=1)])
-    assert heads.temperature(5 * honest, labels) == pytest.approx(5, rel=0.1)
-    assert heads.temperature(honest / 4, labels) == pytest.approx(1 / 4, rel=0.1)
+    assert calibration.temperature(5 * honest, labels) == pytest.approx(5, rel=0.1)
+    assert calibration.temperature(honest / 4, labels) == pytest.approx(1 / 4, rel=0.1)
 
 
 def test_calibration_improves_the_cross_entropy_and_keeps_the_calls():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_verdicts import LDA, features_of, folds_of, predicted, screen
 
-from moascope import evaluation, heads, intervals, metrics, permutation
+from moascope import evaluation, heads, intervals, metrics, permutation, sampling
 
 
 def test_every_deal_keeps_the_number_of_compounds_of_each_class():

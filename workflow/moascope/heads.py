@@ -37,7 +37,6 @@ Matrix = npt.NDArray[np.float64]
 
 Head = LinearHead | KernelHead | TreeHead
 
-LINEAR_HEADS = ("lda", "logistic")
 _FITS: dict[str, tuple[Callable[..., Head], tuple[str, ...], bool]] = {
     "lda": (fit_lda, ("shrinkage",), False),
     "logistic": (fit_logistic, ("C",), True),
@@ -130,8 +129,10 @@ def calibrate(
     fitted: Head,
     features: FloatArray,
     labels: npt.NDArray[Any],
-    fold: FoldLike,
     head: Mapping[str, Any],
+    *,
+    train: IntArray,
+    validation: IntArray,
     groups: IntArray | None,
     seed: int,
 ) -> Calibration:
@@ -140,14 +141,14 @@ def calibrate(
     Parameters
     ----------
     fitted : LinearHead, KernelHead or TreeHead
-        Fitted to the training rows of the fold.
+        Fitted to the training rows.
     features, labels : (n, d) float and (n,) str
         Of all units.
-    fold : FoldLike
-        Row numbers of the units.
     head : mapping
         As for `fit_head`, with ``calibrate``: auto (by an inner cross-validation over whole groups
         of the training rows), true (by the validation rows) or false.
+    train, validation : int
+        Row numbers of the units.
     groups : (n,) int or None
         From `moascope.inner_folds.inner_groups`, for auto.
     seed : int
@@ -160,14 +161,12 @@ def calibrate(
     """
     how = head.get("calibrate", False)
     if how is True:
-        rows = fold.validation
-        return calibrate_by_rows(fitted, features[rows], labels[rows])
+        return calibrate_by_rows(fitted, features[validation], labels[validation])
     if how == AUTO and groups is not None:
-        rows = fold.train
         return calibrate_by_folds(
-            np.asarray(features[rows]),
-            np.asarray(labels[rows]).astype(str),
-            groups[rows],
+            np.asarray(features[train]),
+            np.asarray(labels[train]).astype(str),
+            groups[train],
             partial(fit_head, head=head, seed=seed),
             seed,
         )
@@ -382,7 +381,16 @@ def predict_fold(
     if len(unseen):
         logger.warning("fold %s: no training units of %s", fold.name, ", ".join(unseen))
     fitted = fit_head(features[fold.train], labels[fold.train], head, seed)
-    calibration = calibrate(fitted, features, labels, fold, head, groups, seed)
+    calibration = calibrate(
+        fitted,
+        features,
+        labels,
+        head,
+        train=fold.train,
+        validation=fold.validation,
+        groups=groups,
+        seed=seed,
+    )
     logits = fitted.logits(features[fold.test]) / calibration.temperature
     probabilities = np.zeros((len(fold.test), len(classes)))
     probabilities[:, np.searchsorted(classes, fitted.classes)] = softmax(logits, axis=1)

@@ -26,7 +26,7 @@ from scipy.special import gammaln, softmax
 from scipy.stats import rankdata
 
 from moascope import heads, metrics
-from moascope.calibration import temperature
+from moascope.calibration import calibrate_by_rows, temperature
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -162,8 +162,10 @@ def refit_predictions(
             columns = np.array(fitted.classes, dtype=np.int64)
             rows = np.isin(labels[fold.test], learnt)
             if how is True:
-                found = heads.calibrate(fitted, features, names, fold, head, None, seed)
-                fitted = heads.cooled(fitted, found.temperature)
+                validated = calibrate_by_rows(
+                    fitted, features[fold.validation], names[fold.validation]
+                )
+                fitted = heads.cooled(fitted, validated.temperature)
             logits[rows] = -np.inf
             logits[np.ix_(rows, columns)] = fitted.logits(features[fold.test[rows]])
         parts.append(logits)

@@ -19,6 +19,8 @@ BASELINE_NAMES = {
     "channel-mean-sd": "channel mean and SD",
     "hand-made": "hand-crafted features, logistic",
     "hand-made-lda": "hand-crafted features, LDA",
+    "hand-made-svm": "hand-crafted features, SVM",
+    "hand-made-gradient-boosting": "hand-crafted features, boosted trees",
     "cell-count": "cell count",
 }
 LAYOUTS = ("layout", "layout-lda")
