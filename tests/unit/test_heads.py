@@ -46,6 +46,10 @@ def blobs(
     return features * rng.uniform(0.1, 10, d) + 50, np.array(list("abcdefgh"))[codes]
 
 
+def probabilities(head: heads.Head, features: np.ndarray) -> np.ndarray:
+    return softmax(head.logits(features), axis=1)
+
+
 def thirds(n: int) -> list[Fold]:
     rows = np.arange(n)
     return [Fold(k, rows[rows % 3 != k], rows[rows % 3 == k]) for k in range(3)]
@@ -143,7 +147,7 @@ def test_logistic_gives_the_posteriors_of_scikit_learn(n, d, n_classes, balanced
     ).fit(features, labels)
     assert ours.classes == tuple(theirs.classes_)
     np.testing.assert_allclose(
-        ours.probabilities(features), theirs.predict_proba(features), atol=2e-3
+        probabilities(ours, features), theirs.predict_proba(features), atol=2e-3
     )
 
 
@@ -152,7 +156,7 @@ def test_balanced_lda_has_equal_priors():
     head = heads.fit_head(features, labels, LDA | {"balanced": True})
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(3, 1 / 3))
     np.testing.assert_allclose(
-        head.probabilities(features),
+        probabilities(head, features),
         theirs.fit(features, labels).predict_proba(features),
         atol=1e-6,
     )
@@ -165,11 +169,11 @@ def test_a_head_is_one_dense_layer(options):
     kernel, bias = head.dense()
     assert kernel.shape == (20, 3)
     np.testing.assert_allclose(
-        softmax(features @ kernel + bias, axis=1), head.probabilities(features), atol=1e-12
+        softmax(features @ kernel + bias, axis=1), probabilities(head, features), atol=1e-12
     )
     np.testing.assert_allclose(
         softmax((features - head.mean) / head.scale @ head.weights + head.bias, axis=1),
-        head.probabilities(features),
+        probabilities(head, features),
         atol=1e-9,
     )
 
@@ -177,10 +181,10 @@ def test_a_head_is_one_dense_layer(options):
 def test_prediction_in_blocks_is_prediction_at_once(monkeypatch):
     features, labels = blobs(seed=11)
     head = heads.fit_head(features, labels, LDA)
-    whole = head.probabilities(features)
-    monkeypatch.setattr(heads, "_ROWS_PER_BLOCK", 7)
-    np.testing.assert_allclose(head.probabilities(features), whole, atol=1e-12)
-    assert head.probabilities(features[:0]).shape == (0, 3)
+    whole = probabilities(head, features)
+    monkeypatch.setattr(linear_heads, "ROWS_PER_BLOCK", 7)
+    np.testing.assert_allclose(probabilities(head, features), whole, atol=1e-12)
+    assert probabilities(head, features[:0]).shape == (0, 3)
 
 
 @pytest.mark.parametrize("options", [LDA, LOGISTIC])
@@ -190,6 +194,7 @@ def test_folds_give_a_table_of_their_test_rows(options):
     table = heads.fit_predict_folds(features, names, labels, thirds(len(labels)), options)
     assert list(table.columns) == [
         *("unit_id", "repeat", "fold", "fold_name", "moa", "predicted"),
+        *("temperature", "uncalibrated"),
         *("p:a", "p:b", "p:c"),
     ]
     assert sorted(table["unit_id"]) == sorted(names)
@@ -282,7 +287,7 @@ def test_features_that_are_not_numbers_are_refused():
 
 def test_an_unknown_head_is_refused():
     features, labels = blobs(seed=21)
-    with pytest.raises(InputError, match="'forest'; the linear heads are lda, logistic"):
+    with pytest.raises(InputError, match="'forest'; use lda, logistic, svm, gradient-boosting"):
         heads.fit_head(features, labels, {"type": "forest"})
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
@@ -147,3 +148,30 @@ def calibrate_by_folds(
         logits[start:stop, columns] = fitted.logits(features[fold.test])
         start = stop
     return Calibration(temperature(logits, np.searchsorted(classes, labels[tested])))
+
+
+def summarise(predictions: pd.DataFrame) -> dict[str, Any] | None:
+    """Summarise the calibration of all folds of a model.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        Of `moascope.heads.fit_predict_folds`.
+
+    Returns
+    -------
+    dict or None
+        ``folds``, ``calibrated_folds``, the median ``temperature`` of those, and the most frequent
+        ``reason`` of the others. None for models whose head knows no calibration (networks).
+    """
+    if "temperature" not in predictions:
+        return None
+    folds = predictions.drop_duplicates(["repeat", "fold"])
+    done = folds["uncalibrated"] == ""
+    reasons = folds.loc[~done, "uncalibrated"]
+    result: dict[str, Any] = {"folds": len(folds), "calibrated_folds": int(done.sum())}
+    if done.any():
+        result["temperature"] = float(folds.loc[done, "temperature"].median())
+    if not done.all():
+        result["reason"] = str(reasons.mode().iloc[0])
+    return result

@@ -18,6 +18,7 @@ import pandas as pd
 
 from moascope import intervals, layout, metrics, permutation
 from moascope.baselines import MAJORITY
+from moascope.calibration import summarise
 from moascope.errors import InputError
 from moascope.heads import FoldLike
 from moascope.independence import (
@@ -225,7 +226,7 @@ def evaluate(
         compared with it); ``compounds`` (how many were tested, by class); ``comparisons`` by
         baseline and score (model less baseline, paired by group: ``{value, ci, level, p}``),
         ``model_comparisons``, the same by other model; ``confounding``, see
-        `moascope.layout.association`; and
+        `moascope.layout.association`; ``calibration``, see `moascope.calibration.summarise`; and
         ``details``: ``classes``, ``confusion`` (by level, rows are the truth), ``reliability``,
         ``folds``, ``mistakes`` (most confident first), ``repeats``, ``independent_unit``,
         ``n_independent``, ``aggregate``. A score that is not defined is None.
@@ -287,6 +288,7 @@ def evaluate(
             .items()
         },
         "confounding": layout.association(members) if _has_layout(members) else {},
+        "calibration": summarise(table),
         "details": {
             "classes": class_names(table),
             "confusion": {level: _confusion(rows).tolist() for level, rows in pictures.items()},
