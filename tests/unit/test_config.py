@@ -135,7 +135,8 @@ def model(**options):
         ({"candidates": {"a": {}}}, "models.m: candidates: there is only one; add another"),
         ({"candidates": {"a": {}, "b": {"taps": []}}}, "candidates.b is the same as a; remove one"),
         ({"candidates": {"a": {}, "b": {"head": {"type": "mlp"}}}},
-         "candidates.b.head: type 'mlp' cannot be chosen; use lda or logistic"),
+         "candidates.b.head: type 'mlp' cannot be chosen; use lda, logistic, svm or "
+         "gradient-boosting"),
         ({"candidates": {"a": {}, "b": {"tap": []}}},
          "models.m.candidates.b.tap: unknown key 'tap'; did you mean 'taps'?"),
         ({"candidates": {"a": {}, "b": {"head": {"calibrate": True}}}},
@@ -166,7 +167,7 @@ def test_candidates_change_some_options_of_their_model():
     assert choices["both"]["features"] == ["network", "hand-crafted"]
     assert choices["early"]["head"]["type"] == "lda"
     assert choices["texture"]["head"] == {
-        **{"type": "logistic", "C": 2.0, "balanced": True, "calibrate": False},
+        **{"type": "logistic", "C": 2.0, "balanced": True, "calibrate": "auto"},
     }
     assert loaded.network_pass()["taps"] == ["block2_add", "block10_add"]
     assert loaded.network_pass()["pooling"] == "mean+sd"

@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moascope import heads
+from moascope import calibration, heads, linear_heads
 from moascope.errors import InputError
 
 LDA = {"type": "lda", "shrinkage": "auto"}
@@ -46,6 +46,10 @@ def blobs(
     return features * rng.uniform(0.1, 10, d) + 50, np.array(list("abcdefgh"))[codes]
 
 
+def probabilities(head: heads.Head, features: np.ndarray) -> np.ndarray:
+    return softmax(head.logits(features), axis=1)
+
+
 def thirds(n: int) -> list[Fold]:
     rows = np.arange(n)
     return [Fold(k, rows[rows % 3 != k], rows[rows % 3 == k]) for k in range(3)]
@@ -62,7 +66,7 @@ def thirds(n: int) -> list[Fold]:
 def test_lda_gives_the_posteriors_of_scikit_learn(seed, n, d, n_classes, shrinkage):
     features, labels = blobs(seed, n, d, n_classes)
     new, _ = blobs(seed + 1, 30, d, n_classes)
-    ours = heads.ShrinkageLDA(shrinkage).fit(features, labels)
+    ours = linear_heads.ShrinkageLDA(shrinkage).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(features, labels)
     np.testing.assert_allclose(ours.predict_proba(new), theirs.predict_proba(new), atol=1e-6)
     np.testing.assert_allclose(
@@ -75,7 +79,7 @@ def test_lda_gives_the_posteriors_of_scikit_learn(seed, n, d, n_classes, shrinka
 def test_lda_takes_priors_as_scikit_learn_does():
     features, labels = blobs(seed=1)
     priors = [0.6, 0.3, 0.1]
-    ours = heads.ShrinkageLDA("auto", priors).fit(features, labels)
+    ours = linear_heads.ShrinkageLDA("auto", priors).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
     np.testing.assert_allclose(
         ours.predict_proba(features),
@@ -86,7 +90,7 @@ def test_lda_takes_priors_as_scikit_learn_does():
 
 def test_plain_lda_agrees_with_scikit_learn():
     features, labels = blobs(seed=2)
-    ours = heads.ShrinkageLDA(0.0).fit(features, labels)
+    ours = linear_heads.ShrinkageLDA(0.0).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="svd").fit(features, labels)
     np.testing.assert_allclose(
         ours.predict_proba(features), theirs.predict_proba(features), atol=1e-6
@@ -99,7 +103,7 @@ def test_constant_features_change_nothing(d, shrinkage):
     features, labels = blobs(seed=3, d=d)
     constant = features.copy()
     constant[:, ::4] = 7.0
-    ours = heads.ShrinkageLDA(shrinkage).fit(constant, labels)
+    ours = linear_heads.ShrinkageLDA(shrinkage).fit(constant, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(constant, labels)
     np.testing.assert_allclose(
         ours.predict_proba(constant), theirs.predict_proba(constant), atol=1e-6
@@ -108,7 +112,7 @@ def test_constant_features_change_nothing(d, shrinkage):
 
 def test_plain_lda_survives_more_features_than_rows():
     features, labels = blobs(seed=4, n=30, d=60)
-    lda = heads.ShrinkageLDA(0.0).fit(features, labels)
+    lda = linear_heads.ShrinkageLDA(0.0).fit(features, labels)
     assert np.isfinite(lda.predict_proba(features)).all()
 
 
@@ -116,19 +120,19 @@ def test_plain_lda_survives_more_features_than_rows():
 def test_the_amount_of_shrinkage_is_that_of_scikit_learn(shape):
     rows = np.random.default_rng(0).normal(size=shape)
     rows -= rows.mean(axis=0)
-    assert heads._ledoit_wolf(rows) == pytest.approx(ledoit_wolf_shrinkage(rows))
+    assert linear_heads._ledoit_wolf(rows) == pytest.approx(ledoit_wolf_shrinkage(rows))
 
 
 @pytest.mark.parametrize("shrinkage", [-0.1, 1.5, "much", None])
 def test_impossible_shrinkage_is_refused(shrinkage):
     features, labels = blobs(seed=6)
     with pytest.raises(InputError, match=r"shrinkage is .*; use auto or a number from 0 to 1"):
-        heads.ShrinkageLDA(shrinkage).fit(features, labels)
+        linear_heads.ShrinkageLDA(shrinkage).fit(features, labels)
 
 
 def test_lda_needs_more_rows_than_classes():
     with pytest.raises(InputError, match="2 training rows of 2 classes"):
-        heads.ShrinkageLDA().fit(np.eye(2), np.array(["a", "b"]))
+        linear_heads.ShrinkageLDA().fit(np.eye(2), np.array(["a", "b"]))
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -143,7 +147,7 @@ def test_logistic_gives_the_posteriors_of_scikit_learn(n, d, n_classes, balanced
     ).fit(features, labels)
     assert ours.classes == tuple(theirs.classes_)
     np.testing.assert_allclose(
-        ours.probabilities(features), theirs.predict_proba(features), atol=2e-3
+        probabilities(ours, features), theirs.predict_proba(features), atol=2e-3
     )
 
 
@@ -152,7 +156,7 @@ def test_balanced_lda_has_equal_priors():
     head = heads.fit_head(features, labels, LDA | {"balanced": True})
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(3, 1 / 3))
     np.testing.assert_allclose(
-        head.probabilities(features),
+        probabilities(head, features),
         theirs.fit(features, labels).predict_proba(features),
         atol=1e-6,
     )
@@ -165,11 +169,11 @@ def test_a_head_is_one_dense_layer(options):
     kernel, bias = head.dense()
     assert kernel.shape == (20, 3)
     np.testing.assert_allclose(
-        softmax(features @ kernel + bias, axis=1), head.probabilities(features), atol=1e-12
+        softmax(features @ kernel + bias, axis=1), probabilities(head, features), atol=1e-12
     )
     np.testing.assert_allclose(
         softmax((features - head.mean) / head.scale @ head.weights + head.bias, axis=1),
-        head.probabilities(features),
+        probabilities(head, features),
         atol=1e-9,
     )
 
@@ -177,10 +181,10 @@ def test_a_head_is_one_dense_layer(options):
 def test_prediction_in_blocks_is_prediction_at_once(monkeypatch):
     features, labels = blobs(seed=11)
     head = heads.fit_head(features, labels, LDA)
-    whole = head.probabilities(features)
-    monkeypatch.setattr(heads, "_ROWS_PER_BLOCK", 7)
-    np.testing.assert_allclose(head.probabilities(features), whole, atol=1e-12)
-    assert head.probabilities(features[:0]).shape == (0, 3)
+    whole = probabilities(head, features)
+    monkeypatch.setattr(linear_heads, "ROWS_PER_BLOCK", 7)
+    np.testing.assert_allclose(probabilities(head, features), whole, atol=1e-12)
+    assert probabilities(head, features[:0]).shape == (0, 3)
 
 
 @pytest.mark.parametrize("options", [LDA, LOGISTIC])
@@ -190,6 +194,7 @@ def test_folds_give_a_table_of_their_test_rows(options):
     table = heads.fit_predict_folds(features, names, labels, thirds(len(labels)), options)
     assert list(table.columns) == [
         *("unit_id", "repeat", "fold", "fold_name", "moa", "predicted"),
+        *("temperature", "uncalibrated"),
         *("p:a", "p:b", "p:c"),
     ]
     assert sorted(table["unit_id"]) == sorted(names)
@@ -282,7 +287,7 @@ def test_features_that_are_not_numbers_are_refused():
 
 def test_an_unknown_head_is_refused():
     features, labels = blobs(seed=21)
-    with pytest.raises(InputError, match="'forest'; the linear heads are lda, logistic"):
+    with pytest.raises(InputError, match="'forest'; use lda, logistic, svm, gradient-boosting"):
         heads.fit_head(features, labels, {"type": "forest"})
 
 
@@ -290,8 +295,8 @@ def test_temperature_is_the_one_with_the_least_cross_entropy():
     rng = np.random.default_rng(0)
     honest = rng.normal(size=(4000, 3)) * 2
     labels = np.array([rng.choice(3, p=p) for p in softmax(honest, axis=1)])
-    assert heads.temperature(5 * honest, labels) == pytest.approx(5, rel=0.1)
-    assert heads.temperature(honest / 4, labels) == pytest.approx(1 / 4, rel=0.1)
+    assert calibration.temperature(5 * honest, labels) == pytest.approx(5, rel=0.1)
+    assert calibration.temperature(honest / 4, labels) == pytest.approx(1 / 4, rel=0.1)
 
 
 def test_calibration_improves_the_cross_entropy_and_keeps_the_calls():

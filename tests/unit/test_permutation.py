@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_verdicts import LDA, features_of, folds_of, predicted, screen
 
-from moascope import evaluation, heads, intervals, metrics, permutation
+from moascope import evaluation, heads, intervals, metrics, permutation, sampling
 
 
 def test_every_deal_keeps_the_number_of_compounds_of_each_class():
@@ -109,7 +109,7 @@ def test_classes_that_can_be_dealt_out_in_one_way_have_no_p_value():
 
 
 def test_refits_of_many_units_use_as_many_of_each_compound():
-    chosen = evaluation._sample(np.repeat([0, 1, 2, -1], [100, 5, 50, 9]), 45, seed=0)
+    chosen = sampling.sample_alike(np.repeat([0, 1, 2, -1], [100, 5, 50, 9]), 45, seed=0)
     assert chosen.sum() == 45
     assert chosen[100:105].all()
     assert chosen[:100].sum() == chosen[105:155].sum() == 20

@@ -9,7 +9,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moascope import heads, selection, splits
+from moascope import heads, inner_folds, selection, splits
 from moascope.errors import InputError
 from moascope.feature_columns import Block
 
@@ -41,6 +41,10 @@ def screen(seed=0, n_compounds=9, n_units=8, n_classes=3):
     return np.hstack([noise, signal]), units
 
 
+def divide(labels, groups):
+    return inner_folds.divide(labels, groups, 0, most_single_groups=20, n_folds=10)
+
+
 def folds_of(units):
     rows = np.arange(len(units))
     return [
@@ -65,7 +69,7 @@ def predict(features, units, candidates=(NOISE, SIGNAL, ALL), folds=None):
         units["moa"].to_numpy(str),
         folds or folds_of(units),
         candidates,
-        selection.inner_groups(units, members_of(units), ["compound"]),
+        inner_folds.inner_groups(units, members_of(units), ["compound"]),
         seed=1,
     )
 
@@ -113,7 +117,7 @@ def test_classes_of_validation_units_do_not_change_the_choice():
 def test_inner_scores_are_those_of_scikit_learn(candidate):
     features, units = screen(n_compounds=12)
     labels = units["moa"].to_numpy(str)
-    groups = selection.inner_groups(units, members_of(units), ["compound"])
+    groups = inner_folds.inner_groups(units, members_of(units), ["compound"])
     rows = np.flatnonzero(units["compound"] != "c0")
     lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     predicted = cross_val_predict(
@@ -152,8 +156,8 @@ def test_of_equal_candidates_the_first_is_chosen():
 
 def test_many_groups_are_held_out_several_at_a_time():
     features, units = screen(n_compounds=60, n_units=2)
-    groups = selection.inner_groups(units, members_of(units), ["compound"])
-    inner = selection._inner_folds(units["moa"].to_numpy(str), groups, seed=0)
+    groups = inner_folds.inner_groups(units, members_of(units), ["compound"])
+    inner = divide(units["moa"].to_numpy(str), groups)
     assert len(inner) == 10
     assert sorted(np.concatenate([fold.test for fold in inner])) == list(range(120))
     assert not any(set(groups[fold.train]) & set(groups[fold.test]) for fold in inner)
@@ -166,15 +170,15 @@ def test_many_groups_are_held_out_several_at_a_time():
 def test_classes_that_an_inner_fold_does_not_learn_are_not_scored():
     _, units = screen(n_compounds=7)  # class a: c0, c3, c6; b: c1, c4; c: c2, c5
     rows = np.flatnonzero(~units["compound"].isin(["c4"]))  # which leaves one compound of b
-    groups = selection.inner_groups(units, members_of(units), ["compound"])
-    inner = selection._inner_folds(units["moa"].to_numpy(str)[rows], groups[rows], seed=0)
+    groups = inner_folds.inner_groups(units, members_of(units), ["compound"])
+    inner = divide(units["moa"].to_numpy(str)[rows], groups[rows])
     tested = {units["compound"].iloc[rows[row]] for fold in inner for row in fold.test}
     assert tested == {"c0", "c3", "c6", "c2", "c5"}
 
 
 def test_nothing_to_hold_out_is_an_error_with_a_fix():
     features, units = screen(n_compounds=3)
-    groups = selection.inner_groups(units, members_of(units), ["compound"])
+    groups = inner_folds.inner_groups(units, members_of(units), ["compound"])
     with pytest.raises(InputError, match=r"only one group.*Remove the candidates, or add"):
         selection.choose(
             features, units["moa"].to_numpy(str), groups, np.arange(24), [SIGNAL], seed=0
@@ -185,11 +189,11 @@ def test_inner_folds_keep_together_what_the_split_holds_out():
     _, units = screen(n_compounds=4, n_units=2)
     units["batch"] = ["b1", "b2"] * 4
     inside = members_of(units)[2:]
-    by_compound = selection.inner_groups(units, inside, ["compound", "batch"])
+    by_compound = inner_folds.inner_groups(units, inside, ["compound", "batch"])
     assert list(by_compound) == [-1, -1, 0, 0, 1, 1, 2, 2]
-    by_both = selection.inner_groups(units, inside, ["compound+batch"])
+    by_both = inner_folds.inner_groups(units, inside, ["compound+batch"])
     assert len(set(by_both[2:])) == 6
-    of_the_split = selection.inner_groups(units, inside.iloc[::-1], [])
+    of_the_split = inner_folds.inner_groups(units, inside.iloc[::-1], [])
     assert of_the_split[0] == -1
     pd.testing.assert_series_equal(
         pd.Series(of_the_split[2:]).groupby(by_compound[2:]).nunique(),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.special import softmax
 
 from moascope import augmentation, backbones, config, features, handmade, training, units
 from moascope.errors import InputError
@@ -623,7 +624,7 @@ def units_of_three_classes(n=24, side=32):
     return (grain + rng.random((n, 1, 1, 1)) * 0.1).astype("float16"), codes
 
 
-@pytest.mark.parametrize("kind", ["lda", "logistic", "mlp"])
+@pytest.mark.parametrize("kind", ["lda", "logistic", "svm", "gradient-boosting", "mlp"])
 @pytest.mark.parametrize("seen", [["network", "hand-crafted"], ["hand-crafted"], ["network"]])
 def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
     units, codes = units_of_three_classes()
@@ -646,12 +647,19 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
     options = {
         "lda": {"type": "lda", "shrinkage": "auto"},
         "logistic": {"type": "logistic", "C": 1.0},
+        "svm": {"type": "svm", "C": 10.0, "gamma": "scale"},
+        "gradient-boosting": {
+            **{"type": "gradient-boosting", "n_estimators": 20},
+            **{"learning_rate": 0.1, "max_depth": 3},
+        },
         "mlp": {"type": "mlp", "hidden": [4], "dropout": 0.0, "l2": 0.0},
     }[kind]
     head = training.fit_final_head(
         table, codes, GRAINS, {"head": options, "training": {**TRAINING, "epochs": 2}}, seed=0
     )
-    expected = head.predict_on_batch(table) if kind == "mlp" else head.probabilities(table)
+    expected = (
+        head.predict_on_batch(table) if kind == "mlp" else softmax(head.logits(table), axis=1)
+    )
     statistics = pd.DataFrame({"plate": ["P1"]})
     training.save_classifier(
         *(training.classifier(extractor, head, n_crafted), tmp_path / "m.keras", GRAINS),

@@ -23,6 +23,11 @@ FloatArray = npt.NDArray[np.floating[Any]]
 MAJORITY = "majority"
 _LOGISTIC = {"type": "logistic", "C": 1.0, "balanced": True}
 _LDA = {"type": "lda", "shrinkage": "auto", "balanced": True}
+_SVM = {"type": "svm", "C": 1.0, "gamma": "scale", "balanced": True}
+_BOOSTING = {
+    "type": "gradient-boosting",
+    **{"n_estimators": 100, "learning_rate": 0.1, "max_depth": 3, "balanced": True},
+}
 
 HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "layout": ("layout", _LOGISTIC),
@@ -30,6 +35,8 @@ HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "channel-mean-sd": ("channel-mean-sd", _LOGISTIC),
     "hand-made": ("hand-made", _LOGISTIC),
     "hand-made-lda": ("hand-made", _LDA),
+    "hand-made-svm": ("hand-made", _SVM),
+    "hand-made-gradient-boosting": ("hand-made", _BOOSTING),
     "cell-count": ("cell-count", _LOGISTIC),
 }
 """For every baseline with features: the kind of features, and what learns from them."""

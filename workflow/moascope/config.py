@@ -433,27 +433,74 @@ class Augmentation(BaseModel):
         return self
 
 
+# What each type of head depends on.
+_KEYS_OF_HEADS = {
+    "lda": ("type", "shrinkage", "balanced", "calibrate"),
+    "logistic": ("type", "C", "balanced", "calibrate"),
+    "svm": ("type", "C", "gamma", "balanced", "calibrate"),
+    "gradient-boosting": (
+        *("type", "n_estimators", "learning_rate", "max_depth"),
+        *("balanced", "calibrate"),
+    ),
+    "mlp": ("type", "hidden", "dropout", "l2"),
+}
+LINEAR_HEADS = ("lda", "logistic")
+"""Heads that are fitted fast enough to be fitted to every permutation of a null."""
+
+
 class Head(Section):
     """What turns features into classes."""
 
-    type: Literal["lda", "logistic", "mlp"] = Field(
-        "lda", description="shrinkage LDA, logistic regression, or a multilayer perceptron"
+    type: Literal["lda", "logistic", "svm", "gradient-boosting", "mlp"] = Field(
+        "lda",
+        description="shrinkage LDA, logistic regression, a support vector machine with a radial "
+        "kernel (one class against the rest; of more than 10,000 training units that many are "
+        "drawn), boosted trees, or a multilayer perceptron",
     )
     shrinkage: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
         "auto", description="lda: Ledoit-Wolf, or a fixed share"
     )
-    balanced: bool = Field(True, description="lda, logistic: give every class the same weight")
-    calibrate: bool = Field(
-        False,
-        description="lda, logistic: fit one temperature to the validation units "
-        "(`splits.{name}.validation`, or those of a fixed list)",
+    balanced: bool = Field(True, description="all but mlp: give every class the same weight")
+    calibrate: Literal["auto"] | bool = Field(
+        "auto",
+        description="all but mlp: divide the logits by one temperature. auto: fitted by an inner "
+        "cross-validation over whole groups of the training units, where two classes or more have "
+        "two groups; true: fitted to the validation units (`splits.{name}.validation`, or those "
+        "of a fixed list); false: not at all",
     )
-    C: float = Field(1.0, gt=0, description="logistic: inverse regularization strength")
+    C: float = Field(1.0, gt=0, description="logistic, svm: inverse regularization strength")
+    gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0)] = Field(
+        "scale",
+        description="svm: of the kernel exp(-gamma d^2) on standardized features; scale, auto: "
+        "as in scikit-learn, one over their number",
+    )
+    n_estimators: int = Field(100, ge=1, le=2000, description="gradient-boosting: rounds")
+    learning_rate: float = Field(
+        0.1, gt=0, le=1, description="gradient-boosting: weight of each round"
+    )
+    max_depth: int = Field(
+        3, ge=1, le=8, description="gradient-boosting: splits from root to leaf of a tree"
+    )
     hidden: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
         [256], description="mlp: width of each hidden layer"
     )
     dropout: float = Field(0.5, ge=0, lt=1, description="mlp and fine-tuning: dropout rate")
     l2: float = Field(0.0, ge=0, description="mlp and fine-tuning: L2 penalty on weights")
+
+    @model_validator(mode="after")
+    def _has_only_its_keys(self) -> Head:
+        problems = []
+        for key in Head.model_fields:
+            if key not in self.model_fields_set or key in _KEYS_OF_HEADS[self.type]:
+                continue
+            types = [name for name, keys in _KEYS_OF_HEADS.items() if key in keys]
+            problems.append(
+                f"type {self.type!r} has no {key}. Fix: remove {key}, or set type to "
+                f"{' or '.join(types)}"
+            )
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
 
 
 class Training(Section):
@@ -478,13 +525,6 @@ class Training(Section):
     mixed_precision: bool = Field(False, description="float16 arithmetic on GPUs")
 
 
-# What each type of head depends on.
-_KEYS_OF_HEADS = {
-    "lda": ("type", "shrinkage", "balanced", "calibrate"),
-    "logistic": ("type", "C", "balanced", "calibrate"),
-    "mlp": ("type", "hidden", "dropout", "l2"),
-}
-
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
 
 
@@ -494,7 +534,7 @@ class Candidate(Section):
     features: Features | None = Field(None, description="as of the model")
     taps: list[str] | None = Field(None, description="as of the model")
     pooling: Literal["mean", "mean+sd"] | None = Field(None, description="as of the model")
-    head: Head | None = Field(None, description="as of the model; lda or logistic")
+    head: Head | None = Field(None, description="as of the model; any type but mlp")
 
 
 class Model(Section):
@@ -592,7 +632,8 @@ class Model(Section):
             problems.append("candidates: there is only one; add another, or remove it")
         choices = self.choices()
         problems += [
-            f"candidates.{name}.head: type 'mlp' cannot be chosen; use lda or logistic"
+            f"candidates.{name}.head: type 'mlp' cannot be chosen; use lda, logistic, svm "
+            "or gradient-boosting"
             for name, choice in choices.items()
             if choice["head"]["type"] == "mlp"
         ]
@@ -663,7 +704,7 @@ class Model(Section):
     def calibrates(self) -> bool:
         """Tell whether probabilities are calibrated on validation units."""
         heads = [choice["head"] for choice in self.choices().values()]
-        return self.transfer == "frozen" and any(head.get("calibrate") for head in heads)
+        return self.transfer == "frozen" and any(head.get("calibrate") is True for head in heads)
 
 
 Baseline = Literal[
@@ -673,6 +714,8 @@ Baseline = Literal[
     "channel-mean-sd",
     "hand-made",
     "hand-made-lda",
+    "hand-made-svm",
+    "hand-made-gradient-boosting",
     "cell-count",
 ]
 
@@ -688,7 +731,8 @@ class Evaluation(Section):
         ge=200,
         le=100000,
         description="how often mechanisms are permuted among compounds for the p-value and the "
-        "null interval of every score; linear heads are fitted again to 200 permutations",
+        "null interval of every score; lda and logistic heads are fitted again to 200 "
+        "permutations, and the predictions of all others stay as they are",
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the intervals")
     calibration_bins: int = Field(10, ge=2, le=100, description="bins of the calibration error")
@@ -698,12 +742,13 @@ class Evaluation(Section):
         "compound, where it holds out nothing); units finer than that are refused",
     )
     baselines: list[Baseline] = Field(
-        list(typing.get_args(Baseline)),
+        [name for name in typing.get_args(Baseline) if name != "hand-made-gradient-boosting"],
         min_length=1,
         description="simple classifiers scored beside every model: the most frequent class; "
         "logistic regression, and shrinkage LDA, on plate, batch, row and column; logistic "
-        "regression on channel means and SDs; both on hand-made texture features; logistic "
-        "regression on the number of cells, where `segmentation` finds them",
+        "regression on channel means and SDs; both, a support vector machine, and boosted trees "
+        "(slow, so not by default) on hand-made texture features; logistic regression on the "
+        "number of cells, where `segmentation` finds them. Their probabilities are not calibrated",
     )
 
 
@@ -770,7 +815,8 @@ class Config(Section):
             elif model.calibrates() and not self.splits[model.split].may_validate():
                 problems.append(
                     f"models.{name}.head.calibrate: there are no validation units to fit the "
-                    f"temperature to; set splits.{model.split}.validation, for example to 0.2"
+                    f"temperature to; set splits.{model.split}.validation, for example to 0.2, or "
+                    "calibrate to auto"
                 )
             else:
                 problems += self._problems_of_independence(model.split)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from moascope import intervals, layout, metrics, permutation
 from moascope.baselines import MAJORITY
+from moascope.calibration import summarise
 from moascope.errors import InputError
 from moascope.heads import FoldLike
 from moascope.independence import (
@@ -26,6 +27,7 @@ from moascope.independence import (
     holds_out_compounds,
     independent_unit,
 )
+from moascope.sampling import sample_alike
 
 logger = logging.getLogger(__name__)
 
@@ -224,7 +226,7 @@ def evaluate(
         compared with it); ``compounds`` (how many were tested, by class); ``comparisons`` by
         baseline and score (model less baseline, paired by group: ``{value, ci, level, p}``),
         ``model_comparisons``, the same by other model; ``confounding``, see
-        `moascope.layout.association`; and
+        `moascope.layout.association`; ``calibration``, see `moascope.calibration.summarise`; and
         ``details``: ``classes``, ``confusion`` (by level, rows are the truth), ``reliability``,
         ``folds``, ``mistakes`` (most confident first), ``repeats``, ``independent_unit``,
         ``n_independent``, ``aggregate``. A score that is not defined is None.
@@ -286,6 +288,7 @@ def evaluate(
             .items()
         },
         "confounding": layout.association(members) if _has_layout(members) else {},
+        "calibration": summarise(table),
         "details": {
             "classes": class_names(table),
             "confusion": {level: _confusion(rows).tolist() for level, rows in pictures.items()},
@@ -357,7 +360,7 @@ def refit_null(
     )
     columns = [_PROBABILITY + name for name in classes]
     if len(used) > MOST_REFIT_UNITS:
-        chosen = _sample(codes, MOST_REFIT_UNITS, seed)
+        chosen = sample_alike(codes, MOST_REFIT_UNITS, seed)
         logger.info("refits use %d of %d units", chosen.sum(), len(used))
         folds = [
             _Rows(
@@ -393,16 +396,6 @@ class _Rows:
     repeat: int = 0
     fold: int = 0
     name: str = ""
-
-
-def _sample(compounds: npt.NDArray[np.int64], n: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Choose n rows at random, as many of each compound as it has, up to a common number."""
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(np.flatnonzero(compounds >= 0))
-    turn = pd.Series(compounds[order]).groupby(compounds[order]).cumcount().to_numpy()
-    chosen = np.zeros(len(compounds), dtype=bool)
-    chosen[order[np.argsort(turn, kind="stable")[:n]]] = True
-    return chosen
 
 
 def _plain_scores(predictions: pd.DataFrame) -> dict[str, float]:

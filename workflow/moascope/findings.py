@@ -493,11 +493,23 @@ def _plain(value: Any) -> str:
 
 
 def calibration_words(entry: Mapping[str, Any]) -> str:
-    """Say which way the confidences of a model are off on average."""
-    bins = [row for row in entry["details"]["reliability"] if row["n"]]
-    n = sum(row["n"] for row in bins)
-    gap = sum((row["confidence"] - row["accuracy"]) * row["n"] for row in bins) / n
+    """Return sentences on how confidence and accuracy differ, and on what was done about it."""
+    gap = verdicts.overconfidence(entry)
     if abs(gap) < 0.02:
-        return "On average it is as often right as it is confident."
-    more = "more" if gap > 0 else "less"
-    return f"It is {more} confident than right, by {percent(abs(gap))} points on average."
+        text = "On average it is as often right as it is confident."
+    else:
+        more = "more" if gap > 0 else "less"
+        text = f"It is {more} confident than right, by {percent(abs(gap))} points on average."
+    found = entry.get("calibration")
+    if not found:
+        return text
+    done, folds = found["calibrated_folds"], found["folds"]
+    if done:
+        text += (
+            f" Its logits were divided by a temperature, {found['temperature']:.2f} in the median, "
+            f"fitted in {done:,} of {folds:,} folds to units that were not trained on."
+        )
+    if done < folds:
+        which = "Those of the others" if done else "Its probabilities"
+        text += f" {which} are not calibrated: {found['reason']} (key `calibrate` of the head)."
+    return text

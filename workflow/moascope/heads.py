@@ -1,27 +1,33 @@
-"""Linear classifiers on top of features: shrinkage LDA and logistic regression, fold by fold.
+"""Classifiers on top of features, fold by fold: linear heads, a kernel machine, boosted trees.
 
-Both end as the same thing, a `LinearHead` (standardise, multiply, add, softmax), so either can be
-exported as one dense layer behind its backbone.
+Every fitted head is a set of arrays that ends in weights, bias and softmax, so that all can be
+calibrated by one temperature and exported as layers behind their backbone.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import linalg
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
+from scipy.special import softmax
 
+from moascope.calibration import (
+    SWITCHED_OFF,
+    Calibration,
+    calibrate_by_folds,
+    calibrate_by_rows,
+)
 from moascope.errors import InputError
+from moascope.kernel_head import KernelHead, fit_svm
+from moascope.linear_heads import LinearHead, fit_lda, fit_logistic
+from moascope.tree_head import TreeHead, fit_boosting
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +35,17 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 Matrix = npt.NDArray[np.float64]
 
-LINEAR_HEADS = ("lda", "logistic")
+Head = LinearHead | KernelHead | TreeHead
 
-# Rows that are standardised and multiplied at a time when predicting.
-_ROWS_PER_BLOCK = 8192
+_FITS: dict[str, tuple[Callable[..., Head], tuple[str, ...], bool]] = {
+    "lda": (fit_lda, ("shrinkage",), False),
+    "logistic": (fit_logistic, ("C",), True),
+    "svm": (fit_svm, ("C", "gamma"), True),
+    "gradient-boosting": (fit_boosting, ("n_estimators", "learning_rate", "max_depth"), True),
+}
+"""By type of head: what fits it, its own options, and whether it draws random numbers."""
+
+AUTO = "auto"
 
 
 class FoldLike(Protocol):
@@ -63,133 +76,10 @@ class FoldLike(Protocol):
         """Rows to predict."""
 
 
-@dataclass(frozen=True)
-class LinearHead:
-    """A fitted classifier: ``softmax((x - mean) / scale @ weights + bias)``."""
-
-    classes: tuple[str, ...]
-    weights: Matrix
-    """(d, n_classes)."""
-    bias: Matrix
-    """(n_classes,)."""
-    mean: Matrix
-    """(d,) of the training rows."""
-    scale: Matrix
-    """(d,) standard deviation of the training rows, 1 for constant features."""
-
-    def logits(self, features: FloatArray) -> Matrix:
-        """Log-odds up to a constant per row, (n, n_classes), for features (n, d)."""
-        weights, bias = self.dense()
-        parts = [
-            np.asarray(features[start : start + _ROWS_PER_BLOCK], dtype=np.float64) @ weights + bias
-            for start in range(0, len(features), _ROWS_PER_BLOCK)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
-
-    def probabilities(self, features: FloatArray) -> Matrix:
-        """Posterior probabilities (n, n_classes) for features (n, d)."""
-        return softmax(self.logits(features), axis=1)
-
-    def dense(self) -> tuple[Matrix, Matrix]:
-        """Kernel (d, n_classes) and bias (n_classes,) of the dense layer for raw features."""
-        kernel = self.weights / self.scale[:, None]
-        return kernel, self.bias - self.mean @ kernel
-
-
-class ShrinkageLDA(ClassifierMixin, BaseEstimator):
-    """Linear discriminant analysis with a shrunken covariance, cheap in many dimensions.
-
-    Gives what ``sklearn.discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr")`` gives:
-    the covariance within each class is shrunk on its own and weighted by the class's prior; with
-    ``"auto"`` features are standardised within the class, shrunk towards the identity by the
-    amount of Ledoit and Wolf (2004), and scaled back.
-
-    The sum of shrunken covariances is a diagonal plus a matrix of rank n at most, so with more
-    features than rows it is inverted through an n x n system (Woodbury), and the Ledoit-Wolf
-    amount is computed from the rows' inner products. Nothing of size d x d is made then.
-
-    Parameters
-    ----------
-    shrinkage : "auto" or float
-        Amount in [0, 1]; 0 is the plain covariance.
-    priors : (n_classes,) float, optional
-        Class priors in the order of sorted labels; the shares of the training rows if not given.
-    """
-
-    def __init__(
-        self, shrinkage: str | float = "auto", priors: npt.ArrayLike | None = None
-    ) -> None:
-        self.shrinkage = shrinkage
-        self.priors = priors
-
-    def fit(self, X: FloatArray, y: npt.NDArray[Any]) -> Self:
-        """Fit to features (n, d) and labels (n,).
-
-        Raises
-        ------
-        InputError
-            If there are fewer than two classes, not more rows than classes, NaN features, or the
-            shrinkage is out of range.
-        """
-        amount = self.shrinkage
-        if amount != "auto" and not (isinstance(amount, int | float) and 0 <= amount <= 1):
-            raise InputError(f"head.shrinkage is {amount!r}; use auto or a number from 0 to 1")
-        X = np.asarray(X, dtype=np.float64)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        n_classes = len(self.classes_)
-        if n_classes < 2 or len(X) <= n_classes:
-            raise InputError(
-                f"LDA: {len(X)} training rows of {n_classes} classes; "
-                "give at least two classes and more rows than classes"
-            )
-        if not np.isfinite(X).all():
-            raise InputError("LDA: features contain NaN or infinity; check the images they are of")
-        sizes = np.bincount(codes)
-        priors = sizes / len(X) if self.priors is None else np.asarray(self.priors, np.float64)
-        self.priors_ = priors / priors.sum()
-        self.means_ = np.stack([X[codes == k].mean(axis=0) for k in range(n_classes)])
-        # The discriminants do not change when everything is moved; centred they lose no digits.
-        centre = self.priors_ @ self.means_
-        means = self.means_ - centre
-
-        n, d = X.shape
-        diagonal = np.zeros(d)
-        gram = np.zeros((d, d)) if d <= n else None
-        low_rank = []
-        for k in range(n_classes):
-            deviations = X[codes == k] - self.means_[k]
-            factor, target = _shrunken(deviations, amount)
-            diagonal += self.priors_[k] * target
-            deviations *= np.sqrt(self.priors_[k] * factor / sizes[k])
-            if gram is None:
-                low_rank.append(deviations)
-            else:
-                gram += deviations.T @ deviations
-        if gram is None:
-            self.coef_ = _solve_low_rank(diagonal, np.concatenate(low_rank), means.T).T
-        else:
-            self.coef_ = _solve_dense(diagonal, gram, means.T).T
-        self.intercept_ = -0.5 * (means * self.coef_).sum(axis=1) + np.log(self.priors_)
-        self.intercept_ -= self.coef_ @ centre
-        return self
-
-    def decision_function(self, X: FloatArray) -> Matrix:
-        """Log posterior up to a constant per row, (n, n_classes), for features (n, d)."""
-        return np.asarray(X, dtype=np.float64) @ self.coef_.T + self.intercept_
-
-    def predict_proba(self, X: FloatArray) -> Matrix:
-        """Posterior probabilities (n, n_classes) for features (n, d)."""
-        return softmax(self.decision_function(X), axis=1)
-
-    def predict(self, X: FloatArray) -> npt.NDArray[Any]:
-        """Likeliest class of each row, (n,), for features (n, d)."""
-        return self.classes_[self.decision_function(X).argmax(axis=1)]
-
-
 def fit_head(
     features: FloatArray, labels: npt.NDArray[Any], head: Mapping[str, Any], seed: int = 0
-) -> LinearHead:
-    """Fit a linear head to all given rows; features are standardised by these rows.
+) -> Head:
+    """Fit a head to all given rows. Its probabilities are not calibrated.
 
     Parameters
     ----------
@@ -198,16 +88,16 @@ def fit_head(
     labels : (n,) str
         Class of each row.
     head : mapping
-        ``type``: lda or logistic; ``shrinkage`` (lda): auto or a number from 0 to 1; ``C``
-        (logistic): inverse strength of the L2 penalty, above 0. ``balanced: true`` lets all
-        classes count the same: equal priors (lda) or class weights (logistic). When a compound
-        is left out its class becomes rarer in training, and plain priors then speak against it.
+        ``type`` and the options of this type, named as in the section `Head` of the configuration.
+        ``balanced: true`` lets all classes count the same: equal priors (lda) or class weights.
+        When a compound is left out its class becomes rarer in training, and plain priors then
+        speak against it.
     seed : int
-        Seed of the solver, should it draw random numbers.
+        Of what is random in the head.
 
     Returns
     -------
-    LinearHead
+    LinearHead, KernelHead or TreeHead
         With the classes sorted by name.
 
     Raises
@@ -216,10 +106,10 @@ def fit_head(
         For another head type, unusable features or fewer than two classes.
     """
     kind = head["type"]
-    if kind not in LINEAR_HEADS:
-        raise InputError(f"head.type is {kind!r}; the linear heads are {', '.join(LINEAR_HEADS)}")
+    if kind not in _FITS:
+        raise InputError(f"head.type is {kind!r}; use {', '.join(_FITS)}")
     labels = np.asarray(labels).astype(str)
-    rows = np.array(features, dtype=np.float64)
+    rows = np.asarray(features, dtype=np.float64)
     if not np.isfinite(rows).all():
         raise InputError(
             f"head: {int((~np.isfinite(rows)).sum())} of the features are NaN or infinite; "
@@ -230,20 +120,62 @@ def fit_head(
             f"head: the {len(labels)} training rows have {len(np.unique(labels))} class; "
             "at least two are needed"
         )
-    mean = rows.mean(axis=0)
-    rows -= mean
-    scale = rows.std(axis=0)
-    scale[scale <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
-    rows /= scale
-    balanced = bool(head.get("balanced", False))
-    if kind == "lda":
-        n_classes = len(np.unique(labels))
-        priors = np.full(n_classes, 1 / n_classes) if balanced else None
-        lda = ShrinkageLDA(head["shrinkage"], priors).fit(rows, labels)
-        classes, weights, bias = lda.classes_, lda.coef_.T, lda.intercept_
-    else:
-        classes, weights, bias = _fit_logistic(rows, labels, float(head["C"]), balanced, seed)
-    return LinearHead(tuple(map(str, classes)), weights, bias, mean, scale)
+    fit, keys, is_random = _FITS[kind]
+    options = {key: head[key] for key in keys} | ({"seed": seed} if is_random else {})
+    return fit(rows, labels, balanced=bool(head.get("balanced", False)), **options)
+
+
+def calibrate(
+    fitted: Head,
+    features: FloatArray,
+    labels: npt.NDArray[Any],
+    head: Mapping[str, Any],
+    *,
+    train: IntArray,
+    validation: IntArray,
+    groups: IntArray | None,
+    seed: int,
+) -> Calibration:
+    """Fit the temperature of a head to units that it was not trained on.
+
+    Parameters
+    ----------
+    fitted : LinearHead, KernelHead or TreeHead
+        Fitted to the training rows.
+    features, labels : (n, d) float and (n,) str
+        Of all units.
+    head : mapping
+        As for `fit_head`, with ``calibrate``: auto (by an inner cross-validation over whole groups
+        of the training rows), true (by the validation rows) or false.
+    train, validation : int
+        Row numbers of the units.
+    groups : (n,) int or None
+        From `moascope.inner_folds.inner_groups`, for auto.
+    seed : int
+        As for `fit_head`, and of the inner folds.
+
+    Returns
+    -------
+    Calibration
+        Temperature, and the reason where it was not fitted.
+    """
+    how = head.get("calibrate", False)
+    if how is True:
+        return calibrate_by_rows(fitted, features[validation], labels[validation])
+    if how == AUTO and groups is not None:
+        return calibrate_by_folds(
+            np.asarray(features[train]),
+            np.asarray(labels[train]).astype(str),
+            groups[train],
+            partial(fit_head, head=head, seed=seed),
+            seed,
+        )
+    return Calibration(1.0, SWITCHED_OFF)
+
+
+def cooled(fitted: Head, temperature: float) -> Head:
+    """Return a head whose logits are divided by a temperature."""
+    return replace(fitted, weights=fitted.weights / temperature, bias=fitted.bias / temperature)
 
 
 def fit_predict_folds(
@@ -253,6 +185,7 @@ def fit_predict_folds(
     folds: Iterable[FoldLike],
     head: Mapping[str, Any],
     seed: int = 0,
+    groups: IntArray | None = None,
 ) -> pd.DataFrame:
     """Fit a head on the training rows of every fold and predict its test rows.
 
@@ -263,17 +196,17 @@ def fit_predict_folds(
     unit_ids, labels : (n,) str
         Name and class of each row. Rows that are in no fold may have an empty label.
     folds : iterable of FoldLike
-        Row indices of each set. Validation rows are used by ``calibrate`` only.
-    head : mapping
-        As for `fit_head`; with ``calibrate: true`` the posteriors are sharpened or flattened by
-        one temperature (Guo et al., 2017) fitted to the validation rows, where there are any.
+        Row indices of each set. Validation rows are used by ``calibrate: true`` only.
+    head, groups
+        As for `calibrate`.
     seed : int
         As for `fit_head`.
 
     Returns
     -------
     pandas.DataFrame
-        ``unit_id, repeat, fold, fold_name, moa, predicted`` and ``p:<class>`` (float64) for every
+        ``unit_id, repeat, fold, fold_name, moa, predicted``, ``temperature`` and ``uncalibrated``
+        (the reason; empty where the temperature was fitted), and ``p:<class>`` (float64) for every
         class of any fold, sorted by name; test rows in the order of the folds. A class without
         training rows in a fold has probability 0 there.
 
@@ -290,11 +223,15 @@ def fit_predict_folds(
         prediction_table(
             unit_ids,
             labels,
-            fold_probabilities(features, labels, fold, head, classes, seed=seed),
+            probabilities,
             list(classes),
             fold,
+            calibration,
         )
         for fold in folds
+        for probabilities, calibration in [
+            predict_fold(features, labels, fold, head, classes, groups=groups, seed=seed)
+        ]
     ]
     return pd.concat(parts, ignore_index=True) if parts else _table(classes)
 
@@ -338,8 +275,9 @@ def prediction_table(
     probabilities: FloatArray,
     classes: Sequence[str],
     fold: FoldLike,
+    calibration: Calibration | None = None,
 ) -> pd.DataFrame:
-    """Predictions of one fold's test rows as a table.
+    """Return the predictions of one fold's test rows as a table.
 
     Parameters
     ----------
@@ -351,11 +289,13 @@ def prediction_table(
         Names of the columns.
     fold : FoldLike
         Where the rows come from.
+    calibration : Calibration, optional
+        Of a head on features.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of `fit_predict_folds`.
+        The columns of `fit_predict_folds`; those of the calibration only where it is given.
     """
     table = pd.DataFrame(
         {
@@ -367,6 +307,9 @@ def prediction_table(
             "predicted": np.asarray(classes, dtype=str)[probabilities.argmax(axis=1)],
         }
     )
+    if calibration is not None:
+        table["temperature"] = float(calibration.temperature)
+        table["uncalibrated"] = calibration.reason
     columns = [f"p:{name}" for name in classes]
     return pd.concat([table, pd.DataFrame(probabilities, columns=columns)], axis=1)
 
@@ -396,45 +339,21 @@ def class_indices(
     return [str(name) for name in classes], indices
 
 
-def temperature(logits: FloatArray, labels: IntArray) -> float:
-    """Find the factor to divide logits by so that they are honest about their certainty.
-
-    Parameters
-    ----------
-    logits : (n, n_classes) float
-        Of rows that were not trained on; -inf for classes that cannot be.
-    labels : (n,) int
-        Their true classes as column numbers, each with a finite logit.
-
-    Returns
-    -------
-    float
-        Between 0.05 and 100, the one with the least cross-entropy (Guo et al., 2017).
-    """
-    rows = np.arange(len(labels))
-
-    def cross_entropy(log_temperature: float) -> float:
-        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return -float(scaled[rows, labels].mean())
-
-    bounds = (np.log(0.05), np.log(100.0))
-    return float(np.exp(minimize_scalar(cross_entropy, bounds=bounds, method="bounded").x))
-
-
-def fold_probabilities(
+def predict_fold(
     features: FloatArray,
     labels: npt.NDArray[Any],
     fold: FoldLike,
     head: Mapping[str, Any],
     classes: npt.NDArray[Any],
     *,
+    groups: IntArray | None = None,
     seed: int,
-) -> Matrix:
+) -> tuple[Matrix, Calibration]:
     """Fit a head on the training rows of a fold and predict its test rows.
 
     Parameters
     ----------
-    features, labels, head, seed
+    features, labels, head, groups, seed
         As for `fit_predict_folds`.
     fold : FoldLike
         Row numbers of the units.
@@ -443,8 +362,8 @@ def fold_probabilities(
 
     Returns
     -------
-    (n_test, n_classes) float64
-        Posterior probabilities.
+    (n_test, n_classes) float64, Calibration
+        Posterior probabilities, and how they were calibrated.
 
     Raises
     ------
@@ -462,9 +381,17 @@ def fold_probabilities(
     if len(unseen):
         logger.warning("fold %s: no training units of %s", fold.name, ", ".join(unseen))
     fitted = fit_head(features[fold.train], labels[fold.train], head, seed)
-    logits = fitted.logits(features[fold.test])
-    if head.get("calibrate", False):
-        logits /= _fold_temperature(fitted, features, labels, fold)
+    calibration = calibrate(
+        fitted,
+        features,
+        labels,
+        head,
+        train=fold.train,
+        validation=fold.validation,
+        groups=groups,
+        seed=seed,
+    )
+    logits = fitted.logits(features[fold.test]) / calibration.temperature
     probabilities = np.zeros((len(fold.test), len(classes)))
     probabilities[:, np.searchsorted(classes, fitted.classes)] = softmax(logits, axis=1)
     right = classes[probabilities.argmax(axis=1)] == labels[fold.test]
@@ -478,129 +405,11 @@ def fold_probabilities(
         len(right),
         time.perf_counter() - started,
     )
-    return probabilities
-
-
-def _fold_temperature(
-    fitted: LinearHead, features: FloatArray, labels: npt.NDArray[Any], fold: FoldLike
-) -> float:
-    """Temperature from the validation rows of known classes; 1 when there are none."""
-    rows = fold.validation[np.isin(labels[fold.validation], fitted.classes)]
-    if len(rows) == 0:
-        return 1.0
-    codes = np.searchsorted(np.asarray(fitted.classes), labels[rows])
-    return temperature(fitted.logits(features[rows]), codes)
+    return probabilities, calibration
 
 
 def _table(classes: npt.NDArray[Any]) -> pd.DataFrame:
     """Make a predictions table without rows."""
     names = ["unit_id", "repeat", "fold", "fold_name", "moa", "predicted"]
+    names += ["temperature", "uncalibrated"]
     return pd.DataFrame(columns=[*names, *(f"p:{name}" for name in classes)])
-
-
-def _shrunken(deviations: Matrix, amount: str | float) -> tuple[float, Matrix]:
-    """Shrink the covariance of centred rows: its factor, and the diagonal (d,) to add.
-
-    ``covariance = factor * deviations.T @ deviations / n + diag(target)``
-    """
-    variances = np.mean(deviations**2, axis=0)
-    if amount == "auto":
-        scale = np.sqrt(variances)
-        constant = scale <= 10 * np.finfo(np.float64).eps
-        scale[constant] = 1.0
-        strength = _ledoit_wolf(deviations / scale)
-        # Standardised variances are 1, but 0 for constant features.
-        level = np.mean(~constant)
-        return 1 - strength, strength * level * scale**2
-    return 1 - float(amount), np.full_like(variances, float(amount) * variances.mean())
-
-
-def _ledoit_wolf(rows: Matrix) -> float:
-    """Amount of shrinkage towards a multiple of the identity (Ledoit and Wolf, 2004).
-
-    Parameters
-    ----------
-    rows : (n, d) float64
-        Centred rows.
-
-    Returns
-    -------
-    float
-        In [0, 1], as `sklearn.covariance.ledoit_wolf_shrinkage` gives it.
-    """
-    n, d = rows.shape
-    if d == 1:
-        return 0.0
-    squares = rows**2
-    mu = squares.sum() / (n * d)
-    # The squared Frobenius norm is the same for rows.T @ rows and the smaller rows @ rows.T.
-    gram = rows @ rows.T if n < d else rows.T @ rows
-    covariance_norm = np.sum(gram**2) / n**2
-    fourth_moment = np.sum(squares.sum(axis=1) ** 2) / n
-    beta = (fourth_moment - covariance_norm) / (d * n)
-    delta = (covariance_norm - d * mu**2) / d
-    return 0.0 if beta <= 0 else float(min(beta, delta) / delta)
-
-
-def _solve_low_rank(diagonal: Matrix, rows: Matrix, right: Matrix) -> Matrix:
-    """Solve ``(diag(diagonal) + rows.T @ rows) x = right`` with fewer rows than columns.
-
-    Parameters
-    ----------
-    diagonal : (d,) float64
-        Not negative.
-    rows : (n, d) float64
-        The part of low rank.
-    right : (d, k) float64
-        Right-hand sides.
-
-    Returns
-    -------
-    (d, k) float64
-        The solution, of least norm where the matrix is singular.
-    """
-    if diagonal.min() <= 1e-10 * diagonal.max():
-        return _solve_dense(diagonal, rows.T @ rows, right)
-    # Woodbury: V^-1 b - V^-1 Z' (I + Z V^-1 Z')^-1 Z V^-1 b
-    root = 1 / np.sqrt(diagonal)[:, None]
-    whitened = rows * root.T
-    system = whitened @ whitened.T
-    system[np.diag_indices(len(rows))] += 1.0
-    scaled = root * right
-    inner = linalg.cho_solve(linalg.cho_factor(system), whitened @ scaled)
-    return root * (scaled - whitened.T @ inner)
-
-
-def _solve_dense(diagonal: Matrix, gram: Matrix, right: Matrix) -> Matrix:
-    """Solve ``(diag(diagonal) + gram) x = right``; least norm where the matrix is singular."""
-    gram[np.diag_indices(len(diagonal))] += diagonal
-    try:
-        factor = linalg.cho_factor(gram)
-    except linalg.LinAlgError:
-        return linalg.lstsq(gram, right)[0]
-    pivots = np.diag(factor[0])
-    if pivots.min() < 1e-7 * pivots.max():
-        return linalg.lstsq(gram, right)[0]
-    return linalg.cho_solve(factor, right)
-
-
-def _fit_logistic(
-    rows: Matrix, labels: npt.NDArray[Any], C: float, balanced: bool, seed: int
-) -> tuple[npt.NDArray[Any], Matrix, Matrix]:
-    """Classes, weights (d, n_classes) and bias (n_classes,) of an L2 logistic regression.
-
-    The weights lie in the span of the rows, so with more features than rows the regression is
-    fitted in that span: the same solution, without the idle dimensions.
-    """
-    basis = None
-    if rows.shape[1] > rows.shape[0]:
-        left, singular, basis = linalg.svd(rows, full_matrices=False)
-        rows = left * singular
-    model = LogisticRegression(
-        C=C, class_weight="balanced" if balanced else None, max_iter=2000, random_state=seed
-    ).fit(rows, labels)
-    coef, bias = model.coef_, model.intercept_
-    if len(model.classes_) == 2:
-        coef, bias = np.vstack([0 * coef, coef]), np.concatenate([0 * bias, bias])
-    weights = coef.T if basis is None else basis.T @ coef.T
-    return model.classes_, weights, bias

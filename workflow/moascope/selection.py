@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
 
 from moascope import heads, splits
 from moascope.errors import InputError
 from moascope.feature_columns import Block, FeatureChoice, columns_of
+from moascope.inner_folds import InnerFold, divide, inner_groups
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +40,6 @@ class Candidate:
     """(d,) which features it sees."""
     head: Mapping[str, Any]
     """As for `heads.fit_head`."""
-
-
-@dataclass(frozen=True)
-class _Set:
-    """Rows of an inner fold."""
-
-    train: IntArray
-    test: IntArray
 
 
 def candidates_of(
@@ -96,41 +88,6 @@ def feature_choice(options: Mapping[str, Any]) -> FeatureChoice:
     )
 
 
-def inner_groups(
-    units: pd.DataFrame, members: pd.DataFrame, columns: Sequence[str]
-) -> npt.NDArray[np.int64]:
-    """Find the group of every unit, which inner folds keep together.
-
-    Parameters
-    ----------
-    units : pandas.DataFrame
-        All units.
-    members : pandas.DataFrame
-        The units of the split: unit_id and group.
-    columns : sequence of str
-        From `independence.held_out_columns`. Only the first is used: the compound, where a split
-        holds out compound and batch. Without any, the groups of the split itself are taken.
-
-    Returns
-    -------
-    (n,) int64
-        Group of every unit; -1 for units outside of the split.
-
-    Raises
-    ------
-    InputError
-        If a column is empty for a unit of the split.
-    """
-    groups = np.full(len(units), -1, dtype=np.int64)
-    group_of = members.set_index("unit_id")["group"]
-    inside = units["unit_id"].isin(group_of.index).to_numpy()
-    if columns:
-        groups[inside], _ = splits.group_codes(units[inside], columns[0].split("+"))
-    else:
-        groups[inside], _ = pd.factorize(group_of.loc[units["unit_id"][inside]])
-    return groups
-
-
 def choose(
     features: FloatArray,
     labels: npt.NDArray[Any],
@@ -148,7 +105,7 @@ def choose(
     labels : (n,) str
         Class of each unit. Only those of `rows` are read.
     groups : (n,) int
-        From `inner_groups`.
+        From `moascope.inner_folds.inner_groups`.
     rows : (n_train,) int
         The units to choose by.
     candidates : sequence of Candidate
@@ -169,7 +126,13 @@ def choose(
     """
     known, own_groups = np.asarray(labels[rows]).astype(str), np.asarray(groups[rows])
     table = np.asarray(features[rows], dtype=np.float64)
-    folds = _inner_folds(known, own_groups, seed)
+    folds = divide(
+        known,
+        own_groups,
+        seed,
+        most_single_groups=_MOST_SINGLE_GROUPS,
+        n_folds=_FOLDS_OF_MANY_GROUPS,
+    )
     if not folds:
         raise InputError(
             "candidates: every class of the training units has only one group, so no candidate can "
@@ -199,7 +162,7 @@ def choose_once(
     features, candidates, seed
         As for `choose`.
     units, members, columns
-        As for `inner_groups`; units with moa.
+        As for `moascope.inner_folds.inner_groups`; units with moa.
 
     Returns
     -------
@@ -244,7 +207,7 @@ def fit_predict_folds(
     candidates : sequence of Candidate
         At least one.
     groups : (n,) int
-        From `inner_groups`.
+        From `moascope.inner_folds.inner_groups`.
 
     Returns
     -------
@@ -267,10 +230,14 @@ def fit_predict_folds(
         best = candidates[int(scores.argmax())]
         logger.info("fold %s: chose %s (inner %.3f)", fold.name, best.name, scores.max())
         choices.append(selection_table(candidates, scores, fold))
-        probabilities = heads.fold_probabilities(
-            features[:, best.columns], labels, fold, best.head, classes, seed=seed
+        probabilities, calibration = heads.predict_fold(
+            features[:, best.columns], labels, fold, best.head, classes, groups=groups, seed=seed
         )
-        tables.append(heads.prediction_table(unit_ids, labels, probabilities, list(classes), fold))
+        tables.append(
+            heads.prediction_table(
+                unit_ids, labels, probabilities, list(classes), fold, calibration
+            )
+        )
     return pd.concat(tables, ignore_index=True), pd.concat(choices, ignore_index=True)
 
 
@@ -305,31 +272,10 @@ def selection_table(
     )
 
 
-def _inner_folds(labels: npt.NDArray[Any], groups: IntArray, seed: int) -> list[_Set]:
-    """Divide rows into folds of whole groups; only classes that are learned are tested."""
-    n_groups = len(np.unique(groups))
-    if n_groups < 2:
-        return []
-    sizes = np.unique(labels, return_counts=True)[1]
-    n_folds = min(_FOLDS_OF_MANY_GROUPS, int(sizes.max()))
-    divider = (
-        LeaveOneGroupOut()
-        if n_groups <= _MOST_SINGLE_GROUPS or n_folds < 2
-        else StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    )
-    folds = []
-    for train, test in divider.split(labels, labels, groups):
-        learned = np.unique(labels[train])
-        tested = test[np.isin(labels[test], learned)]
-        if len(learned) >= 2 and len(tested):
-            folds.append(_Set(train, tested))
-    return folds
-
-
 def _predict(
     features: npt.NDArray[np.float64],
     labels: npt.NDArray[Any],
-    fold: _Set,
+    fold: InnerFold,
     head: Mapping[str, Any],
     seed: int,
 ) -> npt.NDArray[np.str_]:

@@ -41,7 +41,11 @@ from moascope.features import (
 )
 from moascope.files import atomic_path, damaged, read_array, reading
 from moascope.handmade import HAND_MADE, image_features
-from moascope.heads import LinearHead, fit_head
+from moascope.head_layers import kernel_layer, tree_layer
+from moascope.heads import Head, calibrate, cooled, fit_head
+from moascope.kernel_head import KernelHead
+from moascope.linear_heads import LinearHead
+from moascope.tree_head import TreeHead
 
 if TYPE_CHECKING:  # what trains does not depend on how splits are made
     from moascope.folds import Task
@@ -355,7 +359,8 @@ def fit_final_head(
     classes: Sequence[str],
     options: Mapping[str, Any],
     seed: int,
-) -> LinearHead | keras.Model:
+    groups: np.ndarray | None = None,
+) -> Head | keras.Model:
     """Fit a head to all labelled units: the one that is shipped, as no test set is left for it.
 
     Parameters
@@ -370,26 +375,43 @@ def fit_final_head(
         `head`, and for a multilayer perceptron `training`.
     seed : int
         Of weights and order.
+    groups : numpy.ndarray or None
+        int `(N,)` from `moascope.inner_folds.inner_groups`, to calibrate by where the head says
+        ``calibrate: auto``. All units are trained on, so that ``true`` finds none to calibrate by.
 
     Returns
     -------
-    LinearHead or keras.Model
+    heads.Head or keras.Model
         As `classifier` takes it.
     """
     rows = np.flatnonzero(labels >= 0)
     if options["head"]["type"] == "mlp":
         none = np.empty(0, dtype=np.int64)
         sets = {"train": rows, "validation": none, "test": none}
-        fitted = fit_mlp(
+        trained = fit_mlp(
             features, labels, sets, classes, options["head"], options["training"], seed=seed
         )
-        model: keras.Model = fitted["model"]
+        model: keras.Model = trained["model"]
         return model
-    return fit_head(features[rows], np.asarray(classes)[labels[rows]], options["head"], seed)
+    names = np.asarray(classes)[labels]
+    fitted = fit_head(features[rows], names[rows], options["head"], seed)
+    found = calibrate(
+        fitted,
+        features,
+        names,
+        options["head"],
+        train=rows,
+        validation=rows[:0],
+        groups=groups,
+        seed=seed,
+    )
+    if found.reason:
+        logger.info("the probabilities of the saved model are not calibrated: %s", found.reason)
+    return cooled(fitted, found.temperature)
 
 
 def classifier(
-    extractor: keras.Model | None, head: LinearHead | keras.Model, n_hand_crafted: int = 0
+    extractor: keras.Model | None, head: Head | keras.Model, n_hand_crafted: int = 0
 ) -> keras.Model:
     """Put a fitted head on what it sees, so that one model predicts.
 
@@ -398,7 +420,7 @@ def classifier(
     extractor : keras.Model or None
         `(n, H, W, C)` to `(n, d)`, from `moascope.features.with_views`; None for hand-crafted
         features alone.
-    head : LinearHead or keras.Model
+    head : heads.Head or keras.Model
         From `moascope.heads.fit_head`, or the `model` of `fit_mlp`. Its features are those of the
         extractor, then the hand-crafted ones.
     n_hand_crafted : int
@@ -419,15 +441,25 @@ def classifier(
     inputs = inputs if len(inputs) > 1 else inputs[0]
     if isinstance(head, keras.Model):
         return keras.Model(inputs, head(x), name="classifier")
-    # Standardized apart: folded into the weights, a feature that hardly varies loses its digits.
-    scale = np.maximum(head.scale, 1e-6)  # which the layer does not cut off
-    standardize = layers.Normalization(
-        mean=head.mean.astype("float32"), variance=(scale**2).astype("float32"), dtype="float32"
-    )
     dense = layers.Dense(len(head.bias), activation="softmax", dtype="float32", name="head")
-    model = keras.Model(inputs, dense(standardize(x)), name="classifier")
-    kernel = head.weights * (scale / head.scale)[:, None]
-    dense.set_weights([kernel.astype("float32"), head.bias.astype("float32")])
+    weights = head.weights
+    match head:
+        case LinearHead():
+            # Standardized apart: folded into the weights, features that hardly vary lose digits.
+            scale = np.maximum(head.scale, 1e-6)  # which the layer does not cut off
+            standardize = layers.Normalization(
+                mean=head.mean.astype("float32"),
+                variance=(scale**2).astype("float32"),
+                dtype="float32",
+            )
+            x = standardize(x)
+            weights = weights * (scale / head.scale)[:, None]
+        case KernelHead():
+            x = kernel_layer(head, x)
+        case TreeHead():
+            x = tree_layer(head, x)
+    model = keras.Model(inputs, dense(x), name="classifier")
+    dense.set_weights([weights.astype("float32"), head.bias.astype("float32")])
     return model
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from moascope.calibration import SWITCHED_OFF
+
 Entry = Mapping[str, Any]
 """An entry of `moascope.evaluation.evaluate`."""
 
@@ -19,6 +21,8 @@ BASELINE_NAMES = {
     "channel-mean-sd": "channel mean and SD",
     "hand-made": "hand-crafted features, logistic",
     "hand-made-lda": "hand-crafted features, LDA",
+    "hand-made-svm": "hand-crafted features, SVM",
+    "hand-made-gradient-boosting": "hand-crafted features, boosted trees",
     "cell-count": "cell count",
 }
 LAYOUTS = ("layout", "layout-lda")
@@ -27,6 +31,10 @@ _NEARLY = 0.05
 """The layout alone does nearly as well where its accuracy is less than this below the model's."""
 _STRONG = 0.8
 """Cramer's V from which class and place are said to go together."""
+
+
+_OVERCONFIDENT = 0.1
+"""Mean confidence less accuracy from which a model is said to be too sure."""
 
 
 class Verdict(NamedTuple):
@@ -120,10 +128,11 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
     Yields
     ------
     Warning
-        With the ids ``layout-alone``, ``class-and-place``, ``few-places``, ``single-batch``
-        and ``few-compounds``.
+        With the ids ``layout-alone``, ``class-and-place``, ``few-places``, ``single-batch``,
+        ``few-compounds`` and ``overconfident``.
     """
     yield from _layout_warnings(name, entry)
+    yield from _confidence_warnings(name, entry)
     for kind, found in entry.get("confounding", {}).items():
         strength = found.get("cramers_v")
         if strength is not None and strength >= _STRONG and kind != "position":
@@ -165,6 +174,40 @@ def input_warnings(notes: Iterable[str]) -> list[dict[str, str]]:
         ``id`` (input), ``about`` and ``text``.
     """
     return [{"id": "input", "about": "input", "text": note} for note in notes]
+
+
+def overconfidence(entry: Entry) -> float:
+    """Return the mean confidence of all calls less the share that is right."""
+    bins = [row for row in entry["details"]["reliability"] if row["n"]]
+    n = sum(row["n"] for row in bins)
+    return float(sum((row["confidence"] - row["accuracy"]) * row["n"] for row in bins) / n)
+
+
+def _confidence_warnings(name: str, entry: Entry) -> Iterable[Warning]:
+    """Warn of probabilities that claim too much, with the key that changes it."""
+    gap = overconfidence(entry)
+    if gap < _OVERCONFIDENT:
+        return
+    found = entry.get("calibration")
+    if found is None:
+        fix = (
+            f"Networks are not calibrated. Fix: set models.{name}.training.label_smoothing, or use "
+            "a head on frozen features"
+        )
+    elif found["calibrated_folds"] == found["folds"]:
+        fix = "They are calibrated by training units, and the test units are harder than those"
+    elif found["reason"] == SWITCHED_OFF:
+        fix = f"They are not calibrated. Fix: set models.{name}.head.calibrate to auto"
+    else:
+        fix = (
+            f"Not all are calibrated: {found['reason']}. Fix: set aside units by "
+            f"splits.{entry['split']}.validation, and set models.{name}.head.calibrate to true"
+        )
+    yield Warning(
+        "overconfident",
+        f"“{name}” is too sure of its calls",
+        f"Its confidence is {100 * gap:.0f} points above the share of calls that are right. {fix}.",
+    )
 
 
 def summary_warnings(

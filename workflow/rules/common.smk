@@ -142,6 +142,11 @@ KERAS_HEADS = [
 ]
 NESTED = [name for name in FROZEN if CONFIG.models[name].candidates]
 PLAIN_HEADS = [name for name in FROZEN if name not in [*KERAS_HEADS, *NESTED]]
+LINEAR = [
+    name
+    for name in PLAIN_HEADS
+    if CONFIG.models[name].head.type in configuration.LINEAR_HEADS
+]
 JOINED = [name for name in FROZEN if CONFIG.models[name].uses_hand_crafted()]
 
 
@@ -379,7 +384,7 @@ def selection_of(wildcards):
 
 def null_of(wildcards):
     """Return the refitted null of a model with a linear head."""
-    if wildcards.model not in PLAIN_HEADS:
+    if wildcards.model not in LINEAR:
         return {}
     return {"null": PATHS.null.format(model=wildcards.model)}
 

@@ -41,7 +41,7 @@ rule refit_null:
     benchmark:
         PATHS.benchmark("null/{model}")
     wildcard_constraints:
-        model=one_of(PLAIN_HEADS),
+        model=one_of(LINEAR),
     conda:
         environment("learning")
     threads: 1

@@ -117,6 +117,7 @@ rule fit_head:
         runtime=240,
     params:
         options=head_options,
+        split=split_of_model,
         seed=CONFIG.seed,
         code=code("fit_head.py"),
     script:
@@ -213,9 +214,7 @@ rule final_model:
     params:
         options=final_options,
         candidates=choices_of,
-        split=lambda wildcards: (
-            split_of_model(wildcards) if wildcards.model in NESTED else None
-        ),
+        split=split_of_model,
         channels=CHANNELS,
         normalization=CONFIG.section("normalization"),
         compute=CONFIG.section("compute"),

@@ -11,7 +11,16 @@ devices.choose("never", params.compute["keras_backend"])
 
 import keras
 
-from moascope import backbones, feature_columns, features, heads, independence, selection, training
+from moascope import (
+    backbones,
+    feature_columns,
+    features,
+    heads,
+    independence,
+    inner_folds,
+    selection,
+    training,
+)
 from moascope.files import read_array, read_parquet
 
 if params.weights_seed is not None:
@@ -22,7 +31,7 @@ classes, labels = heads.class_indices(units, members)
 table, network = read_array(given.features, mapped=True), params.options["network"]
 blocks = feature_columns.read_blocks(given.columns or None)
 candidates = selection.candidates_of(params.candidates, blocks, table.shape[1])
-held_out = independence.held_out_columns(params.split) if params.split else []
+held_out = independence.held_out_columns(params.split)
 chosen, scores = selection.choose_once(table, units, members, candidates, held_out, params.seed)
 options = params.candidates[chosen.name]
 head = training.fit_final_head(
@@ -31,6 +40,7 @@ head = training.fit_final_head(
     classes,
     {"head": chosen.head, "training": params.options["training"]},
     params.seed,
+    inner_folds.inner_groups(units, members, held_out),
 )
 extractor = None
 if feature_columns.NETWORK in options["features"]:

@@ -4,7 +4,7 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import feature_columns, independence, selection
+from moascope import feature_columns, independence, inner_folds, selection
 from moascope.files import read_array, write_parquet
 from moascope.folds import Task
 
@@ -17,7 +17,7 @@ predictions, choices = selection.fit_predict_folds(
     *task.names,
     task.folds,
     selection.candidates_of(params.candidates, blocks, features.shape[1]),
-    selection.inner_groups(task.units, task.members, independence.held_out_columns(params.split)),
+    inner_folds.inner_groups(task.units, task.members, independence.held_out_columns(params.split)),
     params.seed,
 )
 write_parquet(predictions, snakemake.output.predictions)
