@@ -26,6 +26,7 @@ from moascope.report_context import (
     load_context,
     shown_mistakes,
 )
+from moascope.robust import robust_z
 from moascope.wells import parse_well
 
 __all__ = ["Context", "build", "load_context", "standalone_figures"]
@@ -221,29 +222,22 @@ def site_scores(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
         that deviates most).
     """
     sharp = _log(quality, "focus_laplacian", channels)
-    bright = _robust_z(_log(quality, "mean", channels))
-    strongest = bright.abs().to_numpy().argmax(axis=1)
+    bright = robust_z(_log(quality, "mean", channels))
+    strongest = np.abs(bright).argmax(axis=1)
     return pd.DataFrame(
         {
-            "blur": (-_robust_z(sharp)).max(axis=1),
+            "blur": (-robust_z(sharp)).max(axis=1),
             "saturated": quality[[f"saturated:{c}" for c in channels]].max(axis=1),
             "foreground": quality[[f"foreground:{c}" for c in channels]].min(axis=1),
-            "brightness": bright.to_numpy()[np.arange(len(bright)), strongest],
+            "brightness": bright[np.arange(len(bright)), strongest],
         },
         index=quality.index,
     )
 
 
-def _log(quality: pd.DataFrame, measure: str, channels: Sequence[str]) -> pd.DataFrame:
-    values = quality[[f"{measure}:{channel}" for channel in channels]]
-    return pd.DataFrame(np.log(values.clip(lower=1e-12)), index=quality.index)
-
-
-def _robust_z(values: pd.DataFrame) -> pd.DataFrame:
-    """Distance from the column's median in normal-consistent MADs; 0 where there is no spread."""
-    centred = values - values.median()
-    spread = 1.4826 * centred.abs().median()
-    return (centred / spread.where(spread > 0)).fillna(0.0)
+def _log(quality: pd.DataFrame, measure: str, channels: Sequence[str]) -> Array:
+    values = quality[[f"{measure}:{channel}" for channel in channels]].to_numpy(float)
+    return np.asarray(np.log(np.maximum(values, 1e-12)))
 
 
 # Column, title, which site stands for its well, limits, format of the key, diverging.
