@@ -1,7 +1,7 @@
 """Quality of whole plates: by absolute criteria, and beside the other plates of the screen.
 
 The flags of sites compare a site with its plate. A plate that is out of focus or saturated as a
-whole passes them, so plates are judged by the median of their sites, channel by channel.
+whole passes them, so plates are judged by what is usual on them, channel by channel.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ import pandas as pd
 
 from moascope.robust import robust_z
 
-REASONS = ("out-of-focus", "saturated", "blurrier", "dimmer", "brighter", "emptier", "mostly-flagged")
+REASONS = (
+    "out-of-focus",
+    "saturated",
+    "blurrier",
+    "dimmer",
+    "brighter",
+    "emptier",
+    "mostly-flagged",
+)
 BRIGHTFIELD_SKEW = -0.2
 """Skewness of the intensities of an image below which its background is the bright mode."""
 _RELIEF_SHARPNESS = 0.0  # above it, and without skewness: grey relief as of DIC
@@ -26,7 +34,7 @@ _LEAST_FOREGROUND = 1e-3
 
 
 def plate_medians(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
-    """Compute the medians of each plate.
+    """Compute what stands for the sites of each plate.
 
     Parameters
     ----------
@@ -39,15 +47,18 @@ def plate_medians(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        By plate: sites, flagged (counts) and the median of sharpness, saturated, mean and
-        foreground of each channel (as `{measure}:{channel}`).
+        By plate: sites, flagged (counts) and, for each channel, the median of sharpness, mean and
+        foreground, and the smaller of mean and ninth decile of saturated (`{measure}:{channel}`).
     """
     read = quality[quality["status"] == "ok"]
-    measures = ("sharpness", "saturated", "mean", "foreground")
+    measures = ("sharpness", "mean", "foreground")
     columns = [f"{measure}:{channel}" for channel in channels for measure in measures]
     grouped = read.groupby("plate", sort=True)
     counts = pd.DataFrame({"sites": grouped.size(), "flagged": grouped["flagged"].sum()})
-    return counts.join(grouped[columns].median())
+    clipped = grouped[[f"saturated:{channel}" for channel in channels]]
+    # The mean sees cells that clip here and there, the ninth decile that it is not a site or two.
+    saturated = np.minimum(clipped.mean(), clipped.quantile(0.9))
+    return counts.join(grouped[columns].median()).join(saturated)
 
 
 def judge(
@@ -62,7 +73,8 @@ def judge(
 
     - out-of-focus: the sharpness of a channel is below `min_sharpness`, in brightfield channels
       `min_sharpness_brightfield`;
-    - saturated: the share of saturated pixels of a channel is above `max_saturated`;
+    - saturated: the share of saturated pixels of a channel is above `max_saturated`, both in the
+      mean and in a tenth of the sites;
     - mostly-flagged: at least half of the sites are flagged.
 
     Beside the other plates, by `plate_z` robust standard deviations of their logarithms:

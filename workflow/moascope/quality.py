@@ -105,7 +105,8 @@ def saturated_share(
 
     A 12-bit camera clips at 4095 in a 16-bit file, and software may shift that further, so the
     level is found in the data: the largest value of the plate, if it is the largest the file can
-    hold or if pixels pile up there, four times as many as at the next lower value.
+    hold or if pixels pile up there, four times as many as at the next lower value. Else, since a
+    hot pixel can lie above it: the value that is the largest in most images, if pixels pile up.
 
     Parameters
     ----------
@@ -124,12 +125,15 @@ def saturated_share(
     array (n,), float64
         Shares in [0, 1]; all 0 where the plate does not clip.
     """
-    top = highest.max()
-    at_top = highest == top
-    black = highest.min() == top and share.min() == 1
-    piled = not black and share[at_top].sum() > 4 * next_share[at_top].sum()
-    piled &= not at_camera_maxima or top in CAMERA_MAXIMA
-    return np.where(at_top & (piled | (top == ceiling)), share, 0.0)
+    black = highest.min() == highest.max() and share.min() == 1
+    values, images = np.unique(highest, return_counts=True)
+    for level in (values[-1], values[images.argmax()]):
+        at_level = highest == level
+        piled = not black and share[at_level].sum() > 4 * next_share[at_level].sum()
+        piled &= not at_camera_maxima or level in CAMERA_MAXIMA
+        if piled:
+            return np.where(at_level, share, 0.0)
+    return np.where((highest == values[-1]) & (values[-1] == ceiling), share, 0.0)
 
 
 def measure(

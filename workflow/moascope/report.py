@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import yaml
 
-from moascope import composites, figures, findings, report_segmentation, verdicts
+from moascope import composites, figures, findings, flag_balance, report_segmentation, verdicts
 from moascope.composites import Array
 from moascope.findings import percent
 from moascope.report_context import (
@@ -316,7 +316,11 @@ def _quality_section(context: Context, painter: _Painter) -> dict[str, Any]:
     grouped = table.groupby("plate", sort=True)["flagged"]
     plates = pd.DataFrame({"sites": grouped.size(), "flagged": grouped.sum()})
     plates["share"] = plates["flagged"] / plates["sites"]
-    plates = plates.sort_values("share", ascending=False, kind="stable")
+    reviewed = context["summary"]["quality"]
+    failed = reviewed.get("flagged_plates", {})
+    plates["failed"] = ["; ".join(failed.get(name, {})) for name in plates.index]
+    plates["fails"] = plates["failed"] != ""
+    plates = plates.sort_values(["fails", "share"], ascending=False, kind="stable")
     drawn = list(plates.index[: config["report"]["max_plates"]])
     by_plate = dict(list(table.groupby("plate")))
     flagged = table[table["flagged"]]
@@ -334,11 +338,34 @@ def _quality_section(context: Context, painter: _Painter) -> dict[str, Any]:
         .head(MAX_ROWS)
         .to_dict("records"),
         "n_flagged": len(flagged),
-        "reasons": context["summary"]["quality"].get("reasons", {}),
+        "reasons": reviewed.get("reasons", {}),
+        "failed": failed,
+        "by_class": [
+            _class_table(what, balance) for what, balance in reviewed.get("by_class", {}).items()
+        ],
+        "brightfield": config["input"].get("brightfield", []),
         "tiles": _flagged_tiles(context, painter),
         "unread": context["quarantined"].head(MAX_ROWS).to_dict("records"),
         "n_unread": len(context["quarantined"]),
     }
+
+
+def _class_table(what: str, balance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is left out of each class as text, the largest share first."""
+    rows = [
+        {
+            "name": name,
+            "lost": f"{row['lost']:,}",
+            "n": f"{row['n']:,}",
+            "share": percent(row["lost"] / row["n"]),
+            "p": f"{row['p']:.2g}",
+            "is_uneven": row["p"] <= flag_balance.ALPHA,
+        }
+        for name, row in sorted(
+            balance["classes"].items(), key=lambda item: -item[1]["lost"] / item[1]["n"]
+        )
+    ]
+    return {"what": what, "permuted": balance["permuted"], "rows": rows}
 
 
 def _flagged_tiles(context: Context, painter: _Painter) -> list[dict[str, Any]]:

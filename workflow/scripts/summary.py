@@ -15,15 +15,16 @@ def read(paths):
 given, params = dict(snakemake.input.items()), snakemake.params
 sections = {}
 if "inputs" in given:
+    review = read([given["review"]])[0]
     sections = {
         "inputs": read([given["inputs"]])[0],
-        "quality": summary.count_quality(read_parquet(given["quality"])),
+        "quality": summary.count_quality(read_parquet(given["quality"])) | review,
         "evaluations": dict(zip(params.models, read(given["evaluations"]), strict=True)),
         "audits": dict(zip(params.splits, read(given["audits"]), strict=True)),
     }
     checked = [warning for found in read(given["checked_models"]) for warning in found["warnings"]]
     found = verdicts.summary_warnings(sections["evaluations"], sections["audits"])
-    sections["warnings"] = [*checked, *found]
+    sections["warnings"] = [*checked, *sections["quality"].pop("warnings"), *found]
 content = summary.build(
     params.run,
     summary.environment(read(snakemake.input.devices), params.seed),
