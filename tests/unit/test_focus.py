@@ -50,3 +50,40 @@ def test_a_constant_image_has_focus_zero():
     constant = np.full((2, 3, 32, 48), 700, np.uint16)
     assert focus.power_slope(constant) == pytest.approx(np.zeros((2, 3)), abs=1e-9)
     assert focus.laplacian_variance(constant) == pytest.approx(np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("sigma", [3, 4, 6])
+def test_sharpness_tells_cells_in_focus_from_blurred_ones_alone(rng, sigma):
+    sharp = cells(rng, n=4, side=128).astype(float)
+    soft = ndimage.gaussian_filter(sharp, (0, 0, sigma, sigma))
+    assert focus.sharpness(sharp).min() > -1.6
+    for noise in (0, 10):
+        assert focus.sharpness(soft + rng.normal(0, noise, soft.shape)).max() < -1.85
+
+
+def test_sharpness_is_the_ratio_of_the_power_in_two_bands():
+    # Waves of 8 and of 20 pixels, whose power is as the square of their amplitudes.
+    x = np.arange(160)
+    image = np.ones((160, 1)) * (np.sin(2 * np.pi * x / 8) + 10 * np.sin(2 * np.pi * x / 20))
+    assert focus.sharpness(image) == pytest.approx(-2, abs=0.03)
+
+
+def test_sharpness_does_not_depend_on_gain_and_offset(rng):
+    image = cells(rng).astype(float)
+    assert focus.sharpness(3.5 * image + 700) == pytest.approx(focus.sharpness(image), rel=1e-3)
+
+
+def test_noise_alone_has_no_sharpness(rng):
+    assert np.median(focus.sharpness(rng.normal(500, 30, (50, 128, 128)))) == 0
+
+
+def test_constant_and_tiny_images_have_no_sharpness(rng):
+    assert (focus.sharpness(np.full((2, 64, 64), 7, np.uint16)) == 0).all()
+    assert (focus.sharpness(rng.normal(500, 30, (4, 24, 24))) == 0).all()
+
+
+def test_both_measures_come_from_one_transform(rng):
+    images = cells(rng, n=3)
+    slope, sharpness = focus.spectral_focus(images)
+    np.testing.assert_array_equal(slope, focus.power_slope(images))
+    np.testing.assert_array_equal(sharpness, focus.sharpness(images))

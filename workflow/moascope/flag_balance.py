@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-PERMUTATIONS = 4999
+PERMUTATIONS = 1999
 ALPHA = 0.01
 _LEAST_WELLS = 3  # of every class; with fewer, permuting wells can hardly show anything
 
@@ -114,9 +114,25 @@ def balance_test(
 
 
 def uneven_classes(balance: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the classes of a `balance_test` that deviate, those that lose most first."""
-    uneven = {name: row for name, row in balance["classes"].items() if row["p"] <= ALPHA}
-    return dict(sorted(uneven.items(), key=lambda item: -item[1]["lost"] / item[1]["n"]))
+    """Return the classes that lose more than the others, or else those that lose less.
+
+    Parameters
+    ----------
+    balance : dict
+        From `balance_test`.
+
+    Returns
+    -------
+    dict of str to dict
+        Those with a p-value of at most `ALPHA`, largest share first; the others are not named,
+        since where one class loses more all others lose less.
+    """
+    rows = balance["classes"]
+    share = sum(row["lost"] for row in rows.values()) / sum(row["n"] for row in rows.values())
+    shares = {name: row["lost"] / row["n"] for name, row in rows.items()}
+    uneven = [name for name, row in rows.items() if row["p"] <= ALPHA]
+    more = [name for name in uneven if shares[name] > share]
+    return {name: rows[name] for name in sorted(more or uneven, key=lambda name: -shares[name])}
 
 
 def describe(what: str, balance: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from moascope import flag_balance, plate_quality
 
 log = logging.getLogger(__name__)
 
+_MAX_NAMES = 8
 FAILED_PLATE, UNEVEN, BRIGHTFIELD = "failed-plate", "uneven-flags", "undeclared-brightfield"
 
 
@@ -108,15 +109,26 @@ def _balances(
 def _plate_warnings(
     failed: Mapping[str, Mapping[str, str]], excluded: bool
 ) -> Iterator[tuple[str, str, str]]:
-    kept = (
-        "It is left out of classification."
-        if excluded
-        else "It is kept. Look at its images; set quality.exclude_flagged_plates: true to leave "
-        "such plates out of classification."
-    )
+    """Yield one warning for all plates that fail for the same reasons."""
+    plates: dict[tuple[str, ...], list[str]] = {}
     for plate, reasons in failed.items():
-        words = "; ".join(f"{reason} ({text})" for reason, text in reasons.items())
-        yield FAILED_PLATE, plate, f"The plate as a whole fails quality control: {words}. {kept}"
+        plates.setdefault(tuple(reasons), []).append(plate)
+    for reasons, names in plates.items():
+        words = "; ".join(f"{reason} ({failed[names[0]][reason]})" for reason in reasons)
+        them, such = ("It is", "it") if len(names) == 1 else ("They are", "them")
+        subject = (
+            "The plate as a whole fails quality control"
+            if len(names) == 1
+            else f"{len(names):,} plates as a whole fail quality control, first {names[0]}"
+        )
+        kept = (
+            f"{them} left out of classification."
+            if excluded
+            else f"{them} kept. Look at the images; set quality.exclude_flagged_plates: true to "
+            f"leave {such} out of classification."
+        )
+        about = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+        yield FAILED_PLATE, about, f"{subject}: {words}. {kept}"
 
 
 def _class_warnings(
