@@ -4,29 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_store import FakeStore
-from scipy import ndimage
+from pictures import cells
 from skimage.filters import threshold_otsu
 from skimage.io import imread
 
-from moascope import quality, simulate
+from moascope import foreground, quality, simulate
 from moascope.config import Quality, Simulate
 from moascope.errors import InputError
 
 OPTIONS = {"focus_z": 4.0, "max_saturated": 0.02, "min_foreground": 0.02, "intensity_z": 6.0}
-
-
-def cells(rng, n=1, side=96, count=12, blur=1.0, gain=1500.0, noise=True):
-    """Bright discs on a dim background, (n, 1, side, side) uint16, as a camera sees them."""
-    y, x = np.mgrid[:side, :side]
-    images = np.zeros((n, side, side))
-    for image in images:
-        for cy, cx, radius in zip(
-            *rng.uniform(0, side, (2, count)), rng.uniform(4, 8, count), strict=True
-        ):
-            image[np.hypot(y - cy, x - cx) < radius] = 1
-    seen = ndimage.gaussian_filter(images, (0, blur, blur)) * gain + 60
-    counts = rng.poisson(seen) + rng.normal(100, 3, seen.shape) if noise else seen
-    return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)[:, None]
 
 
 @pytest.fixture
@@ -40,48 +26,6 @@ def measured(pixels, channels=("DNA",)):
 
 def reasons(pixels, channels=("DNA",), **options):
     return list(quality.flag(measured(pixels, channels), OPTIONS | options)["reasons"])
-
-
-# ---------------------------------------------------------------- focus
-
-
-@pytest.mark.parametrize("exponent", [1.0, 2.0, 3.0])
-def test_the_slope_is_the_exponent_of_a_power_law(exponent, rng):
-    frequency = np.hypot(np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256))
-    frequency[0, 0] = 1
-    amplitude = frequency ** (-exponent / 2)
-    phases = np.fft.rfft2(rng.normal(size=(20, 256, 256)))
-    images = np.fft.irfft2(phases * amplitude, s=(256, 256))
-    # The law goes on where camera noise is looked for, so a little too much is taken off.
-    assert quality.power_slope(images).mean() == pytest.approx(-exponent, abs=0.25)
-
-
-def test_noise_has_no_slope_and_a_laplacian_variance_of_20(rng):
-    noise = rng.normal(500, 30, (8, 300, 300))
-    # The kernel's squared weights add up to 16 + 4 * 1.
-    assert quality.laplacian_variance(noise) == pytest.approx(20, rel=0.05)
-    assert abs(quality.power_slope(noise).mean()) < 0.5
-
-
-def test_blur_steepens_the_slope_and_lowers_the_laplacian(rng):
-    sharp = cells(rng, n=4, side=192, noise=False).astype(float)
-    images = [ndimage.gaussian_filter(sharp, (0, 0, sd, sd)) for sd in (0, 1, 2, 4)]
-    noisy = [image + rng.normal(0, 8, image.shape) for image in images]
-    for measure in (quality.power_slope, quality.laplacian_variance):
-        values = np.array([measure(image).mean() for image in noisy])
-        assert (np.diff(values) < 0).all()
-
-
-def test_focus_does_not_depend_on_gain_and_offset(rng):
-    image = cells(rng).astype(float)
-    for measure in (quality.power_slope, quality.laplacian_variance):
-        assert measure(3.5 * image + 700) == pytest.approx(measure(image), rel=1e-3)
-
-
-def test_a_constant_image_has_focus_zero():
-    constant = np.full((2, 3, 32, 48), 700, np.uint16)
-    assert quality.power_slope(constant) == pytest.approx(np.zeros((2, 3)), abs=1e-9)
-    assert quality.laplacian_variance(constant) == pytest.approx(np.zeros((2, 3)))
 
 
 def test_measures_do_not_depend_on_the_rest_of_the_batch(rng):
@@ -144,7 +88,7 @@ def test_a_black_channel_is_not_saturated(rng):
 def test_otsu_splits_as_scikit_image_does(rng):
     values = np.sort(np.concatenate([rng.normal(10, 2, 4000), rng.normal(20, 4, 1500)]))
     expected = values > threshold_otsu(values, nbins=4096)
-    assert np.mean(values > quality._otsu(values)) == pytest.approx(expected.mean(), abs=0.002)
+    assert np.mean(values > foreground._otsu(values)) == pytest.approx(expected.mean(), abs=0.002)
 
 
 def test_foreground_is_the_area_of_cells_and_nothing_on_an_empty_field(rng):

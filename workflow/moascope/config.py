@@ -122,6 +122,11 @@ class Input(Rooted):
         "number from 0 (table with path_column), the LoadData or BBBC021 channel, or the value of "
         "the group `channel` (folder)"
     )
+    brightfield: list[Name] = Field(
+        [],
+        description="channels whose objects are dark or textured, not bright (brightfield, phase "
+        "contrast, DIC); foreground is then where the image is textured",
+    )
     path_column: Cell | None = Field(
         None, description="table: the one column with the path of a multi-channel image"
     )
@@ -179,6 +184,9 @@ class Input(Rooted):
         if not self.channels:
             raise ValueError("channels must name at least one channel")
         self._check_tables()
+        unknown = [name for name in self.brightfield if name not in self.channels]
+        if unknown:
+            raise ValueError(f"brightfield: {_unknown('channel', unknown[0], self.channels)}")
         return self
 
     def _check_tables(self) -> None:
@@ -233,17 +241,40 @@ class Simulate(Section):
 
 
 class Quality(Section):
-    """When a site is flagged. Thresholds are robust z-scores within the plate."""
+    """When sites and plates are flagged. Sites are compared with their plate by robust z-scores."""
 
     focus_z: float = Field(4.0, gt=0, description="blurrier than the plate by this many MADs")
     max_saturated: float = Field(
-        0.01, gt=0, le=1, description="share of saturated pixels above the plate's usual share"
+        0.01,
+        gt=0,
+        le=1,
+        description="share of saturated pixels: of a site above the plate's usual share, and of a "
+        "plate (its mean, and a tenth of its sites)",
     )
     min_foreground: float = Field(
         0.01, ge=0, lt=1, description="share of pixels above background that a site must have"
     )
     intensity_z: float = Field(6.0, gt=0, description="brighter or dimmer by this many MADs")
     exclude_flagged: bool = Field(True, description="leave flagged sites out of classification")
+    min_sharpness: float | None = Field(
+        -1.85,
+        ge=-9,
+        le=3,
+        description="a plate is out of focus below this: power of periods of 4 to 10 px over that "
+        "of 10 to 40 px, decimal logarithm, median of its sites; null: plates are not judged",
+    )
+    min_sharpness_brightfield: float | None = Field(
+        -1.3, ge=-9, le=3, description="the same for the channels under `input.brightfield`"
+    )
+    plate_z: float = Field(
+        5.0,
+        gt=0,
+        description="a plate fails that is blurrier, dimmer, brighter or emptier than the other "
+        "plates by this many MADs of logarithms (at the default, by a factor of 4.5 at least)",
+    )
+    exclude_flagged_plates: bool = Field(
+        False, description="leave plates that fail as a whole out of classification"
+    )
 
 
 class NormalizationStep(Section):

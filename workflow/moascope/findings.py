@@ -9,6 +9,7 @@ from typing import Any
 from moascope import verdicts
 from moascope.independence import plural
 from moascope.permutation import LABELS
+from moascope.quality_review import BRIGHTFIELD, FAILED_PLATE, UNEVEN
 from moascope.report_context import Context, ModelContext
 
 _TESTED_ON = {
@@ -30,6 +31,11 @@ _NOT_TESTED = {
     "stratified-k-fold": "Images of the same well and compound were in training: this says how "
     "well known images are recognised, not how a new compound would do.",
     "fixed": "",
+}
+_QUALITY_TITLES = {
+    FAILED_PLATE: "Plate {about} fails quality control",
+    UNEVEN: "Uneven over the classes: {about}",
+    BRIGHTFIELD: "Channel {about} looks like brightfield",
 }
 _UNIT_NAMES = {"site": ("field", "fields"), "tile": ("tile", "tiles"), "cell": ("cell", "cells")}
 
@@ -203,6 +209,10 @@ def _quality_checks(context: Context) -> Iterable[dict[str, str]]:
         )
     else:
         yield _check("ok", "No site flagged", f"All {n:,} sites passed quality control.")
+    for warning in context["summary"].get("warnings", []):
+        if warning["id"] in _QUALITY_TITLES:
+            title = _QUALITY_TITLES[warning["id"]].format(about=warning["about"])
+            yield _check("warn", title, warning["text"])
     unread = len(context["quarantined"])
     if unread:
         yield _check(

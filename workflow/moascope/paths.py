@@ -223,6 +223,11 @@ class Paths:
         return self.result("quality.parquet")
 
     @property
+    def quality_review(self) -> str:
+        """Failing plates, flags by class, and undeclared brightfield."""
+        return self.result("quality.json")
+
+    @property
     def all_statistics(self) -> str:
         """Normalization statistics of all plates."""
         return self.result("normalization.parquet")
@@ -375,6 +380,7 @@ _OUTPUTS = {
     "ingest": ("store", "ingested"),
     "prepare": ("pixels", "plate_units", "statistics", "quality"),
     "collect_units": ("units", "all_quality", "all_statistics"),
+    "review_quality": ("quality_review",),
     "check_splits": ("checked",),
     "split": ("split", "groups"),
     "audit_split": ("audit",),

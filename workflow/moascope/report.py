@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import yaml
 
-from moascope import composites, figures, findings, report_segmentation, verdicts
+from moascope import composites, figures, findings, flag_balance, report_segmentation, verdicts
 from moascope.composites import Array
 from moascope.findings import percent
 from moascope.report_context import (
@@ -26,6 +26,7 @@ from moascope.report_context import (
     load_context,
     shown_mistakes,
 )
+from moascope.robust import robust_z
 from moascope.wells import parse_well
 
 __all__ = ["Context", "build", "load_context", "standalone_figures"]
@@ -224,29 +225,22 @@ def site_scores(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
         that deviates most).
     """
     sharp = _log(quality, "focus_laplacian", channels)
-    bright = _robust_z(_log(quality, "mean", channels))
-    strongest = bright.abs().to_numpy().argmax(axis=1)
+    bright = robust_z(_log(quality, "mean", channels))
+    strongest = np.abs(bright).argmax(axis=1)
     return pd.DataFrame(
         {
-            "blur": (-_robust_z(sharp)).max(axis=1),
+            "blur": (-robust_z(sharp)).max(axis=1),
             "saturated": quality[[f"saturated:{c}" for c in channels]].max(axis=1),
             "foreground": quality[[f"foreground:{c}" for c in channels]].min(axis=1),
-            "brightness": bright.to_numpy()[np.arange(len(bright)), strongest],
+            "brightness": bright[np.arange(len(bright)), strongest],
         },
         index=quality.index,
     )
 
 
-def _log(quality: pd.DataFrame, measure: str, channels: Sequence[str]) -> pd.DataFrame:
-    values = quality[[f"{measure}:{channel}" for channel in channels]]
-    return pd.DataFrame(np.log(values.clip(lower=1e-12)), index=quality.index)
-
-
-def _robust_z(values: pd.DataFrame) -> pd.DataFrame:
-    """Distance from the column's median in normal-consistent MADs; 0 where there is no spread."""
-    centred = values - values.median()
-    spread = 1.4826 * centred.abs().median()
-    return (centred / spread.where(spread > 0)).fillna(0.0)
+def _log(quality: pd.DataFrame, measure: str, channels: Sequence[str]) -> Array:
+    values = quality[[f"{measure}:{channel}" for channel in channels]].to_numpy(float)
+    return np.asarray(np.log(np.maximum(values, 1e-12)))
 
 
 # Column, title, which site stands for its well, limits, format of the key, diverging.
@@ -325,7 +319,11 @@ def _quality_section(context: Context, painter: _Painter) -> dict[str, Any]:
     grouped = table.groupby("plate", sort=True)["flagged"]
     plates = pd.DataFrame({"sites": grouped.size(), "flagged": grouped.sum()})
     plates["share"] = plates["flagged"] / plates["sites"]
-    plates = plates.sort_values("share", ascending=False, kind="stable")
+    reviewed = context["summary"]["quality"]
+    failed = reviewed.get("flagged_plates", {})
+    plates["failed"] = ["; ".join(failed.get(name, {})) for name in plates.index]
+    plates["fails"] = plates["failed"] != ""
+    plates = plates.sort_values(["fails", "share"], ascending=False, kind="stable")
     drawn = list(plates.index[: config["report"]["max_plates"]])
     by_plate = dict(list(table.groupby("plate")))
     flagged = table[table["flagged"]]
@@ -343,11 +341,34 @@ def _quality_section(context: Context, painter: _Painter) -> dict[str, Any]:
         .head(MAX_ROWS)
         .to_dict("records"),
         "n_flagged": len(flagged),
-        "reasons": context["summary"]["quality"].get("reasons", {}),
+        "reasons": reviewed.get("reasons", {}),
+        "failed": failed,
+        "by_class": [
+            _class_table(what, balance) for what, balance in reviewed.get("by_class", {}).items()
+        ],
+        "brightfield": config["input"].get("brightfield", []),
         "tiles": _flagged_tiles(context, painter),
         "unread": context["quarantined"].head(MAX_ROWS).to_dict("records"),
         "n_unread": len(context["quarantined"]),
     }
+
+
+def _class_table(what: str, balance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is left out of each class as text, the largest share first."""
+    rows = [
+        {
+            "name": name,
+            "lost": f"{row['lost']:,}",
+            "n": f"{row['n']:,}",
+            "share": percent(row["lost"] / row["n"]),
+            "p": f"{row['p']:.2g}",
+            "is_uneven": row["p"] <= flag_balance.ALPHA,
+        }
+        for name, row in sorted(
+            balance["classes"].items(), key=lambda item: -item[1]["lost"] / item[1]["n"]
+        )
+    ]
+    return {"what": what, "permuted": balance["permuted"], "rows": rows}
 
 
 def _flagged_tiles(context: Context, painter: _Painter) -> list[dict[str, Any]]:

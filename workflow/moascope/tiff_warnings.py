@@ -144,7 +144,9 @@ def no_altered_pixels(path: Path, advice: str) -> Iterator[Warnings]:
 
     Yields
     ------
+
     Warnings
+    --------
         What has been said; `check` raises before the block ends.
 
     Raises

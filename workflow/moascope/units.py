@@ -16,6 +16,7 @@ import pandas as pd
 
 from moascope.errors import InputError
 from moascope.files import FILE_COLUMNS, atomic_path, write_array_header
+from moascope.foreground import signal
 from moascope.normalization import Step, apply
 from moascope.quality import Store, batch_size
 
@@ -35,6 +36,7 @@ def prepare_plate(
     tiles: tuple[int, int],
     min_foreground: float,
     out_npy: str | os.PathLike[str],
+    brightfield: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Normalize, cut and resize the sites of a plate, and write them as one array.
 
@@ -60,6 +62,8 @@ def prepare_plate(
         Tiles whose share of foreground pixels is below it in every channel are not usable.
     out_npy : path
         Where the array (n, H, W, C), float16, in [0, 1] is written.
+    brightfield : sequence of str
+        Channels whose foreground is textured, as given to `quality.measure_plate`.
 
     Returns
     -------
@@ -84,6 +88,7 @@ def prepare_plate(
     tile_shape = _tile_shape((height, width), tiles)
     out_shape = resized_shape(tile_shape, size)
     thresholds = np.array([quality[f"threshold:{channel}"].iloc[0] for channel in store.channels])
+    is_brightfield = [channel in brightfield for channel in store.channels]
     order: list[int] = []
     usable: list[np.ndarray] = []
     with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
@@ -92,7 +97,8 @@ def prepare_plate(
             pixels = cut_tiles(apply(batch, statistics, steps, store.channels), tiles)
             units = resize(pixels, out_shape).astype(np.float16)
             file.write(np.ascontiguousarray(units.transpose(0, 2, 3, 1)).data)
-            usable.append(foreground(cut_tiles(batch, tiles), thresholds) >= min_foreground)
+            seen = cut_tiles(signal(batch, is_brightfield), tiles)
+            usable.append(foreground(seen, thresholds) >= min_foreground)
             order.extend(int(index) for index in indices)
             log.info("units: %d of %d sites", len(order), len(store.site_ids))
     table = _describe([store.site_ids[index] for index in order], sites, quality, n_tiles)
@@ -129,9 +135,9 @@ def foreground(images: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     images : array (n, C, Y, X)
-        Raw pixels.
+        From `foreground.signal`.
     thresholds : array (C,)
-        Foreground thresholds of the plate, from `quality.foreground_threshold`.
+        Foreground thresholds of the plate, from `quality.measure_plate`.
 
     Returns
     -------

@@ -119,7 +119,7 @@ def input_options():
         **{
             key: value
             for key, value in section.items()
-            if key not in [*READING, "unit"]
+            if key not in [*READING, "unit", "brightfield"]
         },
         "needs_controls": CONFIG.needs_controls(),
         "labels_required": bool(CONFIG.models),
@@ -676,6 +676,7 @@ def screen_summary(wildcards):
     return {
         "inputs": PATHS.inputs,
         "quality": PATHS.all_quality,
+        "review": PATHS.quality_review,
         "evaluations": expand(PATHS.evaluation, model=CONFIG.models),
         "audits": expand(PATHS.audit, split=CONFIG.splits),
         "checked_models": [PATHS.models_checked] if HAS_NETWORKS else [],

@@ -111,6 +111,7 @@ rule ingest:
     params:
         channels=CHANNELS,
         options=CONFIG.section("input", *READING),
+        brightfield=CONFIG.section("input")["brightfield"],
         code=code("ingest.py"),
     script:
         "../scripts/ingest.py"

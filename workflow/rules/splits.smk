@@ -38,6 +38,7 @@ checkpoint split:
     input:
         unpack(fixed_list),
         units=PATHS.units,
+        review=PATHS.quality_review if CONFIG.quality.exclude_flagged_plates else [],
     output:
         split=PATHS.split,
         groups=PATHS.groups,

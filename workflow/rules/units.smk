@@ -26,6 +26,7 @@ rule prepare:
         quality=CONFIG.section(
             "quality", "focus_z", "max_saturated", "min_foreground", "intensity_z"
         ),
+        brightfield=CONFIG.section("input")["brightfield"],
         steps=CONFIG.section("normalization")["steps"],
         treated_in_statistics=CONFIG.normalization.treated_wells_in_statistics,
         units=CONFIG.section("units", "size", "tiles", "min_foreground"),
@@ -61,3 +62,39 @@ rule collect_units:
         code=code("collect_units.py"),
     script:
         "../scripts/collect_units.py"
+
+
+rule review_quality:
+    input:
+        sites=PATHS.sites,
+        quality=PATHS.all_quality,
+        units=PATHS.units,
+    output:
+        PATHS.quality_review,
+    log:
+        PATHS.log("review_quality"),
+    benchmark:
+        PATHS.benchmark("review_quality")
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        channels=CHANNELS,
+        options=CONFIG.section(
+            "quality",
+            "max_saturated",
+            "min_sharpness",
+            "min_sharpness_brightfield",
+            "plate_z",
+            "exclude_flagged",
+            "exclude_flagged_plates",
+        ),
+        brightfield=CONFIG.section("input")["brightfield"],
+        include_controls=any(split.include_controls for split in CONFIG.splits.values()),
+        seed=CONFIG.seed,
+        code=code("review_quality.py"),
+    script:
+        "../scripts/review_quality.py"

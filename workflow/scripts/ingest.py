@@ -16,6 +16,7 @@ table = ingest_plate(
     **snakemake.params.options,
 )
 with PlateStore(snakemake.output.store) as store:
-    measured = quality.measure_plate(store).assign(pixel_size_um=store.pixel_size_um)
+    measured = quality.measure_plate(store, snakemake.params.brightfield)
+    measured = measured.assign(pixel_size_um=store.pixel_size_um)
 measured["pixel_size_um"] = measured["pixel_size_um"].astype("float64")  # NaN where not known
 write_parquet(table.merge(measured, on="site_id", how="left"), snakemake.output.table)

@@ -18,7 +18,9 @@ with PlateStore(snakemake.input.store) as store:
     )
     given = (roles, flagged, statistics, params.steps)
     if params.cells is None:
-        table = units.prepare_plate(store, *given, out_npy=output.pixels, **params.units)
+        table = units.prepare_plate(
+            store, *given, out_npy=output.pixels, brightfield=params.brightfield, **params.units
+        )
     else:
         with PlateStore(snakemake.input.labels) as labels:
             table = cell_units.prepare_plate(

@@ -16,15 +16,21 @@ given, params = dict(snakemake.input.items()), snakemake.params
 sections = {}
 if "inputs" in given:
     inputs = read([given["inputs"]])[0]
+    review = read([given["review"]])[0]
     sections = {
         "inputs": {key: value for key, value in inputs.items() if key != "notes"},
-        "quality": summary.count_quality(read_parquet(given["quality"])),
+        "quality": summary.count_quality(read_parquet(given["quality"])) | review,
         "evaluations": dict(zip(params.models, read(given["evaluations"]), strict=True)),
         "audits": dict(zip(params.splits, read(given["audits"]), strict=True)),
     }
     checked = [warning for found in read(given["checked_models"]) for warning in found["warnings"]]
     found = verdicts.summary_warnings(sections["evaluations"], sections["audits"])
-    sections["warnings"] = [*verdicts.input_warnings(inputs["notes"]), *checked, *found]
+    sections["warnings"] = [
+        *verdicts.input_warnings(inputs["notes"]),
+        *sections["quality"].pop("warnings"),
+        *checked,
+        *found,
+    ]
 content = summary.build(
     params.run,
     summary.environment(read(snakemake.input.devices), params.seed),

@@ -1,0 +1,165 @@
+"""Balance of what is left out over the classes.
+
+Sites that are left out more often in one class than in the others change what a model learns and
+what its scores mean. Labels are read here only to count; nothing is fitted to them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+PERMUTATIONS = 1999
+ALPHA = 0.01
+_LEAST_WELLS = 3  # of every class; with fewer, permuting wells can hardly show anything
+
+
+def used_labels(sites: pd.DataFrame, *, include_controls: bool) -> pd.Series:
+    """Return the class of every site, empty where it has none that is used.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        Columns moa and role.
+    include_controls : bool
+        Whether any split makes a class of the controls.
+
+    Returns
+    -------
+    pandas.Series of str
+        With the index of `sites`.
+    """
+    labels = sites["moa"].fillna("").astype(str)
+    return labels if include_controls else labels.mask(sites["role"] == "control", "")
+
+
+def groups(sites: pd.DataFrame, labels: pd.Series) -> tuple[str, pd.Series]:
+    """Choose what is permuted: wells, whose sites share their faults, or sites.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        Columns site_id, plate and well.
+    labels : pandas.Series
+        Class of every site.
+
+    Returns
+    -------
+    tuple of str and pandas.Series
+        "well" or "site", and the name of the one that each row belongs to. Sites are taken where
+        some class has fewer than three wells, or wells are not known.
+    """
+    if sites["well"].fillna("").astype(str).ne("").all():
+        names = sites["plate"].astype(str) + "/" + sites["well"].astype(str)
+        if names.groupby(labels).nunique().min() >= _LEAST_WELLS:
+            return "well", names
+    return "site", sites["site_id"]
+
+
+def balance_test(
+    lost: npt.ArrayLike, labels: npt.ArrayLike, groups: npt.ArrayLike, seed: int
+) -> dict[str, Any]:
+    """Test whether some class loses more, or less, than the others.
+
+    Classes are permuted among groups, so that what is lost together counts as one event. The
+    statistic of a class is the deviation of its count from its share, over the square root of its
+    size; p-values are those of the largest deviation of any class (Westfall and Young 1993), so
+    they are corrected for the number of classes. Exact up to the number of permutations.
+
+    Parameters
+    ----------
+    lost : array (n,) of bool
+        Whether each row is lost.
+    labels : array (n,) of str
+        Classes.
+    groups : array (n,)
+        Rows of one name stay together; a group with rows of several classes counts as several.
+    seed : int
+        Seed of the permutations.
+
+    Returns
+    -------
+    dict
+        p (of any class), and classes: for each n, lost, and p.
+    """
+    table = pd.DataFrame({"lost": np.asarray(lost, bool), "label": labels, "group": groups})
+    by_group = table.groupby(["group", "label"], sort=True)["lost"].agg(["size", "sum"])
+    names, codes = np.unique(by_group.index.get_level_values("label"), return_inverse=True)
+    size, count = (by_group[name].to_numpy(float) for name in ("size", "sum"))
+    sizes, counts = (np.bincount(codes, weights) for weights in (size, count))
+    share = count.sum() / size.sum()
+
+    def deviations(codes: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+        excess = np.bincount(codes, count - share * size, minlength=len(names))
+        total = np.bincount(codes, size, minlength=len(names))
+        return np.asarray(np.abs(excess) / np.sqrt(total))
+
+    found = deviations(codes)
+    p = np.ones(len(names))
+    if 0 < share < 1 and len(names) > 1:
+        rng = np.random.default_rng(seed)
+        largest = np.array([deviations(rng.permutation(codes)).max() for _ in range(PERMUTATIONS)])
+        reached = (largest[:, None] >= found * (1 - 1e-12)).sum(axis=0)
+        p = (1 + reached) / (1 + PERMUTATIONS)
+    return {
+        "p": float(p.min()),
+        "classes": {
+            str(name): {"n": int(sizes[k]), "lost": int(counts[k]), "p": float(p[k])}
+            for k, name in enumerate(names)
+        },
+    }
+
+
+def uneven_classes(balance: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the classes that lose more than the others, or else those that lose less.
+
+    Parameters
+    ----------
+    balance : dict
+        From `balance_test`.
+
+    Returns
+    -------
+    dict of str to dict
+        Those with a p-value of at most `ALPHA`, largest share first; the others are not named,
+        since where one class loses more all others lose less.
+    """
+    rows = balance["classes"]
+    share = sum(row["lost"] for row in rows.values()) / sum(row["n"] for row in rows.values())
+    shares = {name: row["lost"] / row["n"] for name, row in rows.items()}
+    uneven = [name for name, row in rows.items() if row["p"] <= ALPHA]
+    more = [name for name in uneven if shares[name] > share]
+    return {name: rows[name] for name in sorted(more or uneven, key=lambda name: -shares[name])}
+
+
+def describe(what: str, balance: dict[str, Any]) -> str:
+    """Return a sentence that names the classes that deviate, with counts.
+
+    Parameters
+    ----------
+    what : str
+        What is counted, such as "Flagged sites".
+    balance : dict
+        From `balance_test`, with `permuted`: "well" or "site".
+
+    Returns
+    -------
+    str
+        Empty where nothing deviates.
+    """
+    uneven = uneven_classes(balance)
+    if not uneven:
+        return ""
+    n, lost = (sum(row[key] for row in balance["classes"].values()) for key in ("n", "lost"))
+    classes = ", ".join(
+        f"“{name}” {row['lost']:,} of {row['n']:,} (the others {lost - row['lost']:,} of "
+        f"{n - row['n']:,}, p = {row['p']:.2g})"
+        for name, row in uneven.items()
+    )
+    return (
+        f"{what} are uneven over the classes: {classes}; permutation test of classes among "
+        f"{balance['permuted']}s."
+    )

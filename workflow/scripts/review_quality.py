@@ -1,0 +1,21 @@
+"""Review the quality of a screen: failing plates, flags by class, undeclared brightfield."""
+
+from _job import start
+
+start(snakemake.log[0])
+
+from moascope import quality_review
+from moascope.files import read_parquet, write_json
+
+given, params = snakemake.input, snakemake.params
+found = quality_review.review(
+    read_parquet(given.sites),
+    read_parquet(given.quality),
+    read_parquet(given.units),
+    params.channels,
+    params.options,
+    brightfield=params.brightfield,
+    include_controls=params.include_controls,
+    seed=params.seed,
+)
+write_json(found, snakemake.output[0])
