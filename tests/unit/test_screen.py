@@ -992,3 +992,43 @@ def test_the_digest_knows_names_and_sizes_but_not_the_place(screen, tmp_path):
     assert digest(screen.read(images=str(tmp_path / "elsewhere"))) == before == shuffled
     (tmp_path / "elsewhere/a/1d.tif").write_bytes(b"changed and longer")
     assert digest(screen.read(images=str(tmp_path / "elsewhere"))) != before
+
+
+# --- missing images under quarantine ----------------------------------------------------------
+
+
+def test_missing_images_are_left_to_quarantine(screen, caplog):
+    (screen.folder / "a/3d.tif").unlink()
+    screen.lines[4] = screen.lines[4].replace("b/4a.tif", "")
+    sites = screen.read(on_bad_image="quarantine")
+    assert len(sites) == 5
+    by_site = sites.set_index("site_id")
+    assert by_site.loc["P1/B02/1", "bytes:DNA"] == -1
+    assert by_site.loc["P2/H12/1", "path:Actin"] == ""
+    assert "2 of 5 sites have no file for every channel and are left out" in caplog.text
+    assert "a/3d.tif does not exist; correct the name" in caplog.text
+
+
+def test_a_plate_that_lacks_most_images_is_an_error_even_under_quarantine(screen):
+    for name in ("b/4d.tif", "b/5d.tif", "a/1d.tif"):
+        (screen.folder / name).unlink()
+    message = screen.error(on_bad_image="quarantine")
+    assert "1 problem\n" in message
+    assert (
+        f"plate 'P2': 2 of 2 sites lack image files (such as {screen.folder}/b/4d.tif)" in message
+    )
+    assert "the folder is usually wrong or not mounted; correct input.images" in message
+
+
+def test_a_folder_that_is_not_there_is_named_under_quarantine(screen):
+    for file in (screen.folder / "b").iterdir():
+        file.unlink()
+    (screen.folder / "b").rmdir()
+    message = screen.error(on_bad_image="quarantine")
+    assert "plate 'P2': 2 of 2 sites lack image files" in message
+    assert "1 problem\n" in message
+
+
+def test_files_outside_of_the_root_stay_errors_under_quarantine(screen):
+    screen.lines[1] = screen.lines[1].replace("a/1d.tif", "../1d.tif")
+    assert "leads out of the image root" in screen.error(on_bad_image="quarantine")

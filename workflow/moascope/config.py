@@ -114,7 +114,8 @@ class Input(Rooted):
         "error", description="images of differing size on one plate: refuse, or crop the centre"
     )
     on_bad_image: Literal["error", "quarantine"] = Field(
-        "error", description="unreadable images: stop, or leave the site out and report it"
+        "error",
+        description="missing or damaged images: stop, or leave their sites out and report them",
     )
     pixel_size_um: float | None = Field(None, gt=0, description="pixel size in micrometres")
 

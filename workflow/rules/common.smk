@@ -120,6 +120,8 @@ def input_options():
             for key, value in section.items()
             if key not in [*READING, "unit"]
         },
+        # Files of a simulation are always there.
+        "on_bad_image": "error" if SIMULATED else CONFIG.input.on_bad_image,
         "needs_controls": CONFIG.needs_controls(),
         "labels_required": bool(CONFIG.models),
     }
