@@ -216,9 +216,9 @@ def _check_missing_share(
         missing = [path for path in paths.loc[lost.index].to_numpy().ravel() if path in absent]
         such = f" (such as {missing[0]})" if missing else ""
         problems.add(
-            f"plate {plate!r}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. Where "
-            "more than half of a plate is missing, the folder is usually wrong or not mounted; "
-            "correct input.images (or input.root) or the paths, or leave the plate out"
+            f"plate {plate!r}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. "
+            "Where more than half of a plate is missing, the folder is usually wrong or not "
+            "mounted; correct input.images (or input.root) or the paths, or leave the plate out"
         )
 
 
@@ -291,8 +291,8 @@ def _find_files(
     absent: dict[str, str] | None = None,
 ) -> dict[str, tuple[int, int]]:
     # Path -> bytes and time. Listing a folder once is much quicker on a file server than asking
-    # for one file at a time, and tells more where a name is wrong. `absent` takes files that are not
-    # there, and why; without it they are problems.
+    # for one file at a time, and tells more where a name is wrong. `absent` takes files that are
+    # not there, and why; without it they are problems.
     # Not by pathlib, which raises where a name is too long.
     missing = [root for root in every["root"].unique() if not os.path.isdir(root)]  # noqa: PTH112
     for root in missing:
