@@ -222,3 +222,77 @@ def test_sections_are_strict_by_themselves():
 def test_a_name_that_is_like_none_gets_all():
     assert unknown("split", "zzz", ["loco"]) == "unknown split 'zzz'; known: loco"
     assert unknown("split", "zzz", []) == "unknown split 'zzz'; known: none"
+
+
+# --- paths of the user ------------------------------------------------------------------------
+
+
+def with_paths(folder):
+    """Return a configuration that has every key with a path."""
+    return {
+        "run": "x",
+        "input": {
+            **{"format": "bbbc021", "channels": {"DNA": "DAPI"}, "sheet": f"{folder}/a.csv"},
+            **{"images": f"{folder}/b", "moa_table": f"{folder}/c", "platemap": f"{folder}/d"},
+        },
+        "splits": {"f": {"method": "fixed", "file": f"{folder}/e"}},
+        "models": {"m": {"split": "f", "channel_mapping": "inflate", "weights": f"{folder}/f"}},
+        "segmentation": {
+            "channels": ["DNA"],
+            "annotated": {
+                **{"sheet": f"{folder}/g", "images": f"{folder}/h", "set_file": f"{folder}/i"},
+            },
+            "engines": {
+                "u": {"method": "unet", "model": f"{folder}/j"},
+                "s": {"method": "stardist", "model": f"{folder}/k"},
+                "c": {"method": "cellpose", "model": f"{folder}/l"},
+            },
+        },
+    }
+
+
+KEYS = 12
+
+
+def test_the_home_folder_is_filled_in_in_every_path(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert config.load(with_paths("~/d")) == config.load(with_paths("/home/me/d"))
+    # A key with a path that is added later is caught here.
+    texts = str(config.load(with_paths("~/d")).model_dump())
+    assert "~" not in texts
+    assert texts.count("/home/me/d/") == KEYS
+
+
+def test_the_home_folder_is_filled_in_before_paths_are_joined(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    given = {**MINIMAL["input"], "root": "~/plates", "platemap": "~/map.csv", "images": "sub/~"}
+    loaded = config.load({**MINIMAL, "input": given}).input
+    assert loaded.sheet == "/home/me/plates/sheet.csv"
+    assert loaded.platemap == "/home/me/map.csv"
+    assert loaded.images == "/home/me/plates/sub/~"
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("$HOME/s.csv", "variables such as $HOME are not filled in; write ~ for the home folder"),
+        ("${DATA}/s.csv", "variables such as $HOME are not filled in"),
+        ("~nobody-of-this-name/s.csv", "this user is not known; write the whole path"),
+        ("s.csv", "correct the path"),
+    ],
+)
+def test_a_path_that_is_not_there_comes_with_its_likely_cause(path, advice):
+    loaded = config.load({**MINIMAL, "input": {**MINIMAL["input"], "sheet": path}})
+    (line,) = config.missing_files(loaded)
+    assert f"input.sheet: there is no file '{path}'; {advice}" in line
+
+
+def test_braces_in_paths_of_files_are_refused_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = config.missing_files(config.load(with_paths("{plate}")))
+    refused = [line for line in lines if "'{'" in line]
+    assert len(refused) == KEYS - 2  # folders of images are no inputs of a rule
+    assert refused[0] == (
+        "input.sheet: '{plate}/a.csv' has a '{', which Snakemake takes for the name of a wildcard; "
+        "rename the file or its folder"
+    )

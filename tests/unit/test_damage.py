@@ -33,6 +33,10 @@ def used():
     pages = Path("/proc/self/statm").read_text().split()[0]
     return int(pages) * resource.getpagesize()
 
+def leave(megabytes):
+    limit = used() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
 def outcome(function, *args, **options):
     try:
         function(*args, **options)
@@ -74,7 +78,7 @@ def test_an_intact_image_without_memory_for_it_is_not_damaged(large):
         """
         names = sys.argv[2:]
         for megabytes in (6, 20, 30):
-            resource.setrlimit(resource.RLIMIT_AS, (used() + megabytes * 2**20, resource.RLIM_INFINITY))
+            leave(megabytes)
             for name in names:
                 path = Path(sys.argv[1], name)
                 print(name, megabytes, outcome(images.read_pixels, path), sep="|")
@@ -95,9 +99,10 @@ def test_an_intact_image_without_memory_for_it_is_not_damaged(large):
 def test_a_plate_is_not_quarantined_for_want_of_memory(large, tmp_path):
     lines = child(
         """
-        row = {"site_id": "P/A01/1", "plate": "P", "well": "A01", "path:DNA": sys.argv[1], "index:DNA": -1}
+        row = {"site_id": "P/A01/1", "plate": "P", "well": "A01", "index:DNA": -1}
+        row["path:DNA"] = sys.argv[1]
         out = sys.argv[2]
-        resource.setrlimit(resource.RLIMIT_AS, (used() + 15 * 2**20, resource.RLIM_INFINITY))
+        leave(15)
         sites = pandas.DataFrame([row, {**row, "site_id": "P/A01/2"}])
         print(outcome(stores.ingest_plate, sites, ["DNA"], out, on_bad_image="quarantine"))
         """,
@@ -115,7 +120,8 @@ def test_too_many_open_files_are_not_damage(tmp_path):
         """
         import os
         held = []
-        resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        files = resource.RLIMIT_NOFILE
+        resource.setrlimit(files, (64, resource.getrlimit(files)[1]))
         try:
             while True:
                 held.append(os.dup(0))
@@ -148,13 +154,10 @@ def test_errors_of_disk_and_system_are_not_damage(code):
     assert not isinstance(found, ImageError)
     assert str(found).startswith("a.tif: ")
     # Libraries put their own error around it.
-    try:
-        try:
-            raise failed
-        except OSError:
-            raise ValueError("corrupt strip")
-    except ValueError as error:
-        assert isinstance(machine_error("a.tif", error), MachineError)
+    for link in ("__cause__", "__context__"):
+        outer = ValueError("corrupt strip")
+        setattr(outer, link, failed)
+        assert isinstance(machine_error("a.tif", outer), MachineError)
 
 
 @pytest.mark.parametrize(

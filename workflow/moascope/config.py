@@ -898,29 +898,44 @@ def missing_files(config: Config) -> list[str]:
     for name, engine in section.engines.items():
         if engine.is_given_by_path():
             named[f"segmentation.engines.{name}.model"] = engine.model
-    # Snakemake copies input files' names into a script of its report as they are.
-    return (
-        [
-            f"{key}: {show(path)} has a '<', which Snakemake's report cannot hold; rename the file"
-            for key, path in named.items()
-            if path is not None and "<" in path
-        ]
-        + [
-            f"{key}: there is no file {show(path)}; {_path_advice(path)}"
-            + (", or write imagenet or none" if key.startswith("models.") else "")
-            for key, path in named.items()
-            if path is not None and not _is_there(path, or_folder=key.endswith(".model"))
-        ]
-        + [
-            f"{key}: there is no folder {show(path)}; {_path_advice(path)}"
-            for key, path in folders.items()
-            if path is not None and not os.path.isdir(path)  # noqa: PTH112  (pathlib raises)
-        ]
-    )
+    given = {key: path for key, path in named.items() if path is not None}
+    gone = {
+        key: path
+        for key, path in given.items()
+        if not _is_there(path, or_folder=key.endswith(".model"))
+    }
+    problems = [
+        f"{key}: {show(path)} has a {mark!r}, {why}; rename the file or its folder"
+        for key, path in given.items()
+        for mark, why in _UNUSABLE.items()
+        if mark in path and not (key in gone and _VARIABLE.search(path))
+    ]
+    problems += [
+        f"{key}: there is no file {show(path)}; {_path_advice(path)}"
+        + (", or write imagenet or none" if key.startswith("models.") else "")
+        for key, path in gone.items()
+    ]
+    problems += [
+        f"{key}: there is no folder {show(path)}; {_path_advice(path)}"
+        for key, path in folders.items()
+        if path is not None and not os.path.isdir(path)  # noqa: PTH112  (pathlib raises)
+    ]
+    return problems
+
+
+# Snakemake copies input files' names into a script of its report as they are, and looks for
+# wildcards in all of them, with no way to escape a brace.
+_UNUSABLE = {
+    "<": "which Snakemake's report cannot hold",
+    "{": "which Snakemake takes for the name of a wildcard",
+}
+
+
+_VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
 
 
 def _path_advice(path: str) -> str:
-    if re.search(r"\$\w|\$\{|%\w+%", path):
+    if _VARIABLE.search(path):
         return "variables such as $HOME are not filled in; write ~ for the home folder, or the path"
     if path.startswith("~"):
         return "this user is not known; write the whole path"
