@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from moascope.escaping import has_controls, show
-from moascope.plates import IMAGE_SUFFIXES
+from moascope.image_folders import IMAGE_SUFFIXES
 from moascope.sample_rows import Problems, SampleRows
 
 logger = logging.getLogger(__name__)

@@ -78,14 +78,15 @@ def folder_files():
     """List the image files, once, where no sheet does."""
     if not SCREEN or CONFIG.input.format != "folder":
         return None
-    from moascope.plates import matching_files, unmatched_warning
+    from moascope.plates import matching_files
 
     try:
-        files, unmatched = matching_files(input_options())
+        files, left_out = matching_files(input_options())
     except InputError as error:
         stop(error)
-    if unmatched and workflow.is_main_process:
-        logger.warning(unmatched_warning(input_options(), len(files), unmatched))
+    warning = left_out.warning(CONFIG.input.images, len(files))
+    if warning and workflow.is_main_process:
+        logger.warning(warning)
     return files
 
 
