@@ -73,9 +73,10 @@ def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"units": {"size": 3}}, "units.size: Input should be greater than or equal to 16, got 3"),
+        ({"units": {"size": 3}}, "units.size: write a number of at least 16; got 3"),
         ({"seed": "many"}, "seed: "),
-        ({"compute": {"gpu": "maybe"}}, "'auto', 'required' or 'never', got 'maybe'"),
+        ({"compute": {"gpu": "maybe"}},
+         "compute.gpu: write 'auto', 'required' or 'never'; got 'maybe'"),
         ({"run": "a/b"}, "run: 'a/b' is no name for results; use letters, digits, _ and -"),
         ({"run": 2024}, "run: write text: '2024'; got 2024"),
         ({"input": {**MINIMAL["input"], "channels": {"Hoechst 33342": "x"}}},
@@ -84,7 +85,8 @@ def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
          "input.channels: write keys with values, as in {key: value}; got ['DNA']"),
         ({"input": {**MINIMAL["input"], "controls": "DMSO"}},
          "input.controls: write a list, as in [a, b]; got 'DMSO'"),
-        ({"quality": {"focus_z": float("inf")}}, "quality.focus_z: Input should be a finite"),
+        ({"quality": {"focus_z": float("inf")}},
+         "quality.focus_z: write a number that is not infinite; got inf"),
         ({"models": {"m": {"split": "s", "backbone": "efficientnet-lte0"}}},
          "models.m: backbone: there is no 'efficientnet-lte0'. Did you mean efficientnet-lite0"),
         ({"models": {"m": {"split": "loco", "channel_mapping": "inflate",
@@ -126,8 +128,9 @@ def model(**options):
     ("options", "message"),
     [
         ({"features": ["network", "network"]}, "models.m: features names 'network' twice"),
-        ({"features": []}, "models.m.features: List should have at least 1 item"),
-        ({"features": ["texture"]}, "models.m.features.0: Input should be 'network' or 'hand-"),
+        ({"features": []}, "models.m.features: write a list with at least 1 entry; got []"),
+        ({"features": ["texture"]},
+         "models.m.features.0: write 'network' or 'hand-crafted'; got 'texture'"),
         ({"transfer": "full", "features": ["hand-crafted"]},
          "models.m: features other than [network] need transfer 'frozen'"),
         ({"transfer": "full", "candidates": {"a": {}, "b": {"pooling": "mean+sd"}}},
@@ -362,7 +365,7 @@ def test_a_segmentation_that_cannot_be_is_refused(changes, message):
             "simulate: bad_wells_per_plate (3) must not exceed the 2 wells in use",
         ),
         ({"plates": 2, "batches": 3}, "simulate: batches (3) must not exceed plates (2)"),
-        ({"doses": 0}, "simulate.doses: Input should be greater than or equal to 1, got 0"),
+        ({"doses": 0}, "simulate.doses: write a number of at least 1; got 0"),
         ({"plate": 4}, "simulate.plate: unknown key 'plate'; did you mean 'plates'?"),
     ],
 )

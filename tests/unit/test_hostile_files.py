@@ -12,9 +12,10 @@ from moascope import config
 from moascope.annotated_sheet import SheetOptions, read_annotations
 from moascope.errors import ImageError, InputError
 from moascope.image_files import mask_folder_problem
+from moascope.image_folders import IMAGE_SUFFIXES
 from moascope.images import SUFFIXES, read_pixel_size, read_planes
 from moascope.masks import read_mask
-from moascope.plates import IMAGE_SUFFIXES, matching_files
+from moascope.plates import matching_files
 from moascope.regular_files import read_regular
 from moascope.sheets import read_sheet
 
@@ -112,7 +113,7 @@ def test_a_path_that_would_end_a_script_is_refused():
     problems = config.missing_files(config.load(raw))
     assert problems[0] == (
         "input.sheet: 'a</script>b.csv' has a '<', which Snakemake's report cannot hold; rename "
-        "the file"
+        "the file or its folder"
     )
 
 

@@ -201,10 +201,18 @@ def test_a_screen_without_flagged_sites_is_reported(brief):
 
 
 def test_unreadable_sites_are_named(brief):
-    lost = pd.DataFrame({"site_id": ["P1/A01/1"], "message": ["truncated TIFF"]})
+    lost = pd.DataFrame(
+        {
+            "site_id": ["P1/A01/1", "P1/A02/1"],
+            "reason": ["unreadable", "missing"],
+            "message": ["truncated TIFF", "no such file"],
+        }
+    )
     broken = changed(brief, quarantined=lost)
-    assert statuses(broken)["1 site could not be read"] == "warn"
-    assert "truncated TIFF" in Outline(report.build(broken)).text
+    assert statuses(broken)["2 sites could not be read"] == "warn"
+    text = Outline(report.build(broken)).text
+    assert "truncated TIFF" in text
+    assert "Images are missing: P1/A02/1. Images are unreadable: P1/A01/1." in text
 
 
 def test_simulated_images_are_called_simulated(context):

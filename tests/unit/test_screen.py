@@ -568,8 +568,10 @@ def test_columns_of_a_platemap_that_is_joined_to_a_sheet_are_named_alike(screen,
 def test_files_that_the_pattern_passes_over_are_counted(folder, caplog):
     touch(Path(folder["images"]), "P1/r01c01f10-channel1.tiff", "P1/thumb.png")
     read_sites(folder)
-    assert f"2 of 19 image files in {folder['images']} do not match and are left" in caplog.text
-    assert "'P1/r01c01f10-channel1.tiff'" in caplog.text
+    assert (
+        f"{folder['images']}: 17 image files are read; left out: 2 image files do not match "
+        "input.pattern, such as 'P1/r01c01f10-channel1.tiff'"
+    ) in caplog.text
 
 
 def test_a_pattern_without_a_slash_is_for_file_names(folder, tmp_path):
@@ -586,7 +588,7 @@ def test_a_pattern_without_a_slash_is_for_file_names(folder, tmp_path):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"pattern": "(?P<plate>.+)"}, "lacks the named groups channel, well"),
+        ({"pattern": "(?P<plate>.+)"}, "lacks the named groups channel, well;"),
         ({"pattern": "(?P<plate>.+"}, "is not a regular expression"),
         ({"images": "/no/such/folder"}, "the folder '/no/such/folder' does not exist"),
         (
@@ -997,3 +999,43 @@ def test_the_digest_knows_names_and_sizes_but_not_the_place(screen, tmp_path):
     assert digest(screen.read(images=str(tmp_path / "elsewhere"))) == before == shuffled
     (tmp_path / "elsewhere/a/1d.tif").write_bytes(b"changed and longer")
     assert digest(screen.read(images=str(tmp_path / "elsewhere"))) != before
+
+
+# --- missing images under quarantine ----------------------------------------------------------
+
+
+def test_missing_images_are_left_to_quarantine(screen, caplog):
+    (screen.folder / "a/3d.tif").unlink()
+    screen.lines[4] = screen.lines[4].replace("b/4a.tif", "")
+    sites = screen.read(on_bad_image="quarantine")
+    assert len(sites) == 5
+    by_site = sites.set_index("site_id")
+    assert by_site.loc["P1/B02/1", "bytes:DNA"] == -1
+    assert by_site.loc["P2/H12/1", "path:Actin"] == ""
+    assert "2 of 5 sites have no file for every channel and are left out" in caplog.text
+    assert "a/3d.tif does not exist; correct the name" in caplog.text
+
+
+def test_a_plate_that_lacks_most_images_is_an_error_even_under_quarantine(screen):
+    for name in ("b/4d.tif", "b/5d.tif", "a/1d.tif"):
+        (screen.folder / name).unlink()
+    message = screen.error(on_bad_image="quarantine")
+    assert "1 problem\n" in message
+    assert (
+        f"plate 'P2': 2 of 2 sites lack image files (such as {screen.folder}/b/4d.tif)" in message
+    )
+    assert "the folder is usually wrong or not mounted; correct input.images" in message
+
+
+def test_a_folder_that_is_not_there_is_named_under_quarantine(screen):
+    for file in (screen.folder / "b").iterdir():
+        file.unlink()
+    (screen.folder / "b").rmdir()
+    message = screen.error(on_bad_image="quarantine")
+    assert "plate 'P2': 2 of 2 sites lack image files" in message
+    assert "1 problem\n" in message
+
+
+def test_files_outside_of_the_root_stay_errors_under_quarantine(screen):
+    screen.lines[1] = screen.lines[1].replace("a/1d.tif", "../1d.tif")
+    assert "leads out of the image root" in screen.error(on_bad_image="quarantine")

@@ -75,6 +75,7 @@ def test_quality_counts_flagged_and_unreadable_sites_and_every_reason():
     quality = pd.DataFrame(
         {
             "status": ["ok", "ok", "ok", "quarantined"],
+            "reason": ["", "", "", "missing"],
             "flagged": [True, True, False, None],
             "reasons": ["dim;empty", "empty", "", None],
         }
@@ -82,6 +83,7 @@ def test_quality_counts_flagged_and_unreadable_sites_and_every_reason():
     assert summary.count_quality(quality) == {
         "measured_sites": 3,
         "quarantined_sites": 1,
+        "quarantined_reasons": {"missing": 1},
         "flagged_sites": 2,
         "reasons": {"dim": 1, "empty": 2},
     }

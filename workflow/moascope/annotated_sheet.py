@@ -15,6 +15,7 @@ import pandas as pd
 
 from moascope.annotated import SETS
 from moascope.cell_text import clean
+from moascope.config_files import unique
 from moascope.errors import InputError
 from moascope.escaping import has_controls, show
 from moascope.image_files import mask_folder_problem
@@ -256,7 +257,7 @@ def _some(names: list[str]) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(read_regular(path).decode("utf-8"))
+        content = json.loads(read_regular(path).decode("utf-8"), object_pairs_hook=unique)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; correct the path") from None
     except (OSError, ValueError, RecursionError) as error:

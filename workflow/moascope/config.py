@@ -7,7 +7,7 @@ key tables of `config/README.md`; a test fails when either drifts.
 
 from __future__ import annotations
 
-import difflib
+import os
 import re
 import sys
 import types
@@ -16,11 +16,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from moascope.augmentation_table import PARAMETERS
 from moascope.backbone_table import canonical_name
-from moascope.config_section import NAME_PATTERN, Cell, Name, Rooted, Section, Whole
+from moascope.config_problems import check, sections, unknown
+from moascope.config_section import (
+    Cell,
+    FilePath,
+    Name,
+    Rooted,
+    Section,
+    Whole,
+    consistency_check,
+    refuse,
+)
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 from moascope.escaping import show
@@ -92,30 +102,30 @@ class Input(Rooted):
         "LoadData CSV; bbbc021: the image table of BBBC021 with its MoA table; folder: file names "
         "matched by `pattern`; simulate: the synthetic screen of the section `simulate`"
     )
-    sheet: str | None = Field(None, description="path of the sample sheet")
-    images: str | None = Field(
+    sheet: FilePath | None = Field(None, description="path of the sample sheet")
+    images: FilePath | None = Field(
         None,
         description="image root: paths in the sheet are relative to it and may not leave it; "
         "null: the folder of the sheet",
     )
-    moa_table: str | None = Field(
+    moa_table: FilePath | None = Field(
         None, description="table of compound, (concentration,) moa joined to the sheet"
     )
-    platemap: str | None = Field(
+    platemap: FilePath | None = Field(
         None,
         description="table of (plate,) well, compound, concentration, moa, batch, for what the "
         "sheet or the folder does not say; `platemap_columns` names them",
     )
-    platemaps: str | None = Field(
+    platemaps: FilePath | None = Field(
         None,
         description="several platemaps: table of plates and the files of their platemaps, which "
         "lie beside this table or in a folder `platemap` there; instead of `platemap`",
     )
     pattern: str | None = Field(
         None,
-        description="folder: regular expression with named groups plate, well, channel and, where "
-        "there are any, site and batch; matched against the file name, or where it has a / against "
-        "the path below the image root",
+        description="folder: regular expression with named groups plate, well (or row and column), "
+        "channel and, where there are any, site and batch; matched against the file name, or where "
+        "it has a / against the path below the image root",
     )
     channels: dict[Name, Cell | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
@@ -165,11 +175,12 @@ class Input(Rooted):
         "error", description="images of differing size on one plate: refuse, or crop the centre"
     )
     on_bad_image: Literal["error", "quarantine"] = Field(
-        "error", description="unreadable images: stop, or leave the site out and report it"
+        "error",
+        description="missing or damaged images: stop, or leave their sites out and report them",
     )
     pixel_size_um: float | None = Field(None, gt=0, description="pixel size in micrometres")
 
-    @model_validator(mode="after")
+    @consistency_check
     def _complete(self) -> Input:
         needs = {
             "table": ["sheet"],
@@ -179,31 +190,31 @@ class Input(Rooted):
             "simulate": [],
         }[self.format]
         missing = [key for key in needs if getattr(self, key) is None]
-        if missing:
-            raise ValueError(f"format {self.format!r} also needs {', '.join(missing)}")
+        problems = [f"format {self.format!r} also needs {', '.join(missing)}"] if missing else []
         if not self.channels:
-            raise ValueError("channels must name at least one channel")
-        self._check_tables()
-        unknown = [name for name in self.brightfield if name not in self.channels]
-        if unknown:
-            raise ValueError(f"brightfield: {_unknown('channel', unknown[0], self.channels)}")
+            problems.append("channels must name at least one channel")
+        problems += [
+            f"brightfield: {unknown('channel', name, self.channels)}"
+            for name in self.brightfield
+            if name not in self.channels
+        ]
+        refuse([*problems, *self._problems_of_tables()])
         return self
 
-    def _check_tables(self) -> None:
+    def _problems_of_tables(self) -> list[str]:
+        problems = []
+        has_platemap = self.platemap is not None or self.platemaps is not None
         if self.platemap is not None and self.platemaps is not None:
-            raise ValueError("platemap and platemaps exclude each other; remove one of the two")
-        if (
-            self.platemap is None
-            and self.platemaps is None
-            and self.platemap_columns != PlatemapColumns()
-        ):
-            raise ValueError("platemap_columns has no effect without platemap; remove it")
+            problems.append("platemap and platemaps exclude each other; remove one of the two")
+        if not has_platemap and self.platemap_columns != PlatemapColumns():
+            problems.append("platemap_columns has no effect without platemap; remove it")
         if self.moa_table is None and self.moa_table_columns != MoaTableColumns():
-            raise ValueError("moa_table_columns has no effect without moa_table; remove it")
+            problems.append("moa_table_columns has no effect without moa_table; remove it")
         if self.path_prefix and self.format in ("folder", "simulate"):
-            raise ValueError(f"path_prefix has no effect with format {self.format!r}; remove it")
+            problems.append(f"path_prefix has no effect with format {self.format!r}; remove it")
         if not all(self.path_prefix):
-            raise ValueError("path_prefix: a folder is empty; name the beginning of the paths")
+            problems.append("path_prefix: a folder is empty; name the beginning of the paths")
+        return problems
 
 
 class Simulate(Section):
@@ -222,7 +233,7 @@ class Simulate(Section):
     )
     damaged_file: bool = Field(False, description="truncate one TIFF of the first plate")
 
-    @model_validator(mode="after")
+    @consistency_check
     def _fits(self) -> Simulate:
         if self.batches > self.plates:
             raise ValueError(f"batches ({self.batches}) must not exceed plates ({self.plates})")
@@ -292,7 +303,7 @@ class NormalizationStep(Section):
         (-3.0, 9.0), description="z-scores that become 0 and 1 after the last z-score"
     )
 
-    @model_validator(mode="after")
+    @consistency_check
     def _ordered(self) -> NormalizationStep:
         if self.low >= self.high:
             raise ValueError(f"low ({self.low}) must be below high ({self.high})")
@@ -315,7 +326,7 @@ class Normalization(Section):
         "(never their labels); the report then says so",
     )
 
-    @model_validator(mode="after")
+    @consistency_check
     def _honest(self) -> Normalization:
         if self.steps and self.steps[-1].method == "anscombe":
             raise ValueError(
@@ -360,7 +371,7 @@ class Units(Section):
         0.0, ge=0, lt=1, description="tiles with a smaller share of foreground are not used"
     )
 
-    @model_validator(mode="after")
+    @consistency_check
     def _positive(self) -> Units:
         if min(self.tiles) < 1 or max(self.tiles) > 64:
             raise ValueError("tiles must be between 1 and 64 in each direction")
@@ -416,7 +427,7 @@ class Split(Section):
     validation: float = Field(
         0.0, ge=0, le=0.5, description="share of training groups held out for validation"
     )
-    file: str | None = Field(
+    file: FilePath | None = Field(
         None,
         description="fixed: CSV with `set` (train, validation, test), columns that say which units "
         "(plate, well, compound and so on, or unit_id) and, for several folds, `fold`",
@@ -431,7 +442,7 @@ class Split(Section):
     )
     audit: Audit = Field(default_factory=Audit, description="the leakage audit")
 
-    @model_validator(mode="after")
+    @consistency_check
     def _complete(self) -> Split:
         if self.method == "fixed" and self.file is None:
             raise ValueError("method 'fixed' also needs file")
@@ -448,14 +459,14 @@ class Augmentation(BaseModel):
     model_config = ConfigDict(extra="allow")
     name: str = Field(description="which one")
 
-    @model_validator(mode="after")
+    @consistency_check
     def _known(self) -> Augmentation:
         if self.name not in PARAMETERS:
-            raise ValueError(_unknown("augmentation", self.name, PARAMETERS))
+            raise ValueError(unknown("augmentation", self.name, PARAMETERS))
         known = PARAMETERS[self.name]
         for key, value in (self.model_extra or {}).items():
             if key not in known:
-                raise ValueError(_unknown(f"parameter of {self.name}", key, known))
+                raise ValueError(unknown(f"parameter of {self.name}", key, known))
             _, low, high, _ = known[key]
             if not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(
@@ -518,7 +529,7 @@ class Head(Section):
     dropout: float = Field(0.5, ge=0, lt=1, description="mlp and fine-tuning: dropout rate")
     l2: float = Field(0.0, ge=0, description="mlp and fine-tuning: L2 penalty on weights")
 
-    @model_validator(mode="after")
+    @consistency_check
     def _has_only_its_keys(self) -> Head:
         problems = []
         for key in Head.model_fields:
@@ -576,7 +587,9 @@ class Model(Section):
         "efficientnet-lite0",
         description="efficientnet-lite0, lenet, or the name of a keras.applications model",
     )
-    weights: str = Field("imagenet", description="imagenet, none, or the path of a weights file")
+    weights: FilePath = Field(
+        "imagenet", description="imagenet, none, or the path of a weights file"
+    )
     channel_mapping: Literal["triple", "inflate", "per-channel"] = Field(
         "triple",
         description="three chosen channels; first-layer inflation to all channels; or one pass "
@@ -619,7 +632,7 @@ class Model(Section):
     augment: bool = Field(True, description="partial, full: use the list `augmentation`")
     training: Training = Field(default_factory=Training, description="training options")
 
-    @model_validator(mode="after")
+    @consistency_check
     def _consistent(self) -> Model:
         canonical_name(self.backbone)
         if self.transfer == "partial" and self.unfreeze_from is None:
@@ -831,7 +844,7 @@ class Config(Section):
     report: Report = Field(default_factory=Report, description="report")
     compute: Compute = Field(default_factory=Compute, description="computing")
 
-    @model_validator(mode="after")
+    @consistency_check
     def _consistent(self) -> Config:
         problems = self._problems_of_segmentation()
         if self.input is None:
@@ -841,7 +854,7 @@ class Config(Section):
         for name, model in self.models.items():
             if model.split not in self.splits:
                 problems.append(
-                    f"models.{name}.split: " + _unknown("split", model.split, self.splits)
+                    f"models.{name}.split: " + unknown("split", model.split, self.splits)
                 )
             elif model.calibrates() and not self.splits[model.split].may_validate():
                 problems.append(
@@ -855,7 +868,7 @@ class Config(Section):
             for channel in model.triple or []:
                 if channel not in channels:
                     problems.append(
-                        f"models.{name}.triple: " + _unknown("channel", channel, channels)
+                        f"models.{name}.triple: " + unknown("channel", channel, channels)
                     )
             if model.channel_mapping == "triple" and model.triple is None and len(channels) != 3:
                 problems.append(
@@ -904,7 +917,7 @@ class Config(Section):
         channels = list(self.input.channels)
         for channel in section.channels:
             if channel not in channels and section.engines:
-                problems.append("segmentation.channels: " + _unknown("channel", channel, channels))
+                problems.append("segmentation.channels: " + unknown("channel", channel, channels))
         fits = [name for name, engine in section.engines.items() if engine.is_trained()]
         if fits and section.annotated is None and self.input.columns.mask is None:
             problems.append(
@@ -958,7 +971,7 @@ class Config(Section):
         return {key: plain[key] for key in keys} if keys else plain
 
 
-def load(raw: Mapping[str, Any], source: str = "config") -> Config:
+def load(raw: Mapping[str, Any], source: str = "config", *, with_files: bool = False) -> Config:
     """Validate a raw configuration.
 
     Parameters
@@ -967,6 +980,8 @@ def load(raw: Mapping[str, Any], source: str = "config") -> Config:
         As read from YAML. Strings from `--config` are converted where the key is a number.
     source : str
         What the error message calls it, usually the path of the file.
+    with_files : bool
+        Look for the files that it names, as `missing_files` does.
 
     Returns
     -------
@@ -976,15 +991,17 @@ def load(raw: Mapping[str, Any], source: str = "config") -> Config:
     Raises
     ------
     InputError
-        Naming every wrong key, its value, and the nearest valid key or the allowed range.
+        Naming every wrong key, its value, and the nearest valid key or the allowed range; what has
+        the same cause stands in one line.
     """
     if unreadable := [f"{place}: {_NOT_TEXT}" for place in _unreadable(raw)]:
         raise InputError.collect(unreadable, source)
-    try:
-        return Config.model_validate(_nulls(raw))
-    except ValidationError as error:
-        problems = [line for detail in error.errors() for line in _explain(detail).split("\n")]
-        raise InputError.collect(problems, source) from None
+    problems, config = check(_nulls(raw), Config)
+    if with_files and isinstance(config, Config):
+        problems += missing_files(config)
+    if problems or not isinstance(config, Config):
+        raise InputError.collect(problems, source)
+    return config
 
 
 def missing_files(config: Config) -> list[str]:
@@ -999,12 +1016,14 @@ def missing_files(config: Config) -> list[str]:
     -------
     list of str
         A sentence per file that is not there or has a name that cannot be shown, naming the key.
-        Images and what the sheets name are not looked at.
+        Of images only the folder is looked for; what the sheets name is not looked at.
     """
     named: dict[str, str | None] = {}
+    folders: dict[str, str | None] = {}
     if config.input is not None and config.input.format != "simulate":
         tables = ("sheet", "moa_table", "platemap", "platemaps")
         named |= {f"input.{key}": getattr(config.input, key) for key in tables}
+        folders["input.images"] = config.input.images
     for name, split in config.splits.items():
         named[f"splits.{name}.file"] = split.file
     for name, model in config.models.items():
@@ -1016,20 +1035,52 @@ def missing_files(config: Config) -> list[str]:
             f"segmentation.annotated.{key}": getattr(section.annotated, key)
             for key in ("sheet", "set_file")
         }
+        folders["segmentation.annotated.images"] = section.annotated.images
     for name, engine in section.engines.items():
         if engine.is_given_by_path():
             named[f"segmentation.engines.{name}.model"] = engine.model
-    # Snakemake copies input files' names into a script of its report as they are.
-    return [
-        f"{key}: {show(path)} has a '<', which Snakemake's report cannot hold; rename the file"
-        for key, path in named.items()
-        if path is not None and "<" in path
-    ] + [
-        f"{key}: there is no file {show(path)}; correct the path"
-        + (", or write imagenet or none" if key.startswith("models.") else "")
-        for key, path in named.items()
-        if path is not None and not _is_there(path, or_folder=key.endswith(".model"))
+    given = {key: path for key, path in named.items() if path is not None}
+    gone = {
+        key: path
+        for key, path in given.items()
+        if not _is_there(path, or_folder=key.endswith(".model"))
+    }
+    problems = [
+        f"{key}: {show(path)} has a {mark!r}, {why}; rename the file or its folder"
+        for key, path in given.items()
+        for mark, why in _UNUSABLE.items()
+        if mark in path and not (key in gone and _VARIABLE.search(path))
     ]
+    problems += [
+        f"{key}: there is no file {show(path)}; {_path_advice(path)}"
+        + (", or write imagenet or none" if key.startswith("models.") else "")
+        for key, path in gone.items()
+    ]
+    problems += [
+        f"{key}: there is no folder {show(path)}; {_path_advice(path)}"
+        for key, path in folders.items()
+        if path is not None and not os.path.isdir(path)  # noqa: PTH112  (pathlib raises)
+    ]
+    return problems
+
+
+# Snakemake copies input files' names into a script of its report as they are, and looks for
+# wildcards in all of them, with no way to escape a brace.
+_UNUSABLE = {
+    "<": "which Snakemake's report cannot hold",
+    "{": "which Snakemake takes for the name of a wildcard",
+}
+
+
+_VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
+
+
+def _path_advice(path: str) -> str:
+    if _VARIABLE.search(path):
+        return "variables such as $HOME are not filled in; write ~ for the home folder, or the path"
+    if path.startswith("~"):
+        return "this user is not known; write the whole path"
+    return "correct the path"
 
 
 def _is_there(path: str, *, or_folder: bool) -> bool:
@@ -1067,60 +1118,6 @@ def _nulls(value: Any) -> Any:
     return None if value == "null" else value
 
 
-def _unknown(kind: str, value: str, known: typing.Iterable[str]) -> str:
-    names = [str(name) for name in known]
-    near = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
-    return f"unknown {kind} {value!r}; {hint}"
-
-
-def _explain(detail: Any) -> str:
-    place = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] == "extra_forbidden":
-        *parents, key = detail["loc"]
-        return f"{place}: " + _unknown("key", str(key), _keys_at(Config, parents))
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "missing":
-        return f"{place}: this key is required"
-    if detail["type"] == "value_error":
-        lines = [f"{place}: {line}" if place else line for line in message.split("\n")]
-        return "\n".join(lines)
-    value = detail["input"]
-    shown = show(value)
-    if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME_PATTERN:
-        return (
-            f"{place.removesuffix('.[key]')}: {shown} is no name for results; use letters, "
-            "digits, _ and -"
-        )
-    fixes = {
-        "string_type": "write text" + (f": '{shown}'" if isinstance(value, int | float) else ""),
-        "list_type": "write a list, as in [a, b]",
-        "dict_type": "write keys with values, as in {key: value}",
-        "model_type": "write keys with values, as in {key: value}",
-    }
-    if detail["type"] in fixes:
-        return f"{place}: {fixes[detail['type']]}; got {shown}"
-    return f"{place}: {message}, got {shown}"
-
-
-def _keys_at(model: type[BaseModel], parents: list[Any]) -> list[str]:
-    for part in parents:
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        sections = list(_sections(annotation)) if annotation is not None else []
-        if sections:
-            model = sections[0]
-    return list(model.model_fields)
-
-
-def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for argument in typing.get_args(annotation):
-        yield from _sections(argument)
-
-
 def json_schema() -> dict[str, Any]:
     """Give the JSON schema of the configuration, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
@@ -1148,7 +1145,7 @@ def key_tables() -> str:
             many = typing.get_origin(field.annotation)
             suffix = {dict: ".{name}", list: "[]"}.get(many, "")  # type: ignore[arg-type]
             path = f"{title}.{key}{suffix}".lstrip(".")
-            nested.extend((path, section) for section in _sections(field.annotation))
+            nested.extend((path, section) for section in sections(field.annotation))
         lines.append("")
         for path, section in nested:
             add(path, section)

@@ -6,9 +6,9 @@ import typing
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from moascope.config_section import Name, Rooted, Section, Whole
+from moascope.config_section import FilePath, Name, Rooted, Section, Whole, consistency_check
 
 METHODS = Literal["unet", "classical", "stardist", "cellpose"]
 _OF_UNET = {"loss", "touching_weight", "mixed_precision"}  # keys of `training` for the U-Net only
@@ -19,8 +19,8 @@ class Annotated(Rooted):
 
     paths = ("sheet", "images", "set_file")
 
-    sheet: str = Field(description="CSV/TSV with one row per image")
-    images: str | None = Field(
+    sheet: FilePath = Field(description="CSV/TSV with one row per image")
+    images: FilePath | None = Field(
         None, description="folder that paths are relative to; null: the folder of the sheet"
     )
     image: str = Field(
@@ -48,7 +48,7 @@ class Annotated(Rooted):
     sets: dict[str, Literal["train", "validation", "test", "unused"]] = Field(
         {}, description="what the values of `set_column` mean, where they are not these words"
     )
-    set_file: str | None = Field(
+    set_file: FilePath | None = Field(
         None,
         description="JSON file with the lists train, val and test of image names, instead of "
         "`set_column`; images in no list are left out",
@@ -149,7 +149,7 @@ class PatchAugmentation(Section):
     blur: float = Field(1.0, ge=0, le=10, description="largest SD of the blur in pixels")
     noise: float = Field(0.05, ge=0, le=1, description="largest SD of the noise")
 
-    @model_validator(mode="after")
+    @consistency_check
     def _ordered(self) -> PatchAugmentation:
         if not 0 < self.zoom[0] <= self.zoom[1]:
             raise ValueError("zoom must go from a smaller to a larger magnification above 0")
@@ -160,7 +160,7 @@ class Engine(Section):
     """One way to find objects."""
 
     method: METHODS = Field(description="U-Net, Otsu and watershed, StarDist, or Cellpose")
-    model: str | None = Field(
+    model: FilePath | None = Field(
         None,
         description="unet: path of a model that MoAscope trained; stardist: folder or zip file of "
         "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
@@ -215,7 +215,7 @@ class Engine(Section):
         "which holds an annotated image as its test; needs the extra `export`",
     )
 
-    @model_validator(mode="after")
+    @consistency_check
     def _fits(self) -> Engine:
         for key, is_given in {"ensemble": self.ensemble > 1, "export": self.export}.items():
             if is_given and self.method != "unet":
@@ -316,7 +316,7 @@ class Segmentation(Section):
         "open both together; takes as much disk again as the images",
     )
 
-    @model_validator(mode="after")
+    @consistency_check
     def _consistent(self) -> Segmentation:
         if self.annotated is not None and not self.channels:
             raise ValueError("channels must name the channels of the annotated images, in order")

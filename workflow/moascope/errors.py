@@ -50,3 +50,7 @@ class InputError(ValueError):
 
 class ImageError(InputError):
     """An image file that cannot be read, or is not what the sheet says it is."""
+
+
+class MissingImageError(ImageError):
+    """An image file that is not there."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
+from moascope.damage import machine_error
 from moascope.errors import InputError
 from moascope.paths import target_of
 
@@ -414,7 +415,8 @@ def damaged(path: str | os.PathLike[str], error: BaseException | str) -> InputEr
         return InputError(f"{place}: there is no such file. {fix}")
     if isinstance(error, PermissionError):
         return InputError(f"{place}: cannot be read ({error.strerror}). Check its permissions.")
-    return InputError(
+    passing = machine_error(path, error) if isinstance(error, BaseException) else None
+    return passing or InputError(
         f"{place}: is damaged, or no file that MoAscope wrote ({reason(error)}). {remedy(path)}"
     )
 

@@ -218,9 +218,11 @@ def _quality_checks(context: Context) -> Iterable[dict[str, str]]:
         yield _check(
             "warn",
             f"{_count(unread, 'site', 'sites')} could not be read",
-            "Their images are damaged and were left out: "
-            + listed(context["quarantined"]["site_id"])
-            + ".",
+            "They were left out. "
+            + " ".join(
+                f"Images are {reason}: {listed(sites)}."
+                for reason, sites in context["quarantined"].groupby("reason")["site_id"]
+            ),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import re
 from pathlib import Path
@@ -12,16 +14,24 @@ import pandas as pd
 
 from moascope.cell_text import amount, clean, describe_difference
 from moascope.escaping import has_controls, show
+from moascope.image_folders import IMAGE_SUFFIXES
 from moascope.path_names import NamesOnDisk, common_folders, is_absolute
-from moascope.plates import IMAGE_SUFFIXES
 from moascope.sample_rows import Problems, SampleRows
 
+logger = logging.getLogger(__name__)
+
 _ROOT_ADVICE = "set input.images to the folder that holds all images, and give paths below it"
+_MAX_MISSING = 0.5  # share of the sites of a plate
 _PLANE = re.compile(r"-1|[0-9]{1,9}")
 
 
 def image_columns(
-    rows: SampleRows, channels: list[str], check_files: bool, problems: Problems
+    rows: SampleRows,
+    channels: list[str],
+    check_files: bool,
+    problems: Problems,
+    *,
+    on_bad_image: str = "error",
 ) -> pd.DataFrame:
     """Find the image files of every site.
 
@@ -35,6 +45,9 @@ def image_columns(
         Look for the files. Without it `bytes` and `mtime_ns` are -1.
     problems : Problems
         Takes files that are not named, not there, named twice, or outside the image root.
+    on_bad_image : {"error", "quarantine"}
+        With quarantine, files that are not named or not there are only counted in a warning, unless
+        more than half of the sites of a plate lack one. Reading the plate leaves these sites out.
 
     Returns
     -------
@@ -43,6 +56,8 @@ def image_columns(
         (int64), under the index of `rows.table`; a channel that the config misnames is left out.
     """
     table, places = rows.table, rows.table["place"]
+    leaves_out = on_bad_image == "quarantine"
+    absent: dict[str, str] = {}
     columns: dict[str, pd.Series] = {}
     images: dict[str, pd.DataFrame] = {}
     foreign: list[pd.DataFrame] = []
@@ -57,7 +72,8 @@ def image_columns(
         columns |= {f"path:{channel}": paths, f"index:{channel}": planes}
         # Channels that are planes of the same files need not be looked at again.
         if label not in images:
-            _check_blank(rows, channel, label, problems)
+            if not leaves_out:
+                _check_blank(rows, channel, label, problems)
             usable, outside = _usable_paths(table[f"file:{channel}"], paths, label, rows, problems)
             foreign.append(outside)
             image = {"path": paths, "plane": planes, "label": label, "root": table["root"]}
@@ -67,7 +83,13 @@ def image_columns(
     _refuse_foreign(pd.concat(foreign), places, problems)
     every = pd.concat(images.values())
     _check_repeated_images(every, places, problems)
-    facts = _find_files(every, places, problems) if check_files else {}
+    facts = (
+        _find_files(every, places, problems, absent=absent if leaves_out else None)
+        if check_files
+        else {}
+    )
+    if leaves_out:
+        _check_missing_share(rows, columns, absent, problems)
     for channel in [name.removeprefix("path:") for name in columns if name.startswith("path:")]:
         found = [facts.get(path, (-1, -1)) for path in columns[f"path:{channel}"].tolist()]
         size_and_time = np.array(found, dtype=np.int64)
@@ -219,6 +241,34 @@ def _check_blank(rows: SampleRows, channel: str, label: str, problems: Problems)
     )
 
 
+def _check_missing_share(
+    rows: SampleRows, columns: dict[str, pd.Series], absent: dict[str, str], problems: Problems
+) -> None:
+    """Warn of sites without an image file; refuse a plate that lacks more than half of them."""
+    paths = pd.DataFrame({name: columns[name] for name in columns if name.startswith("path:")})
+    is_missing = (paths.isin(set(absent)) | (paths == "")).any(axis=1)
+    if not is_missing.any():
+        return
+    first = rows.table["place"][is_missing].iloc[0]
+    example = next(iter(absent), None)
+    shown = f"{example} {absent[example]}" if example is not None else "no file is named there"
+    logger.warning(
+        "%d of %d sites have no file for every channel and are left out; the first is in %s. "
+        "For example: %s",
+        *(is_missing.sum(), len(is_missing), first, shown),
+    )
+    for plate, lost in is_missing.groupby(rows.table["plate"]):
+        if lost.mean() <= _MAX_MISSING:
+            continue
+        missing = [path for path in paths.loc[lost.index].to_numpy().ravel() if path in absent]
+        such = f" (such as {missing[0]})" if missing else ""
+        problems.add(
+            f"plate {plate!r}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. "
+            "Where more than half of a plate is missing, the folder is usually wrong or not "
+            "mounted; correct input.images (or input.root) or the paths, or leave the plate out"
+        )
+
+
 def _usable_paths(
     files: pd.Series, paths: pd.Series, label: str, rows: SampleRows, problems: Problems
 ) -> tuple[pd.Series, pd.DataFrame]:
@@ -275,10 +325,16 @@ def _check_repeated_images(every: pd.DataFrame, places: pd.Series, problems: Pro
 
 
 def _find_files(
-    every: pd.DataFrame, places: pd.Series, problems: Problems, *, or_folders: bool = False
+    every: pd.DataFrame,
+    places: pd.Series,
+    problems: Problems,
+    *,
+    or_folders: bool = False,
+    absent: dict[str, str] | None = None,
 ) -> dict[str, tuple[int, int]]:
     # Path -> bytes and time. Listing a folder once is much quicker on a file server than asking
-    # for one file at a time, and tells more where a name is wrong.
+    # for one file at a time, and tells more where a name is wrong. `absent` takes files that are
+    # not there, and why; without it they are problems.
     # Not by pathlib, which raises where a name is too long.
     missing = [root for root in every["root"].unique() if not os.path.isdir(root)]  # noqa: PTH112
     for root in missing:
@@ -292,10 +348,17 @@ def _find_files(
     for keys, group in every.groupby(["root", "folder"]):
         root, folder = map(str, keys)
         try:
-            found, wrong = _listed(root, folder, set(group["name"]), or_folders)
+            found, wrong, gone = _listed(root, folder, set(group["name"]), or_folders)
         except OSError as error:
-            folder_faults[folder] = str(error.strerror)
-            continue
+            if absent is None or error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                folder_faults[folder] = str(error.strerror)
+                continue
+            found, wrong = {}, {}
+            gone = dict.fromkeys(group["name"], f"is in a folder that is not there ({folder})")
+        if absent is None:
+            wrong |= gone
+        else:
+            absent |= {os.path.join(folder, name): why for name, why in gone.items()}  # noqa: PTH118
         facts |= {os.path.join(folder, name): fact for name, fact in found.items()}  # noqa: PTH118
         faults |= {os.path.join(folder, name): why for name, why in wrong.items()}  # noqa: PTH118
     problems.values(
@@ -315,16 +378,17 @@ def _find_files(
 
 def _listed(
     root: str, folder: str, wanted: set[str], or_folders: bool
-) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
-    # Of the wanted names in a folder: bytes and time, or why they cannot be used. With `or_folders`
-    # they may be folders themselves.
+) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[str, str]]:
+    # Of the wanted names in a folder: bytes and time, or why they cannot be used, or a hint where
+    # there is no such name. With `or_folders` they may be folders themselves.
     real_root = Path(root).resolve()
     found: dict[str, tuple[int, int]] = {}
     wrong: dict[str, str] = {}
+    absent: dict[str, str] = {}
     similar_names: dict[str, str] = {}
     linked_out = f"is a link that leads out of the image root {root}; {_ROOT_ADVICE}"
     if not Path(folder).resolve().is_relative_to(real_root):
-        return found, dict.fromkeys(wanted, linked_out)
+        return found, dict.fromkeys(wanted, linked_out), absent
     with os.scandir(folder) as entries:
         for entry in entries:
             similar_names[clean(Path(entry.name).stem).casefold()] = entry.name
@@ -346,5 +410,5 @@ def _listed(
         hint = f"did you mean {near!r}?" if near else "correct the name, or remove the line"
         if near and not (near + name).isascii():
             hint += f" In it, {describe_difference(near, name)}"
-        wrong[name] = f"does not exist; {hint}"
-    return found, wrong
+        absent[name] = f"does not exist; {hint}"
+    return found, wrong, absent

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile, TiffPageSeries, xml2dict
 
-from moascope.errors import ImageError, InputError
+from moascope.damage import machine_error
+from moascope.errors import ImageError, InputError, MissingImageError
 from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim
 from moascope.regular_files import open_regular, read_regular
 from moascope.rgb import RGB_NAMES
@@ -136,7 +137,7 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
         with open_regular(path) as file, TiffFile(file, _multifile=False) as tiff:
             metadata = tiff.ome_metadata
     except Exception as error:  # a parser that is fed damaged bytes can raise anything
-        raise ImageError(_damaged(path, "TIFF", error)) from error
+        raise _unreadable(path, "TIFF", error) from error
     try:
         pixels = _ome_pixels(metadata)
         size = float(pixels["PhysicalSizeX"])
@@ -168,7 +169,7 @@ def shape_of_first(
     for path in islice(paths, 10):
         try:
             height, width = read_pixels(path, axes).shape[1:]
-        except InputError:
+        except ImageError:
             continue
         return height, width
     return None
@@ -196,11 +197,11 @@ def image_format(path: Path) -> str:
         with open_regular(path) as handle:
             head = handle.read(32)
     except FileNotFoundError:
-        raise ImageError(
+        raise MissingImageError(
             f"{path}: no such file. Mend the path in the sample sheet, or copy the file there."
         ) from None
     except OSError as error:
-        raise ImageError(
+        raise machine_error(path, error) or ImageError(
             f"{path}: cannot be opened ({error.strerror}). Check that it is a readable file."
         ) from error
     if not head:
@@ -224,8 +225,10 @@ def image_format(path: Path) -> str:
     return found
 
 
-def _damaged(path: Path, found: str, error: Exception) -> str:
-    return f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). {COPY_AGAIN}"
+def _unreadable(path: Path, found: str, error: Exception) -> InputError:
+    return machine_error(path, error) or ImageError(
+        f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). {COPY_AGAIN}"
+    )
 
 
 def _read(
@@ -243,7 +246,7 @@ def _read(
     except InputError:
         raise
     except Exception as error:  # a decoder that is fed damaged bytes can raise anything
-        raise ImageError(_damaged(path, found, error)) from error
+        raise _unreadable(path, found, error) from error
     return _supported_pixels(planes, path), names
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import label as connected_parts
 
+from moascope.damage import machine_error
 from moascope.errors import ImageError
 from moascope.image_limits import MAX_GIGABYTES
 from moascope.images import SUFFIXES, centre_crop, decode_png, image_format
@@ -95,7 +96,7 @@ def read_labels(path: Path, max_gigabytes: float = MAX_GIGABYTES) -> NDArray[np.
     except ImageError:
         raise
     except Exception as error:  # a decoder that is fed damaged bytes can raise anything
-        raise ImageError(
+        raise machine_error(path, error) or ImageError(
             f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). "
             f"{_EXPORT_AGAIN}"
         ) from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from moascope.errors import InputError
 from moascope.escaping import has_controls, show
+from moascope.image_folders import IMAGE_SUFFIXES, FolderListing, LeftOut, list_folder
 from moascope.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
 from moascope.sheets import Sheet, nearest, read_sheet
 
@@ -24,7 +25,6 @@ SAFE_NAME_RULE = (
 # Processor time for matching file names: an honest pattern takes microseconds for each.
 _MATCHING_SECONDS = 10.0
 _SECONDS_PER_FILE = 1e-3
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".btf")
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def find_columns(
     return found
 
 
-def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], list[str]]:
+def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], LeftOut]:
     """List the files of a folder whose path matches the pattern, of whatever channel.
 
     Parameters
@@ -171,8 +171,8 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], l
     -------
     matching : list of ImageFile
         In the order of their paths, at least one.
-    unmatched : list of str
-        Paths of the image files that do not match.
+    left_out : LeftOut
+        What else is there.
 
     Raises
     ------
@@ -184,40 +184,38 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], l
     # Not by pathlib, which raises where a name is too long.
     if not root or not os.path.isdir(root):  # noqa: PTH112
         raise InputError(f"input.images: the folder {show(root)} does not exist; correct the path")
-    paths = _files_below(str(root))
-    files, other = _match(pattern, paths)
-    _check_text([*(file.path for file in files), *other], root)
+    listing = list_folder(str(root))
+    files, other = _match(pattern, listing.paths)
+    files, twice = _once(files, listing)
+    unmatched = [path for path in other if path.lower().endswith(IMAGE_SUFFIXES)]
+    _check_text([*(file.path for file in files), *unmatched], root)
+    others = [path for path in other if not path.lower().endswith(IMAGE_SUFFIXES)]
+    left_out = LeftOut(unmatched, others, twice, listing)
     if files:
-        return files, other
-    example = f"such as {other[0]!r}" if other else "and there is no image file at all"
+        return files, left_out
+    example = f"such as {unmatched[0]!r}" if unmatched else "and there is no image file at all"
+    if not unmatched and listing.outside:
+        example += f", but a link that leads out of it, {listing.outside[0]!r}"
     raise InputError(
         f"input.pattern: of the files in {root} none matches {pattern.pattern!r}, {example}; "
         "a pattern with '/' must match the whole path below the folder, any other the file name"
     )
 
 
-def unmatched_warning(
-    input_options: Mapping[str, Any], matching: int, unmatched: Sequence[str]
-) -> str:
-    """Say that some image files of a folder are left out.
-
-    Parameters
-    ----------
-    input_options : mapping
-        The config section `input`.
-    matching : int
-        Number of files that the pattern describes.
-    unmatched : sequence of str
-        Paths of the others, from `matching_files`; at least one.
-
-    Returns
-    -------
-    str
-        One sentence with the first of them.
-    """
+def _once(files: Sequence[ImageFile], listing: FolderListing) -> tuple[list[ImageFile], list[str]]:
+    """Leave out files that are reached through a link and where they lie as well."""
+    root = listing.real[""]
+    owners: dict[tuple[str, str], str] = {}
+    for file in files:
+        folder, _, name = file.path.rpartition("/")
+        real = listing.real[folder]
+        is_direct = real == f"{root}/{folder}".rstrip("/")
+        if is_direct or (real, name) not in owners:
+            owners[real, name] = file.path
+    kept = set(owners.values())
     return (
-        f"input.pattern: {len(unmatched)} of {matching + len(unmatched)} image files in "
-        f"{input_options['images']} do not match and are left out, such as {unmatched[0]!r}"
+        [file for file in files if file.path in kept],
+        [file.path for file in files if file.path not in kept],
     )
 
 
@@ -370,7 +368,7 @@ def plates_of_rows(sheet: Sheet, input_options: Mapping[str, Any]) -> list[str]:
 
 
 def _match(pattern: re.Pattern[str], paths: Sequence[str]) -> tuple[list[ImageFile], list[str]]:
-    """Divide paths into those that match and other images, within a time limit."""
+    """Divide paths into those that match and others, within a time limit."""
     files: list[ImageFile] = []
     other: list[str] = []
     text = ""
@@ -381,7 +379,7 @@ def _match(pattern: re.Pattern[str], paths: Sequence[str]) -> tuple[list[ImageFi
                 if match := pattern.fullmatch(text):
                     groups = {name: value or "" for name, value in match.groupdict().items()}
                     files.append(ImageFile(path, groups))
-                elif path.lower().endswith(IMAGE_SUFFIXES):
+                else:
                     other.append(path)
     except OutOfTimeError:
         raise too_slow("input.pattern", pattern.pattern, text) from None
@@ -401,20 +399,14 @@ def _check_text(paths: Sequence[str], root: object) -> None:
 
 def _pattern(text: str) -> re.Pattern[str]:
     pattern = compile_pattern(text, "input.pattern")
-    missing = {"plate", "well", "channel"} - set(pattern.groupindex)
+    groups = set(pattern.groupindex)
+    missing = {"plate", "channel"} - groups
+    if "well" not in groups:  # its row and column will do
+        parts = {"row", "column"} - groups
+        missing |= {"well"} if len(parts) == 2 else parts
     if missing:
         raise InputError(
             f"input.pattern: {text!r} lacks the named groups {', '.join(sorted(missing))}; "
             f"write for example (?P<{min(missing)}>[^_]+)"
         )
     return pattern
-
-
-def _files_below(root: str) -> list[str]:
-    paths = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        below = os.path.relpath(folder, root).replace(os.sep, "/")
-        start = "" if below == "." else below + "/"
-        paths += [start + name for name in names if not name.startswith(".")]
-    return sorted(paths)

@@ -57,7 +57,8 @@ class Context(TypedDict):
     quality : pandas.DataFrame
         Quality table of all sites that were read.
     quarantined : pandas.DataFrame
-        Sites left out because their images could not be read: site_id, message.
+        Sites left out because their images could not be read: site_id, reason (missing or
+        unreadable), message.
     units : pandas.DataFrame
         Units table of all plates.
     splits, models : dict
@@ -199,7 +200,7 @@ def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
     preview = paths["augmentation"]
     return {
         "quality": quality,
-        "quarantined": sites.loc[unread, ["site_id", "message"]].reset_index(drop=True),
+        "quarantined": sites.loc[unread, ["site_id", "reason", "message"]].reset_index(drop=True),
         "units": units,
         "splits": {
             name: {

@@ -30,7 +30,6 @@ from moascope.plates import (
     find_columns,
     matching_files,
     sheet_paths,
-    unmatched_warning,
 )
 from moascope.sheets import Sheet, nearest, read_sheet
 from moascope.wells import parse_well, well_from_parts, well_name
@@ -54,6 +53,7 @@ _CELL_ROLES = (*_NAME_ROLES, "well", "concentration")
 # Line ends and tabs are left: programs write them into cells, and they do no harm.
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _ABSENT = "-1"
+_SPACED_WELL = re.compile(r"([A-Za-z]{1,2})[ _-]+([0-9]{1,3})")
 
 
 @dataclass
@@ -540,9 +540,10 @@ def _local_path(url: str) -> str:
 
 def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRows:
     sources = {str(source): channel for channel, source in options["channels"].items()}
-    every, unmatched = matching_files(options)
-    if unmatched:
-        problems.note(unmatched_warning(options, len(every), unmatched))
+    every, left_out = matching_files(options)
+    if warning := left_out.warning(options["images"], len(every)):
+        problems.note(warning)
+    logger.info(left_out.note(options["images"]))
     files = [file for file in every if file.groups["channel"] in sources]
     known = dict.fromkeys(file.groups["channel"] for file in every)
     for source in (source for source in sources if source not in known):
@@ -555,7 +556,10 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     groups = ["plate", "well", "site", "batch"]
     table = pd.DataFrame(
         [
-            (file.path, file.groups["channel"], *(file.groups.get(name, "") for name in groups))
+            (
+                *(file.path, file.groups["channel"], file.groups["plate"], _well(file.groups)),
+                *(file.groups.get(name, "") for name in groups[2:]),
+            )
             for file in files
         ],
         columns=["file", "source", *groups],
@@ -573,6 +577,7 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     columns["root"] = os.path.abspath(options["images"])  # noqa: PTH100  (see _rows_of_sheet)
     labels = {name: f"group {name!r} of input.pattern" for name in groups if name in named}
     labels["site"] = "group 'site' of input.pattern"
+    labels.setdefault("well", "groups 'row' and 'column' of input.pattern")
     for channel, source in options["channels"].items():
         of_channel = table[table["source"] == str(source)].set_index(keys)["file"]
         columns[f"file:{channel}"] = of_channel.reindex(firsts.index).fillna("")
@@ -581,6 +586,14 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
             labels[f"file:{channel}"] = f"channel {channel!r}"
     wide = pd.DataFrame(columns, index=firsts.index).reset_index()
     return SampleRows(wide.astype("str"), labels, pd.Series(False, index=wide.index))
+
+
+def _well(groups: Mapping[str, str]) -> str:
+    """Return the well that the name of a file names, also as in `A - 01` of InCell microscopes."""
+    if "well" not in groups:
+        return well_from_parts(groups["row"], groups["column"])
+    parts = _SPACED_WELL.fullmatch(groups["well"])
+    return parts[1] + parts[2] if parts else groups["well"]
 
 
 def _check_repeated_files(table: pd.DataFrame, keys: list[str], problems: Problems) -> None:

@@ -111,7 +111,13 @@ def read_screen(
     sites["batch"] = _batches(rows, _batch_pattern(input_options), problems)
     field = _fields(rows, problems)
     sites = annotate(rows, sites, input_options, problems)
-    files = image_columns(rows, list(input_options["channels"]), check_files, problems)
+    files = image_columns(
+        rows,
+        list(input_options["channels"]),
+        check_files,
+        problems,
+        on_bad_image=input_options["on_bad_image"],
+    )
     if "mask" in rows.labels:
         files = files.join(mask_columns(rows, check_files, problems).add_prefix("mask:"))
     for note in problems.notes:

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
-from moascope.errors import ImageError, InputError
+from moascope.errors import ImageError, InputError, MissingImageError
 from moascope.files import Closing, atomic_path, damaged, reading
 from moascope.images import centre_crop, check_axes, read_pixel_size, read_pixels
 from moascope.ngff import (
@@ -73,10 +73,14 @@ class EncodedSite:
 
 @dataclass(frozen=True)
 class SiteOutcome:
-    """What became of one site: its shape and pixel type, or why it could not be read."""
+    """What became of one site: its shape and pixel type, or why it could not be read.
+
+    The reason is `missing` where files are not there, `unreadable` otherwise.
+    """
 
     site_id: str
     message: str = ""
+    reason: str = ""
     shape: tuple[int, int, int] = (0, 0, 0)
     dtype: str = ""
     bytes_read: int = 0
@@ -110,8 +114,8 @@ def ingest_plate(
         What to do with sites of different sizes. With crop, every site is cut around its centre to
         the smallest height and the smallest width on the plate.
     on_bad_image : {"error", "quarantine"}
-        With error, all unreadable images of the plate are named in one error. With quarantine,
-        their sites are left out of the store and reported in the table.
+        With error, all missing and unreadable images of the plate are named in one error. With
+        quarantine, their sites are left out of the store and reported in the table.
     pixel_size_um : float, optional
         Micrometres per pixel; by default what the OME metadata of the first image say, if they do.
     workers : int
@@ -120,14 +124,16 @@ def ingest_plate(
     Returns
     -------
     pandas.DataFrame
-        One row per row of `sites`, in the same order: site_id, status (ok or quarantined), message,
-        height and width as read (pixels), dtype, bytes_read. A quarantined site has height and
-        width 0 and an empty dtype.
+        One row per row of `sites`, in the same order: site_id, status (ok or quarantined), reason
+        (missing or unreadable, empty where ok), message, height and width as read (pixels), dtype,
+        bytes_read. A quarantined site has height and width 0 and an empty dtype.
 
     Raises
     ------
     InputError
-        If images cannot be read, or differ in size or pixel type, or nothing can be written.
+        If images cannot be read, or differ in size or pixel type, or nothing can be written. A
+        `MachineError`, also with quarantine, if the machine could not read a file that may be
+        whole.
     """
     check_axes(axes)
     _check_choice("input.on_size_mismatch", on_size_mismatch, ("error", "crop"))
@@ -288,7 +294,7 @@ def _pixel_size_of_first(sites: pd.DataFrame, channels: Sequence[str]) -> float 
     for path in sites[f"path:{channels[0]}"]:
         try:
             return read_pixel_size(path)
-        except InputError:
+        except ImageError:
             continue  # reported with its site when its pixels are read
     return None
 
@@ -310,8 +316,11 @@ def _encoded_sites(
         try:
             site = encode_site(paths[i], indices[i], channels, axes)
         except ImageError as error:
-            return SiteOutcome(site_ids[i], message=str(error)), Shard([], 0)
-        return SiteOutcome(site_ids[i], "", site.shape, site.dtype, site.bytes_read), site.shard
+            reason = "missing" if isinstance(error, MissingImageError) else "unreadable"
+            return SiteOutcome(site_ids[i], str(error), reason), Shard([], 0)
+        return SiteOutcome(
+            site_ids[i], shape=site.shape, dtype=site.dtype, bytes_read=site.bytes_read
+        ), site.shard
 
     def announced() -> Iterator[int]:
         for i in range(len(sites)):
@@ -388,9 +397,13 @@ def encode_site(
     """
     chunks: dict[int, bytes | bytearray] = {}
     kinds: dict[int, tuple[int, int, str]] = {}
-    problems = []
+    problems: list[ImageError] = []
     for path in dict.fromkeys(paths):
         try:
+            if not path:
+                raise MissingImageError(
+                    f"no image file is named for channel {channels[paths.index(path)]!r}."
+                )
             planes = read_pixels(path, axes)
             dtype = planes.dtype.name
             for channel in (i for i, other in enumerate(paths) if other == path):
@@ -398,9 +411,11 @@ def encode_site(
                 kinds[channel] = (*plane.shape, dtype)
                 chunks[channel] = encode_chunk(plane)
         except ImageError as error:
-            problems.append(str(error))
+            problems.append(error)
     if problems:
-        raise ImageError(" ".join(problems))
+        is_missing = all(isinstance(error, MissingImageError) for error in problems)
+        kind = MissingImageError if is_missing else ImageError
+        raise kind(" ".join(map(str, problems)))
     if len(set(kinds.values())) > 1:
         listed = ", ".join(
             f"{channel} {kinds[i][0]}x{kinds[i][1]} {kinds[i][2]}"
@@ -588,7 +603,7 @@ def _check_outcomes(
     if problems:
         heading = f"plate {plate}: its images cannot be taken in"
         if good and len(good) < len(outcomes) and on_bad_image == "error":
-            heading += " (input.on_bad_image: quarantine goes on without damaged ones)"
+            heading += " (input.on_bad_image: quarantine goes on without them)"
         raise InputError.collect(problems, heading)
 
 
@@ -607,6 +622,7 @@ def _outcome_table(outcomes: Sequence[SiteOutcome]) -> pd.DataFrame:
         {
             "site_id": [outcome.site_id for outcome in outcomes],
             "status": ["quarantined" if outcome.message else "ok" for outcome in outcomes],
+            "reason": [outcome.reason for outcome in outcomes],
             "message": [outcome.message for outcome in outcomes],
             "height": [outcome.shape[1] for outcome in outcomes],
             "width": [outcome.shape[2] for outcome in outcomes],
@@ -741,10 +757,9 @@ class PlateStore(Closing):
     def _read_into(self, target: NDArray[np.generic], index: int) -> None:
         entry = self._entries[index]
         start = entry.header_offset + content_offset(entry.filename)
-        try:
-            shard = os.pread(self._file, entry.file_size, start)
-        except (OSError, OverflowError, MemoryError):  # a damaged directory of the archive
-            shard = b""
+        is_whole = start + entry.file_size <= os.fstat(self._file).st_size  # as its directory says
+        with reading(self.path):
+            shard = os.pread(self._file, entry.file_size, start) if is_whole else b""
         if len(shard) != entry.file_size or crc32([shard]) != entry.CRC:
             raise damaged(self.path, f"checksum of the pixels of {self.site_ids[index]}")
         decode_shard(shard, self.shape, self.dtype, out=target)

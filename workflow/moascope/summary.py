@@ -67,19 +67,25 @@ def count_quality(quality: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        measured_sites, quarantined_sites, flagged_sites, and reasons: how many sites have each (a
+        measured_sites, quarantined_sites, quarantined_reasons (how many are missing and how many
+        unreadable), flagged_sites, and reasons: how many sites have each (a
         site may have several).
     """
     unread = quality["status"] == "quarantined"
     flagged = quality["flagged"].eq(True)
     reasons = quality.loc[flagged, "reasons"].str.split(";").explode().str.strip()
-    counts = reasons[reasons != ""].value_counts()
     return {
         "measured_sites": int((~unread).sum()),
         "quarantined_sites": int(unread.sum()),
+        "quarantined_reasons": _counts(quality.loc[unread, "reason"]),
         "flagged_sites": int(flagged.sum()),
-        "reasons": {str(name): int(counts[name]) for name in sorted(counts.index)},
+        "reasons": _counts(reasons[reasons != ""]),
     }
+
+
+def _counts(values: pd.Series) -> dict[str, int]:
+    counts = values.value_counts()
+    return {str(name): int(counts[name]) for name in sorted(counts.index)}
 
 
 def build(

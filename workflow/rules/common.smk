@@ -13,7 +13,7 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from moascope import config as configuration
-from moascope import packages, provenance
+from moascope import config_files, packages, provenance
 from moascope.errors import InputError
 from moascope.escaping import json_for_html
 from moascope.files import check_folder, read_parquet, remove_leftovers
@@ -29,17 +29,24 @@ if hasattr(sourcecache, "parse_uri"):
     sourcecache.parse_uri = functools.cache(sourcecache.parse_uri)
 
 
+def stop(message):
+    """End Snakemake with a message of ours, without the lines of code that it would add."""
+    logger.error(str(message))
+    raise SystemExit(1)
+
+
 def validated():
     """Read the configuration, or stop with all that is wrong with it."""
     source = ", ".join(map(str, workflow.overwrite_configfiles)) or "config"
+    is_main = workflow.is_main_process
     try:
-        checked = configuration.load(config, source)
-        missing = workflow.is_main_process and configuration.missing_files(checked)
-        if missing:
-            raise InputError.collect(missing, source)
+        for file in workflow.configfiles if is_main else []:
+            repeated = config_files.repeated_keys(file)
+            if repeated:
+                raise InputError.collect(repeated, str(file))
+        return configuration.load(config, source, with_files=is_main)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
-    return checked
+        stop(error)
 
 
 CONFIG = validated()
@@ -53,7 +60,7 @@ def check_results(*, writable):
     try:
         check_folder(PATHS.result("").rstrip("/"), writable=writable)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
 
 
 check_results(writable=False)
@@ -72,14 +79,15 @@ def folder_files():
     """List the image files, once, where no sheet does."""
     if not SCREEN or CONFIG.input.format != "folder":
         return None
-    from moascope.plates import matching_files, unmatched_warning
+    from moascope.plates import matching_files
 
     try:
-        files, unmatched = matching_files(input_options())
+        files, left_out = matching_files(input_options())
     except InputError as error:
-        raise WorkflowError(str(error)) from None
-    if unmatched and workflow.is_main_process:
-        logger.warning(unmatched_warning(input_options(), len(files), unmatched))
+        stop(error)
+    warning = left_out.warning(CONFIG.input.images, len(files))
+    if warning and workflow.is_main_process:
+        logger.warning(warning)
     return files
 
 
@@ -94,7 +102,7 @@ def plates():
     try:
         return plate_names(input_options(), FILES)
     except InputError as error:
-        raise WorkflowError(everything_wrong(error)) from None
+        stop(everything_wrong(error))
 
 
 def everything_wrong(error):
@@ -121,6 +129,8 @@ def input_options():
             for key, value in section.items()
             if key not in [*READING, "unit", "brightfield"]
         },
+        # Files of a simulation are always there.
+        "on_bad_image": "error" if SIMULATED else CONFIG.input.on_bad_image,
         "needs_controls": CONFIG.needs_controls(),
         "labels_required": bool(CONFIG.models),
     }
@@ -517,7 +527,7 @@ def check_packages():
         return
     missing = packages.missing(needed_packages())
     if missing:
-        raise WorkflowError(
+        stop(
             f"not installed, but needed for this run: {', '.join(missing)}. Run with --sdm conda, "
             f"which makes the environments for it, or: uv pip install {' '.join(missing)}"
         )
@@ -536,7 +546,7 @@ def plate_sets():
     try:
         return dealt_plates(PLATES, named)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
 
 
 PLATE_SETS = plate_sets() if HAS_MASKS and not CONFIG.segmentation.annotated else {}
