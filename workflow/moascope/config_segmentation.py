@@ -106,9 +106,17 @@ class NetworkTraining(Section):
         description="unet: what is added to the weight of pixels (1) where two objects touch, and "
         "less of it where they are a few pixels apart; 0: nothing",
     )
-    steps: int = Field(6000, ge=1, le=1_000_000, description="batches to learn from")
+    steps: int = Field(
+        6000,
+        ge=1,
+        le=1_000_000,
+        description="batches to learn from; the learning rate depends on the step, not on time",
+    )
     max_minutes: float | None = Field(
-        None, gt=0, description="time limit; the schedule then ends with it; null: none"
+        None,
+        gt=0,
+        description="a guard: stop after so many minutes, with a warning in log, report and "
+        "summary.json; it changes no step, and a run with a longer limit goes on; null: none",
     )
     batch_size: int = Field(4, ge=1, le=256, description="patches per step")
     patch_size: int = Field(256, ge=32, le=2048, description="side of a patch in pixels")

@@ -35,11 +35,12 @@ from moascope.segmentation_course import (
     HISTORY_COLUMNS,
     TrainingOptions,
     is_best,
-    is_over,
+    is_out_of_time,
+    log_stop,
     log_validation,
-    progress_of,
     rate_of,
     scores_of,
+    stopped_by,
 )
 from moascope.segmentation_data import PairedAugmentation, Patches
 
@@ -345,7 +346,7 @@ class _Course:
 
     def begin_step(self, batch: int, logs: Any = None) -> None:
         """Set the learning rate."""
-        self._rate = rate_of(self._training, self._progress())
+        self._rate = rate_of(self._training, self._step)
         self._model.optimizer.learning_rate = self._rate
 
     def end_step(self, batch: int, logs: Mapping[str, float]) -> None:
@@ -356,7 +357,8 @@ class _Course:
                 f"training: the loss is {logs['loss']} in step {self._step}, so it has diverged. "
                 f"Lower learning_rate (now {self._training.learning_rate})."
             )
-        self._model.stop_training = self._progress() >= 1
+        is_last = self._step >= self._training.steps
+        self._model.stop_training = is_last or is_out_of_time(self._training, self._minutes())
 
     def end_stretch(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Validate, and keep the best weights."""
@@ -371,13 +373,12 @@ class _Course:
         if is_best(self.history):
             self._model.save_weights(self._best)
         log_validation(row, self._training)
-        self._model.stop_training = is_over(self.history, self._training)
+        self._model.stop_training = stopped_by(self.history, self._training) is not None
+        if self._model.stop_training:
+            log_stop(self.history, self._training)
 
     def _minutes(self) -> float:
         return (time.perf_counter() - self._started) / 60
-
-    def _progress(self) -> float:
-        return min(progress_of(self._training, self._step, self._minutes()), 1.0)
 
 
 def _train(

@@ -330,6 +330,9 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
                 f"Not a single one of the {objects} of the test images was found. Look at the "
                 "pictures, at the channels it was given, and at what it learnt from.",
             )
+    for found in context["summary"].get("warnings", []):
+        if found["id"] == "training-cut-short":
+            yield _check("warn", f"Training of “{found['about']}” was cut short", found["text"])
     if segmentation["engines"]:
         images = segmentation["images"]
         test = images[images["set"] == "test"].iloc[0].to_dict()

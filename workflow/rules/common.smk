@@ -425,12 +425,11 @@ def devices_of(wildcards):
     """Give the notes on which device each network was computed."""
     frozen = [PATHS.feature_device.format(model=model) for model in PASSES]
     heads = [PATHS.model_device.format(model=model) for model in [*KERAS_HEADS, *TUNED]]
-    trained = filter(is_trained, SCORED)
     others = [name for name in SCORED if ENGINES[name].method in OTHER_NETWORKS]
     return [
         *frozen,
         *heads,
-        *(file for name in trained for file in training_devices(name)),
+        *(file for name in TRAINED for file in training_devices(name)),
         *expand(PATHS.test_device, engine=others),
     ]
 
@@ -474,6 +473,7 @@ ENGINES = CONFIG.segmentation.engines
 ENGINE_CHANNELS = CONFIG.segmentation.channels or CHANNELS
 HAS_MASKS = SCREEN and CONFIG.input.columns.mask is not None and bool(ENGINES)
 SCORED = list(ENGINES) if CONFIG.segmentation.annotated or HAS_MASKS else []
+TRAINED = [name for name in SCORED if ENGINES[name].is_trained()]
 EXPORTED = [name for name, engine in ENGINES.items() if engine.export]
 MEASURING_NAME = CONFIG.segmentation.measure_with or next(iter(ENGINES), None)
 MEASURING = ENGINES[MEASURING_NAME] if SCREEN and ENGINES else None
@@ -550,6 +550,11 @@ def learning_options(name):
     return CONFIG.section(
         f"segmentation.engines.{name}", *shape, "training", "augmentation"
     )
+
+
+def training_options(name):
+    """Return how long and how a network learns."""
+    return CONFIG.section(f"segmentation.engines.{name}", "training")["training"]
 
 
 def fitted(name):
@@ -633,11 +638,10 @@ def is_trained(name):
 
 def deliverables():
     """List what users take from a run besides its report, so that what was deleted is made again."""
-    trained = filter(is_trained, SCORED)
     files = [
         *expand(PATHS.predictions, model=CONFIG.models),
         *expand(PATHS.model, model=FROZEN),
-        *(file for name in trained for file in fitted(name).values()),
+        *(file for name in TRAINED for file in fitted(name).values()),
         *expand(PATHS.exported, engine=EXPORTED),
     ]
     if MEASURING:
@@ -695,9 +699,7 @@ def segmentation_report(wildcards):
         "engine_scores": expand(PATHS.engine_scores, engine=SCORED),
         "engine_by_image": expand(PATHS.engine_by_image, engine=SCORED),
         "engine_labels": expand(PATHS.test_labels, engine=SCORED),
-        "engine_histories": expand(
-            PATHS.engine_history, engine=filter(is_trained, SCORED)
-        ),
+        "engine_histories": expand(PATHS.engine_history, engine=TRAINED),
     }
     return {
         **(scored if SCORED else {}),

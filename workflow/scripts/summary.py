@@ -4,7 +4,7 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import summary, verdicts
+from moascope import segmentation_course, summary, verdicts
 from moascope.files import read_json, read_parquet, write_json
 
 
@@ -24,6 +24,10 @@ if "inputs" in given:
     checked = [warning for found in read(given["checked_models"]) for warning in found["warnings"]]
     found = verdicts.summary_warnings(sections["evaluations"], sections["audits"])
     sections["warnings"] = [*checked, *found]
+for name, path in zip(params.training, given.get("histories", []), strict=True):
+    training = segmentation_course.TrainingOptions(**params.training[name])
+    found = segmentation_course.stop_warnings(name, read_parquet(path), training)
+    sections["warnings"] = [*sections.get("warnings", []), *found]
 content = summary.build(
     params.run,
     summary.environment(read(snakemake.input.devices), params.seed),
