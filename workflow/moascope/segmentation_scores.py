@@ -24,6 +24,9 @@ from moascope.matching import (
     tally,
 )
 
+LEAST_GROUPS = 6
+"""With fewer groups the spread between them is hardly known, and intervals say nothing."""
+
 
 def score(
     images: str | os.PathLike[str],
@@ -45,7 +48,8 @@ def score(
     summary : dict
         Ready for JSON: what `matching.scores` gives, pooled over objects; `by_image`, the same as
         means over images; `seconds_per_image`; `n_groups`; `ci` and `level`, intervals of
-        `ap_50` and `mean_ap` over the groups of images, or None where all are one.
+        `ap_50` and `mean_ap` over the groups of images. With fewer than `LEAST_GROUPS` groups
+        that hold objects, both are None, and `ci` has a `reason`.
     by_image : pandas.DataFrame
         One row per test image: row (in the set), name, n_objects, n_predicted, ap_50, mean_ap,
         foreground_iou, and areas (of true, then of found objects, px) as lists.
@@ -84,19 +88,24 @@ def score(
 
 def _intervals(
     tallies: Sequence[Tally], groups: Sequence[str], level: float = 0.95
-) -> dict[str, list[float] | None]:
+) -> dict[str, Any]:
     """Intervals of AP at 0.5 and of mean AP, which treat the groups of images as independent."""
     matched, objects = sums_by_group(tallies, groups)
     matched, objects = matched[objects > 0], objects[objects > 0]  # the others say nothing
-    if len(objects) < 2:
-        return {"ap_50": None, "mean_ap": None}
+    if len(objects) < LEAST_GROUPS:
+        reason = (
+            f"the test images with objects are of {len(objects)} independent "
+            f"{'group' if len(objects) == 1 else 'groups'}, and an interval needs at least "
+            f"{LEAST_GROUPS}; test on images of more groups, such as other movies or wells"
+        )
+        return {"ap_50": None, "mean_ap": None, "reason": reason}
     # AP is the ratio of matched objects to matched, missed and false ones.
     found = objects[:, None] - matched
     ap = ap_of_sums(matched.sum(axis=0), objects.sum())
     influence = (matched - ap * found) / found.sum(axis=0)
     independent = Groups(found[:, :1].astype(float), FLOORS["unit"])
     weights = np.array([1 / found[:, 0].sum()])
-    result: dict[str, list[float] | None] = {}
+    result: dict[str, Any] = {}
     for name, value, slope in (
         ("ap_50", ap[0], influence[:, 0]),
         ("mean_ap", ap.mean(), influence.mean(axis=1)),
