@@ -148,6 +148,32 @@ def test_one_object_in_two_halves_among_ten_thousand_costs_little(gap):
     assert peak < 200e6  # and 1.6 GB
 
 
+def test_predictions_mostly_in_ignored_pixels_are_no_false_positives():
+    truth, predicted = np.zeros((2, 4, 12), int)
+    truth[:, 8:] = -1
+    truth[:, :2] = 1
+    predicted[:, :2], predicted[0, 7:11], predicted[2:, 4:8] = 5, 6, 7
+    predicted[3, 6:10] = 8  # half of it is ignored: it counts, with the half that is not
+    counts = tally(truth, predicted, [0.5])
+    assert (counts.n_objects, counts.n_predicted, counts.matched.tolist()) == (1, 3, [1])
+    assert (counts.foreground, counts.foreground_predicted) == (8, 8 + 6 + 2)
+
+
+def test_ignored_pixels_of_a_match_are_left_out_of_its_iou():
+    truth, predicted = np.zeros((2, 4, 12), int)
+    truth[:, 6:] = -1
+    truth[:2, 2:6] = 3
+    predicted[:2, 2:9] = 9
+    counts = tally(truth, predicted, [0.99])
+    assert counts.matched.tolist() == [1]
+    assert counts.matched_iou.tolist() == [1]
+
+
+def test_a_truth_that_is_ignored_whole_counts_nothing():
+    counts = tally(np.full((4, 4), -1), np.ones((4, 4), int), [0.5])
+    assert (counts.n_objects, counts.n_predicted, counts.foreground_predicted) == (0, 0, 0)
+
+
 def test_seg_takes_the_object_that_covers_more_than_half():
     truth, predicted = np.zeros((2, 4, 10), np.int32)
     truth[0], truth[1], truth[2, :4] = 1, 2, 3

@@ -22,7 +22,7 @@ from moascope import (
     segmenting,
 )
 from moascope import segmentation_figures as pictures
-from moascope.annotated import AnnotatedSet, write
+from moascope.annotated import SETS, AnnotatedSet, write
 from moascope.engines import OneStep
 from moascope.errors import ImageError, InputError
 from moascope.masks import Mask
@@ -60,7 +60,7 @@ def packed(tmp_path):
 
 
 def pack(folder, numbers):
-    """Pack an image to train on, one to validate with, and others to test on, with so many squares."""
+    """Pack images with so many squares: to train, to validate, and all others to test."""
     labels = [squares(n) for n in numbers]
     rows = pd.DataFrame(
         {
@@ -240,6 +240,24 @@ def test_a_large_image_is_alone_in_memory(monkeypatch):
     note = lambda k, _: order.append(("label", k))  # noqa: E731
     list(segmenting.segmented(Noted(None), images, note, clear_border=False))
     assert order == [(step, k) for k in range(4) for step in ("predict", "label")]
+
+
+def test_pixels_that_are_ignored_do_not_count(tmp_path):
+    labels = squares(3)
+    labels[labels == 3] = -1
+    files = tmp_path / "set.h5", tmp_path / "set.parquet"
+    rows = pd.DataFrame({"name": ["a"], "set": ["test"], "group": ["a"], "image": [0], "mask": [0]})
+    image = picture(squares(3))
+    options = {"read_image": lambda _: image, "read_labels": lambda _: Mask(labels)}
+    write(rows, ["DNA"], *files, **options)
+    summary, by_image = segmented(files, truth_engine, tmp_path)
+    assert summary["ap"]["0.5"] == summary["foreground_iou"] == 1
+    assert (summary["n_objects"], summary["n_predicted"]) == (2, 2)
+    assert by_image["found_areas"][0].tolist() == by_image["true_areas"][0].tolist() == [64, 64]
+    drawn = pictures.panels(image[0], labels, squares(3), 64)
+    colours = {tuple(pixel) for pixel in drawn["disagreement"].reshape(-1, 3)}
+    assert (154, 164, 173) in colours  # found rightly
+    assert (217, 75, 214) not in colours  # found wrongly
 
 
 def test_labels_are_those_of_the_test_images(packed, tmp_path):
@@ -483,14 +501,14 @@ NONE = {"train": [], "validation": [], "test": []}
 
 
 def test_plates_are_dealt_out_from_the_first():
-    assert dealt_plates(PLATES, NONE) == {
+    assert dealt_plates(PLATES, NONE, SETS) == {
         **{"train": ["P1", "P2"], "validation": ["P3"], "test": ["P4"]}
     }
 
 
 def test_plates_named_by_hand_are_taken():
     named = {"train": ["P4"], "validation": ["P1"], "test": ["P2"]}
-    assert dealt_plates(PLATES, named) == named
+    assert dealt_plates(PLATES, named, SETS) == named
 
 
 @pytest.mark.parametrize(
@@ -503,12 +521,17 @@ def test_plates_named_by_hand_are_taken():
 )
 def test_plates_that_cannot_be_dealt_are_named(named, message):
     with pytest.raises(InputError, match=message):
-        dealt_plates(PLATES, named)
+        dealt_plates(PLATES, named, SETS)
 
 
 def test_two_plates_are_too_few_to_deal():
     with pytest.raises(InputError, match="2 plates are too few to train, validate and test on"):
-        dealt_plates(PLATES[:2], NONE)
+        dealt_plates(PLATES[:2], NONE, SETS)
+
+
+def test_given_models_need_test_plates_only():
+    assert dealt_plates(PLATES[:1], NONE, ["test"]) == {"test": ["P1"]}
+    assert dealt_plates(PLATES, {**NONE, "test": ["P2"]}, ["test"]) == {"test": ["P2"]}
 
 
 def masks():

@@ -283,8 +283,9 @@ def _published(kind: Any) -> list[str]:
 
 
 def _renumbered(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give the objects of a patch the numbers 1 .. n; StarDist knows none above 65,535."""
-    return relabel_sequential(labels)[0].astype(np.int32)
+    """Number the objects of a patch 1 .. n; StarDist knows none above 65,535, and ignores -1."""
+    numbers = relabel_sequential(np.maximum(labels, 0))[0].astype(np.int32)
+    return np.where(labels < 0, labels, numbers)
 
 
 def _configured(
@@ -422,7 +423,7 @@ def _tune(network: Any, annotated: AnnotatedSet) -> None:
     try:
         network.optimize_thresholds(
             [annotated.normalized(row) for row in rows],
-            [annotated.labels(row) for row in rows],
+            [np.maximum(annotated.labels(row), 0) for row in rows],
             iou_threshs=list(THRESHOLDS),
             optimize_kwargs={"verbose": 0},
         )

@@ -15,6 +15,9 @@ from skimage.measure import label as connected_parts
 from moascope.errors import ImageError
 from moascope.images import SUFFIXES, centre_crop, decode_png, image_format, open_tiff
 
+IGNORED = -1
+"""Label of pixels that are neither objects nor background: they are left out of everything."""
+
 _EXPORT_AGAIN = "Export the mask again."
 _CORNER_PX = 9  # px, and the share of an object, that parts at a corner have at least
 _CORNER_SHARE = 0.1
@@ -25,12 +28,12 @@ class Mask:
     """The objects of an image, and what is odd about them."""
 
     labels: NDArray[np.int32]
-    """(Y, X), 0 is background, objects are 1 .. n; n may be 0."""
+    """(Y, X), 0 is background, objects are 1 .. n; n may be 0. Pixels that are left out are -1."""
     warnings: tuple[str, ...] = ()
     """Sentences that start with the path of the mask."""
 
 
-def read_mask(path: Path, split_parts: bool = False) -> Mask:
+def read_mask(path: Path, split_parts: bool = False, ignored: int | None = None) -> Mask:
     """Read the objects of one image.
 
     Parameters
@@ -40,6 +43,8 @@ def read_mask(path: Path, split_parts: bool = False) -> Mask:
         with one binary mask per object, where everything but 0 is the object.
     split_parts : bool
         Make one object of each part of a label, see `checked`. Without it parts are only warned of.
+    ignored : int or None
+        Value of the pixels of a label image that are neither objects nor background.
 
     Returns
     -------
@@ -52,23 +57,28 @@ def read_mask(path: Path, split_parts: bool = False) -> Mask:
         If a file is missing, damaged or holds no labels, or the masks of a folder differ in size.
     """
     is_folder = os.path.isdir(path)  # noqa: PTH112  (pathlib raises where a name is too long)
-    labels, warnings = _read_folder(path) if is_folder else (read_labels(path), [])
-    labels, odd = checked(labels, path.name, split_parts)
+    labels, warnings = _read_folder(path) if is_folder else (read_labels(path, ignored), [])
+    is_ignored = labels < 0
+    labels, odd = checked(np.maximum(labels, 0), path.name, split_parts)
+    labels[is_ignored] = IGNORED
     return Mask(labels, (*warnings, *odd))
 
 
-def read_labels(path: Path) -> NDArray[np.int32]:
+def read_labels(path: Path, ignored: int | None = None) -> NDArray[np.int32]:
     """Read a label image.
 
     Parameters
     ----------
     path : pathlib.Path
         TIFF or PNG.
+    ignored : int or None
+        Value of the pixels that are neither objects nor background.
 
     Returns
     -------
     (Y, X) int32
-        0 is background, objects are 1 .. n in the order of their values in the file.
+        0 is background, objects are 1 .. n in the order of their values in the file, and pixels
+        that are left out are `IGNORED`.
 
     Raises
     ------
@@ -90,7 +100,13 @@ def read_labels(path: Path) -> NDArray[np.int32]:
             f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). "
             f"{_EXPORT_AGAIN}"
         ) from error
-    return consecutive(_integers(_one_plane(values, path), path))
+    plane = _one_plane(values, path)
+    if ignored is None:
+        return consecutive(_integers(plane, path))
+    is_ignored = plane == ignored
+    labels = consecutive(_integers(np.where(is_ignored, plane.dtype.type(0), plane), path))
+    labels[is_ignored] = IGNORED
+    return labels
 
 
 def _tiff(path: Path) -> NDArray[Any]:
@@ -133,7 +149,8 @@ def _integers(values: NDArray[Any], path: Path) -> NDArray[Any]:
     if values.min() < 0:
         raise ImageError(
             f"{path}: holds negative labels (such as {values.min():g}); 0 is background, and "
-            "objects are above 0. Set what is to be left out to 0."
+            "objects are above 0. Set segmentation.ignore_label to the value of pixels that are to "
+            "be left out."
         )
     return values
 
@@ -143,18 +160,19 @@ def consecutive(labels: NDArray[Any]) -> NDArray[np.int32]:
 
     Parameters
     ----------
-    labels : (Y, X) array of whole numbers >= 0
-        0 is background.
+    labels : (Y, X) array of whole numbers
+        0 is background; below 0 are pixels that are left out.
 
     Returns
     -------
     (Y, X) int32
-        Objects in the order of their values.
+        Objects in the order of their values; pixels that are left out are `IGNORED`.
     """
-    codes, values = pd.factorize(labels.ravel(), sort=True)
-    # Without background the smallest value is an object.
-    start = 0 if len(values) and values[0] == 0 else 1
-    return (codes + start).astype(np.int32).reshape(labels.shape)
+    numbers = np.zeros(labels.shape, np.int32)
+    is_object = labels > 0
+    numbers[is_object] = pd.factorize(labels[is_object], sort=True)[0] + 1
+    numbers[labels < 0] = IGNORED
+    return numbers
 
 
 def checked(

@@ -87,7 +87,8 @@ def overlaps(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]
     Parameters
     ----------
     truth, predicted : (Y, X) int
-        Label images, 0 is background. Labels need not be consecutive.
+        Label images, 0 is background. Labels need not be consecutive. Pixels below 0 in `truth` are
+        left out, see `without_ignored`.
 
     Returns
     -------
@@ -104,6 +105,7 @@ def overlaps(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]
             f"labels: the true ones are {_size(truth)}, the predicted ones {_size(predicted)} px. "
             "Compare labels of the same image."
         )
+    truth, predicted = without_ignored(truth, predicted)
     # Only pixels of objects in both images can be shared.
     both = (truth > 0) & (predicted > 0)
     rows, columns = truth[both].astype(np.int64), predicted[both].astype(np.int64)
@@ -121,6 +123,33 @@ def overlaps(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]
         true_areas=true_areas[true_areas > 0],
         predicted_areas=predicted_areas[predicted_areas > 0],
     )
+
+
+def without_ignored(
+    truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
+    """Leave out the pixels that are ignored in the truth.
+
+    Parameters
+    ----------
+    truth : (Y, X) int
+        0 is background, and pixels below 0 are ignored.
+    predicted : (Y, X) int
+        0 is background.
+
+    Returns
+    -------
+    truth, predicted : (Y, X) int
+        Both 0 where pixels are ignored. A predicted object of which more than half is ignored is
+        left out whole, so that it is no false positive.
+    """
+    is_ignored = truth < 0
+    if not is_ignored.any():
+        return truth, predicted
+    areas = _areas(predicted)
+    lost = np.bincount(predicted[is_ignored].astype(np.int64), minlength=len(areas))
+    is_left_out = (2 * lost > areas)[predicted] | is_ignored
+    return np.maximum(truth, 0), np.where(is_left_out, 0, predicted)
 
 
 def _areas(labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -223,7 +252,7 @@ def tally(
     Parameters
     ----------
     truth, predicted : (Y, X) int
-        Label images of the same size, 0 is background.
+        Label images of the same size, 0 is background; pixels below 0 in `truth` are left out.
     thresholds : sequence of float
         IoU from which objects match, in (0, 1].
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.figures import STYLE, category_colour, colour_of, marker_of, new_figure, svg_text
-from moascope.matching import match, overlaps
+from moascope.matching import match, overlaps, without_ignored
 
 Labels = npt.NDArray[np.integer[Any]]
 RGB = npt.NDArray[np.uint8]
@@ -163,7 +163,8 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
     image : (Y, X) array
         Any range; shown from its percentile 1 to 99.8.
     truth, found : (Y, X) int
-        0 is background, objects are 1 .. n.
+        0 is background. Pixels that are -1 in the truth are left out, see
+        `matching.without_ignored`.
     side : int
         Longest side of a panel in px. Larger images are shrunk, see `shrinkage`, and then shown by
         their busiest part.
@@ -173,6 +174,7 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
     dict of str to (y, x, 3) uint8
         image, known, found and disagreement.
     """
+    truth, found = without_ignored(truth, found)
     step = shrinkage(truth, side)
     window = _busiest(truth, side * step)
     large = _grey(image)[window]
@@ -193,11 +195,9 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
     plain = np.repeat(small[..., np.newaxis], 3, axis=2)
     pairs = overlaps(truth, found)
     matched = match(pairs, 0.5)
-    # Both are numbered 1 .. n, so that positions are one below the labels.
-    is_hit = np.zeros(len(pairs.true_areas) + 1, bool)
-    is_hit[pairs.true[matched] + 1] = True
-    is_right = np.zeros(len(pairs.predicted_areas) + 1, bool)
-    is_right[pairs.predicted[matched] + 1] = True
+    is_hit, is_right = np.zeros(truth.max() + 1, bool), np.zeros(found.max() + 1, bool)
+    is_hit[np.unique(truth[truth > 0])[pairs.true[matched]]] = True
+    is_right[np.unique(found[found > 0])[pairs.predicted[matched]]] = True
     disagreement = _outlined(plain, np.where(is_right[seen], seen, 0), "both")
     disagreement = _outlined(disagreement, np.where(is_right[seen], 0, seen), "invented")
     disagreement = _outlined(disagreement, np.where(is_hit[known], 0, known), "missed")
@@ -224,7 +224,7 @@ def shrinkage(labels: Labels, side: int) -> int:
     int
         1 where they are small enough, or there are none.
     """
-    areas = np.bincount(labels.ravel())[1:]
+    areas = np.bincount(labels[labels > 0])
     diameter = float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else 0.0
     return max(1, math.ceil(4 * diameter / side))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from moascope.annotated import AnnotatedSet
 from moascope.files import read_parquet
@@ -22,6 +23,7 @@ from moascope.matching import (
     scores_by_image,
     sums_by_group,
     tally,
+    without_ignored,
 )
 
 LEAST_GROUPS = 6
@@ -58,8 +60,9 @@ def score(
     rows = []
     with AnnotatedSet(images, table) as annotated, open_h5(labels) as found:
         for row in annotated.rows("test"):
-            truth = annotated.labels(row)
-            predicted = read_dataset(found, f"labels/{row:06d}")
+            truth, predicted = without_ignored(
+                annotated.labels(row), read_dataset(found, f"labels/{row:06d}")
+            )
             counts = tally(truth, predicted, THRESHOLDS)
             tallies.append(counts)
             single = scores(counts)
@@ -73,8 +76,8 @@ def score(
                     "ap_50": single["ap"]["0.5"],
                     "mean_ap": single["mean_ap"],
                     "foreground_iou": single["foreground_iou"],
-                    "true_areas": np.bincount(truth.ravel())[1:],
-                    "found_areas": np.bincount(predicted.ravel())[1:],
+                    "true_areas": _areas(truth),
+                    "found_areas": _areas(predicted),
                 }
             )
         groups = annotated.groups(annotated.rows("test"))
@@ -84,6 +87,12 @@ def score(
     summary["by_image"] = scores_by_image(tallies)
     summary["seconds_per_image"] = float(read_parquet(times)["seconds"].mean())
     return summary, pd.DataFrame(rows)
+
+
+def _areas(labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Measure the objects of a label image, in px."""
+    areas = np.bincount(labels.ravel())[1:]
+    return areas[areas > 0]
 
 
 def _intervals(

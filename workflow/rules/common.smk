@@ -470,7 +470,7 @@ ENGINE_ENVIRONMENTS = {
 }
 OTHER_NETWORKS = ["stardist", "cellpose"]
 ENGINES = CONFIG.segmentation.engines
-ENGINE_CHANNELS = CONFIG.segmentation.channels or CHANNELS
+ENGINE_CHANNELS = CONFIG.segmentation.seen_channels(CHANNELS)
 HAS_MASKS = SCREEN and CONFIG.input.columns.mask is not None and bool(ENGINES)
 SCORED = list(ENGINES) if CONFIG.segmentation.annotated or HAS_MASKS else []
 TRAINED = [name for name in SCORED if ENGINES[name].is_trained()]
@@ -519,7 +519,7 @@ def plate_sets():
         "test": section.test_plates,
     }
     try:
-        return dealt_plates(PLATES, named)
+        return dealt_plates(PLATES, named, CONFIG.segmentation.needed_sets())
     except InputError as error:
         raise WorkflowError(str(error)) from None
 

@@ -21,7 +21,9 @@ if CONFIG.segmentation.annotated:
             runtime=240,
         params:
             options=CONFIG.section("segmentation")["annotated"],
+            needed=CONFIG.segmentation.needed_sets(),
             split_merged=CONFIG.segmentation.split_merged,
+            ignore_label=CONFIG.segmentation.ignore_label,
             channels=ENGINE_CHANNELS,
             code=code("annotate_images.py"),
         script:
@@ -51,6 +53,7 @@ elif HAS_MASKS:
             plates=ANNOTATED_PLATES,
             per_set=CONFIG.segmentation.images_per_set,
             split_merged=CONFIG.segmentation.split_merged,
+            ignore_label=CONFIG.segmentation.ignore_label,
             channels=ENGINE_CHANNELS,
             code=code("annotate_sites.py"),
         script:
