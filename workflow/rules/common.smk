@@ -483,6 +483,10 @@ GIVEN_UNETS = [
 HAS_NETWORKS = SCREEN and bool(CONFIG.models or GIVEN_UNETS)
 
 
+# Plates of which the report shows some sites and the objects in them.
+SHOWN_PLATES = sorted(PLATES)[: CONFIG.report.max_plates] if MEASURING else []
+
+
 def needed_packages():
     """Give the packages that the jobs to be run need, and only the environments of some rules have."""
     planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
@@ -663,6 +667,7 @@ def screen_summary(wildcards):
     if not SCREEN:
         return {}
     return {
+        **({"counts": PATHS.cell_counts} if MEASURING else {}),
         "inputs": PATHS.inputs,
         "quality": PATHS.all_quality,
         "evaluations": expand(PATHS.evaluation, model=CONFIG.models),
@@ -703,7 +708,15 @@ def segmentation_report(wildcards):
     }
     return {
         **(scored if SCORED else {}),
-        **({"counts": PATHS.cell_counts} if MEASURING else {}),
+        **(
+            {
+                "counts": PATHS.cell_counts,
+                "samples": PATHS.site_samples,
+                "sample_table": PATHS.site_sample_table,
+            }
+            if MEASURING
+            else {}
+        ),
     }
 
 

@@ -50,6 +50,7 @@ rule summary:
         splits=list(CONFIG.splits),
         engines=SCORED,
         training={name: training_options(name) for name in TRAINED},
+        cells={"name": CONFIG.segmentation.objects, "engine": MEASURING_NAME},
         seed=CONFIG.seed,
         code=code("summary.py"),
     script:
