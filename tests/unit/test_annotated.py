@@ -230,6 +230,10 @@ def test_images_may_have_a_file_per_channel(folder, options):
     write(rows, ["Actin", "DNA"], *paths)
     with AnnotatedSet(*paths) as annotated:
         assert annotated.channels == ["Actin", "DNA"]
+        whole, window = annotated.image(1), annotated.window(1, slice(5), slice(6))[0]
+        with AnnotatedSet(*paths, ["DNA"]) as one:
+            np.testing.assert_array_equal(one.image(1), whole[1:])
+            np.testing.assert_array_equal(one.window(1, slice(5), slice(6))[0], window[..., 1:])
         for plane, file in zip(annotated.image(1), rows["image"][1], strict=True):
             np.testing.assert_array_equal(plane, imagecodecs.png_decode(Path(file).read_bytes()))
 
@@ -240,7 +244,7 @@ def test_a_missing_channel_is_named_by_its_key(folder, options):
     with pytest.raises(InputError, match=r"line 4, channels.Actin: .*c.png does not exist"):
         read_annotations(folder / "sheet.csv", replace(options, image=channels))
     channels["DNA"] = "images/{ID}.png"
-    with pytest.raises(InputError, match="channels.DNA: the sheet has no column 'ID'"):
+    with pytest.raises(InputError, match=r"channels\.DNA: the sheet has no column 'ID'"):
         read_annotations(folder / "sheet.csv", replace(options, image=channels))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from annotated_discs import discs, write_discs
 
-from moascope.engine_stardist import fit, stardist
+from moascope.engine_stardist import fit, shown_channels, stardist
 from moascope.errors import InputError
 from moascope.matching import scores, tally
 

@@ -240,5 +240,5 @@ def test_ignored_pixels_stay_so_where_a_mask_is_cut_or_split():
 
 def test_negative_labels_that_are_not_declared_are_refused_with_the_key(tmp_path):
     tifffile.imwrite(tmp_path / "mask.tif", np.full((4, 4), -2, np.int16))
-    with pytest.raises(ImageError, match="Set segmentation.ignore_label to the value of pixels"):
+    with pytest.raises(ImageError, match=r"Set segmentation\.ignore_label to the value of pixels"):
         read_mask(tmp_path / "mask.tif", ignored=-1)

@@ -54,8 +54,8 @@ def test_flagged_sites_and_outliers_come_first():
 def test_a_usual_plate_shows_sites_from_the_fewest_to_the_most_objects():
     found = notes([70, 60, 80, 75, 65, 71, 69, 73, 66, 74])
     assert set(found.values()) == {"for comparison"}
-    assert list(found)[0] == "A02"
-    assert list(found)[-1] == "A03"
+    first, *_, last = found
+    assert (first, last) == ("A02", "A03")
     assert len(found) == 6
 
 

@@ -296,13 +296,15 @@ class AnnotatedSet(Closing):
         The HDF5 file that `write` wrote.
     table : path
         The parquet file beside it.
+    channels : sequence of str or None
+        Channels that are read, in this order; None: all.
 
     Attributes
     ----------
     table : pandas.DataFrame
         One row per image: name, set, group, height, width, n_objects and more.
     channels : list of str
-        Names of the channels.
+        Names of the channels that are read.
 
     Raises
     ------
@@ -310,13 +312,22 @@ class AnnotatedSet(Closing):
         If a file is missing or damaged, or they do not belong together.
     """
 
-    def __init__(self, path: str | os.PathLike[str], table: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        table: str | os.PathLike[str],
+        channels: Sequence[str] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.table = read_parquet(table)
         self._file = open_h5(self.path)
         with reading(self.path):
-            self.channels: list[str] = json.loads(self._file.attrs["channels"])
-        self._low, self._high = (read_dataset(self._file, name) for name in ("low", "high"))
+            known: list[str] = json.loads(self._file.attrs["channels"])
+        self.channels = known if channels is None else list(channels)
+        self._planes = [known.index(channel) for channel in self.channels]
+        self._low, self._high = (
+            read_dataset(self._file, name)[:, self._planes] for name in ("low", "high")
+        )
         if len(self._low) != len(self.table):
             raise InputError(
                 f"{self.path}: holds {len(self._low)} images, but {os.fspath(table)} lists "
@@ -358,7 +369,7 @@ class AnnotatedSet(Closing):
 
     def image(self, index: int) -> NDArray[np.generic]:
         """Read one image: (C, Y, X), raw intensities."""
-        return read_dataset(self._file, f"images/{index:06d}")
+        return read_dataset(self._file, f"images/{index:06d}")[self._planes]
 
     def labels(self, index: int) -> NDArray[np.int32]:
         """Read the objects of one image: (Y, X) int32, 0 is background, -1 is ignored."""
@@ -388,7 +399,7 @@ class AnnotatedSet(Closing):
         labels : (Y, X) int32
             0 is background, -1 is ignored; objects have their numbers of the whole image.
         """
-        part = read_dataset(self._file, f"images/{index:06d}", (slice(None), y, x))
+        part = read_dataset(self._file, f"images/{index:06d}", (slice(None), y, x))[self._planes]
         image = scaled(part, self._low[index], self._high[index])
         labels = read_dataset(self._file, f"labels/{index:06d}", (y, x))
         return np.moveaxis(image, 0, -1), labels

@@ -765,6 +765,13 @@ class Config(Section):
         for channel in section.seen_channels(channels):
             if channel not in channels and section.engines:
                 problems.append("segmentation.channels: " + _unknown("channel", channel, channels))
+        for name, engine in section.engines.items():
+            problems += [
+                f"segmentation.engines.{name}.channel_map: "
+                + _unknown("channel", channel, section.seen_channels(channels))
+                for channel in engine.channel_map.values()
+                if channel not in section.seen_channels(channels)
+            ]
         fits = [name for name, engine in section.engines.items() if engine.is_trained()]
         if fits and section.annotated is None and self.input.columns.mask is None:
             problems.append(

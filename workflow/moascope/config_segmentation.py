@@ -193,6 +193,11 @@ class Engine(Section):
         "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
         "stardist), tune (classical), or the engine's default (cellpose)",
     )
+    channel_map: dict[Name, Name] = Field(
+        {},
+        description="unet, stardist, with a model that names its channels: which channel of the "
+        "images each of them is, such as `{DNA: Hoechst}`; others keep their names",
+    )
     network: Network = Field(default_factory=Network, description="unet: what it looks like")
     training: NetworkTraining = Field(
         default_factory=NetworkTraining, description="unet, stardist: how it learns"
@@ -249,6 +254,10 @@ class Engine(Section):
                 raise ValueError(f"{key} is for method unet, not {self.method}; leave it out")
         if self.method == "classical" and self.model is not None:
             raise ValueError("model is for networks; leave it out, classical is tuned here")
+        if self.channel_map and (self.method not in ("unet", "stardist") or self.model is None):
+            raise ValueError(
+                "channel_map is for unet and stardist with a given model; leave it out or set model"
+            )
         if self.method == "unet":
             self._check_unet()
         if self.method == "stardist":
@@ -333,7 +342,7 @@ class Segmentation(Section):
     )
     ignore_label: int | None = Field(
         None,
-        description="value in the label images, of annotated sets and of the screen, of pixels that "
+        description="value of pixels in the label images (of annotated sets and of the screen) that "
         "are neither objects nor background; they are left out of learning, tuning and scores, and "
         "objects that are found mostly there do not count; null: none",
     )

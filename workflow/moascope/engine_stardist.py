@@ -27,9 +27,10 @@ from numpy.typing import NDArray
 from skimage.segmentation import relabel_sequential
 
 from moascope.annotated import PERCENTILES, AnnotatedSet, percentiles, scaled
+from moascope.channel_maps import matched_channels
 from moascope.engines import OneStep, Segment, imported
 from moascope.errors import InputError
-from moascope.files import atomic_path, scratch_folder, write_zip
+from moascope.files import atomic_path, damaged, scratch_folder, write_zip
 from moascope.matching import THRESHOLDS, Tally, tally
 from moascope.segmentation_course import (
     HISTORY_COLUMNS,
@@ -79,6 +80,55 @@ def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> One
     """
     models, _ = _stardist()
     return _segmenter(_loaded(models.StarDist2D, model, channels), model, channels)
+
+
+def shown_channels(
+    model: str | os.PathLike[str], channels: Sequence[str], channel_map: Mapping[str, str]
+) -> list[str]:
+    """Find the channels of the images that a model is shown.
+
+    Parameters
+    ----------
+    model : str or path
+        See `stardist`.
+    channels : sequence of str
+        Of the images.
+    channel_map : mapping of str to str
+        See `channel_maps.matched_channels`.
+
+    Returns
+    -------
+    list of str
+        In the order of a model that names its channels; for another one, those of the images.
+
+    Raises
+    ------
+    InputError
+        If a channel is not there, or there is a map but the model names no channels.
+    """
+    learnt = _learnt_channels(Path(model))
+    if learnt is None and channel_map:
+        raise InputError(
+            f"{os.fspath(model)}: channel_map: the model does not name its channels. Remove "
+            "channel_map, and name the channels that it is to see in segmentation.channels."
+        )
+    return (
+        list(channels) if learnt is None else matched_channels(learnt, channels, channel_map, model)
+    )
+
+
+def _learnt_channels(path: Path) -> list[str] | None:
+    """Read the channels of a model that was fitted here; None where it does not name them."""
+    if path.is_file():
+        with _unpacked(path) as folder:
+            return _learnt_channels(folder)
+    if not (path / ABOUT).is_file():
+        return None
+    try:
+        found: list[str] | None = json.loads((path / ABOUT).read_text()).get("channels")
+    except (OSError, ValueError, AttributeError) as error:
+        raise damaged(path / ABOUT, error) from error
+    return found
 
 
 def sees_gpu() -> bool:
@@ -235,11 +285,10 @@ def _read(kind: Any, folder: Path, given: Path, channels: Sequence[str]) -> Any:
             f"{given}: cannot be read as a StarDist model ({error}). It needs config.json, "
             "thresholds.json and weights_best.h5 as StarDist wrote them."
         ) from error
-    known = about.get("channels")
-    if channels and known and known != list(channels):
+    if channels and about.get("channels") and len(about["channels"]) != len(channels):
         raise InputError(
-            f"{given}: channels: the model has {known}, the data have {list(channels)}. Mend "
-            "segmentation.channels, or use a model that was trained on such images."
+            f"{given}: channels: the model has {about['channels']}, the images have "
+            f"{list(channels)}. Correct segmentation.channels, or set channel_map of the engine."
         )
     return network
 
@@ -283,7 +332,7 @@ def _published(kind: Any) -> list[str]:
 
 
 def _renumbered(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Number the objects of a patch 1 .. n; StarDist knows none above 65,535, and ignores -1."""
+    """Renumber the objects of a patch 1 .. n; StarDist knows none above 65,535, and ignores -1."""
     numbers = relabel_sequential(np.maximum(labels, 0))[0].astype(np.int32)
     return np.where(labels < 0, labels, numbers)
 

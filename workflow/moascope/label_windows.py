@@ -14,7 +14,7 @@ SITE_SIDE = 320
 
 
 def median_diameter(labels: Labels) -> float:
-    """Compute the side in px of a square as large as the median object (Y, X); 0 without objects."""
+    """Compute the side in px of a square as large as the median object; 0 without objects."""
     areas = np.bincount(labels[labels > 0])
     return float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else 0.0
 

@@ -216,9 +216,7 @@ def shrinkage(labels: Labels, side: int) -> int:
     return max(1, math.ceil(4 * median_diameter(labels) / side))
 
 
-def overlay(
-    image: npt.NDArray[Any], found: Labels, limits: tuple[float, float], side: int
-) -> RGB:
+def overlay(image: npt.NDArray[Any], found: Labels, limits: tuple[float, float], side: int) -> RGB:
     """Draw an image and the objects that were found in it.
 
     Parameters

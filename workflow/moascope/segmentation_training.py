@@ -230,7 +230,7 @@ def save(
 
 
 def load(
-    path: str | os.PathLike[str], channels: Sequence[str]
+    path: str | os.PathLike[str], channels: Sequence[str] | None = None
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Read a segmentation network, and refuse it where it is not for these images.
 
@@ -238,8 +238,8 @@ def load(
     ----------
     path : path
         Written by `save`.
-    channels : sequence of str
-        Of the images that it is to segment.
+    channels : sequence of str or None
+        Of the images that it is to segment, in its order; None: whatever it was trained on.
 
     Returns
     -------
@@ -251,9 +251,11 @@ def load(
     InputError
         If the file is no such network, is of another version, or wants other channels.
     """
-    expected = {"kind": "segmentation", "format": FORMAT, "channels": list(channels)}
+    expected: dict[str, Any] = {"kind": "segmentation", "format": FORMAT}
+    if channels is not None:
+        expected["channels"] = list(channels)
     model, about = load_model(path, expected)
-    missing = [key for key in ("instances", "multiple", "outputs") if key not in about]
+    missing = [key for key in ("channels", "instances", "multiple", "outputs") if key not in about]
     if missing:
         raise damaged(path, f"its description lacks {', '.join(missing)}")
     return model, about

@@ -121,7 +121,9 @@ def write(
     parts = []
     with atomic_path(pictures) as temporary, h5py.File(temporary, "w") as file:
         for plate, (images, labels) in stores.items():
-            chosen = choose(counts[counts["plate"] == plate].reset_index(drop=True), quality, objects)
+            chosen = choose(
+                counts[counts["plate"] == plate].reset_index(drop=True), quality, objects
+            )
             with PlateStore(images) as store, PlateStore(labels) as found:
                 drawn = [_part(store, found, site, channel) for site in chosen["site_id"]]
             number = sum(map(len, parts))

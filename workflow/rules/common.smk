@@ -540,9 +540,9 @@ def engines(method):
 def engine_options(name):
     """Give the options of an engine that decide what it finds."""
     keys = {
-        "unet": ["turns", "tile", "overlap"],
+        "unet": ["channel_map", "turns", "tile", "overlap"],
         "classical": ["method"],
-        "stardist": ["model"],
+        "stardist": ["model", "channel_map"],
         "cellpose": ["model", "diameter"],
     }[ENGINES[name].method]
     return CONFIG.section(f"segmentation.engines.{name}", *keys)
