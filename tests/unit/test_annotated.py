@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from moascope.annotated import AnnotatedSet, percentiles, scaled, write
 from moascope.annotated_sheet import SheetOptions, read_annotations
@@ -211,6 +212,74 @@ def test_sets_have_to_be_given(folder, options):
 
 
 # --- Packing and reading -------------------------------------------------------------------------
+
+
+def by_channel(folder):
+    """Put a second channel beside the first, and name both."""
+    for name, size in SIZES.items():
+        png(folder / "actin" / f"{name}.png", RNG.integers(0, 255, size).astype(np.uint16))
+    return {"Actin": "actin/{id}.png", "DNA": "images/{id}.png"}
+
+
+def test_images_may_have_a_file_per_channel(folder, options):
+    rows = read_annotations(folder / "sheet.csv", replace(options, image=by_channel(folder)))
+    assert rows.columns.tolist() == ["name", "set", "group", "image", "mask"]
+    assert rows["name"].tolist() == list("abcd")
+    assert [Path(path).parent.name for path in rows["image"][3]] == ["actin", "images"]
+    paths = folder / "set.h5", folder / "set.parquet"
+    write(rows, ["Actin", "DNA"], *paths)
+    with AnnotatedSet(*paths) as annotated:
+        assert annotated.channels == ["Actin", "DNA"]
+        whole, window = annotated.image(1), annotated.window(1, slice(5), slice(6))[0]
+        with AnnotatedSet(*paths, ["DNA"]) as one:
+            np.testing.assert_array_equal(one.image(1), whole[1:])
+            np.testing.assert_array_equal(one.window(1, slice(5), slice(6))[0], window[..., 1:])
+        for plane, file in zip(annotated.image(1), rows["image"][1], strict=True):
+            np.testing.assert_array_equal(plane, imagecodecs.png_decode(Path(file).read_bytes()))
+
+
+def test_a_missing_channel_is_named_by_its_key(folder, options):
+    channels = by_channel(folder)
+    (folder / "actin/c.png").unlink()
+    with pytest.raises(InputError, match=r"line 4, channels.Actin: .*c.png does not exist"):
+        read_annotations(folder / "sheet.csv", replace(options, image=channels))
+    channels["DNA"] = "images/{ID}.png"
+    with pytest.raises(InputError, match=r"channels\.DNA: the sheet has no column 'ID'"):
+        read_annotations(folder / "sheet.csv", replace(options, image=channels))
+
+
+def test_channels_that_do_not_fit_each_other_are_named(folder, options):
+    channels = by_channel(folder)
+    png(folder / "actin/a.png", np.zeros((9, 9), np.uint16))
+    png(folder / "actin/b.png", RNG.integers(0, 9, (*SIZES["b"], 3)).astype(np.uint8))
+    rows = read_annotations(folder / "sheet.csv", replace(options, image=channels))
+    with pytest.raises(InputError) as caught:
+        write(rows, ["Actin", "DNA"], folder / "set.h5", folder / "set.parquet")
+    assert "a.png: is 20 x 30 px, but" in str(caught.value)
+    assert "b.png: holds 3 channels, but segmentation.annotated.channels names it" in str(
+        caught.value
+    )
+
+
+def test_axes_say_what_files_do_not(folder, options):
+    rows = read_annotations(folder / "sheet.csv", options).iloc[:1]
+    stack = RNG.integers(0, 9, (4, 20, 30)).astype(np.uint16)
+    tifffile.imwrite(folder / "stack.tif", stack, photometric="minisblack", metadata=None)
+    rows = rows.assign(image=str(folder / "stack.tif"))
+    paths = folder / "set.h5", folder / "set.parquet"
+    with pytest.raises(InputError, match="axes"):
+        write(rows, list("ABCD"), *paths)
+    write(rows, list("ABCD"), *paths, axes="CYX")
+    with AnnotatedSet(*paths) as annotated:
+        np.testing.assert_array_equal(annotated.image(0), stack)
+
+
+def test_a_set_of_test_images_is_enough_for_given_models(folder, options):
+    (folder / "sheet.csv").write_text("id,set\na,test\nb,test")
+    with pytest.raises(InputError, match="no image is in the set train"):
+        read_annotations(folder / "sheet.csv", options)
+    rows = read_annotations(folder / "sheet.csv", replace(options, needed=["test"]))
+    assert pack(folder, rows)["set"].tolist() == ["test", "test"]
 
 
 def test_what_is_packed_is_read_back(folder, options):

@@ -96,3 +96,8 @@ def test_a_montage_holds_every_row(label):
     back = mpl_image.imread(io.BytesIO(png), format="png")
     is_red = (back[..., 0] > 0.9) & (back[..., 1] < 0.1)
     assert is_red.sum() == pytest.approx(2 * 20 * 30, abs=60)
+
+
+def test_noise_can_be_encoded():
+    noise = np.random.default_rng(0).integers(0, 256, (320, 320, 3)).astype(np.uint8)
+    assert composites.jpeg(noise)[:2] == b"\xff\xd8"

@@ -147,11 +147,14 @@ def test_more_channels_than_the_model_knows_are_refused_and_named(tmp_path):
 
 
 @needs_stardist
-def test_time_ends_a_training_early(tmp_path):
+def test_time_ends_a_training_early(tmp_path, caplog):
     with write_discs(tmp_path) as annotated:
         options = changed(steps=100_000, max_minutes=1e-6)
         history = fit(annotated, options, tmp_path / "model.zip", seed=1)
     assert history["step"].tolist() == [1]
+    # The learning rate is that of step 1 of 100,000, however short the time.
+    assert history["learning_rate"].iloc[0] < 1e-4
+    assert "stopped at max_minutes (1e-06) after 1 of 100,000 steps" in caplog.text
 
 
 @needs_stardist

@@ -157,6 +157,13 @@ def test_turns_average_eight_predictions(fitted):
         np.testing.assert_allclose(turned[name], np.rot90(values), atol=1e-4)
 
 
-def test_a_model_of_other_channels_is_refused(fitted):
-    with pytest.raises(InputError, match=r"channels: the model has \['DNA'\], the data have"):
-        UNet.load(fitted[0], ["DNA", "Actin", "Tubulin"], USE)
+def test_a_model_of_other_channels_is_refused_with_what_to_set(fitted):
+    with pytest.raises(InputError, match=r"such as channel_map: \{DNA: Hoechst\}, or correct"):
+        UNet.load(fitted[0], ["Hoechst"], USE)
+
+
+def test_a_channel_of_another_name_is_segmented_by_a_channel_map(fitted):
+    options = {**USE, "channel_map": {"DNA": "Hoechst"}}
+    engine = UNet.load(fitted[0], ["Actin", "Hoechst"], options)
+    assert engine.channels == ["Hoechst"]
+    assert UNet.load(fitted[0], ["Actin", "DNA"], USE).channels == ["DNA"]

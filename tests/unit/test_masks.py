@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from moascope.errors import ImageError
-from moascope.masks import check_size, checked, consecutive, read_labels, read_mask
+from moascope.masks import (
+    Mask,
+    check_size,
+    checked,
+    consecutive,
+    cropped,
+    read_labels,
+    read_mask,
+)
 
 LABELS = np.zeros((20, 30), np.int32)
 LABELS[2:8, 3:9], LABELS[2:8, 9:15], LABELS[12:18, 20:28] = 1, 2, 3
@@ -72,7 +80,10 @@ def test_an_empty_mask_is_fine(tmp_path):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.array([[0, -1, 4]], np.int16), r"negative labels \(such as -1\).*Set what is to be"),
+        (
+            np.array([[0, -1, 4]], np.int16),
+            r"negative labels \(such as -1\).*Set segmentation.ignore_label",
+        ),
         (np.array([[0, 0.5]], np.float32), r"fractions \(such as 0.5\).*not probabilities"),
         (np.array([[0, np.nan]], np.float32), r"fractions \(such as nan\)"),
         (np.zeros((3, 4, 5), np.uint8), r"array of shape \(3, 4, 5\); a mask is one image"),
@@ -202,3 +213,32 @@ def test_real_masks(shared_data):
     cells = next((shared_data / "dic-hela" / "masks_silver").glob("*.tif"))
     for path in (nuclei, cells):
         assert read_mask(path).labels.max() > 1
+
+
+# --- Ignored pixels -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(255, "uint8"), (-1, "int32"), (7, "float32")])
+def test_ignored_pixels_are_neither_objects_nor_background(tmp_path, value, dtype):
+    labels = np.zeros((12, 12), dtype)
+    labels[1:4, 1:4], labels[6:9, 1:4], labels[:, 8:] = 3, 9, value
+    tifffile.imwrite(tmp_path / "mask.tif", labels)
+    found = read_mask(tmp_path / "mask.tif", ignored=value).labels
+    expected = np.zeros((12, 12), np.int32)
+    expected[1:4, 1:4], expected[6:9, 1:4], expected[:, 8:] = 1, 2, -1
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.int32
+
+
+def test_ignored_pixels_stay_so_where_a_mask_is_cut_or_split():
+    labels = np.zeros((8, 8), np.int32)
+    labels[:, 6:], labels[3:5, 3:5], labels[0, 0] = -1, 2, 1
+    found = cropped(Mask(labels), 4, 6).labels
+    assert np.unique(found).tolist() == [-1, 0, 1]
+    assert (found == -1).sum() == 4
+
+
+def test_negative_labels_that_are_not_declared_are_refused_with_the_key(tmp_path):
+    tifffile.imwrite(tmp_path / "mask.tif", np.full((4, 4), -2, np.int16))
+    with pytest.raises(ImageError, match=r"Set segmentation\.ignore_label to the value of pixels"):
+        read_mask(tmp_path / "mask.tif", ignored=-1)

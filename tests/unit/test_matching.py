@@ -1,6 +1,8 @@
 """Scores of instance segmentations, against plain definitions and against stardist."""
 
 import json
+import time
+import tracemalloc
 from itertools import permutations
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from moascope.errors import InputError
 from moascope.matching import (
@@ -95,6 +98,80 @@ def test_scores_follow_their_definitions(seed, n):
     assert found["foreground_dice"] == pytest.approx(2 * (a & b).sum() / max(a.sum() + b.sum(), 1))
     miscounted = abs(n_true - n_predicted) if n_true else 0
     assert found["count_error"] == pytest.approx(miscounted / max(n_true, 1))
+
+
+def dense_match(truth: np.ndarray, predicted: np.ndarray, threshold: float) -> tuple[int, float]:
+    """Match as stardist.matching does, with a full matrix of costs."""
+    iou = plain_iou(truth, predicted).astype(np.float32)
+    is_enough = iou >= np.float32(threshold)
+    if not is_enough.any():
+        return 0, 0.0
+    chosen = linear_sum_assignment(-is_enough.astype(float) - iou / (2 * min(iou.shape)))
+    good = is_enough[chosen]
+    return int(good.sum()), float(iou[chosen][good].sum())
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.25, 0.5])
+@pytest.mark.parametrize("seed", range(5))
+def test_tied_and_chained_objects_match_as_with_a_full_matrix(seed, threshold):
+    rng = np.random.default_rng(seed)
+    shape = (8, 8)
+    # Rectangles side by side, as in confluent cells: nearly every object overlaps several others.
+    truth, predicted = (
+        (np.arange(8)[:, None] // rng.integers(1, 4)) * 8 + np.arange(8) // rng.integers(1, 4) + 1
+        for _ in range(2)
+    )
+    predicted = np.where(rng.random(shape) < 0.1, 0, predicted)
+    counts = tally(truth, predicted, [threshold])
+    n_matched, sum_iou = dense_match(truth, predicted, threshold)
+    assert counts.matched.tolist() == [n_matched]
+    assert counts.matched_iou[0] == pytest.approx(sum_iou, abs=1e-5)
+
+
+@pytest.mark.parametrize("gap", [0, 1])
+def test_one_object_in_two_halves_among_ten_thousand_costs_little(gap):
+    side = 10 + gap
+    y, x = np.mgrid[: 100 * side, : 100 * side]
+    truth = (y // side) * 100 + x // side + 1
+    truth[(y % side == 10) | (x % side == 10)] = 0
+    predicted = truth.copy()
+    predicted[:5][truth[:5] == 1] = 10_001
+    tracemalloc.start()
+    started = time.process_time()
+    counts = tally(truth, predicted, [0.5])
+    seconds = time.process_time() - started
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (counts.n_objects, counts.n_predicted) == (10_000, 10_001)
+    assert counts.matched.tolist() == [10_000]
+    assert seconds < 3  # a full matrix took 17 s
+    assert peak < 200e6  # and 1.6 GB
+
+
+def test_predictions_mostly_in_ignored_pixels_are_no_false_positives():
+    truth, predicted = np.zeros((2, 4, 12), int)
+    truth[:, 8:] = -1
+    truth[:, :2] = 1
+    predicted[:, :2], predicted[0, 7:11], predicted[2:, 4:8] = 5, 6, 7
+    predicted[3, 6:10] = 8  # half of it is ignored: it counts, with the half that is not
+    counts = tally(truth, predicted, [0.5])
+    assert (counts.n_objects, counts.n_predicted, counts.matched.tolist()) == (1, 3, [1])
+    assert (counts.foreground, counts.foreground_predicted) == (8, 8 + 6 + 2)
+
+
+def test_ignored_pixels_of_a_match_are_left_out_of_its_iou():
+    truth, predicted = np.zeros((2, 4, 12), int)
+    truth[:, 6:] = -1
+    truth[:2, 2:6] = 3
+    predicted[:2, 2:9] = 9
+    counts = tally(truth, predicted, [0.99])
+    assert counts.matched.tolist() == [1]
+    assert counts.matched_iou.tolist() == [1]
+
+
+def test_a_truth_that_is_ignored_whole_counts_nothing():
+    counts = tally(np.full((4, 4), -1), np.ones((4, 4), int), [0.5])
+    assert (counts.n_objects, counts.n_predicted, counts.foreground_predicted) == (0, 0, 0)
 
 
 def test_seg_takes_the_object_that_covers_more_than_half():

@@ -128,3 +128,20 @@ def test_tversky_minds_missed_pixels_more_than_invented_ones(touching):
     nothing[..., :] = np.array([20, 0, 0], "float32")
     cost = [float(st.loss("classes", "tversky")(truth, one)[0]) for one in (nothing, everything)]
     assert cost[0] > cost[1]
+
+
+@pytest.mark.parametrize("outputs", ["classes", "distance", "both"])
+@pytest.mark.parametrize("name", st.LOSSES)
+def test_what_is_predicted_for_ignored_pixels_changes_no_loss(touching, name, outputs):
+    labels = touching.copy()
+    labels[:, labels.shape[1] // 2 :] = -1
+    truth = st.targets(labels)[None]
+    assert (truth[..., 2] == 0).sum() == (labels < 0).sum()
+    rng = np.random.default_rng(0)
+    shape = (1, *labels.shape, st.n_maps(outputs))
+    first = rng.normal(size=shape).astype("float32")
+    other = np.where((labels < 0)[None, ..., None], 9 * rng.normal(size=shape), first)
+    values = [float(st.loss(outputs, name)(truth, maps)[0]) for maps in (first, other)]
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+    nothing = st.targets(np.full_like(labels, -1))[None]
+    assert np.isfinite(float(st.loss(outputs, name)(nothing, first)[0]))

@@ -190,18 +190,32 @@ def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, mo
     np.testing.assert_array_equal(weights(result), seen[0])
 
 
-def test_the_schedule_ends_with_the_time_limit_also_without_validation_images(tmp_path):
+def test_time_stops_a_training_loudly_and_changes_no_step(tmp_path, monkeypatch, caplog):
     annotated = write_discs(tmp_path, sets=("train", "train"))
-    training = replace(SHORT, steps=100_000, validate_every=100_000, max_minutes=0.02, patience=1)
-    history = fit(annotated, training=training)["history"]
-    assert history["step"].iloc[-1] < 5000
-    assert history["minutes"].iloc[-1] >= 0.02
-    assert history["mean_ap"].isna().all()
+    training = replace(SHORT, steps=9, validate_every=4)
+    whole = fit(annotated, training=training)
+    checkpoint = tmp_path / "unet.npz"
+    clock = iter(range(0, 10_000, 10))  # 10 s pass between two looks at the time
+    with monkeypatch.context() as patch:
+        patch.setattr(segmentation_training.time, "perf_counter", lambda: next(clock))
+        limited = replace(training, max_minutes=1.3)
+        cut = fit(annotated, training=limited, checkpoint=checkpoint)["history"]
+    last = int(cut["step"].iloc[-1])
+    assert 4 < last < 9
+    assert f"stopped at max_minutes (1.3) after {last} of 9 steps" in caplog.text
+    # With more time the training goes on, and no step was another one than without any limit.
+    longer = replace(training, max_minutes=1000.0)
+    resumed = fit(annotated, training=longer, checkpoint=checkpoint)
+    assert resumed["history"]["step"].tolist()[-2:] == [last, 9]
+    np.testing.assert_array_equal(weights(resumed), weights(whole))
+    rates = whole["history"].set_index("step")["learning_rate"]
+    assert cut["learning_rate"].iloc[0] == rates[4]
+    assert cut["mean_ap"].isna().all()
 
 
 def test_the_learning_rate_rises_then_falls():
     training = TrainingOptions(steps=1000, learning_rate=1.0, warm_up=0.1)
-    rates = [rate_of(training, share / 1000) for share in range(1000)]
+    rates = [rate_of(training, step) for step in range(1000)]
     assert rates[0] < 0.02
     assert np.argmax(rates) == pytest.approx(100, abs=2)
     assert (np.diff(rates[100:]) < 0).all()

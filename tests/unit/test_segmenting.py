@@ -22,7 +22,7 @@ from moascope import (
     segmenting,
 )
 from moascope import segmentation_figures as pictures
-from moascope.annotated import AnnotatedSet, write
+from moascope.annotated import SETS, AnnotatedSet, write
 from moascope.engines import OneStep
 from moascope.errors import ImageError, InputError
 from moascope.masks import Mask
@@ -56,18 +56,22 @@ def nothing_engine(image):
 
 @pytest.fixture
 def packed(tmp_path):
-    sets = ["train", "validation", "test", "test", "test"]
-    labels = [squares(k + 1) for k in range(5)]
+    return pack(tmp_path, [1, 2, 3, 4, 5])
+
+
+def pack(folder, numbers):
+    """Pack images with so many squares: to train, to validate, and all others to test."""
+    labels = [squares(n) for n in numbers]
     rows = pd.DataFrame(
         {
-            "name": [f"i{k}" for k in range(5)],
-            "set": sets,
-            "group": [f"g{k}" for k in range(5)],
-            "image": range(5),
-            "mask": range(5),
+            "name": [f"i{k}" for k in range(len(numbers))],
+            "set": ["train", "validation", *["test"] * (len(numbers) - 2)],
+            "group": [f"g{k}" for k in range(len(numbers))],
+            "image": range(len(numbers)),
+            "mask": range(len(numbers)),
         }
     )
-    files = tmp_path / "set.h5", tmp_path / "set.parquet"
+    files = folder / "set.h5", folder / "set.parquet"
     write(
         rows,
         ["DNA"],
@@ -92,8 +96,6 @@ def test_an_engine_that_knows_the_truth_scores_one(packed, tmp_path):
     assert summary["ap"]["0.5"] == summary["mean_ap"] == summary["by_image"]["mean_ap"] == 1
     assert summary["n_images"] == 3
     assert summary["n_objects"] == summary["n_predicted"] == 3 + 4 + 5
-    low, high = summary["ci"]["mean_ap"]
-    assert 0.2 < low < high == 1  # three images do not prove that every object is found
     assert summary["seconds_per_image"] > 0
     assert by_image["name"].tolist() == ["i2", "i3", "i4"]
     json.dumps(summary, allow_nan=False)
@@ -112,25 +114,52 @@ def test_half_of_the_objects_moved_away_are_half_as_good(packed, tmp_path):
 
     summary, _ = segmented(packed, engine, tmp_path)
     assert summary["ap"]["0.5"] == pytest.approx(9 / 12)
-    low, high = summary["ci"]["ap_50"]
-    assert low < 9 / 12 < high
 
 
-def test_intervals_are_over_groups_and_one_group_has_none(packed, tmp_path):
-    def engine(image):
-        labels = truth_engine(image)
-        return labels if labels.max() == 3 else np.where(labels == 1, 0, labels)
+def without_first(image):
+    """Find all squares but the first of images with more than three."""
+    labels = truth_engine(image)
+    return labels if labels.max() <= 3 else np.where(labels == 1, 0, labels)
+
+
+def test_intervals_are_over_groups(tmp_path):
+    packed = pack(tmp_path, [1, 2, 3, 4, 5, 3, 4, 5, 3, 4])
 
     def in_groups(*groups):
         table = pd.read_parquet(packed[1]).assign(group=["a", "b", *groups])
         table.to_parquet(packed[1])
-        return segmented(packed, engine, tmp_path)[0]
+        return segmented(packed, without_first, tmp_path)[0]
 
-    each = in_groups("c", "d", "e")["ci"]["ap_50"]
-    assert (low := in_groups("c", "d", "d"))["n_groups"] == 2
-    # Two groups say less than three images.
-    assert low["ci"]["ap_50"][0] < each[0] < low["ap"]["0.5"] < each[1] <= 1
-    assert in_groups("c", "c", "c")["ci"] == {"ap_50": None, "mean_ap": None}
+    each = in_groups(*"cdefghij")["ci"]
+    low, high = each["ap_50"]
+    assert set(each) == {"ap_50", "mean_ap"}
+    fewer = in_groups(*"cdefghcd")
+    assert fewer["n_groups"] == 6
+    # Six groups say less than eight images.
+    assert fewer["ci"]["ap_50"][0] < low < fewer["ap"]["0.5"] < high <= 1
+
+
+def test_all_objects_of_eight_images_do_not_prove_that_every_object_is_found(tmp_path):
+    summary, _ = segmented(pack(tmp_path, [1, 2, *[3, 4, 5, 2] * 2]), truth_engine, tmp_path)
+    low, high = summary["ci"]["mean_ap"]
+    assert 0.2 < low < high == 1
+
+
+def test_fewer_than_six_groups_have_no_interval_but_a_reason(packed, tmp_path):
+    ci = segmented(packed, without_first, tmp_path)[0]["ci"]
+    assert ci["ap_50"] is ci["mean_ap"] is None
+    assert ci["reason"].startswith(
+        "the test images with objects are of 3 independent groups, and an interval needs at least 6"
+    )
+    table = pd.read_parquet(packed[1]).assign(group=["a", "b", "c", "c", "c"])
+    table.to_parquet(packed[1])
+    assert "of 1 independent group," in segmented(packed, truth_engine, tmp_path)[0]["ci"]["reason"]
+
+
+def test_images_without_objects_are_no_groups_that_intervals_need(tmp_path):
+    packed = pack(tmp_path, [1, 2, 3, 4, 5, 3, 4, 0, 0, 0])
+    ci = segmented(packed, truth_engine, tmp_path)[0]["ci"]
+    assert "of 5 independent groups" in ci["reason"]
 
 
 class TwoSteps:
@@ -211,6 +240,24 @@ def test_a_large_image_is_alone_in_memory(monkeypatch):
     note = lambda k, _: order.append(("label", k))  # noqa: E731
     list(segmenting.segmented(Noted(None), images, note, clear_border=False))
     assert order == [(step, k) for k in range(4) for step in ("predict", "label")]
+
+
+def test_pixels_that_are_ignored_do_not_count(tmp_path):
+    labels = squares(3)
+    labels[labels == 3] = -1
+    files = tmp_path / "set.h5", tmp_path / "set.parquet"
+    rows = pd.DataFrame({"name": ["a"], "set": ["test"], "group": ["a"], "image": [0], "mask": [0]})
+    image = picture(squares(3))
+    options = {"read_image": lambda _: image, "read_labels": lambda _: Mask(labels)}
+    write(rows, ["DNA"], *files, **options)
+    summary, by_image = segmented(files, truth_engine, tmp_path)
+    assert summary["ap"]["0.5"] == summary["foreground_iou"] == 1
+    assert (summary["n_objects"], summary["n_predicted"]) == (2, 2)
+    assert by_image["found_areas"][0].tolist() == by_image["true_areas"][0].tolist() == [64, 64]
+    drawn = pictures.panels(image[0], labels, squares(3), 64)
+    colours = {tuple(pixel) for pixel in drawn["disagreement"].reshape(-1, 3)}
+    assert (154, 164, 173) in colours  # found rightly
+    assert (217, 75, 214) not in colours  # found wrongly
 
 
 def test_labels_are_those_of_the_test_images(packed, tmp_path):
@@ -454,14 +501,14 @@ NONE = {"train": [], "validation": [], "test": []}
 
 
 def test_plates_are_dealt_out_from_the_first():
-    assert dealt_plates(PLATES, NONE) == {
+    assert dealt_plates(PLATES, NONE, SETS) == {
         **{"train": ["P1", "P2"], "validation": ["P3"], "test": ["P4"]}
     }
 
 
 def test_plates_named_by_hand_are_taken():
     named = {"train": ["P4"], "validation": ["P1"], "test": ["P2"]}
-    assert dealt_plates(PLATES, named) == named
+    assert dealt_plates(PLATES, named, SETS) == named
 
 
 @pytest.mark.parametrize(
@@ -474,12 +521,17 @@ def test_plates_named_by_hand_are_taken():
 )
 def test_plates_that_cannot_be_dealt_are_named(named, message):
     with pytest.raises(InputError, match=message):
-        dealt_plates(PLATES, named)
+        dealt_plates(PLATES, named, SETS)
 
 
 def test_two_plates_are_too_few_to_deal():
     with pytest.raises(InputError, match="2 plates are too few to train, validate and test on"):
-        dealt_plates(PLATES[:2], NONE)
+        dealt_plates(PLATES[:2], NONE, SETS)
+
+
+def test_given_models_need_test_plates_only():
+    assert dealt_plates(PLATES[:1], NONE, ["test"]) == {"test": ["P1"]}
+    assert dealt_plates(PLATES, {**NONE, "test": ["P2"]}, ["test"]) == {"test": ["P2"]}
 
 
 def masks():
@@ -602,7 +654,7 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
 
 
 def said_of(segmentation):
-    context = {"segmentation": segmentation, "has_screen": False}
+    context = {"segmentation": segmentation, "has_screen": False, "summary": {}}
     return {check["title"]: check for check in findings.checks(context)}
 
 

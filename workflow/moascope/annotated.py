@@ -1,7 +1,8 @@
 """Annotated sets: images and the objects in them, in one HDF5 file with a table beside it.
 
-The file holds `images/000000` (C, Y, X) as read, `labels/000000` (Y, X) int32, and the percentiles
-`low` and `high` (n, C) that images are scaled by. Images may differ in size.
+The file holds `images/000000` (C, Y, X) as read, `labels/000000` (Y, X) int32, -1 where pixels are
+ignored, and the percentiles `low` and `high` (n, C) that images are scaled by. Images may differ in
+size.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ def write(
     read_labels: Callable[[Any], Mask] | None = None,
     axes: str | None = None,
     split_parts: bool = False,
+    ignored: int | None = None,
     as_read: Mapping[Any, tuple[int, int]] | None = None,
     workers: int = 2,
 ) -> pd.DataFrame:
@@ -114,13 +116,16 @@ def write(
     table : path
         The parquet file to write beside it.
     read_image : callable or None
-        Gives the image (C, Y, X) for the content of the column image; None: it is a file.
+        Gives the image (C, Y, X) for the content of the column image; None: it is a file, or a
+        tuple with a file per channel.
     read_labels : callable or None
         Gives the objects for the content of the column mask; None: it is a file or a folder.
     axes : str or None
         The order of the axes in image files that do not say, for example "CYX".
     split_parts : bool
         Make one object of each part of a label in a file, see `masks.checked`.
+    ignored : int or None
+        Value in the files of pixels that are neither objects nor background.
     as_read : mapping or None
         Height and width that images had before they were cut around their centre, by the content of
         the column image. Masks of that size are cut likewise.
@@ -137,14 +142,16 @@ def write(
     ------
     InputError
         If images or masks cannot be read or do not fit each other or `channels` (all are named),
-        or no training image has an object.
+        or there are training images, but none has an object.
     """
 
     def image_of(place: Any) -> NDArray[np.generic]:
+        if isinstance(place, tuple):
+            return _stacked(place, axes)
         return read_planes(place, axes)[0]
 
     def mask_of(place: Any) -> Mask:
-        return read_mask(Path(place), split_parts)
+        return read_mask(Path(place), split_parts, ignored=ignored)
 
     def pair(places: tuple[Any, Any]) -> _Pair | str:
         try:
@@ -188,6 +195,29 @@ def write(
     return written
 
 
+def _stacked(places: Sequence[str], axes: str | None) -> NDArray[np.generic]:
+    """Read an image (C, Y, X) from a file per channel."""
+    planes: list[NDArray[np.generic]] = []
+    for place in places:
+        plane = read_planes(place, axes)[0]
+        if len(plane) == 3 and (plane == plane[:1]).all():
+            plane = plane[:1]  # grey saved as RGB
+        if len(plane) != 1:
+            raise ImageError(
+                f"{place}: holds {len(plane)} channels, but segmentation.annotated.channels names "
+                "it for one. Export one channel per file, or name the file as "
+                "segmentation.annotated.image."
+            )
+        if planes and plane.shape != planes[0].shape:
+            sizes = (f"{part.shape[1]} x {part.shape[2]} px" for part in (plane, planes[0]))
+            raise ImageError(
+                f"{place}: is {next(sizes)}, but {places[0]}, another channel of the image, is "
+                f"{next(sizes)} (height x width). Give files of one image."
+            )
+        planes.append(plane)
+    return np.concatenate(planes)
+
+
 def _checked_pair(
     image: NDArray[np.generic], mask: Mask, channels: Sequence[str], places: tuple[Any, Any]
 ) -> _Pair:
@@ -228,7 +258,7 @@ def _facts(pair: _Pair) -> dict[str, Any]:
     return {
         "height": height,
         "width": width,
-        "n_objects": int(pair.mask.labels.max()),
+        "n_objects": max(0, int(pair.mask.labels.max())),
         "warnings": " ".join(pair.mask.warnings),
     }
 
@@ -243,7 +273,7 @@ def _table(rows: pd.DataFrame, facts: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _check_objects(table: pd.DataFrame, place: str | os.PathLike[str]) -> None:
     training = table[table["set"] == "train"]
-    if not training["n_objects"].any():
+    if len(training) and not training["n_objects"].any():
         raise InputError(
             f"{os.fspath(place)}: none of the {len(training)} training images has an object. Check "
             "that the masks belong to these images, or put images with objects into the training "
@@ -266,13 +296,15 @@ class AnnotatedSet(Closing):
         The HDF5 file that `write` wrote.
     table : path
         The parquet file beside it.
+    channels : sequence of str or None
+        Channels that are read, in this order; None: all.
 
     Attributes
     ----------
     table : pandas.DataFrame
         One row per image: name, set, group, height, width, n_objects and more.
     channels : list of str
-        Names of the channels.
+        Names of the channels that are read.
 
     Raises
     ------
@@ -280,13 +312,22 @@ class AnnotatedSet(Closing):
         If a file is missing or damaged, or they do not belong together.
     """
 
-    def __init__(self, path: str | os.PathLike[str], table: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        table: str | os.PathLike[str],
+        channels: Sequence[str] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.table = read_parquet(table)
         self._file = open_h5(self.path)
         with reading(self.path):
-            self.channels: list[str] = json.loads(self._file.attrs["channels"])
-        self._low, self._high = (read_dataset(self._file, name) for name in ("low", "high"))
+            known: list[str] = json.loads(self._file.attrs["channels"])
+        self.channels = known if channels is None else list(channels)
+        self._planes = [known.index(channel) for channel in self.channels]
+        self._low, self._high = (
+            read_dataset(self._file, name)[:, self._planes] for name in ("low", "high")
+        )
         if len(self._low) != len(self.table):
             raise InputError(
                 f"{self.path}: holds {len(self._low)} images, but {os.fspath(table)} lists "
@@ -328,10 +369,10 @@ class AnnotatedSet(Closing):
 
     def image(self, index: int) -> NDArray[np.generic]:
         """Read one image: (C, Y, X), raw intensities."""
-        return read_dataset(self._file, f"images/{index:06d}")
+        return read_dataset(self._file, f"images/{index:06d}")[self._planes]
 
     def labels(self, index: int) -> NDArray[np.int32]:
-        """Read the objects of one image: (Y, X) int32, 0 is background."""
+        """Read the objects of one image: (Y, X) int32, 0 is background, -1 is ignored."""
         return read_dataset(self._file, f"labels/{index:06d}")
 
     def normalized(self, index: int) -> NDArray[np.float32]:
@@ -356,9 +397,9 @@ class AnnotatedSet(Closing):
         image : (Y, X, C) float32
             As in `normalized`, by the percentiles of the whole image.
         labels : (Y, X) int32
-            0 is background; objects have the numbers they have in the whole image.
+            0 is background, -1 is ignored; objects have their numbers of the whole image.
         """
-        part = read_dataset(self._file, f"images/{index:06d}", (slice(None), y, x))
+        part = read_dataset(self._file, f"images/{index:06d}", (slice(None), y, x))[self._planes]
         image = scaled(part, self._low[index], self._high[index])
         labels = read_dataset(self._file, f"labels/{index:06d}", (y, x))
         return np.moveaxis(image, 0, -1), labels

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,9 @@ class SheetOptions:
 
     root: Path
     """Folder that paths in the sheet are relative to; nothing outside it is read."""
-    image: str
-    """A column with paths of images, or a pattern of columns such as images/{id}.png."""
+    image: str | Mapping[str, str]
+    """A column with paths of images, or a pattern of columns such as images/{id}.png. For images
+    with a file per channel: such a pattern by channel, in the order that engines see them."""
     mask: str
     """The same for masks: label images, or folders with one mask per object."""
     name: str = ""
@@ -64,25 +65,33 @@ class SheetOptions:
     validation_share: float = 0.0
     """Where no image is in the set validation, hold out this share of the training images: the last
     ones in the order of the sheet, since neighbouring frames look alike."""
+    needed: Sequence[str] = SETS
+    """Sets that must have images."""
 
 
-def from_config(options: Mapping[str, Any]) -> SheetOptions:
+def from_config(
+    options: Mapping[str, Any], channels: Sequence[str], needed: Sequence[str] = SETS
+) -> SheetOptions:
     """Take the options of a sheet from the configuration.
 
     Parameters
     ----------
     options : mapping
         The section `segmentation.annotated`.
+    channels : sequence of str
+        Channels that engines see.
+    needed : sequence of str
+        Sets that must have images: given models only need test images.
 
     Returns
     -------
     SheetOptions
         For `read_annotations`.
     """
-    set_file = options["set_file"]
+    set_file, by_channel = options["set_file"], options["channels"]
     return SheetOptions(
         root=Path(options["images"] or Path(options["sheet"]).parent),
-        image=options["image"],
+        image={name: by_channel[name] for name in channels} if by_channel else options["image"],
         mask=options["mask"],
         name=options["name"],
         group=options["group"],
@@ -90,6 +99,7 @@ def from_config(options: Mapping[str, Any]) -> SheetOptions:
         set_of=options["sets"] or None,
         split_file=Path(set_file) if set_file else None,
         validation_share=options["validation"],
+        needed=needed,
     )
 
 
@@ -106,20 +116,21 @@ def read_annotations(sheet_path: Path, options: SheetOptions) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        name, set (train, validation or test), group, image, mask (absolute paths), in sheet order;
-        what
-        `moascope.annotated.write` takes.
+        name, set (train, validation or test), group, image, mask (absolute paths; a tuple of them
+        for images with a file per channel), in sheet order; what `moascope.annotated.write` takes.
 
     Raises
     ------
     InputError
         With everything that is wrong: unknown columns and sets, missing files, repeated names,
-        groups on both sides of the test, no images to train on, to tune on or to test on.
+        groups on both sides of the test, needed sets without images.
     """
     sheet = read_sheet(sheet_path)
     problems = Problems()
     problems.sentences += sheet.problems
-    images = _texts(sheet, options.image, "image", problems)
+    patterns = _patterns(options.image)
+    files = {key: _texts(sheet, pattern, key, problems) for key, pattern in patterns.items()}
+    images = next(iter(files.values()))
     masks = _texts(sheet, options.mask, "mask", problems)
     names = _texts(sheet, options.name, "name", problems) if options.name else _stems(images)
     groups = _texts(sheet, options.group, "group", problems) if options.group else names
@@ -129,24 +140,34 @@ def read_annotations(sheet_path: Path, options: SheetOptions) -> pd.DataFrame:
         logger.warning("%s", sentence)
     has_known_sets = not problems.sentences
     table = pd.DataFrame(
-        {"name": names, "set": sets, "group": groups, "image": images, "mask": masks},
+        {"name": names, "set": sets, "group": groups, **files, "mask": masks},
         dtype="str",
         index=pd.Index([f"line {line}" for line in sheet.lines]),
     )
     table = table[table["set"] != UNUSED]
     _check_names(table, problems)
-    for column in ("image", "mask"):
+    for column in (*files, "mask"):
         table[column] = _files(table[column], options.root, column, problems)
+    if not isinstance(options.image, str):
+        places = pd.Series(list(zip(*(table.pop(key) for key in files), strict=True)), table.index)
+        table.insert(3, "image", places)
     if not (table["set"] == "validation").any():
         table = _held_out(table, options.validation_share)
     if has_known_sets:
-        _check_sets(table["set"], problems)
+        _check_sets(table["set"], options.needed, problems)
         if options.group:
             _check_groups(table, problems)
     problems.raise_if_any(str(sheet_path))
     counts = ", ".join(f"{name} {count}" for name, count in table["set"].value_counts().items())
     logger.info("%s: %d images (%s) of %d rows", sheet_path, len(table), counts, len(names))
     return table.reset_index(drop=True)
+
+
+def _patterns(image: str | Mapping[str, str]) -> dict[str, str]:
+    """Return the patterns of image files by the key that messages name."""
+    if isinstance(image, str):
+        return {"image": image}
+    return {f"channels.{channel}": pattern for channel, pattern in image.items()}
 
 
 def _texts(sheet: Sheet, source: str, key: str, problems: Problems) -> list[str]:
@@ -325,13 +346,13 @@ def _held_out(table: pd.DataFrame, share: float) -> pd.DataFrame:
     return table.assign(set=table["set"].mask(table.index.isin(last), "validation"))
 
 
-def _check_sets(sets: pd.Series, problems: Problems) -> None:
+def _check_sets(sets: pd.Series, needed: Sequence[str], problems: Problems) -> None:
     advice = {
         "train": "put images there to train on",
         "validation": "put images there to tune on, or hold out a share of the training images",
         "test": "put images there to test on",
     }
-    for name in SETS:
+    for name in needed:
         if not (sets == name).any():
             problems.add(f"no image is in the set {name}; {advice[name]}")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,40 @@ def summarise(
     counts = joined.pop("count").fillna(0).astype("int64")
     joined.insert(len(rows.columns), "count", counts)
     return joined.reset_index(drop=True)
+
+
+def count_plates(counts: pd.DataFrame, flagged: Collection[str]) -> dict[str, Any]:
+    """Count the objects of a screen and of its plates, as for summary.json.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        From `summarise`.
+    flagged : collection of str
+        The site_id of flagged sites.
+
+    Returns
+    -------
+    dict
+        objects, sites, median_per_site, sites_without_objects and flagged_sites of the screen, and
+        under `plates` the same of every plate.
+    """
+    is_flagged = counts["site_id"].isin(list(flagged))
+    plates = counts.groupby("plate")
+    return {
+        **_count(counts, is_flagged),
+        "plates": {str(plate): _count(rows, is_flagged) for plate, rows in plates},
+    }
+
+
+def _count(rows: pd.DataFrame, is_flagged: pd.Series) -> dict[str, Any]:
+    return {
+        "objects": int(rows["count"].sum()),
+        "sites": len(rows),
+        "median_per_site": float(rows["count"].median()),
+        "sites_without_objects": int((rows["count"] == 0).sum()),
+        "flagged_sites": int(is_flagged[rows.index].sum()),
+    }
 
 
 def features_of_units(units: pd.DataFrame, counts: pd.DataFrame) -> NDArray[np.float64]:

@@ -183,7 +183,8 @@ def with_scale_bar(rgb: npt.NDArray[np.uint8], length: float) -> npt.NDArray[np.
 def jpeg(rgb: npt.NDArray[np.uint8]) -> bytes:
     """Encode an RGB image as JPEG (quality 88, full colour resolution)."""
     buffer = io.BytesIO()
-    options = {"quality": 88, "subsampling": 0, "optimize": True}
+    # Not optimized: Pillow then holds the file in a buffer that is too small for noise.
+    options = {"quality": 88, "subsampling": 0}
     mpl_image.imsave(buffer, rgb, format="jpeg", pil_kwargs=options)
     return buffer.getvalue()
 

@@ -900,7 +900,7 @@ class Config(Section):
             problems.append(
                 "segmentation.labelled_plates: there is no screen whose cells an engine finds"
             )
-        shown = section.channels or (list(self.input.channels) if self.input else [])
+        shown = section.seen_channels(list(self.input.channels) if self.input else [])
         for name, engine in section.engines.items():
             if engine.method == "cellpose" and len(shown) > 3:
                 problems.append(
@@ -915,9 +915,16 @@ class Config(Section):
                 "units.cells: there is no engine that finds cells; name one in segmentation.engines"
             )
         channels = list(self.input.channels)
-        for channel in section.channels:
+        for channel in section.seen_channels(channels):
             if channel not in channels and section.engines:
                 problems.append("segmentation.channels: " + unknown("channel", channel, channels))
+        for name, engine in section.engines.items():
+            problems += [
+                f"segmentation.engines.{name}.channel_map: "
+                + unknown("channel", channel, section.seen_channels(channels))
+                for channel in engine.channel_map.values()
+                if channel not in section.seen_channels(channels)
+            ]
         fits = [name for name, engine in section.engines.items() if engine.is_trained()]
         if fits and section.annotated is None and self.input.columns.mask is None:
             problems.append(

@@ -26,6 +26,16 @@ class Annotated(Rooted):
     image: str = Field(
         "{image}", description="path of the image, with columns of the sheet in braces"
     )
+    channels: dict[Name, str] = Field(
+        {},
+        description="for images with a file per channel, instead of `image`: the path of each, "
+        "such as `{DNA: '{dna_path}', Actin: 'actin/{id}.tif'}`",
+    )
+    axes: str | None = Field(
+        None,
+        pattern="^[TZCYXS]+$",
+        description="order of the axes in image files that do not say, such as CYX",
+    )
     mask: str = Field(
         "{mask}",
         description="path of the label image (TIFF or PNG, a number per object), or of a folder "
@@ -60,6 +70,15 @@ class Annotated(Rooted):
         description="share of the training images, the last ones of the sheet, that are used for "
         "validation where the sheet names none",
     )
+
+    @consistency_check
+    def _one_source(self) -> Annotated:
+        if self.channels and self.image != "{image}":
+            raise ValueError(
+                "image and channels both name the images; keep image (all channels in one file) or "
+                "channels (a file for each)"
+            )
+        return self
 
 
 class Network(Section):
@@ -106,9 +125,17 @@ class NetworkTraining(Section):
         description="unet: what is added to the weight of pixels (1) where two objects touch, and "
         "less of it where they are a few pixels apart; 0: nothing",
     )
-    steps: int = Field(6000, ge=1, le=1_000_000, description="batches to learn from")
+    steps: int = Field(
+        6000,
+        ge=1,
+        le=1_000_000,
+        description="batches to learn from; the learning rate depends on the step, not on time",
+    )
     max_minutes: float | None = Field(
-        None, gt=0, description="time limit; the schedule then ends with it; null: none"
+        None,
+        gt=0,
+        description="a guard: stop after so many minutes, with a warning in log, report and "
+        "summary.json; it changes no step, and a run with a longer limit goes on; null: none",
     )
     batch_size: int = Field(4, ge=1, le=256, description="patches per step")
     patch_size: int = Field(256, ge=32, le=2048, description="side of a patch in pixels")
@@ -166,6 +193,11 @@ class Engine(Section):
         "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
         "stardist), tune (classical), or the engine's default (cellpose)",
     )
+    channel_map: dict[Name, Name] = Field(
+        {},
+        description="unet, stardist, with a model that names its channels: which channel of the "
+        "images each of them is, such as `{DNA: Hoechst}`; others keep their names",
+    )
     network: Network = Field(default_factory=Network, description="unet: what it looks like")
     training: NetworkTraining = Field(
         default_factory=NetworkTraining, description="unet, stardist: how it learns"
@@ -222,6 +254,10 @@ class Engine(Section):
                 raise ValueError(f"{key} is for method unet, not {self.method}; leave it out")
         if self.method == "classical" and self.model is not None:
             raise ValueError("model is for networks; leave it out, classical is tuned here")
+        if self.channel_map and (self.method not in ("unet", "stardist") or self.model is None):
+            raise ValueError(
+                "channel_map is for unet and stardist with a given model; leave it out or set model"
+            )
         if self.method == "unet":
             self._check_unet()
         if self.method == "stardist":
@@ -231,6 +267,10 @@ class Engine(Section):
     def is_trained(self) -> bool:
         """Tell whether this is a network that the run trains."""
         return self.method in ("unet", "stardist") and self.model is None
+
+    def is_tuned(self) -> bool:
+        """Return whether the run tunes how objects are found, on validation images."""
+        return self.is_trained() or self.method == "classical"
 
     def is_given_by_path(self) -> bool:
         """Tell whether the model is a file or folder, not the name of a published one."""
@@ -300,6 +340,12 @@ class Segmentation(Section):
         description="give parts of one known label that are apart, or touch by a corner only, "
         "numbers of their own",
     )
+    ignore_label: int | None = Field(
+        None,
+        description="value of pixels in the label images (of annotated sets and of the screen) "
+        "that are neither objects nor background; they are left out of learning, tuning and scores, and "
+        "objects that are found mostly there do not count; null: none",
+    )
     images_per_set: int | None = Field(
         None, ge=1, description="at most so many images of a screen per set, evenly spread"
     )
@@ -318,11 +364,35 @@ class Segmentation(Section):
 
     @consistency_check
     def _consistent(self) -> Segmentation:
-        if self.annotated is not None and not self.channels:
-            raise ValueError("channels must name the channels of the annotated images, in order")
+        if self.annotated is not None:
+            by_channel = list(self.annotated.channels)
+            if not self.channels and not by_channel:
+                raise ValueError(
+                    "channels must name the channels of the annotated images, in order"
+                )
+            unknown = [name for name in self.channels if by_channel and name not in by_channel]
+            if unknown:
+                raise ValueError(
+                    f"channels: annotated.channels has no file for {', '.join(unknown)}; it has "
+                    f"{', '.join(by_channel)}"
+                )
+        if self.ignore_label == 0:
+            raise ValueError("ignore_label: 0 is background; choose another value, or null")
         if self.measure_with is not None and self.measure_with not in self.engines:
             raise ValueError(
                 f"measure_with: there is no engine {self.measure_with!r}; known: "
                 f"{', '.join(self.engines) or 'none'}"
             )
         return self
+
+    def seen_channels(self, screen: list[str]) -> list[str]:
+        """Return the channels that engines see, of a screen with these channels."""
+        by_channel = list(self.annotated.channels) if self.annotated else []
+        return self.channels or by_channel or screen
+
+    def needed_sets(self) -> list[str]:
+        """Return the sets of annotated images that the engines need."""
+        learns = any(engine.is_trained() for engine in self.engines.values())
+        tunes = learns or any(engine.is_tuned() for engine in self.engines.values())
+        needed = {"train": learns, "validation": tunes, "test": True}
+        return [name for name, is_needed in needed.items() if is_needed]

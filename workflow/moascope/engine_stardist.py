@@ -27,19 +27,21 @@ from numpy.typing import NDArray
 from skimage.segmentation import relabel_sequential
 
 from moascope.annotated import PERCENTILES, AnnotatedSet, percentiles, scaled
+from moascope.channel_maps import matched_channels
 from moascope.engines import OneStep, Segment, imported
 from moascope.errors import InputError
-from moascope.files import atomic_path, scratch_folder, write_zip
+from moascope.files import atomic_path, damaged, scratch_folder, write_zip
 from moascope.matching import THRESHOLDS, Tally, tally
 from moascope.segmentation_course import (
     HISTORY_COLUMNS,
     TrainingOptions,
     is_best,
-    is_over,
+    is_out_of_time,
+    log_stop,
     log_validation,
-    progress_of,
     rate_of,
     scores_of,
+    stopped_by,
 )
 from moascope.segmentation_data import PairedAugmentation, Patches
 
@@ -78,6 +80,55 @@ def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> One
     """
     models, _ = _stardist()
     return _segmenter(_loaded(models.StarDist2D, model, channels), model, channels)
+
+
+def shown_channels(
+    model: str | os.PathLike[str], channels: Sequence[str], channel_map: Mapping[str, str]
+) -> list[str]:
+    """Find the channels of the images that a model is shown.
+
+    Parameters
+    ----------
+    model : str or path
+        See `stardist`.
+    channels : sequence of str
+        Of the images.
+    channel_map : mapping of str to str
+        See `channel_maps.matched_channels`.
+
+    Returns
+    -------
+    list of str
+        In the order of a model that names its channels; for another one, those of the images.
+
+    Raises
+    ------
+    InputError
+        If a channel is not there, or there is a map but the model names no channels.
+    """
+    learnt = _learnt_channels(Path(model))
+    if learnt is None and channel_map:
+        raise InputError(
+            f"{os.fspath(model)}: channel_map: the model does not name its channels. Remove "
+            "channel_map, and name the channels that it is to see in segmentation.channels."
+        )
+    return (
+        list(channels) if learnt is None else matched_channels(learnt, channels, channel_map, model)
+    )
+
+
+def _learnt_channels(path: Path) -> list[str] | None:
+    """Read the channels of a model that was fitted here; None where it does not name them."""
+    if path.is_file():
+        with _unpacked(path) as folder:
+            return _learnt_channels(folder)
+    if not (path / ABOUT).is_file():
+        return None
+    try:
+        found: list[str] | None = json.loads((path / ABOUT).read_text()).get("channels")
+    except (OSError, ValueError, AttributeError) as error:
+        raise damaged(path / ABOUT, error) from error
+    return found
 
 
 def sees_gpu() -> bool:
@@ -234,11 +285,10 @@ def _read(kind: Any, folder: Path, given: Path, channels: Sequence[str]) -> Any:
             f"{given}: cannot be read as a StarDist model ({error}). It needs config.json, "
             "thresholds.json and weights_best.h5 as StarDist wrote them."
         ) from error
-    known = about.get("channels")
-    if channels and known and known != list(channels):
+    if channels and about.get("channels") and len(about["channels"]) != len(channels):
         raise InputError(
-            f"{given}: channels: the model has {known}, the data have {list(channels)}. Mend "
-            "segmentation.channels, or use a model that was trained on such images."
+            f"{given}: channels: the model has {about['channels']}, the images have "
+            f"{list(channels)}. Correct segmentation.channels, or set channel_map of the engine."
         )
     return network
 
@@ -282,8 +332,9 @@ def _published(kind: Any) -> list[str]:
 
 
 def _renumbered(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give the objects of a patch the numbers 1 .. n; StarDist knows none above 65,535."""
-    return relabel_sequential(labels)[0].astype(np.int32)
+    """Renumber the objects of a patch 1 .. n; StarDist knows none above 65,535, and ignores -1."""
+    numbers = relabel_sequential(np.maximum(labels, 0))[0].astype(np.int32)
+    return np.where(labels < 0, labels, numbers)
 
 
 def _configured(
@@ -345,7 +396,7 @@ class _Course:
 
     def begin_step(self, batch: int, logs: Any = None) -> None:
         """Set the learning rate."""
-        self._rate = rate_of(self._training, self._progress())
+        self._rate = rate_of(self._training, self._step)
         self._model.optimizer.learning_rate = self._rate
 
     def end_step(self, batch: int, logs: Mapping[str, float]) -> None:
@@ -356,7 +407,8 @@ class _Course:
                 f"training: the loss is {logs['loss']} in step {self._step}, so it has diverged. "
                 f"Lower learning_rate (now {self._training.learning_rate})."
             )
-        self._model.stop_training = self._progress() >= 1
+        is_last = self._step >= self._training.steps
+        self._model.stop_training = is_last or is_out_of_time(self._training, self._minutes())
 
     def end_stretch(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Validate, and keep the best weights."""
@@ -371,13 +423,12 @@ class _Course:
         if is_best(self.history):
             self._model.save_weights(self._best)
         log_validation(row, self._training)
-        self._model.stop_training = is_over(self.history, self._training)
+        self._model.stop_training = stopped_by(self.history, self._training) is not None
+        if self._model.stop_training:
+            log_stop(self.history, self._training)
 
     def _minutes(self) -> float:
         return (time.perf_counter() - self._started) / 60
-
-    def _progress(self) -> float:
-        return min(progress_of(self._training, self._step, self._minutes()), 1.0)
 
 
 def _train(
@@ -421,7 +472,7 @@ def _tune(network: Any, annotated: AnnotatedSet) -> None:
     try:
         network.optimize_thresholds(
             [annotated.normalized(row) for row in rows],
-            [annotated.labels(row) for row in rows],
+            [np.maximum(annotated.labels(row), 0) for row in rows],
             iou_threshs=list(THRESHOLDS),
             optimize_kwargs={"verbose": 0},
         )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from moascope import segmentation, segmentation_training
 from moascope.annotated import AnnotatedSet, percentiles, scaled
+from moascope.channel_maps import matched_channels
 from moascope.instances import (
     InstanceParameters,
     Maps,
@@ -55,6 +56,8 @@ class UNet:
         What was saved with it.
     parameters : InstanceParameters
         How objects are cut out.
+    channels : list of str
+        Channels of the images that it is shown, in its order.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class UNet:
         options: Mapping[str, Any],
     ) -> None:
         self.network, self.about = network, about
+        self.channels: list[str] = list(about["channels"])
         self.parameters = InstanceParameters(**self.about["instances"])
         self._multiple = int(self.about["multiple"])
         predict = segmentation.predictor(self.network)
@@ -85,9 +89,9 @@ class UNet:
         path : path
             Of the model.
         channels : sequence of str
-            Of the images, in order.
+            Of the images.
         options : mapping
-            See `UNet`.
+            See `UNet`; also `channel_map`, see `channel_maps.matched_channels`.
 
         Returns
         -------
@@ -97,16 +101,20 @@ class UNet:
         Raises
         ------
         InputError
-            If the file is no such network, is of another version, or wants other channels.
+            If the file is no such network, is of another version, or its channels are not there.
         """
-        network, about = segmentation_training.load(path, channels)
+        network, about = segmentation_training.load(path)
+        channel_map = options.get("channel_map", {})
+        shown = matched_channels(about["channels"], channels, channel_map, path)
         tuned_for = about.get("turns", options["turns"])
         if tuned_for != options["turns"]:
             logger.warning(
                 "%s: its parameters were tuned with turns: %s, but turns is %s here",
                 *(os.fspath(path), str(tuned_for).lower(), str(options["turns"]).lower()),
             )
-        return cls(network, about, options)
+        engine = cls(network, about, options)
+        engine.channels = shown
+        return engine
 
     def predict(self, image: NDArray[np.generic]) -> Maps:
         """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities."""

@@ -149,7 +149,8 @@ def _plain(layer: layers.Layer) -> layers.Layer:
 def _test_image(annotated: AnnotatedSet, multiple: int) -> NDArray[np.float32]:
     """Read an image (Y, X, C), cut around its objects or mirrored to what the network takes."""
     rows = annotated.rows("validation")
-    rows = rows if len(rows) else annotated.rows("train")
+    for name in ("train", "test"):
+        rows = rows if len(rows) else annotated.rows(name)
     row = max(rows, key=lambda row: annotated.table["n_objects"][row])
     image = np.moveaxis(annotated.image(row), 0, -1).astype(np.float32)
     places = np.argwhere(annotated.labels(row) > 0)

@@ -345,12 +345,16 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
                 f"Not a single one of the {objects} of the test images was found. Look at the "
                 "pictures, at the channels it was given, and at what it learnt from.",
             )
+    for found in context["summary"].get("warnings", []):
+        if found["id"] == "training-cut-short":
+            yield _check("warn", f"Training of “{found['about']}” was cut short", found["text"])
     if segmentation["engines"]:
         images = segmentation["images"]
         test = images[images["set"] == "test"].iloc[0].to_dict()
-        n_groups = next(iter(segmentation["engines"].values()))["scores"]["n_groups"]
-        if n_groups == 1:
-            intervals = "All are one group, such as one movie, so that there are no intervals."
+        scores = next(iter(segmentation["engines"].values()))["scores"]
+        n_groups, reason = scores["n_groups"], scores["ci"].get("reason")
+        if reason:
+            intervals = f"There are no intervals: {reason}."
         elif n_groups < int(test["images"]):
             intervals = f"Intervals are over the {n_groups} groups that they come from."
         else:

@@ -438,7 +438,7 @@ def parameters_for(labels: Iterable[NDArray[np.integer[Any]]]) -> InstanceParame
 
 
 def _areas(labels: Iterable[NDArray[np.integer[Any]]]) -> NDArray[np.int64]:
-    counts = [np.bincount(image.ravel())[1:] for image in labels]
+    counts = [np.bincount(image[image > 0])[1:] for image in labels]
     areas = np.concatenate(counts or [np.zeros(0, np.int64)])
     return areas[areas > 0]
 

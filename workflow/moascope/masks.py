@@ -18,6 +18,9 @@ from moascope.image_limits import MAX_GIGABYTES
 from moascope.images import SUFFIXES, centre_crop, decode_png, image_format
 from moascope.tiff_files import open_tiff
 
+IGNORED = -1
+"""Label of pixels that are neither objects nor background: they are left out of everything."""
+
 _EXPORT_AGAIN = "Export the mask again."
 _CORNER_PX = 9  # px, and the share of an object, that parts at a corner have at least
 _CORNER_SHARE = 0.1
@@ -28,12 +31,18 @@ class Mask:
     """The objects of an image, and what is odd about them."""
 
     labels: NDArray[np.int32]
-    """(Y, X), 0 is background, objects are 1 .. n; n may be 0."""
+    """(Y, X), 0 is background, objects are 1 .. n; n may be 0. Pixels that are left out are -1."""
     warnings: tuple[str, ...] = ()
     """Sentences that start with the path of the mask."""
 
 
-def read_mask(path: Path, split_parts: bool = False, max_gigabytes: float = MAX_GIGABYTES) -> Mask:
+def read_mask(
+    path: Path,
+    split_parts: bool = False,
+    *,
+    ignored: int | None = None,
+    max_gigabytes: float = MAX_GIGABYTES,
+) -> Mask:
     """Read the objects of one image.
 
     Parameters
@@ -43,6 +52,8 @@ def read_mask(path: Path, split_parts: bool = False, max_gigabytes: float = MAX_
         with one binary mask per object, where everything but 0 is the object.
     split_parts : bool
         Make one object of each part of a label, see `checked`. Without it parts are only warned of.
+    ignored : int or None
+        Value of the pixels of a label image that are neither objects nor background.
     max_gigabytes : float
         Largest size of the decompressed pixels of one file that is read.
 
@@ -58,26 +69,35 @@ def read_mask(path: Path, split_parts: bool = False, max_gigabytes: float = MAX_
     """
     is_folder = os.path.isdir(path)  # noqa: PTH112  (pathlib raises where a name is too long)
     labels, warnings = (
-        _read_folder(path, max_gigabytes) if is_folder else (read_labels(path, max_gigabytes), [])
+        _read_folder(path, max_gigabytes)
+        if is_folder
+        else (read_labels(path, ignored=ignored, max_gigabytes=max_gigabytes), [])
     )
-    labels, odd = checked(labels, path.name, split_parts)
+    is_ignored = labels < 0
+    labels, odd = checked(np.maximum(labels, 0), path.name, split_parts)
+    labels[is_ignored] = IGNORED
     return Mask(labels, (*warnings, *odd))
 
 
-def read_labels(path: Path, max_gigabytes: float = MAX_GIGABYTES) -> NDArray[np.int32]:
+def read_labels(
+    path: Path, *, ignored: int | None = None, max_gigabytes: float = MAX_GIGABYTES
+) -> NDArray[np.int32]:
     """Read a label image.
 
     Parameters
     ----------
     path : pathlib.Path
         TIFF or PNG.
+    ignored : int or None
+        Value of the pixels that are neither objects nor background.
     max_gigabytes : float
         Largest size of the decompressed pixels that is read.
 
     Returns
     -------
     (Y, X) int32
-        0 is background, objects are 1 .. n in the order of their values in the file.
+        0 is background, objects are 1 .. n in the order of their values in the file, and pixels
+        that are left out are `IGNORED`.
 
     Raises
     ------
@@ -100,7 +120,13 @@ def read_labels(path: Path, max_gigabytes: float = MAX_GIGABYTES) -> NDArray[np.
             f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). "
             f"{_EXPORT_AGAIN}"
         ) from error
-    return consecutive(_integers(_one_plane(values, path), path))
+    plane = _one_plane(values, path)
+    if ignored is None:
+        return consecutive(_integers(plane, path))
+    is_ignored = plane == ignored
+    labels = consecutive(_integers(np.where(is_ignored, plane.dtype.type(0), plane), path))
+    labels[is_ignored] = IGNORED
+    return labels
 
 
 def _tiff(path: Path, advice: str, max_gigabytes: float) -> NDArray[Any]:
@@ -143,7 +169,8 @@ def _integers(values: NDArray[Any], path: Path) -> NDArray[Any]:
     if values.min() < 0:
         raise ImageError(
             f"{path}: holds negative labels (such as {values.min():g}); 0 is background, and "
-            "objects are above 0. Set what is to be left out to 0."
+            "objects are above 0. Set segmentation.ignore_label to the value of pixels that are to "
+            "be left out."
         )
     return values
 
@@ -153,18 +180,19 @@ def consecutive(labels: NDArray[Any]) -> NDArray[np.int32]:
 
     Parameters
     ----------
-    labels : (Y, X) array of whole numbers >= 0
-        0 is background.
+    labels : (Y, X) array of whole numbers
+        0 is background; below 0 are pixels that are left out.
 
     Returns
     -------
     (Y, X) int32
-        Objects in the order of their values.
+        Objects in the order of their values; pixels that are left out are `IGNORED`.
     """
-    codes, values = pd.factorize(labels.ravel(), sort=True)
-    # Without background the smallest value is an object.
-    start = 0 if len(values) and values[0] == 0 else 1
-    return (codes + start).astype(np.int32).reshape(labels.shape)
+    numbers = np.zeros(labels.shape, np.int32)
+    is_object = labels > 0
+    numbers[is_object] = pd.factorize(labels[is_object], sort=True)[0] + 1
+    numbers[labels < 0] = IGNORED
+    return numbers
 
 
 def checked(
@@ -252,10 +280,10 @@ def _read_folder(folder: Path, max_gigabytes: float) -> tuple[NDArray[np.int32],
             f"{folder}: holds no TIFF or PNG file, one for each object was expected. For an image "
             "without objects, put one all-black mask there."
         )
-    labels = np.zeros(read_labels(paths[0], max_gigabytes).shape, np.int32)
+    labels = np.zeros(read_labels(paths[0], max_gigabytes=max_gigabytes).shape, np.int32)
     n_shared, empty = 0, []
     for number, path in enumerate(paths, start=1):
-        mask = read_labels(path, max_gigabytes) > 0
+        mask = read_labels(path, max_gigabytes=max_gigabytes) > 0
         check_size(mask.shape, path, labels.shape, paths[0])
         n_shared += int((mask & (labels > 0)).sum())
         labels[mask & (labels == 0)] = number

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
 from moascope.errors import InputError
 
@@ -87,7 +87,8 @@ def overlaps(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]
     Parameters
     ----------
     truth, predicted : (Y, X) int
-        Label images, 0 is background. Labels need not be consecutive.
+        Label images, 0 is background. Labels need not be consecutive. Pixels below 0 in `truth` are
+        left out, see `without_ignored`.
 
     Returns
     -------
@@ -104,6 +105,7 @@ def overlaps(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]
             f"labels: the true ones are {_size(truth)}, the predicted ones {_size(predicted)} px. "
             "Compare labels of the same image."
         )
+    truth, predicted = without_ignored(truth, predicted)
     # Only pixels of objects in both images can be shared.
     both = (truth > 0) & (predicted > 0)
     rows, columns = truth[both].astype(np.int64), predicted[both].astype(np.int64)
@@ -121,6 +123,33 @@ def overlaps(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]
         true_areas=true_areas[true_areas > 0],
         predicted_areas=predicted_areas[predicted_areas > 0],
     )
+
+
+def without_ignored(
+    truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
+    """Leave out the pixels that are ignored in the truth.
+
+    Parameters
+    ----------
+    truth : (Y, X) int
+        0 is background, and pixels below 0 are ignored.
+    predicted : (Y, X) int
+        0 is background.
+
+    Returns
+    -------
+    truth, predicted : (Y, X) int
+        Both 0 where pixels are ignored. A predicted object of which more than half is ignored is
+        left out whole, so that it is no false positive.
+    """
+    is_ignored = truth < 0
+    if not is_ignored.any():
+        return truth, predicted
+    areas = _areas(predicted)
+    lost = np.bincount(predicted[is_ignored].astype(np.int64), minlength=len(areas))
+    is_left_out = (2 * lost > areas)[predicted] | is_ignored
+    return np.maximum(truth, 0), np.where(is_left_out, 0, predicted)
 
 
 def _areas(labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -152,19 +181,61 @@ def match(pairs: Overlaps, threshold: float) -> NDArray[np.intp]:
         Positions of the matches in `pairs`.
     """
     iou = pairs.iou
-    enough = np.flatnonzero(iou >= np.float32(threshold))
+    is_enough = iou >= np.float32(threshold)
     # An IoU above 0.5 is possible with one object only. Then nothing is left to be chosen.
-    if _all_differ(pairs.true[enough]) and _all_differ(pairs.predicted[enough]):
-        return enough
-    n_true, n_predicted = len(pairs.true_areas), len(pairs.predicted_areas)
-    scores = np.zeros((n_true, n_predicted), np.float32)
-    scores[pairs.true, pairs.predicted] = iou
+    if _all_differ(pairs.true[is_enough]) and _all_differ(pairs.predicted[is_enough]):
+        return np.flatnonzero(is_enough)
+    contested = _in_contested_parts(pairs, is_enough)
+    chosen = _assigned(pairs.true[contested], pairs.predicted[contested], iou[contested], threshold)
+    is_match = is_enough
+    is_match[contested] &= chosen
+    return np.flatnonzero(is_match)
+
+
+def _in_contested_parts(pairs: Overlaps, is_enough: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Find the pairs in those parts of the overlap graph where one match excludes another.
+
+    Objects are the nodes of the graph and pairs its edges. Connected parts do not influence each
+    other, and where no match excludes another, all are taken.
+    """
+    n_true = len(pairs.true_areas)
+    n = n_true + len(pairs.predicted_areas)
+    ends = np.stack([pairs.true, n_true + pairs.predicted])
+    graph = coo_array((np.ones(len(pairs.true), bool), tuple(ends)), shape=(n, n))
+    _, part = connected_components(graph, directed=False)
+    matches = np.bincount(ends[:, is_enough].ravel(), minlength=n)
+    return np.flatnonzero(np.isin(part[ends[0]], part[matches > 1]))
+
+
+def _assigned(
+    true: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    iou: NDArray[np.float32],
+    threshold: float,
+) -> NDArray[np.bool_]:
+    """Solve the assignment of `match` for pairs (n,); return which are chosen.
+
+    Only pairs that share pixels have an entry in the matrix of gains. Every true object also has a
+    column of its own, without gain: choosing it leaves the object alone.
+    """
+    rows, columns = (np.unique(ends, return_inverse=True)[1] for ends in (true, predicted))
+    n_rows, n_columns = rows.max() + 1, columns.max() + 1
     # The second term is below 1 in sum, so that it decides between equally many matches only.
-    costs = -(scores >= np.float32(threshold)).astype(float) - scores / (2 * min(scores.shape))
-    columns = np.full(n_true, -1)
-    chosen = linear_sum_assignment(costs)
-    columns[chosen[0]] = chosen[1]
-    return enough[columns[pairs.true[enough]] == pairs.predicted[enough]]
+    gains = (iou >= np.float32(threshold)) + iou.astype(float) / (2 * min(n_rows, n_columns))
+    alone = np.arange(n_rows)
+    # An entry of 0 would count as none. A constant changes nothing: every row has one choice.
+    matrix = coo_array(
+        (
+            np.concatenate([gains, np.zeros(n_rows)]) + 1,
+            (np.concatenate([rows, alone]), np.concatenate([columns, n_columns + alone])),
+        ),
+        shape=(n_rows, n_columns + n_rows),
+    ).tocsr()
+    order, chosen = min_weight_full_bipartite_matching(matrix, maximize=True)
+    column_of = np.empty(n_rows, np.int64)
+    column_of[order] = chosen
+    is_chosen: NDArray[np.bool_] = column_of[rows] == columns
+    return is_chosen
 
 
 def _all_differ(positions: NDArray[np.int64]) -> bool:
@@ -181,7 +252,7 @@ def tally(
     Parameters
     ----------
     truth, predicted : (Y, X) int
-        Label images of the same size, 0 is background.
+        Label images of the same size, 0 is background; pixels below 0 in `truth` are left out.
     thresholds : sequence of float
         IoU from which objects match, in (0, 1].
 

@@ -213,6 +213,16 @@ class Paths:
         return self.result("cell_counts.parquet")
 
     @property
+    def site_samples(self) -> str:
+        """Pictures of some sites of every plate, and the objects in them."""
+        return self.result("site_samples.h5")
+
+    @property
+    def site_sample_table(self) -> str:
+        """Which sites these are, and why they were chosen."""
+        return self.result("site_samples.parquet")
+
+    @property
     def units(self) -> str:
         """All units of the screen."""
         return self.result("units.parquet")
@@ -418,6 +428,7 @@ _OUTPUTS = {
     "segment_plate": ("labels", "plate_cells"),
     "label_plate": ("labelled",),
     "collect_cells": ("cell_counts",),
+    "sample_sites": ("site_samples", "site_sample_table"),
     "summary": ("summary",),
     "report": ("report",),
 }

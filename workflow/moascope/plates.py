@@ -282,7 +282,9 @@ def simulated_plates(plates: int, batches: int) -> list[str]:
     return [f"Batch{b}_P{p}" for b, size in enumerate(sizes, 1) for p in range(1, size + 1)]
 
 
-def dealt_plates(plates: Sequence[str], named: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def dealt_plates(
+    plates: Sequence[str], named: Mapping[str, Sequence[str]], needed: Sequence[str]
+) -> dict[str, list[str]]:
     """Say which plates engines of segmentation learn from, are tuned on and are scored on.
 
     Parameters
@@ -291,12 +293,14 @@ def dealt_plates(plates: Sequence[str], named: Mapping[str, Sequence[str]]) -> d
         All plates of the screen, in order.
     named : mapping of str to sequence of str
         What the config names for train, validation and test.
+    needed : sequence of str
+        Sets that must have plates; with given models only, that is test.
 
     Returns
     -------
     dict of str to list of str
         As named; if none is, the last quarter tests, the quarter before it validates, and the
-        others train, with one plate each at least.
+        others train, with one plate each at least. Where nothing is learnt, all plates test.
 
     Raises
     ------
@@ -310,7 +314,7 @@ def dealt_plates(plates: Sequence[str], named: Mapping[str, Sequence[str]]) -> d
         places: dict[str, str] = {}
         for name, chosen in sets.items():
             key = f"segmentation.{name}_plates"
-            if not chosen:
+            if not chosen and name in needed:
                 problems.append(f"{key}: no plate is named, while other sets have some")
             for plate in chosen:
                 if plate not in plates:
@@ -318,6 +322,8 @@ def dealt_plates(plates: Sequence[str], named: Mapping[str, Sequence[str]]) -> d
                 if plate in places:
                     problems.append(f"{key}: {plate!r} is also in {places[plate]}; choose one")
                 places[plate] = key
+    elif set(needed) == {"test"}:
+        sets["test"] = list(plates)
     elif len(plates) < 3:
         problems.append(
             f"segmentation: {len(plates)} plates are too few to train, validate and test on; use "
@@ -331,7 +337,7 @@ def dealt_plates(plates: Sequence[str], named: Mapping[str, Sequence[str]]) -> d
         sets["test"] = list(plates[ends[1] :])
     if problems:
         raise InputError.collect(problems, "plates of the segmentation")
-    return sets
+    return {name: chosen for name, chosen in sets.items() if chosen}
 
 
 def plates_of_rows(sheet: Sheet, input_options: Mapping[str, Any]) -> list[str]:

@@ -13,8 +13,10 @@ import pandas as pd
 from moascope import composites, figures, segmentation_figures
 from moascope.files import read_json, read_parquet
 from moascope.hdf5 import open_h5, read_dataset
+from moascope.label_windows import SITE_SIDE
 from moascope.segmentation_figures import RGB
 
+_SINGLE = ("annotated", "annotated_table", "counts", "samples", "sample_table")
 MAX_PICTURES = 8
 MAX_DOUBTS = 20
 PANEL_SIDE = 256
@@ -35,7 +37,8 @@ class SegmentationContext(TypedDict):
 
     `images` counts annotated images and objects by set; `doubts` says what looks odd in known
     objects, a text per image; `counts` is the table of
-    `cells.counts` with what the sites are, or None where no screen was measured.
+    `cells.counts` with what the sites are, or None where no screen was measured; `samples` are
+    rows of `site_samples.write` with a picture each.
     """
 
     objects: str
@@ -43,6 +46,7 @@ class SegmentationContext(TypedDict):
     doubts: list[str]
     engines: dict[str, EngineContext]
     counts: pd.DataFrame | None
+    samples: list[dict[str, Any]]
     measured_with: str | None
 
 
@@ -53,7 +57,7 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
     ----------
     paths : mapping
         annotated (HDF5) and annotated_table, or None; engines ({name: {scores, by_image, labels,
-        history (or None)}}); counts (parquet) or None.
+        history (or None)}}); counts (parquet), samples (HDF5) and sample_table, or None.
     config : mapping
         The whole configuration as plain values.
 
@@ -81,6 +85,7 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
             for name, files in paths["engines"].items()
         },
         "counts": read_parquet(paths["counts"]) if paths["counts"] else None,
+        "samples": _load_samples(paths),
         "measured_with": section["measure_with"] or next(iter(section["engines"]), None),
     }
 
@@ -95,7 +100,7 @@ def files(
     given : mapping
         Flat lists of files in the order of `engines`: engine_scores, engine_by_image,
         engine_labels, engine_histories (only of those that were trained); annotated,
-        annotated_table, counts. Any may be missing.
+        annotated_table, counts, samples, sample_table. Any may be missing.
     engines : sequence of str
         Engines that were scored.
     is_trained : sequence of bool
@@ -108,7 +113,7 @@ def files(
     """
     histories = iter(given.get("engine_histories", ()))
     return {
-        **{key: given.get(key) for key in ("annotated", "annotated_table", "counts")},
+        **{key: given.get(key) for key in _SINGLE},
         "engines": {
             name: {
                 "scores": given["engine_scores"][number],
@@ -150,6 +155,20 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
         "history": read_parquet(history) if history else None,
         "pictures": pictures,
     }
+
+
+def _load_samples(paths: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if not paths.get("samples"):
+        return []
+    rows: list[dict[str, Any]] = read_parquet(paths["sample_table"]).to_dict("records")
+    with open_h5(paths["samples"]) as file:
+        for number, row in enumerate(rows):
+            image, labels = (
+                read_dataset(file, f"{kind}/{number:06d}") for kind in ("images", "labels")
+            )
+            limits = (row["low"], row["high"])
+            row["picture"] = segmentation_figures.overlay(image, labels, limits, SITE_SIDE)
+    return rows
 
 
 def section(
@@ -203,6 +222,7 @@ def section(
         ],
         "outlines": segmentation_figures.OUTLINES,
         "counts": _counts(context["counts"], plate_format, max_plates),
+        "samples": _samples(context["samples"], context["objects"].lower()),
         "measured_with": context["measured_with"],
     }
 
@@ -230,6 +250,7 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
         "mean_ap": scores["mean_ap"],
         "ap_ci": _interval(scores["ci"]["ap_50"]),
         "mean_ci": _interval(scores["ci"]["mean_ap"]),
+        "no_ci": scores["ci"].get("reason"),
         "resampled": "images"
         if scores["n_groups"] == scores["n_images"]
         else f"the {scores['n_groups']} groups of images",
@@ -283,6 +304,24 @@ def _picture(picture: Mapping[str, Any]) -> dict[str, Any]:
             {"title": title, "src": _source(rgb)} for title, rgb in picture["panels"].items()
         ],
     }
+
+
+def _samples(rows: Sequence[Mapping[str, Any]], noun: str) -> list[dict[str, Any]]:
+    """Group the pictures of sites by plate."""
+    tiles: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        one = f"1 {noun.removesuffix('s')}" if row["count"] == 1 else f"{row['count']:,} {noun}"
+        tiles.setdefault(row["plate"], []).append(
+            {
+                "src": _source(row["picture"]),
+                "site": row["site_id"],
+                "count": one,
+                "is_part": row["is_part"],
+                "note": row["note"],
+                "is_odd": row["is_odd"],
+            }
+        )
+    return [{"plate": plate, "tiles": sites} for plate, sites in tiles.items()]
 
 
 def _source(rgb: RGB) -> str:

@@ -9,8 +9,10 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from moascope.matching import Tally, average_precision, pooled
 
@@ -31,9 +33,9 @@ class TrainingOptions:
     touching_weight: float = 5.0
     """What pixels between touching objects weigh more than the others."""
     steps: int = 6000
-    """Batches to learn from."""
+    """Batches to learn from; the learning rate follows them."""
     max_minutes: float | None = None
-    """Time limit; where it comes before the last step, the schedule ends with it."""
+    """Guard that stops the training, with a warning. It does not change the schedule."""
     batch_size: int = 4
     """Patches per step."""
     patch_size: int = 256
@@ -59,14 +61,14 @@ def position(history: Sequence[Mapping[str, float]]) -> tuple[int, float]:
     return (int(history[-1]["step"]), history[-1]["minutes"]) if history else (0, 0.0)
 
 
-def progress_of(training: TrainingOptions, step: int, minutes: float) -> float:
-    """Give the share of the training that is done, in steps or in time."""
-    in_time = minutes / training.max_minutes if training.max_minutes else 0.0
-    return max(step / training.steps, in_time)
+def is_out_of_time(training: TrainingOptions, minutes: float) -> bool:
+    """Check whether so many minutes of training are as many as allowed."""
+    return training.max_minutes is not None and minutes >= training.max_minutes
 
 
-def rate_of(training: TrainingOptions, progress: float) -> float:
-    """Give the learning rate where this share of the training is done."""
+def rate_of(training: TrainingOptions, step: int) -> float:
+    """Compute the learning rate of a step, counted from 0. It depends on nothing else."""
+    progress = step / training.steps
     if progress < training.warm_up:
         share = (progress + 1 / training.steps) / training.warm_up
         return training.learning_rate * min(1.0, share)
@@ -89,17 +91,67 @@ def is_best(history: Sequence[Mapping[str, float]]) -> bool:
     return not any(last < score for score in earlier)
 
 
-def is_over(history: Sequence[Mapping[str, float]], training: TrainingOptions) -> bool:
-    """Tell whether steps, time or patience are used up."""
-    if progress_of(training, *position(history)) >= 1:
-        return True
+def stopped_by(
+    history: Sequence[Mapping[str, float]], training: TrainingOptions
+) -> Literal["steps", "max_minutes", "patience"] | None:
+    """Return the option that ends the training after these validations; None: go on."""
+    step, minutes = position(history)
+    if step >= training.steps:
+        return "steps"
     scores = [row["mean_ap"] for row in history if not math.isnan(row["mean_ap"])]
-    if not training.patience or not scores:
-        return False
-    since = len(scores) - 1 - int(np.argmax(scores))
-    if since >= training.patience:
-        logger.info("no better mean AP for %d validations: stopped early", since)
-    return since >= training.patience
+    if training.patience and scores:
+        since = len(scores) - 1 - int(np.argmax(scores))
+        if since >= training.patience:
+            return "patience"
+    return "max_minutes" if is_out_of_time(training, minutes) else None
+
+
+def log_stop(history: Sequence[Mapping[str, float]], training: TrainingOptions) -> None:
+    """Log what ended the training, as a warning where that was the time."""
+    reason = stopped_by(history, training)
+    if reason == "patience":
+        logger.info("no better mean AP for %d validations: stopped early", training.patience)
+    if reason == "max_minutes":
+        logger.warning("training %s", _cut_short([position(history)[0]], training))
+
+
+def stop_warnings(
+    name: str, history: pd.DataFrame, training: TrainingOptions
+) -> list[dict[str, str]]:
+    """Compose the warning about a training that `max_minutes` cut short, as for summary.json.
+
+    Parameters
+    ----------
+    name : str
+        Name of the engine.
+    history : pandas.DataFrame
+        Its training curve: `HISTORY_COLUMNS`, and member where several networks were trained.
+    training : TrainingOptions
+        What it was trained with.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``about`` (the engine) and ``text``; empty where no network was cut short.
+    """
+    members = history["member"] if "member" in history else [0] * len(history)
+    rows: list[list[Any]] = [part.to_dict("records") for _, part in history.groupby(members)]
+    cut = [part for part in rows if stopped_by(part, training) == "max_minutes"]
+    if not cut:
+        return []
+    text = _cut_short([position(part)[0] for part in cut], training)
+    return [{"id": "training-cut-short", "about": name, "text": f"The training {text}"}]
+
+
+def _cut_short(steps: Sequence[int], training: TrainingOptions) -> str:
+    """Compose the end of a sentence about networks that were trained for too few steps."""
+    counts = " and ".join(f"{step:,}" for step in steps)
+    return (
+        f"stopped at max_minutes ({training.max_minutes:g}) after {counts} of "
+        f"{training.steps:,} steps, while the learning rate was still high. The network is worse "
+        "than one that was trained to the end. Raise training.max_minutes, or lower "
+        "training.steps to what the time allows."
+    )
 
 
 def log_validation(row: Mapping[str, float], training: TrainingOptions) -> None:

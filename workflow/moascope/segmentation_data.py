@@ -73,7 +73,8 @@ class Patches:
     augmentation : PairedAugmentation
         How they are varied.
     truth : callable
-        Turns the labels (Y, X) of a patch into what a network is to predict there.
+        Turns the labels (Y, X) of a patch, -1 where it is ignored, into what a network is to
+        predict there.
     seed : int
         A batch depends on this and its number only.
     binning : int
@@ -234,7 +235,7 @@ def _described(labels: NDArray[np.int32]) -> tuple[NDArray[np.float32], float]:
     """Give the middle of every object (n, 2) in px, and the median diameter in px."""
     boxes = [box for box in ndimage.find_objects(labels) if box is not None]
     middles = [[(side.start + side.stop) / 2 for side in box] for box in boxes]
-    areas = np.bincount(labels.ravel())[1:]
+    areas = np.bincount(labels[labels > 0])
     diameter = float(np.sqrt(np.median(areas[areas > 0]))) if boxes else 0.0
     return np.array(middles, np.float32).reshape(-1, 2), diameter
 

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.figures import STYLE, category_colour, colour_of, marker_of, new_figure, svg_text
-from moascope.matching import match, overlaps
+from moascope.label_windows import busiest, median_diameter, shrink, thin
+from moascope.matching import match, overlaps, without_ignored
 
 Labels = npt.NDArray[np.integer[Any]]
 RGB = npt.NDArray[np.uint8]
@@ -163,7 +164,8 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
     image : (Y, X) array
         Any range; shown from its percentile 1 to 99.8.
     truth, found : (Y, X) int
-        0 is background, objects are 1 .. n.
+        0 is background. Pixels that are -1 in the truth are left out, see
+        `matching.without_ignored`.
     side : int
         Longest side of a panel in px. Larger images are shrunk, see `shrinkage`, and then shown by
         their busiest part.
@@ -173,31 +175,18 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
     dict of str to (y, x, 3) uint8
         image, known, found and disagreement.
     """
+    truth, found = without_ignored(truth, found)
     step = shrinkage(truth, side)
-    window = _busiest(truth, side * step)
-    large = _grey(image)[window]
-    height, width = (length // step for length in large.shape)
-    blocks = large[: height * step, : width * step].reshape(height, step, width, step)
-    grey = blocks.mean(axis=(1, 3)).round().astype(np.uint8)
-    small = np.repeat(np.repeat(grey, *_zoom(grey.shape, side, 0)), *_zoom(grey.shape, side, 1))
-    known, seen = (
-        np.repeat(
-            np.repeat(
-                labels[window][: height * step : step, : width * step : step],
-                *_zoom(grey.shape, side, 0),
-            ),
-            *_zoom(grey.shape, side, 1),
-        )
-        for labels in (truth, found)
-    )
-    plain = np.repeat(small[..., np.newaxis], 3, axis=2)
+    window = busiest(truth, side * step)
+    limits = tuple(np.percentile(image, [1, 99.8]))
+    grey = shrink(_grey(image, limits)[window], step).round().astype(np.uint8)
+    known, seen = (_enlarged(thin(labels[window], step), side) for labels in (truth, found))
+    plain = np.repeat(_enlarged(grey, side)[..., np.newaxis], 3, axis=2)
     pairs = overlaps(truth, found)
     matched = match(pairs, 0.5)
-    # Both are numbered 1 .. n, so that positions are one below the labels.
-    is_hit = np.zeros(len(pairs.true_areas) + 1, bool)
-    is_hit[pairs.true[matched] + 1] = True
-    is_right = np.zeros(len(pairs.predicted_areas) + 1, bool)
-    is_right[pairs.predicted[matched] + 1] = True
+    is_hit, is_right = np.zeros(truth.max() + 1, bool), np.zeros(found.max() + 1, bool)
+    is_hit[np.unique(truth[truth > 0])[pairs.true[matched]]] = True
+    is_right[np.unique(found[found > 0])[pairs.predicted[matched]]] = True
     disagreement = _outlined(plain, np.where(is_right[seen], seen, 0), "both")
     disagreement = _outlined(disagreement, np.where(is_right[seen], 0, seen), "invented")
     disagreement = _outlined(disagreement, np.where(is_hit[known], 0, known), "missed")
@@ -224,28 +213,40 @@ def shrinkage(labels: Labels, side: int) -> int:
     int
         1 where they are small enough, or there are none.
     """
-    areas = np.bincount(labels.ravel())[1:]
-    diameter = float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else 0.0
-    return max(1, math.ceil(4 * diameter / side))
+    return max(1, math.ceil(4 * median_diameter(labels) / side))
 
 
-def _zoom(shape: tuple[int, ...], side: int, axis: int) -> tuple[int, int]:
-    return max(1, side // max(shape)), axis
+def overlay(image: npt.NDArray[Any], found: Labels, limits: tuple[float, float], side: int) -> RGB:
+    """Draw an image and the objects that were found in it.
+
+    Parameters
+    ----------
+    image : (Y, X) array
+        Any range.
+    found : (Y, X) int
+        0 is background.
+    limits : (float, float)
+        Intensities shown as black and as white.
+    side : int
+        Longest side of the picture in px; smaller images are enlarged as far as they fit.
+
+    Returns
+    -------
+    (y, x, 3) uint8
+        The image with outlines.
+    """
+    plain = np.repeat(_enlarged(_grey(image, limits), side)[..., np.newaxis], 3, axis=2)
+    return _outlined(plain, _enlarged(found, side), "found")
 
 
-def _busiest(labels: Labels, side: int) -> tuple[slice, slice]:
-    """Find the part of an image, at most `side` each way, that has most foreground."""
-    starts = []
-    for axis in (0, 1):
-        profile = (labels > 0).sum(axis=1 - axis)
-        length = min(side, labels.shape[axis])
-        sums = np.convolve(profile, np.ones(length), "valid")
-        starts.append(slice(int(sums.argmax()), int(sums.argmax()) + length))
-    return starts[0], starts[1]
+def _enlarged(plane: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
+    """Repeat pixels as often as the result is at most `side` px."""
+    times = max(1, side // max(plane.shape))
+    return np.repeat(np.repeat(plane, times, axis=0), times, axis=1)
 
 
-def _grey(image: npt.NDArray[Any]) -> RGB:
-    low, high = np.percentile(image, [1, 99.8])
+def _grey(image: npt.NDArray[Any], limits: tuple[float, float]) -> RGB:
+    low, high = limits
     share = np.clip((image - low) / max(float(high - low), 1e-9), 0, 1)
     # Dim objects beside bright ones would not be seen otherwise.
     return np.round(255 * share**0.6).astype(np.uint8)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from moascope.annotated import AnnotatedSet
 from moascope.files import read_parquet
@@ -22,7 +23,11 @@ from moascope.matching import (
     scores_by_image,
     sums_by_group,
     tally,
+    without_ignored,
 )
+
+LEAST_GROUPS = 6
+"""With fewer groups the spread between them is hardly known, and intervals say nothing."""
 
 
 def score(
@@ -45,7 +50,8 @@ def score(
     summary : dict
         Ready for JSON: what `matching.scores` gives, pooled over objects; `by_image`, the same as
         means over images; `seconds_per_image`; `n_groups`; `ci` and `level`, intervals of
-        `ap_50` and `mean_ap` over the groups of images, or None where all are one.
+        `ap_50` and `mean_ap` over the groups of images. With fewer than `LEAST_GROUPS` groups
+        that hold objects, both are None, and `ci` has a `reason`.
     by_image : pandas.DataFrame
         One row per test image: row (in the set), name, n_objects, n_predicted, ap_50, mean_ap,
         foreground_iou, and areas (of true, then of found objects, px) as lists.
@@ -54,8 +60,9 @@ def score(
     rows = []
     with AnnotatedSet(images, table) as annotated, open_h5(labels) as found:
         for row in annotated.rows("test"):
-            truth = annotated.labels(row)
-            predicted = read_dataset(found, f"labels/{row:06d}")
+            truth, predicted = without_ignored(
+                annotated.labels(row), read_dataset(found, f"labels/{row:06d}")
+            )
             counts = tally(truth, predicted, THRESHOLDS)
             tallies.append(counts)
             single = scores(counts)
@@ -69,8 +76,8 @@ def score(
                     "ap_50": single["ap"]["0.5"],
                     "mean_ap": single["mean_ap"],
                     "foreground_iou": single["foreground_iou"],
-                    "true_areas": np.bincount(truth.ravel())[1:],
-                    "found_areas": np.bincount(predicted.ravel())[1:],
+                    "true_areas": _areas(truth),
+                    "found_areas": _areas(predicted),
                 }
             )
         groups = annotated.groups(annotated.rows("test"))
@@ -82,21 +89,32 @@ def score(
     return summary, pd.DataFrame(rows)
 
 
+def _areas(labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Measure the objects of a label image, in px."""
+    areas = np.bincount(labels.ravel())[1:]
+    return areas[areas > 0]
+
+
 def _intervals(
     tallies: Sequence[Tally], groups: Sequence[str], level: float = 0.95
-) -> dict[str, list[float] | None]:
+) -> dict[str, Any]:
     """Intervals of AP at 0.5 and of mean AP, which treat the groups of images as independent."""
     matched, objects = sums_by_group(tallies, groups)
     matched, objects = matched[objects > 0], objects[objects > 0]  # the others say nothing
-    if len(objects) < 2:
-        return {"ap_50": None, "mean_ap": None}
+    if len(objects) < LEAST_GROUPS:
+        reason = (
+            f"the test images with objects are of {len(objects)} independent "
+            f"{'group' if len(objects) == 1 else 'groups'}, and an interval needs at least "
+            f"{LEAST_GROUPS}; test on images of more groups, such as other movies or wells"
+        )
+        return {"ap_50": None, "mean_ap": None, "reason": reason}
     # AP is the ratio of matched objects to matched, missed and false ones.
     found = objects[:, None] - matched
     ap = ap_of_sums(matched.sum(axis=0), objects.sum())
     influence = (matched - ap * found) / found.sum(axis=0)
     independent = Groups(found[:, :1].astype(float), FLOORS["unit"])
     weights = np.array([1 / found[:, 0].sum()])
-    result: dict[str, list[float] | None] = {}
+    result: dict[str, Any] = {}
     for name, value, slope in (
         ("ap_50", ap[0], influence[:, 0]),
         ("mean_ap", ap.mean(), influence.mean(axis=1)),

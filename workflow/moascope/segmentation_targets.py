@@ -57,7 +57,7 @@ def targets(
     Parameters
     ----------
     labels : (Y, X) int
-        0 is background; a label stands for one object.
+        0 is background; a label stands for one object. Pixels below 0 are ignored.
     touching_weight : float
         What pixels between touching objects weigh more than the others.
     gap : float
@@ -67,11 +67,13 @@ def targets(
     Returns
     -------
     (Y, X, 3) float32
-        Class, distance in [0, 1], weight of at least 1.
+        Class, distance in [0, 1], weight of at least 1; ignored pixels weigh 0.
     """
+    is_ignored, labels = labels < 0, np.maximum(labels, 0)
     edge = boundaries(labels)
     classes = np.where(labels > 0, np.where(edge, 2, 1), 0)
-    result = [classes, distances(labels, edge), weights(labels, touching_weight, gap)]
+    weight = np.where(is_ignored, 0, weights(labels, touching_weight, gap))
+    result = [classes, distances(labels, edge), weight]
     return np.stack(result, axis=-1).astype(np.float32)
 
 
@@ -224,17 +226,19 @@ def _class_loss(name: str, truth: Any, logits: Any, weight: Any) -> Any:
     one_hot = ops.one_hot(ops.cast(truth, "int32"), len(CLASSES))
     log_probability = ops.log_softmax(logits, axis=-1)
     probability = ops.exp(log_probability)
+    is_known = ops.cast(weight > 0, probability.dtype)[..., None]
+    known = one_hot * is_known, probability * is_known
     if name == "dice":
-        return _overlap_loss(one_hot, probability, 0.5)
+        return _overlap_loss(*known, 0.5)
     if name == "tversky":
-        return _overlap_loss(one_hot, probability, _MISSED)
+        return _overlap_loss(*known, _MISSED)
     of_true = ops.sum(one_hot * log_probability, axis=-1)
     if name == "focal":
         return _mean(-of_true * ops.power(1 - ops.exp(of_true), _FOCUS), weight)
     entropy = _mean(-of_true, weight)
     if name == "cross-entropy":
         return entropy
-    return entropy + _overlap_loss(one_hot, probability, 0.5)
+    return entropy + _overlap_loss(*known, 0.5)
 
 
 def _overlap_loss(one_hot: Any, probability: Any, missed: float) -> Any:
@@ -254,4 +258,6 @@ def _distance_loss(truth: Any, predicted: Any, weight: Any) -> Any:
 
 
 def _mean(values: Any, weight: Any) -> Any:
-    return ops.sum(values * weight, axis=(1, 2)) / ops.sum(weight, axis=(1, 2))
+    # Of a patch that is ignored whole, the mean is 0.
+    total = ops.maximum(ops.sum(weight, axis=(1, 2)), 1)
+    return ops.sum(values * weight, axis=(1, 2)) / total

@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -35,12 +35,13 @@ from moascope.segmentation_course import (
     HISTORY_COLUMNS,
     TrainingOptions,
     is_best,
-    is_over,
+    is_out_of_time,
+    log_stop,
     log_validation,
     position,
-    progress_of,
     rate_of,
     scores_of,
+    stopped_by,
 )
 from moascope.segmentation_data import PairedAugmentation, Patches
 from moascope.segmentation_targets import LOSSES, loss, n_maps, targets
@@ -114,7 +115,9 @@ def train(
     parameters = parameters_for(annotated.labels(row) for row in watched)
     task = ""
     if checkpoint is not None:
-        given = [network, training, augmentation, seed, parameters, code]
+        # A longer time limit goes on with what was learnt, since it changes no step.
+        steps_only = replace(training, max_minutes=None)
+        given = [network, steps_only, augmentation, seed, parameters, code]
         task = _fingerprint(annotated, given)
     learner.compile(
         optimizer=keras.optimizers.AdamW(
@@ -134,7 +137,7 @@ def train(
     best: list[NDArray[Any]] = []
     if checkpoint is not None:
         history, best = restored(checkpoint, task, learner, core)
-    while not is_over(history, training):
+    while stopped_by(history, training) is None:
         started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
         with _averaged(learner):
@@ -148,6 +151,7 @@ def train(
         if checkpoint is not None:
             save_checkpoint(checkpoint, task, learner, history, best)
         log_validation(row, training)
+    log_stop(history, training)
     core.set_weights(best)
     frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
     return {"model": backbones.folded(core), "history": frame}
@@ -226,7 +230,7 @@ def save(
 
 
 def load(
-    path: str | os.PathLike[str], channels: Sequence[str]
+    path: str | os.PathLike[str], channels: Sequence[str] | None = None
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Read a segmentation network, and refuse it where it is not for these images.
 
@@ -234,8 +238,8 @@ def load(
     ----------
     path : path
         Written by `save`.
-    channels : sequence of str
-        Of the images that it is to segment.
+    channels : sequence of str or None
+        Of the images that it is to segment, in its order; None: whatever it was trained on.
 
     Returns
     -------
@@ -247,9 +251,11 @@ def load(
     InputError
         If the file is no such network, is of another version, or wants other channels.
     """
-    expected = {"kind": "segmentation", "format": FORMAT, "channels": list(channels)}
+    expected: dict[str, Any] = {"kind": "segmentation", "format": FORMAT}
+    if channels is not None:
+        expected["channels"] = list(channels)
     model, about = load_model(path, expected)
-    missing = [key for key in ("instances", "multiple", "outputs") if key not in about]
+    missing = [key for key in ("channels", "instances", "multiple", "outputs") if key not in about]
     if missing:
         raise damaged(path, f"its description lacks {', '.join(missing)}")
     return model, about
@@ -280,10 +286,9 @@ def _stretch(
     batches = patches.batches(step, training.batch_size)
     now = minutes
     while step < min(first + training.validate_every, training.steps):
-        progress = progress_of(training, step, now)
-        if progress >= 1:
+        if is_out_of_time(training, now):
             break
-        rate = rate_of(training, progress)
+        rate = rate_of(training, step)
         learner.optimizer.learning_rate = rate
         losses.append(float(learner.train_on_batch(*next(batches))))
         if not math.isfinite(losses[-1]):

@@ -53,14 +53,15 @@ def run(
     out : mapping of str to path
         `labels` and `cells`, or `labels` and `times`.
     params : mapping
-        `channels`, and for a plate `objects` and `clear_border`, see `segment_plate`; test images
-        have the channels of the engine.
+        `channels` that the engine sees, and for a plate `objects` and `clear_border`, see
+        `segment_plate`.
     """
     if "store" in given:
         options = {key: params[key] for key in ("channels", "objects", "clear_border")}
         segment_plate(engine, given["store"], out["labels"], out["cells"], **options)
     else:
-        segment_test(engine, given["images"], given["table"], out["labels"], out["times"])
+        files = given["images"], given["table"], out["labels"], out["times"]
+        segment_test(engine, *files, channels=params["channels"])
 
 
 def segment_test(
@@ -69,6 +70,8 @@ def segment_test(
     table: str | os.PathLike[str],
     labels: str | os.PathLike[str],
     times: str | os.PathLike[str],
+    *,
+    channels: Sequence[str] | None = None,
 ) -> None:
     """Segment the test images of an annotated set, as a plate would be.
 
@@ -85,9 +88,11 @@ def segment_test(
         is the time per image, from reading its pixels to writing its labels. The first image of
         every size (of `_SIZES` at most) is segmented twice and timed once, so that what is made
         ready on first use does not count.
+    channels : sequence of str or None
+        Channels that the engine sees, in its order; None: all.
     """
     finished = []
-    with AnnotatedSet(images, table) as annotated, atomic_path(labels) as temporary:
+    with AnnotatedSet(images, table, channels) as annotated, atomic_path(labels) as temporary:
         rows = annotated.rows("test")
         sizes = annotated.table.loc[rows, ["height", "width"]].drop_duplicates()
         for row in sizes.index[:_SIZES]:

@@ -97,6 +97,7 @@ def build(
     evaluations: Mapping[str, Mapping[str, Any]] | None = None,
     audits: Mapping[str, Mapping[str, Any]] | None = None,
     segmentations: Mapping[str, Mapping[str, Any]] | None = None,
+    cells: Mapping[str, Any] | None = None,
     warnings: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     """Compose summary.json.
@@ -117,6 +118,8 @@ def build(
         Result of the leakage audit by split.
     segmentations : mapping of str to mapping, optional
         By engine, see `segmentation_scores.score`.
+    cells : mapping, optional
+        Counts of the objects of a screen, see `cell_counts.count_plates`.
     warnings : sequence of mapping
         What could mislead a reader, with id, about and text.
 
@@ -135,6 +138,7 @@ def build(
             for name, entry in (evaluations or {}).items()
         },
         "segmentation": segmentations or {},
+        "cells": cells or {},
         "warnings": list(warnings) or None,
         "leakage_audit": audits or {},
         "environment": environment,

@@ -450,12 +450,11 @@ def devices_of(wildcards):
     """Give the notes on which device each network was computed."""
     frozen = [PATHS.feature_device.format(model=model) for model in PASSES]
     heads = [PATHS.model_device.format(model=model) for model in [*KERAS_HEADS, *TUNED]]
-    trained = filter(is_trained, SCORED)
     others = [name for name in SCORED if ENGINES[name].method in OTHER_NETWORKS]
     return [
         *frozen,
         *heads,
-        *(file for name in trained for file in training_devices(name)),
+        *(file for name in TRAINED for file in training_devices(name)),
         *expand(PATHS.test_device, engine=others),
     ]
 
@@ -496,9 +495,10 @@ ENGINE_ENVIRONMENTS = {
 }
 OTHER_NETWORKS = ["stardist", "cellpose"]
 ENGINES = CONFIG.segmentation.engines
-ENGINE_CHANNELS = CONFIG.segmentation.channels or CHANNELS
+ENGINE_CHANNELS = CONFIG.segmentation.seen_channels(CHANNELS)
 HAS_MASKS = SCREEN and CONFIG.input.columns.mask is not None and bool(ENGINES)
 SCORED = list(ENGINES) if CONFIG.segmentation.annotated or HAS_MASKS else []
+TRAINED = [name for name in SCORED if ENGINES[name].is_trained()]
 EXPORTED = [name for name, engine in ENGINES.items() if engine.export]
 MEASURING_NAME = CONFIG.segmentation.measure_with or next(iter(ENGINES), None)
 MEASURING = ENGINES[MEASURING_NAME] if SCREEN and ENGINES else None
@@ -506,6 +506,10 @@ GIVEN_UNETS = [
     name for name, engine in ENGINES.items() if engine.method == "unet" and engine.model
 ]
 HAS_NETWORKS = SCREEN and bool(CONFIG.models or GIVEN_UNETS)
+
+
+# Plates of which the report shows some sites and the objects in them.
+SHOWN_PLATES = sorted(PLATES)[: CONFIG.report.max_plates] if MEASURING else []
 
 
 def needed_packages():
@@ -544,7 +548,7 @@ def plate_sets():
         "test": section.test_plates,
     }
     try:
-        return dealt_plates(PLATES, named)
+        return dealt_plates(PLATES, named, CONFIG.segmentation.needed_sets())
     except InputError as error:
         stop(error)
 
@@ -561,9 +565,9 @@ def engines(method):
 def engine_options(name):
     """Give the options of an engine that decide what it finds."""
     keys = {
-        "unet": ["turns", "tile", "overlap"],
+        "unet": ["channel_map", "turns", "tile", "overlap"],
         "classical": ["method"],
-        "stardist": ["model"],
+        "stardist": ["model", "channel_map"],
         "cellpose": ["model", "diameter"],
     }[ENGINES[name].method]
     return CONFIG.section(f"segmentation.engines.{name}", *keys)
@@ -575,6 +579,11 @@ def learning_options(name):
     return CONFIG.section(
         f"segmentation.engines.{name}", *shape, "training", "augmentation"
     )
+
+
+def training_options(name):
+    """Return how long and how a network learns."""
+    return CONFIG.section(f"segmentation.engines.{name}", "training")["training"]
 
 
 def fitted(name):
@@ -658,11 +667,10 @@ def is_trained(name):
 
 def deliverables():
     """List what users take from a run besides its report, so that what was deleted is made again."""
-    trained = filter(is_trained, SCORED)
     files = [
         *expand(PATHS.predictions, model=CONFIG.models),
         *expand(PATHS.model, model=FROZEN),
-        *(file for name in trained for file in fitted(name).values()),
+        *(file for name in TRAINED for file in fitted(name).values()),
         *expand(PATHS.exported, engine=EXPORTED),
     ]
     if MEASURING:
@@ -684,6 +692,7 @@ def screen_summary(wildcards):
     if not SCREEN:
         return {}
     return {
+        **({"counts": PATHS.cell_counts} if MEASURING else {}),
         "inputs": PATHS.inputs,
         "quality": PATHS.all_quality,
         "review": PATHS.quality_review,
@@ -721,13 +730,19 @@ def segmentation_report(wildcards):
         "engine_scores": expand(PATHS.engine_scores, engine=SCORED),
         "engine_by_image": expand(PATHS.engine_by_image, engine=SCORED),
         "engine_labels": expand(PATHS.test_labels, engine=SCORED),
-        "engine_histories": expand(
-            PATHS.engine_history, engine=filter(is_trained, SCORED)
-        ),
+        "engine_histories": expand(PATHS.engine_history, engine=TRAINED),
     }
     return {
         **(scored if SCORED else {}),
-        **({"counts": PATHS.cell_counts} if MEASURING else {}),
+        **(
+            {
+                "counts": PATHS.cell_counts,
+                "samples": PATHS.site_samples,
+                "sample_table": PATHS.site_sample_table,
+            }
+            if MEASURING
+            else {}
+        ),
     }
 
 

@@ -27,7 +27,7 @@ rule check_models:
         models={name: network_options(name) for name in [*PASS_OF, *TUNED]},
         channels=CHANNELS,
         engine_channels=ENGINE_CHANNELS,
-        given_unets=GIVEN_UNETS,
+        given_unets={name: ENGINES[name].channel_map for name in GIVEN_UNETS},
         image_shape=image_shape(),
         reading=CONFIG.section("input", "axes", "on_size_mismatch"),
         units=CONFIG.section("units", "size", "tiles"),

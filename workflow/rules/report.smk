@@ -30,6 +30,7 @@ rule summary:
     input:
         unpack(screen_summary),
         segmentations=expand(PATHS.engine_scores, engine=SCORED),
+        histories=expand(PATHS.engine_history, engine=TRAINED),
         devices=devices_of,
     output:
         PATHS.summary,
@@ -48,6 +49,8 @@ rule summary:
         models=list(CONFIG.models),
         splits=list(CONFIG.splits),
         engines=SCORED,
+        training={name: training_options(name) for name in TRAINED},
+        cells={"name": CONFIG.segmentation.objects, "engine": MEASURING_NAME},
         seed=CONFIG.seed,
         code=code("summary.py"),
     script:

@@ -21,7 +21,9 @@ if CONFIG.segmentation.annotated:
             runtime=240,
         params:
             options=CONFIG.section("segmentation")["annotated"],
+            needed=CONFIG.segmentation.needed_sets(),
             split_merged=CONFIG.segmentation.split_merged,
+            ignore_label=CONFIG.segmentation.ignore_label,
             channels=ENGINE_CHANNELS,
             code=code("annotate_images.py"),
         script:
@@ -51,6 +53,7 @@ elif HAS_MASKS:
             plates=ANNOTATED_PLATES,
             per_set=CONFIG.segmentation.images_per_set,
             split_merged=CONFIG.segmentation.split_merged,
+            ignore_label=CONFIG.segmentation.ignore_label,
             channels=ENGINE_CHANNELS,
             code=code("annotate_sites.py"),
         script:
@@ -419,3 +422,30 @@ if MEASURING:
             code=code("collect_cells.py"),
         script:
             "../scripts/collect_cells.py"
+
+    rule sample_sites:
+        input:
+            counts=PATHS.cell_counts,
+            quality=PATHS.all_quality,
+            stores=expand(PATHS.store, plate=SHOWN_PLATES),
+            labels=expand(PATHS.labels, plate=SHOWN_PLATES),
+        output:
+            pictures=PATHS.site_samples,
+            table=PATHS.site_sample_table,
+        log:
+            PATHS.log("site_samples"),
+        benchmark:
+            PATHS.benchmark("site_samples")
+        conda:
+            environment("imaging")
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=60,
+        params:
+            plates=SHOWN_PLATES,
+            channel=ENGINE_CHANNELS[0],
+            objects=CONFIG.segmentation.objects,
+            code=code("sample_sites.py"),
+        script:
+            "../scripts/sample_sites.py"

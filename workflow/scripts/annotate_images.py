@@ -8,15 +8,16 @@ from pathlib import Path
 
 from moascope import annotated, annotated_sheet
 
-options = snakemake.params.options
-rows = annotated_sheet.read_annotations(
-    Path(options["sheet"]), annotated_sheet.from_config(options)
-)
+params = snakemake.params
+options = annotated_sheet.from_config(params.options, params.channels, params.needed)
+rows = annotated_sheet.read_annotations(Path(params.options["sheet"]), options)
 annotated.write(
     rows,
-    snakemake.params.channels,
+    params.channels,
     snakemake.output.images,
     snakemake.output.table,
-    split_parts=snakemake.params.split_merged,
+    axes=params.options["axes"],
+    split_parts=params.split_merged,
+    ignored=params.ignore_label,
     workers=snakemake.threads,
 )

@@ -19,6 +19,7 @@ with annotated_sites.StoreReader(stores, params.channels) as reader:
         snakemake.output.table,
         read_image=reader.read,
         split_parts=params.split_merged,
+        ignored=params.ignore_label,
         as_read=annotated_sites.sizes_as_read(read_tables(snakemake.input.ingested)),
         workers=snakemake.threads,
     )

@@ -14,6 +14,7 @@ device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 import keras
 
 from moascope import augmentation, images, segmentation_training, summary, training, units
+from moascope.channel_maps import matched_channels
 from moascope.errors import InputError
 from moascope.files import read_parquet, write_json
 
@@ -40,9 +41,11 @@ if unit_shape and params.augmentation:
         augmentation.check(params.augmentation, unit_shape, len(params.channels))
     except InputError as error:
         problems.append(str(error))
-for path, name in zip(snakemake.input.networks, params.given_unets, strict=True):
+given_unets = zip(snakemake.input.networks, params.given_unets.items(), strict=True)
+for path, (name, channel_map) in given_unets:
     try:
-        segmentation_training.load(path, params.engine_channels)
+        _, about = segmentation_training.load(path)
+        matched_channels(about["channels"], params.engine_channels, channel_map, path)
     except InputError as error:
         problems.append(f"segmentation.engines.{name}: {error}")
 if problems:

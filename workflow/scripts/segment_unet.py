@@ -15,4 +15,4 @@ from moascope.engine_unet import UNet
 devices.confirm(params.compute["gpu"], device)
 engine = UNet.load(snakemake.input.model, params.channels, params.options)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
-segmenting.run(engine, given, out, dict(params.items()))
+segmenting.run(engine, given, out, {**dict(params.items()), "channels": engine.channels})

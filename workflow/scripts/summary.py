@@ -4,7 +4,7 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import summary, verdicts
+from moascope import cell_counts, segmentation_course, summary, verdicts
 from moascope.files import read_json, read_parquet, write_json
 
 
@@ -31,6 +31,15 @@ if "inputs" in given:
         *checked,
         *found,
     ]
+if "counts" in given:
+    quality = read_parquet(given["quality"], ["site_id", "flagged"])
+    flagged = quality.loc[quality["flagged"].eq(True), "site_id"].tolist()
+    found_cells = cell_counts.count_plates(read_parquet(given["counts"]), flagged)
+    sections["cells"] = {**params.cells, **found_cells}
+for name, path in zip(params.training, given.get("histories", []), strict=True):
+    training = segmentation_course.TrainingOptions(**params.training[name])
+    found = segmentation_course.stop_warnings(name, read_parquet(path), training)
+    sections["warnings"] = [*sections.get("warnings", []), *found]
 content = summary.build(
     params.run,
     summary.environment(read(snakemake.input.devices), params.seed),

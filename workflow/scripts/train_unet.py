@@ -14,6 +14,7 @@ device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 from moascope import engine_unet, summary
 from moascope.annotated import AnnotatedSet
 from moascope.files import write_json, write_parquet
+from moascope.segmentation_course import TrainingOptions, stop_warnings
 
 device = devices.confirm(params.compute["gpu"], device)
 with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
@@ -26,7 +27,10 @@ with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
         checkpoint=params.checkpoint,
         code=params.code,
     )
+training = TrainingOptions(**params.options["training"])
+is_cut_short = bool(stop_warnings(snakemake.wildcards.engine, history, training))
 history = history.assign(member=int(snakemake.wildcards.member))
 write_parquet(history, snakemake.output.history)
 write_json(summary.computed_with(params.compute["keras_backend"], device), snakemake.output.device)
-Path(params.checkpoint).unlink(missing_ok=True)
+if not is_cut_short:  # with a longer time limit, the training goes on
+    Path(params.checkpoint).unlink(missing_ok=True)

@@ -1,0 +1,41 @@
+"""Channels of a model and of the images, by name."""
+
+import pytest
+
+from moascope.channel_maps import matched_channels
+from moascope.errors import InputError
+
+
+def matched(learnt, channels, channel_map):
+    return matched_channels(learnt, channels, channel_map, "unet.keras")
+
+
+@pytest.mark.parametrize(
+    ("learnt", "channels", "channel_map", "found"),
+    [
+        (["DNA"], ["DNA"], {}, ["DNA"]),
+        (["DNA"], ["Actin", "DNA"], {}, ["DNA"]),
+        (["DNA"], ["Hoechst"], {"DNA": "Hoechst"}, ["Hoechst"]),
+        (["DNA", "Actin"], ["Actin", "Hoechst"], {"DNA": "Hoechst"}, ["Hoechst", "Actin"]),
+        (["A", "B"], ["A", "B"], {"A": "B", "B": "A"}, ["B", "A"]),
+    ],
+)
+def test_channels_are_found_in_the_order_of_the_model(learnt, channels, channel_map, found):
+    assert matched(learnt, channels, channel_map) == found
+
+
+@pytest.mark.parametrize(
+    ("learnt", "channels", "channel_map", "message"),
+    [
+        (["DNA"], ["Hoechst"], {}, r"which channel of the images is DNA .*\{DNA: Hoechst\}"),
+        (["DNA", "Actin"], ["X", "Y"], {}, r"\{DNA: X, Actin: Y\}"),
+        (["DNA"], ["Hoechst"], {"Hoechst": "DNA"}, "Hoechst is no channel of the model"),
+        (["DNA"], ["Hoechst"], {"DNA": "DAPI"}, "nothing says which channel of the images is DNA"),
+        (["A", "B"], ["A"], {"B": "A"}, "one channel of the images stands for two of the model"),
+    ],
+)
+def test_channels_that_are_not_there_are_refused_with_the_key(
+    learnt, channels, channel_map, message
+):
+    with pytest.raises(InputError, match=message):
+        matched(learnt, channels, channel_map)
