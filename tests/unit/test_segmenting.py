@@ -18,6 +18,7 @@ from moascope import (
     cell_counts,
     cell_units,
     findings,
+    measuring,
     report_segmentation,
     segmenting,
 )
@@ -244,10 +245,16 @@ def plate(tmp_path):
 
 
 def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",), *, clear_border=False):
-    out = folder / "labels.ozx", folder / "cells.parquet"
+    labels, cells = folder / "labels.ozx", folder / "cells.parquet"
     options = {"channels": channels, "objects": "Nuclei", "clear_border": clear_border}
-    segmenting.segment_plate(OneStep(engine), plate[0], *out, **options)
-    return out
+    segmenting.segment_plate(OneStep(engine), plate[0], None, labels, **options)
+    measuring.measure_plate(plate[0], labels, quality_of(plate), cells, objects="Nuclei")
+    return labels, cells
+
+
+def quality_of(plate, flagged=()):
+    sites = plate[1]["site_id"]
+    return pd.DataFrame({"site_id": sites, "flagged": sites.isin(flagged), "foreground:DNA": 0.1})
 
 
 def test_a_plate_gets_labels_laid_out_like_its_store(plate, tmp_path):
@@ -341,7 +348,7 @@ def test_every_object_has_a_row_with_its_place(plate, tmp_path):
     _, cells = segment_plate(plate, tmp_path)
     table = pd.read_parquet(cells)
     assert len(table) == 0 + 1 + 2 + 3
-    assert table.columns.tolist()[:5] == ["site_id", "plate", "well", "site", "ObjectNumber"]
+    assert table.columns.tolist()[:5] == ["site_id", "plate", "well", "site", "flagged"]
     assert set(table["plate"]) == {"P1"}
     assert table["well"].tolist() == ["A02"] + ["A03"] * 2 + ["A04"] * 3
     assert set(table["Nuclei_AreaShape_Area"]) == {64}

@@ -132,6 +132,9 @@ PLATES = plates()
 PART = 64
 PLATE_PARTS = [PLATES[start : start + PART] for start in range(0, len(PLATES), PART)]
 CHANNELS = list(CONFIG.input.channels) if SCREEN else []
+FLAGGING = CONFIG.section(
+    "quality", "focus_z", "max_saturated", "min_foreground", "intensity_z"
+)
 FROZEN = [name for name, model in CONFIG.models.items() if model.transfer == "frozen"]
 TUNED = [name for name in CONFIG.models if name not in FROZEN]
 KERAS_HEADS = [
@@ -536,12 +539,18 @@ def engines(method):
 def engine_options(name):
     """Give the options of an engine that decide what it finds."""
     keys = {
-        "unet": ["turns", "tile", "overlap"],
-        "classical": ["method"],
-        "stardist": ["model"],
-        "cellpose": ["model", "diameter"],
+        "unet": [
+            *["turns", "tile", "overlap"],
+            *["prominence", "seed_threshold", "mask_threshold"],
+        ],
+        "classical": [
+            *["diameter", "polarity", "threshold"],
+            *["smoothing", "correction", "separation"],
+        ],
+        "stardist": ["model", "prob_threshold", "nms_threshold"],
+        "cellpose": ["model", "diameter", "flow_threshold", "cellprob_threshold"],
     }[ENGINES[name].method]
-    return CONFIG.section(f"segmentation.engines.{name}", *keys)
+    return CONFIG.section(f"segmentation.engines.{name}", *keys, "min_area", "max_area")
 
 
 def learning_options(name):
