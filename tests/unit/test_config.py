@@ -300,7 +300,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             {"segmentation": {"engines": {"c": {"method": "classical", "model": "c.json"}}}},
-            "segmentation.engines.c: model is for method unet or stardist or cellpose, not classical",
+            "segmentation.engines.c: model is for method unet or stardist or cellpose, not class",
         ),
         (
             {"segmentation": {"engines": {"c": {"method": "classical", "export": True}}}},
@@ -316,7 +316,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                     "engines": {"u": {"method": "unet", "model": "u.keras", "ensemble": 2}}
                 }
             },
-            "segmentation.engines.u: ensemble is for training, but a given model (u.keras) is used as",
+            "segmentation.engines.u: ensemble has no effect beside a given model (u.keras), used",
         ),
         (
             {
@@ -380,15 +380,15 @@ def engine_problems(**engine):
         ),
         (
             {"method": "stardist", "model": "m", "training": {"steps": 9}},
-            "training is for training, but a given model (m) is used as it is; leave one of them out",
+            "training has no effect beside a given model (m), used as it is; leave one of them out",
         ),
         (
             {"method": "stardist", "model": "m", "rays": 32},
-            "rays is for training, but a given model (m) is used as it is",
+            "rays has no effect beside a given model (m), used as it is",
         ),
         (
             {"method": "unet", "model": "u.keras", "network": {"depth": 3}},
-            "network is for training, but a given model (u.keras) is used as it is",
+            "network has no effect beside a given model (u.keras), used as it is",
         ),
         ({"method": "classical", "polarity": "grey"}, "polarity"),
         ({"method": "classical", "separation": 0}, "separation"),

@@ -350,7 +350,7 @@ class Engine(Section):
                 )
             elif self.model is not None and (self.method, key) in _LEARNING_KEYS:
                 found.append(
-                    f"{key} is for training, but a given model ({self.model}) is used as it is; "
+                    f"{key} has no effect beside a given model ({self.model}), used as it is; "
                     "leave one of them out"
                 )
         return found

@@ -15,6 +15,7 @@ from skimage.filters import threshold_otsu, threshold_triangle
 from skimage.morphology import remove_small_holes
 from skimage.segmentation import watershed
 
+from moascope.engines import USUAL_DIAMETER
 from moascope.errors import InputError
 from moascope.instances import fill_holes, search, tidied
 from moascope.intensities import (
@@ -26,8 +27,6 @@ from moascope.intensities import (
     noise,
 )
 
-DIAMETER = 20.0
-"""Usual diameter of objects in px, where neither the user nor annotated images say it."""
 POLARITIES = ("bright", "dark")
 THRESHOLDS: dict[str, Callable[[NDArray[np.float32]], float]] = {
     "otsu": threshold_otsu,
@@ -51,7 +50,7 @@ class ClassicalParameters:
 
     channel: int = 0
     """Which channel shows the objects, from 0."""
-    diameter: float = DIAMETER
+    diameter: float = USUAL_DIAMETER
     """Usual diameter of an object in px."""
     polarity: str = "bright"
     """`bright` objects on a dark background, or `dark` ones on a bright background."""
@@ -280,7 +279,7 @@ def _typical_diameter(images: Iterable[NDArray[np.integer[Any]]]) -> float:
     """Compute the median diameter in px of circles with the areas of objects."""
     areas = np.concatenate([np.bincount(labels.ravel())[1:] for labels in images])
     areas = areas[areas > 0]
-    return float(2 * np.sqrt(np.median(areas) / np.pi)) if len(areas) else DIAMETER
+    return float(2 * np.sqrt(np.median(areas) / np.pi)) if len(areas) else USUAL_DIAMETER
 
 
 # --- foreground -------------------------------------------------------------------------------

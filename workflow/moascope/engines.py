@@ -18,6 +18,9 @@ from moascope.intensities import PERCENTILES, PlateIntensities, range_of, scaled
 Segment = Callable[[NDArray[np.generic]], NDArray[np.int32]]
 """Takes one image (C, Y, X) and gives its objects (Y, X): 0 is background."""
 
+USUAL_DIAMETER = 20.0
+"""Diameter of objects in px that is taken where neither the user nor annotated images say it."""
+
 _CELLPOSE_TOP = 99.0  # the percentile that becomes 1 in images that Cellpose was trained on
 
 
