@@ -193,6 +193,16 @@ def test_debris_costs_no_objects_but_those_it_lies_on(threshold):
     assert Classical(ClassicalParameters())(debris).max() < 36  # what a plate is needed for
 
 
+@pytest.mark.parametrize("threshold", ["otsu", "triangle", "local"])
+def test_an_overexposed_image_keeps_a_threshold_of_its_own(threshold):
+    usual, truth = discs()
+    blurred = ndimage.gaussian_filter(usual[0].astype(float), 3) - 300
+    overexposed = (300 + 20 * blurred).clip(0, 65535).astype(np.uint16)[None]
+    engine = Classical(ClassicalParameters(threshold=threshold))
+    engine.hold_to([usual, usual, overexposed])
+    assert scores(tally(truth, engine(overexposed)))["ap"]["0.5"] > 0.9
+
+
 # --- options ----------------------------------------------------------------------------------
 
 

@@ -1,10 +1,19 @@
 """Intensity ranges of images and plates, and camera noise."""
 
+import imagecodecs
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from moascope.intensities import NOISE_SPAN, PlateIntensities, noise, percentiles, range_of, scaled
+from moascope.intensities import (
+    NOISE_SPAN,
+    PlateIntensities,
+    measure,
+    noise,
+    percentiles,
+    range_of,
+    scaled,
+)
 
 RNG = np.random.default_rng(3)
 
@@ -67,6 +76,13 @@ def test_images_with_objects_keep_their_percentiles():
     np.testing.assert_allclose(np.concatenate(percentiles(image)), expected)
 
 
+def test_real_images_with_nuclei_are_above_the_noise(shared_data):
+    images = sorted((shared_data / "dsb2018/images").glob("*.png"))[::20]
+    for path in images:
+        own = measure(np.atleast_3d(imagecodecs.png_decode(path.read_bytes()))[..., :1].T)
+        np.testing.assert_array_equal(own.floored_span(), own.span)
+
+
 def test_the_span_of_an_image_is_held_to_that_of_its_plate():
     plate = PlateIntensities.of([site(seed=1), site(seed=2), site(seed=3)])
     low, high = plate.whole()
@@ -77,12 +93,16 @@ def test_the_span_of_an_image_is_held_to_that_of_its_plate():
             "usual": site(seed=4),
             "empty": site(n_nuclei=0),
             "debris": np.where(np.arange(200) < 4, 60_000, site(seed=4)).astype(np.uint16),
+            "overexposed": site(n_nuclei=20, level=9000.0),
+            "sparse": site(n_nuclei=3, level=9000.0),
             "dim": site(level=700.0),
         }.items()
     }
     assert spans["usual"] == pytest.approx(1, abs=0.1)
     assert spans["empty"] == pytest.approx(0.5)
-    assert spans["debris"] == pytest.approx(2)
+    assert spans["debris"] == pytest.approx(1, abs=0.1)
+    assert 8 < spans["overexposed"] < 10
+    assert 1 < spans["sparse"] <= 2
     assert 0.6 < spans["dim"] < 0.8
 
 

@@ -23,6 +23,7 @@ from moascope.intensities import (
     PERCENTILES,
     Intensities,
     PlateIntensities,
+    is_brighter,
     measure,
     noise,
 )
@@ -156,7 +157,8 @@ class Classical:
 class PlateThreshold:
     """Intensities and threshold of a plate, to which those of its images are held."""
 
-    intensities: PlateIntensities
+    span: float
+    """See `Intensities`."""
     threshold: float
     """Median over images, before the correction."""
 
@@ -173,7 +175,16 @@ class PlateThreshold:
             thresholds.append(
                 _threshold(_relief(_smoothed(plane, parameters), parameters), parameters)
             )
-        return cls(PlateIntensities.typical_of(measured), float(np.median(thresholds)))
+        typical = PlateIntensities.typical_of(measured).typical
+        return cls(float(typical.floored_span()[0]), float(np.median(thresholds)))
+
+    def limits(self, plane: NDArray[np.float32]) -> tuple[float, float]:
+        """Return the limits of the threshold of a plane; the upper one may be infinite."""
+        least, most = (factor * self.threshold for factor in HELD)
+        low = float(np.percentile(plane, PERCENTILES[0]))
+        if is_brighter(plane, low, HELD[1] * self.span):
+            return least, math.inf
+        return least, most
 
 
 def segment_classical(
@@ -191,7 +202,8 @@ def segment_classical(
         How.
     plate : PlateThreshold or None
         Of the plate that the image is on: debris counts as the brightest of its intensities, and
-        the threshold is between half and twice that of the plate.
+        the threshold is between half and twice that of the plate, unless the image is brighter as a
+        whole.
 
     Returns
     -------
@@ -306,18 +318,17 @@ def _foreground(
 ) -> NDArray[np.bool_]:
     plane = _plane(image, parameters)
     floor = _noise_floor(image[parameters.channel], parameters)
+    limits = (0.0, math.inf)
     if plate is not None:
-        # What shines more, such as debris, would darken its surroundings and raise the threshold.
-        lowest, usual = np.percentile(plane, PERCENTILES[0]), plate.intensities.whole()
-        plane = np.minimum(plane, np.float32(lowest + usual[1][0] - usual[0][0]))
+        limits = plate.limits(plane)
+        if math.isfinite(limits[1]):
+            # What shines more, such as debris, would darken its surroundings.
+            plane = np.minimum(plane, np.float32(np.percentile(plane, PERCENTILES[0]) + plate.span))
     above = _smoothed(plane, parameters)
     if above.max() <= above.min():
         return np.zeros(above.shape, bool)
     relief = _relief(above, parameters)
-    threshold = _threshold(relief, parameters)
-    if plate is not None:
-        least, most = (factor * plate.threshold for factor in HELD)
-        threshold = min(max(threshold, least), most)
+    threshold = min(max(_threshold(relief, parameters), limits[0]), limits[1])
     mask = relief > max(threshold * parameters.correction, floor)
     if parameters.threshold != "local" and parameters.local_weight:
         around = _blur(above, parameters.px(parameters.local_radius))

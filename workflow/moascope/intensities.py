@@ -25,6 +25,7 @@ NOISE_SPAN = 15.0
 HELD = (0.5, 2.0)
 """Limits of the span of an image on a plate, in spans of the plate."""
 
+_DEBRIS = 0.08  # share of the pixels; debris hardly ever covers more, overexposed cells do
 _NOISE_PIXELS = 1 << 20  # px; as many are enough to estimate the noise from
 _BAND = 64  # px: rows of an image that are looked at together
 _QUANTIZATION = 1 / np.sqrt(12)  # SD of rounding to whole numbers
@@ -137,6 +138,20 @@ class PlateIntensities:
         }
         return cls(Intensities(**medians))
 
+    def held(
+        self, image: NDArray[Any], own: Intensities, top: float = PERCENTILES[1]
+    ) -> NDArray[np.float64]:
+        """Return the spans (C,) of an image (C, Y, X), whose own are given, held to the plate's."""
+        least, most = (factor * self.typical.floored_span() for factor in HELD)
+        spans = np.clip(own.span, least, most)
+        for channel in np.flatnonzero((own.span > most) & (most > 0)):
+            limits = image[channel], float(own.low[channel]), float(most[channel])
+            if is_brighter(*limits):
+                spans[channel] = own.span[channel]
+            else:
+                spans[channel] = max(_usual_span(*limits, top), least[channel])
+        return spans
+
     def whole(self) -> Range:
         """Return the range of the plate, the same for all of its images."""
         return self.typical.low, self.typical.low + self.typical.floored_span()
@@ -161,13 +176,23 @@ def range_of(
     low, high : (C,) float64
         The percentiles 1 and `top` of every channel. Where so few pixels are bright that both are
         equal, `high` is the brightest pixel. On a plate their span is held to between half and
-        twice that of the plate; `low` is the image's own, since debris does not reach it, and
-        medium or compounds may shine. In any case the span is at least `NOISE_SPAN` standard
-        deviations of the noise.
+        twice that of the plate, and pixels beyond that, such as debris, do not count. Where they
+        are more than 8 % of the image, it is brighter as a whole and keeps its span. `low` is the
+        image's own, since debris does not reach it, and medium or compounds may shine. In any case
+        the span is at least `NOISE_SPAN` standard deviations of the noise.
     """
     own = measure(image, top)
-    span = own.floored_span()
+    span = own.span
     if plate is not None:
-        least, most = (factor * plate.typical.floored_span() for factor in HELD)
-        span = np.maximum(np.clip(own.span, least, most), NOISE_SPAN * own.noise)
-    return own.low, own.low + span
+        span = plate.held(image, own, top)
+    return own.low, own.low + np.maximum(span, NOISE_SPAN * own.noise)
+
+
+def is_brighter(plane: NDArray[Any], low: float, limit: float) -> bool:
+    """Return whether an image as a whole, not just debris in it, reaches `limit` above `low`."""
+    return float((plane > low + limit).mean()) > _DEBRIS
+
+
+def _usual_span(plane: NDArray[Any], low: float, limit: float, top: float) -> float:
+    """Return the span of pixels that are at most `limit` above `low`, which leaves out debris."""
+    return float(np.percentile(plane[plane <= low + limit], top) - low)
