@@ -160,8 +160,9 @@ def test_intensities_are_those_of_numpy(channel):
 def test_texture_is_that_of_scikit_image(scale):
     """The whole image as one object, so that scikit-image's matrix of the image is its own."""
     grey = np.random.default_rng(1).integers(0, GREY_LEVELS, (30, 40)).astype(np.uint8)
-    grey[:2] = [[0], [GREY_LEVELS]]  # what percentiles 1 and 99.8 scale by
-    row = measure(grey[np.newaxis], np.ones((30, 40), np.int32), ["a"]).iloc[0]
+    grey[0] = GREY_LEVELS  # the brightest of all belongs to the last level
+    limits = np.array([0.0]), np.array([float(GREY_LEVELS)])
+    row = measure(grey[np.newaxis], np.ones((30, 40), np.int32), ["a"], limits=limits).iloc[0]
     seen = np.minimum(grey, GREY_LEVELS - 1)
     pairs = sum(
         _pairs(seen, scale * dy, scale * dx) for dy, dx in ((0, 1), (1, 1), (1, 0), (1, -1))
@@ -176,7 +177,9 @@ def test_texture_is_that_of_scikit_image(scale):
         "Variance": graycoprops(share, "variance"),
         "Entropy": graycoprops(share, "entropy") / np.log(2),
     }.items():
-        assert row[f"{start}{name}_a_{scale}"] == pytest.approx(theirs.item(), rel=1e-4), name
+        assert row[f"{start}{name}_a_{scale}_pooled_16"] == pytest.approx(
+            theirs.item(), rel=1e-4
+        ), name
 
 
 def _pairs(grey: np.ndarray, dy: int, dx: int) -> np.ndarray:
@@ -198,16 +201,24 @@ def test_texture_does_not_look_beyond_an_object():
     one = rng.integers(0, 4000, (1, 20, 40)).astype(np.uint16)
     other = one.copy()
     other[0, 4:16, 16:28] = np.random.default_rng(1).permutation(other[0, 4:16, 16:28])
-    first, second = (measure(image, labels, ["a"]).iloc[0] for image in (one, other))
-    pd.testing.assert_series_equal(first, second)
+    other[0, :, 30:] = 60_000  # debris
+    limits = np.array([0.0]), np.array([4000.0])
+    first, second = (measure(image, labels, ["a"], limits=limits) for image in (one, other))
+    pd.testing.assert_series_equal(first.iloc[0], second.iloc[0])
+    texture = first.filter(like="Texture").columns
+    assert not np.allclose(first.loc[1, texture], second.loc[1, texture])
 
 
 def test_even_objects_have_an_even_texture():
     labels = np.zeros((20, 20), np.int32)
     labels[3:9, 3:9] = 1
     row = measure(np.full((1, 20, 20), 7, np.uint16), labels, ["a"]).iloc[0]
-    assert row["Cells_Texture_Contrast_a_1"] == row["Cells_Texture_Entropy_a_1"] == 0
-    assert row["Cells_Texture_Correlation_a_1"] == 1
+    assert (
+        row["Cells_Texture_Contrast_a_1_pooled_16"]
+        == row["Cells_Texture_Entropy_a_1_pooled_16"]
+        == 0
+    )
+    assert row["Cells_Texture_Correlation_a_1_pooled_16"] == 1
 
 
 @settings(max_examples=8, deadline=None)
@@ -245,14 +256,14 @@ def test_objects_of_one_pixel_are_measured():
     labels[3, 3], labels[0, 7] = 1, 2
     table = measure(IMAGE[:, :8, :8], labels, CHANNELS)
     assert (table["Cells_AreaShape_Area"] == 1).all()
-    assert np.isnan(table["Cells_Texture_Contrast_DNA_1"]).all()
+    assert np.isnan(table["Cells_Texture_Contrast_DNA_1_pooled_16"]).all()
     assert np.isfinite(table["Cells_AreaShape_Solidity"]).all()
 
 
-def test_columns_are_named_as_in_cellprofiler():
+def test_columns_are_named_as_in_cellprofiler_but_for_textures():
     for name in (
         "Nuclei_AreaShape_Area", "Nuclei_AreaShape_FormFactor", "Nuclei_Location_Center_X",
-        "Nuclei_Intensity_MeanIntensity_DNA", "Nuclei_Texture_Contrast_actin_3",
+        "Nuclei_Intensity_MeanIntensity_DNA", "Nuclei_Texture_Contrast_actin_3_pooled_16",
         "Nuclei_Neighbors_NumberOfNeighbors_5",
     ):  # fmt: skip
         assert TABLE[name].dtype == np.float32

@@ -4,11 +4,12 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
-from moascope import config
+from moascope import config, config_segmentation
 from moascope.errors import InputError
 
 MINIMAL = {
@@ -260,7 +261,7 @@ UNET = {"engines": {"unet": {"method": "unet"}}}
 
 
 def star(**options):
-    return {"segmentation": {"engines": {"star": {"method": "stardist", "model": "m", **options}}}}
+    return {"segmentation": {"engines": {"star": {"method": "stardist", **options}}}}
 
 
 ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
@@ -303,7 +304,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             {"segmentation": {"engines": {"c": {"method": "classical", "model": "c.json"}}}},
-            "segmentation.engines.c: model is for networks; leave it out, classical is tuned here",
+            "segmentation.engines.c: model is for method unet or stardist or cellpose, not class",
         ),
         (
             {"segmentation": {"engines": {"c": {"method": "classical", "export": True}}}},
@@ -319,7 +320,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                     "engines": {"u": {"method": "unet", "model": "u.keras", "ensemble": 2}}
                 }
             },
-            "segmentation.engines.u: ensemble (2) is for networks that are trained here; leave it",
+            "segmentation.engines.u: ensemble has no effect beside a given model (u.keras), used",
         ),
         (
             {
@@ -334,8 +335,8 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             "segmentation.engines.star: there are no known objects to learn",
         ),
         (
-            star(network={"depth": 3}, training={"loss": "dice", "steps": 9}),
-            "network, training.loss: unknown to method 'stardist', whose network and loss are its",
+            star(training={"loss": "dice", "steps": 9}),
+            "training.loss: unknown to method 'stardist', whose network and loss are its own",
         ),
         (
             star(training={"patch_size": 72}),
@@ -350,10 +351,84 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             "b, c, d); name up to three of them under segmentation.channels",
         ),
         (star(grid=3), "grid (3) must be 1, 2, 4 or 8 px"),
+        (star(min_area=50, max_area=20), "min_area (50) must not exceed max_area (20)"),
     ],
 )
 def test_a_segmentation_that_cannot_be_is_refused(changes, message):
     assert message in problems({**MINIMAL, **changes})
+
+
+def engine_problems(**engine):
+    return problems({**MINIMAL, "segmentation": {"engines": {"e": engine}}})
+
+
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [
+        (
+            {"method": "unet", "diameter": 20},
+            "diameter is for method classical or cellpose, not un",
+        ),
+        (
+            {"method": "classical", "turns": True},
+            "turns is for method unet, not classical; leave it",
+        ),
+        ({"method": "stardist", "network": {}}, "network is for method unet, not stardist"),
+        (
+            {"method": "cellpose", "training": {}},
+            "training is for method unet or stardist, not cell",
+        ),
+        (
+            {"method": "unet", "prob_threshold": 0.4},
+            "prob_threshold is for method stardist, not unet",
+        ),
+        (
+            {"method": "stardist", "model": "m", "training": {"steps": 9}},
+            "training has no effect beside a given model (m), used as it is; leave one of them out",
+        ),
+        (
+            {"method": "stardist", "model": "m", "rays": 32},
+            "rays has no effect beside a given model (m), used as it is",
+        ),
+        (
+            {"method": "unet", "model": "u.keras", "network": {"depth": 3}},
+            "network has no effect beside a given model (u.keras), used as it is",
+        ),
+        ({"method": "classical", "polarity": "grey"}, "polarity"),
+        ({"method": "classical", "separation": 0}, "separation"),
+    ],
+)
+def test_a_key_that_an_engine_does_not_use_is_refused(engine, message):
+    assert message in engine_problems(**engine)
+
+
+def test_all_keys_that_an_engine_does_not_use_are_named_at_once():
+    found = engine_problems(method="classical", turns=False, rays=32, nms_threshold=0.4)
+    for key in ("turns", "rays", "nms_threshold"):
+        assert f"{key} is for method" in found
+
+
+def test_every_key_of_an_engine_knows_its_methods():
+    keys = set(config_segmentation.Engine.model_fields)
+    known = set(config_segmentation.METHODS_OF_KEYS)
+    assert keys - known == {"method", "min_area", "max_area"}
+    assert known <= keys
+    methods = set(get_args(config_segmentation.METHODS))
+    assert {one for some in config_segmentation.METHODS_OF_KEYS.values() for one in some} == methods
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"method": "classical", "diameter": 30, "polarity": "dark", "threshold": "local"},
+        {"method": "classical", "correction": 0.7, "smoothing": 0.1, "separation": 0.5},
+        {"method": "cellpose", "flow_threshold": 0.6, "cellprob_threshold": -1.0, "min_area": 9},
+    ],
+)
+def test_engines_take_the_parameters_of_their_method(engine):
+    section = {"engines": {"e": engine}}
+    read = config.load({**MINIMAL, "segmentation": section}).segmentation.engines["e"]
+    assert {key: getattr(read, key) for key in engine} == engine
 
 
 @pytest.mark.parametrize(

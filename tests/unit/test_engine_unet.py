@@ -75,7 +75,7 @@ def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatc
     folder, given = fitted[0].parent, {**USE, "turns": turns}
     seen = []
 
-    def chosen(samples, grid, groups):
+    def chosen(samples, grid, start, groups):
         seen.extend(samples)
         tried = pd.DataFrame({"ap_50": [0.9], "mean_ap": [0.8]})
         return InstanceParameters(seed_threshold=0.21), tried
@@ -136,6 +136,47 @@ def test_a_constant_image_has_no_objects(fitted):
     found = UNet.load(fitted[0], ["DNA"], USE)(constant)
     assert found.shape == (64, 64)
     assert not found.any()
+
+
+def test_an_empty_site_of_a_plate_has_no_objects(fitted):
+    engine = UNet.load(fitted[0], ["DNA"], USE)
+    empty = np.random.default_rng(3).poisson(100, (1, 64, 64)).astype(np.uint16)
+    assert engine(empty).max() == 0  # noise alone
+    faint = empty + 60 * (discs(5)[1] > 0).astype(np.uint16)  # a thirteenth as bright as usual
+    assert engine(faint).max() > 0
+    engine.hold_to([discs(1)[0], discs(2)[0], faint])
+    assert engine(empty).max() == engine(faint).max() == 0
+    assert engine(discs(9)[0]).max() >= 4
+
+
+def test_debris_does_not_hide_objects(fitted):
+    image, labels = discs(9)
+    engine = UNet.load(fitted[0], ["DNA"], USE)
+    debris = image.copy()
+    debris[0, :3, :] = 30_000
+    before = np.mean((engine(debris) > 0)[labels > 0])
+    engine.hold_to([discs(1)[0], discs(2)[0], image])
+    after = np.mean((engine(debris) > 0)[labels > 0])
+    assert after > 0.65 > 2 * before
+
+
+def test_the_users_parameters_override_stored_ones(fitted):
+    image, _ = discs(9)
+    stored = UNet.load(fitted[0], ["DNA"], USE)
+    given = {**USE, "mask_threshold": 0.9, "seed_threshold": None, "min_area": 30}
+    engine = UNet.load(fitted[0], ["DNA"], given)
+    assert engine.parameters.mask_threshold == 0.9
+    assert engine.parameters.seed_threshold == stored.parameters.seed_threshold
+    assert (engine(image) > 0).sum() < (stored(image) > 0).sum()
+
+
+def test_what_the_user_sets_is_not_tuned(fitted, tmp_path):
+    folder, out = fitted[0].parent, tmp_path / "tuned.keras"
+    given = {**USE, "prominence": 0.33, "min_area": 17}
+    with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
+        tune_saved([folder / "unet.network.keras"], annotated, ["DNA"], given, out)
+    _, about = training.load_model(out)
+    assert (about["instances"]["prominence"], about["instances"]["min_area"]) == (0.33, 17)
 
 
 def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):

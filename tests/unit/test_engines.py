@@ -1,24 +1,15 @@
-"""Other ways to segment, behind one interface."""
+"""Engines behind one interface: scaled functions, and Cellpose."""
 
 import importlib.util
 import os
 from typing import ClassVar
 
-import imagecodecs
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from moascope import engines
-from moascope.engines import (
-    ClassicalParameters,
-    cellpose,
-    classical,
-    segment_classical,
-    tune_classical,
-)
+from moascope.engines import OneStep, Scaled, cellpose
 from moascope.errors import InputError
-from moascope.matching import scores, tally
 
 HAS_CELLPOSE = importlib.util.find_spec("cellpose") is not None
 
@@ -35,90 +26,23 @@ def nuclei() -> tuple[np.ndarray, np.ndarray]:
     return image.astype(np.uint16)[np.newaxis], labels
 
 
-def test_bright_objects_are_found_and_told_apart(nuclei):
-    image, truth = nuclei
-    found = segment_classical(image, ClassicalParameters())
-    assert found.dtype == np.int32
-    assert found.max() == 5
-    assert scores(tally(truth, found))["ap"]["0.8"] == 1
+def test_a_scaled_engine_sees_intensities_of_its_image_until_it_is_held_to_a_plate():
+    ramp = np.linspace(0, 1000, 10_000).reshape(1, 100, 100)
+    seen = []
+    engine = Scaled(lambda image: seen.append(float(image.max())) or np.zeros((100, 100), np.int32))
+    engine(ramp / 10)
+    engine.hold_to([ramp, ramp, 9 * ramp])
+    engine(ramp / 10)
+    engine(ramp)
+    engine(10 * ramp)
+    assert seen == pytest.approx([1, 0.2, 1, 5], rel=0.02)
 
 
-def test_brightness_and_its_scale_do_not_matter(nuclei):
-    image, _ = nuclei
-    found = segment_classical(image, ClassicalParameters())
-    brighter = 3 * image.astype(np.float32) + 1000
-    np.testing.assert_array_equal(found > 0, segment_classical(brighter, ClassicalParameters()) > 0)
-
-
-@pytest.mark.parametrize("value", [0, 40_000])
-def test_a_constant_16_bit_image_has_no_objects(value):
-    image = np.full((1, 30, 40), value, np.uint16)
-    assert not segment_classical(image, ClassicalParameters()).any()
-
-
-def test_small_and_border_objects_are_removed_where_asked(nuclei):
-    image, _ = nuclei
-    assert segment_classical(image, ClassicalParameters(min_area=400)).max() == 0
-    cut = image[:, 25:]
-    kept = classical(ClassicalParameters(clear_border=True))(cut)
-    assert segment_classical(cut, ClassicalParameters()).max() == 5
-    assert kept.max() == 3
-
-
-def test_the_channel_is_chosen_and_checked(nuclei):
-    image, _ = nuclei
-    both = np.concatenate([np.zeros_like(image), image])
-    assert segment_classical(both, ClassicalParameters(channel=1)).max() == 5
-    with pytest.raises(InputError, match="channel 2 is to be segmented, but the image has 2 chan"):
-        segment_classical(both, ClassicalParameters(channel=2))
-
-
-def test_tuning_improves_the_parameters(nuclei):
-    image, truth = nuclei
-    start = ClassicalParameters(correction=0.1, local_weight=0.0)
-    grid = {"correction": (0.1, 0.8), "separation": (3, 6)}
-    best, tried = tune_classical([(image, truth)], grid, start)
-    assert best.correction == 0.8
-    assert best.local_weight == 0.0
-    assert tried["mean_ap"].iloc[0] > tried["mean_ap"].iloc[-1]
-
-
-@pytest.mark.parametrize("shape", [(64, 64), (61, 47), (1, 90), (7, 300)])
-@pytest.mark.parametrize("radius", [0.5, 3.0, 15.0, 60.0])
-def test_surroundings_are_those_of_the_gaussian_filter_of_scipy(shape, radius):
-    plane = np.random.default_rng(0).gamma(2, 1000, shape).astype(np.float32)
-    expected = ndimage.gaussian_filter(plane.astype(np.float64), radius)
-    blurred = engines._blur(plane, radius)
-    assert blurred.dtype == np.float32
-    np.testing.assert_allclose(blurred, expected, rtol=0, atol=1e-6 * plane.max())
-
-
-@pytest.mark.parametrize("radius", [15.0, 30.0, 60.0])
-def test_objects_are_those_that_the_gaussian_filter_of_scipy_finds(nuclei, radius, monkeypatch):
-    noise = np.random.default_rng(0).gamma(2, 1000, (1, 150, 170)).astype(np.uint16)
-    parameters = ClassicalParameters(correction=0.1, local_radius=radius, separation=1)
-    found = [segment_classical(image, parameters) for image in (nuclei[0], noise)]
-    monkeypatch.setattr(engines, "_blur", ndimage.gaussian_filter)
-    for image, labels in zip((nuclei[0], noise), found, strict=True):
-        assert labels.max() > 4
-        np.testing.assert_array_equal(labels, segment_classical(image, parameters))
-
-
-def test_real_nuclei_are_segmented_as_well_as_the_reference(shared_data):
-    """Four test images of the benchmark, with what tuning on its validation images gave."""
-    import json
-
-    root = shared_data / "dsb2018"
-    names = json.loads((root / "fluo_split.json").read_text())["test"][:4]
-    total = 0.0
-    for name in names:
-        image, labels = (
-            imagecodecs.png_decode((root / kind / f"{name}.png").read_bytes())
-            for kind in ("images", "masks")
-        )
-        found = segment_classical(image[np.newaxis], ClassicalParameters())
-        total += scores(tally(labels, found))["ap"]["0.5"]
-    assert total / len(names) > 0.6
+def test_a_function_without_a_scale_is_not_changed_by_a_plate():
+    engine = OneStep(lambda image: image[0].astype(np.int32))
+    image = np.arange(12).reshape(1, 3, 4)
+    engine.hold_to([9 * image])
+    np.testing.assert_array_equal(engine(image), image[0])
 
 
 @pytest.mark.skipif(HAS_CELLPOSE, reason="Cellpose is installed here")

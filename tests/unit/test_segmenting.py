@@ -18,6 +18,7 @@ from moascope import (
     cell_counts,
     cell_units,
     findings,
+    measuring,
     report_segmentation,
     segmenting,
 )
@@ -260,6 +261,22 @@ def test_pixels_that_are_ignored_do_not_count(tmp_path):
     assert (217, 75, 214) not in colours  # found wrongly
 
 
+def test_test_images_of_a_screen_are_held_to_their_plate(packed, tmp_path):
+    class Noted(OneStep):
+        def hold_to(self, images):
+            held.append(len(list(images)))
+
+    held = []
+    out = tmp_path / "labels.h5", tmp_path / "times.parquet"
+    segmenting.segment_test(Noted(truth_engine), *packed, *out)
+    assert held == []
+    pd.read_parquet(packed[1]).assign(plate=[*"PPABA"]).to_parquet(packed[1])
+    segmenting.segment_test(Noted(truth_engine), *packed, *out)
+    assert held == [2, 1]
+    assert score(*packed, *out)[0]["ap"]["0.5"] == 1
+    assert pd.read_parquet(out[1])["name"].tolist() == ["i2", "i4", "i3"]
+
+
 def test_labels_are_those_of_the_test_images(packed, tmp_path):
     segmented(packed, truth_engine, tmp_path)
     with h5py.File(tmp_path / "labels.h5") as found, AnnotatedSet(*packed) as known:
@@ -291,10 +308,16 @@ def plate(tmp_path):
 
 
 def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",), *, clear_border=False):
-    out = folder / "labels.ozx", folder / "cells.parquet"
+    labels, cells = folder / "labels.ozx", folder / "cells.parquet"
     options = {"channels": channels, "objects": "Nuclei", "clear_border": clear_border}
-    segmenting.segment_plate(OneStep(engine), plate[0], *out, **options)
-    return out
+    segmenting.segment_plate(OneStep(engine), plate[0], None, labels, **options)
+    measuring.measure_plate(plate[0], labels, quality_of(plate), cells, objects="Nuclei")
+    return labels, cells
+
+
+def quality_of(plate, flagged=()):
+    sites = plate[1]["site_id"]
+    return pd.DataFrame({"site_id": sites, "flagged": sites.isin(flagged), "foreground:DNA": 0.1})
 
 
 def test_a_plate_gets_labels_laid_out_like_its_store(plate, tmp_path):
@@ -388,11 +411,67 @@ def test_every_object_has_a_row_with_its_place(plate, tmp_path):
     _, cells = segment_plate(plate, tmp_path)
     table = pd.read_parquet(cells)
     assert len(table) == 0 + 1 + 2 + 3
-    assert table.columns.tolist()[:5] == ["site_id", "plate", "well", "site", "ObjectNumber"]
+    assert table.columns.tolist()[:5] == ["site_id", "plate", "well", "site", "flagged"]
     assert set(table["plate"]) == {"P1"}
     assert table["well"].tolist() == ["A02"] + ["A03"] * 2 + ["A04"] * 3
     assert set(table["Nuclei_AreaShape_Area"]) == {64}
     assert table["Nuclei_Intensity_MeanIntensity_Actin"].tolist() == [3100] * 6
+
+
+def test_objects_carry_the_flag_of_their_site(plate, tmp_path):
+    labels, cells = segment_plate(plate, tmp_path)
+    quality = quality_of(plate, ["P1/A03/1"])
+    measuring.measure_plate(plate[0], labels, quality, cells, objects="Nuclei")
+    assert pd.read_parquet(cells)["flagged"].tolist() == [False, True, True] + [False] * 3
+
+
+def test_textures_are_those_of_the_plate(plate, tmp_path, monkeypatch):
+    limits = []
+
+    def measure(*given, **options):
+        limits.append(np.concatenate(options["limits"]).tolist())
+        return cells_measure(*given, **options)
+
+    cells_measure = measuring.measure
+    monkeypatch.setattr(measuring, "measure", measure)
+    segment_plate(plate, tmp_path)
+    assert limits == [[100, 100, 1100, 3100]] * 4
+
+
+def test_an_engine_is_held_to_sites_of_the_plate_that_have_something_in_them(plate, tmp_path):
+    class Noted(OneStep):
+        def hold_to(self, images):
+            held.extend(int((image > 500).sum()) // 64 for image in images)
+
+    held = []
+    engine, options = Noted(truth_engine), {"objects": "Nuclei", "clear_border": False}
+    quality = quality_of(plate).assign(**{"foreground:DNA": [0.0, 0.2, 0.001, 0.2]})
+    out = tmp_path / "labels.ozx"
+    segmenting.segment_plate(engine, plate[0], quality, out, channels=["DNA"], **options)
+    assert held == [1, 3]
+    held.clear()
+    none = quality.assign(**{"foreground:DNA": 0.0})
+    segmenting.segment_plate(engine, plate[0], none, out, channels=["DNA"], **options)
+    assert held == [0, 1, 2, 3]
+
+
+def test_objects_beyond_the_limits_of_area_are_left_out(plate, tmp_path):
+    def engine(image):
+        labels = truth_engine(image)
+        return np.where(labels == 2, 2 * (np.indices(labels.shape)[0] < 12), labels)
+
+    def areas(smallest, largest):
+        options = {"channels": ["DNA"], "objects": "Nuclei", "clear_border": False}
+        limits = segmenting.Areas(smallest, largest)
+        labels = tmp_path / "labels.ozx"
+        step = OneStep(lambda image: engine(image).astype(np.int32))
+        segmenting.segment_plate(step, plate[0], None, labels, areas=limits, **options)
+        with PlateStore(labels) as store:
+            return sorted(np.bincount(store.read([3])[0, 0].ravel())[1:].tolist())
+
+    assert areas(None, None) == [32, 64, 64]
+    assert areas(40, None) == [64, 64]
+    assert areas(None, 40) == [32]
 
 
 def test_labels_with_gaps_are_numbered_anew(plate, tmp_path):
@@ -410,7 +489,7 @@ def test_objects_at_the_border_can_be_left_out_of_a_plate(plate, tmp_path):
 
 def test_sites_without_objects_count_zero(plate, tmp_path):
     _, cells = segment_plate(plate, tmp_path)
-    counts = cell_counts.summarise([cells], plate[1], plate[1]["site_id"].tolist())
+    counts = cell_counts.summarise([cells], plate[1], quality_of(plate))
     assert counts["count"].tolist() == [0, 1, 2, 3]
     assert np.isnan(counts["Nuclei_AreaShape_Area"][0])
     assert counts["Nuclei_AreaShape_Area"][1:].tolist() == [64, 64, 64]
@@ -418,7 +497,7 @@ def test_sites_without_objects_count_zero(plate, tmp_path):
 
 def test_a_plate_without_any_object_is_counted_too(plate, tmp_path):
     _, cells = segment_plate(plate, tmp_path, nothing_engine)
-    counts = cell_counts.summarise([cells], plate[1], plate[1]["site_id"].tolist())
+    counts = cell_counts.summarise([cells], plate[1], quality_of(plate))
     assert counts["count"].tolist() == [0, 0, 0, 0]
 
 
@@ -653,8 +732,13 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
     assert "Engine “good” found nothing" not in checks
 
 
-def said_of(segmentation):
-    context = {"segmentation": segmentation, "has_screen": False, "summary": {}}
+def said_of(segmentation, config=None):
+    context = {
+        "segmentation": segmentation,
+        "config": config,
+        "has_screen": False,
+        "summary": {},
+    }
     return {check["title"]: check for check in findings.checks(context)}
 
 
@@ -678,19 +762,60 @@ def test_the_worst_images_are_shown_first(packed, tmp_path):
     assert [picture["ap_50"] for picture in shown] == pytest.approx([1 / 3, 1, 1])
 
 
-def test_counted_plates_get_maps_and_sites_without_objects_are_said(plate, tmp_path):
-    _, cells = segment_plate(plate, tmp_path)
-    counts = cell_counts.summarise([cells], plate[1], plate[1]["site_id"].tolist())
+def counted(plate, tmp_path, engine, *, flagged=(), seen=truth_engine):
+    """Segment a plate, and load what the report shows of it."""
+    _, cells = segment_plate(plate, tmp_path, seen)
+    counts = cell_counts.summarise([cells], plate[1], quality_of(plate, flagged))
     counts.to_parquet(tmp_path / "counts.parquet")
-    section = {"objects": "Nuclei", "engines": {"c": {}}, "measure_with": "c"}
+    section = {"objects": "Nuclei", "engines": {"c": engine}, "measure_with": "c"}
+    config = {"segmentation": section, "quality": {"exclude_flagged": True}}
     paths = {"annotated": None, "annotated_table": None, "counts": tmp_path / "counts.parquet"}
-    context = report_segmentation.load({**paths, "engines": {}}, {"segmentation": section})
+    context = report_segmentation.load({**paths, "engines": {}}, config)
+    return context, said_of(context, config)
+
+
+def test_counted_plates_get_maps_and_sites_without_objects_are_said(plate, tmp_path):
+    context, said = counted(plate, tmp_path, {})
     found = report_segmentation.section(context, 96, 12)["counts"]
-    assert (found["total"], found["sites"], found["empty"]) == (6, 4, 1)
+    assert (found["total"], found["sites"], found["empty"], found["flagged"]) == (6, 4, 1, 0)
     (one,) = found["maps"]
     assert one["name"] == "P1"
     assert "Objects per site in the wells of P1, median 2" in one["svg"]
     assert report_segmentation.section(context, 96, 0)["counts"]["not_drawn"] == 1
-    said = said_of(context)["No nuclei in 1 site"]
+    assert list(said) == ["No nuclei in 1 site"]
+    said = said["No nuclei in 1 site"]
     assert said["status"] == "warn"
-    assert said["text"] == "c found none there: P1/A01/1."
+    assert said["text"] == "c found none there: P1/A01/1. 0 of 1 site is flagged by quality."
+
+
+def test_flagged_sites_without_objects_are_expected_and_their_counts_are_not_used(plate, tmp_path):
+    context, said = counted(plate, tmp_path, {}, flagged=["P1/A01/1"])
+    assert said["No nuclei in 1 site"]["status"] == "note"
+    assert "Counts of 1 flagged site are not used" in said
+    assert context["counts"]["flagged"].tolist() == [True, False, False, False]
+    assert report_segmentation.section(context, 96, 12)["counts"]["flagged"] == 1
+
+
+def test_objects_of_an_unexpected_size_are_said_with_the_keys_to_change(plate, tmp_path):
+    _, said = counted(plate, tmp_path, {"method": "classical", "diameter": 30.0})
+    assert said["Implausible nuclei"]["status"] == "warn"
+    assert "the nuclei is 9 px wide, but 30 px are expected" in said["Implausible nuclei"]["text"]
+    assert "raise min_area, smoothing or separation" in said["Implausible nuclei"]["text"]
+    _, said = counted(plate, tmp_path, {"method": "classical"})  # 20 px where nothing is known
+    assert "but 20 px are expected" in said["Implausible nuclei"]["text"]
+    _, said = counted(plate, tmp_path, {"method": "cellpose", "diameter": 4})
+    assert "They may be clumps or background" in said["Implausible nuclei"]["text"]
+    assert "Implausible nuclei" not in counted(plate, tmp_path, {"method": "unet"})[1]
+
+
+def test_crumbs_around_large_objects_are_said(plate, tmp_path):
+    def crumbs(image):
+        labels = np.zeros(image.shape[1:], np.int32)
+        labels[:30, :30] = 1
+        labels[40:60:2, 40:60:2] = np.arange(2, 102).reshape(10, 10)
+        return labels
+
+    _, said = counted(plate, tmp_path, {"method": "unet"}, seen=crumbs)
+    text = said["Implausible nuclei"]["text"]
+    assert "Half of the nuclei have less than 1 px, but most of their area is in objects" in text
+    assert "set min_area of the engine" in text

@@ -151,7 +151,8 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
 
 def test_the_summary_counts_the_objects_of_a_screen(plate):
     _, counts, _ = plate
-    found = cell_counts.count_plates(counts, ["P1/A04/1"])
+    flagged = counts["site_id"] == "P1/A04/1"
+    found = cell_counts.count_plates(counts.assign(flagged=flagged))
     expected = {
         "objects": 6,
         "sites": 4,

@@ -174,6 +174,10 @@ def cells_config(small_config, engines, **changes):
     return config
 
 
+def engines(engine):
+    return {"channels": ["DNA"], "objects": "Nuclei", "engines": {"classical": engine}}
+
+
 def test_single_cells_are_classified(project, small_config):
     config = cells_config(small_config, {"classical": {"method": "classical"}}, plates=2)
     config["units"] = {"cells": {"crop": 32, "per_site": 6}}
@@ -186,12 +190,12 @@ def test_single_cells_are_classified(project, small_config):
     assert score["unit"] == "cell"
     assert score["n"] > score["by_well"]["n"] > score["by_treatment"]["n"]
     cells = pd.read_parquet(results / "cells/Batch1_P1.parquet")
-    assert {"plate", "well", "site", "Nuclei_AreaShape_Area"} <= set(cells)
+    assert {"plate", "well", "site", "flagged", "Nuclei_AreaShape_Area"} <= set(cells)
     counts = pd.read_parquet(results / "cell_counts.parquet")
     assert counts["count"].sum() >= len(cells)
     assert "cells-counts" in (results / "report.html").read_text()
     for name, rule in (
-        ("cells/Batch1_P1.parquet", "segment_plate"),
+        ("cells/Batch1_P1.parquet", "measure_cells"),
         ("labels/Batch1_P1.ozx", "segment_plate"),
         ("cell_counts.parquet", "collect_cells"),
         ("predictions/lite0.parquet", "fit_head"),
@@ -203,6 +207,17 @@ def test_single_cells_are_classified(project, small_config):
         file.write_bytes(content)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert project.planned() == {}
+    engine = config["segmentation"]["engines"]["classical"]
+    for options, reruns in (
+        ({"quality": {"focus_z": 9.0}}, {"measure_cells", "collect_cells", "prepare"}),
+        ({"segmentation": engines({**engine, "min_area": 9})}, {"segment_plate", "measure_cells"}),
+        ({"segmentation": engines({**engine, "diameter": 15})}, {"segment_plate"}),
+        ({"segmentation": engines({**engine, "threshold": "local"})}, {"segment_plate"}),
+    ):
+        project.write({**config, **options})
+        planned = set(project.planned())
+        assert reruns <= planned
+        assert ("segment_plate" in planned) == ("segment_plate" in reruns)
     config["segmentation"]["labelled_plates"] = True
     project.write(config)
     assert project.planned() == {"label_plate": 2, "report": 1}

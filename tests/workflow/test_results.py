@@ -5,7 +5,7 @@ import os
 
 import pandas as pd
 import pytest
-from planted import check_planted
+from planted import check_empty_wells, check_planted
 
 
 @pytest.fixture
@@ -29,6 +29,11 @@ def test_the_demo_is_not_trivial_and_the_network_solves_it(run):
 @pytest.mark.parametrize("run", ["demo"], indirect=True)
 def test_every_planted_bad_well_of_the_demo_is_flagged(run):
     check_planted(run[0], 12)
+
+
+@pytest.mark.parametrize("run", ["demo"], indirect=True)
+def test_planted_empty_wells_of_the_demo_have_hardly_any_nuclei(run):
+    check_empty_wells(run[0], 4, most=2)
 
 
 @pytest.mark.parametrize("run", ["demo"], indirect=True)

@@ -25,13 +25,12 @@ from moascope.errors import ImageError, InputError
 from moascope.files import Closing, atomic_path, read_parquet, reading, write_parquet
 from moascope.hdf5 import open_h5, read_dataset
 from moascope.images import read_planes
+from moascope.intensities import percentiles, scaled
 from moascope.masks import Mask, check_size, cropped, read_mask
 
 logger = logging.getLogger(__name__)
 
 SETS = ("train", "validation", "test")
-PERCENTILES = (1.0, 99.8)
-"""Intensities that become 0 and 1."""
 
 _CHUNK = 256  # px: about a training patch
 
@@ -42,49 +41,6 @@ class _Pair:
 
     image: NDArray[np.generic]
     mask: Mask
-
-
-def scaled(
-    image: NDArray[np.generic], low: NDArray[np.floating[Any]], high: NDArray[np.floating[Any]]
-) -> NDArray[np.float32]:
-    """Scale every channel from its percentiles to 0 .. 1, without a limit above or below.
-
-    Parameters
-    ----------
-    image : (C, Y, X) array
-        Raw intensities.
-    low, high : (C,) float
-        From `percentiles` of the whole image.
-
-    Returns
-    -------
-    (C, Y, X) float32
-        A channel with equal percentiles, such as a constant one, is all 0.
-    """
-    span = np.asarray(high, np.float64) - low
-    gain = np.divide(1, span, out=np.zeros_like(span), where=span > 0).astype(np.float32)
-    shifted = image.astype(np.float32) - np.asarray(low, np.float32)[:, None, None]
-    shifted *= gain[:, None, None]
-    return shifted
-
-
-def percentiles(image: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the intensities of an image that become 0 and 1.
-
-    Parameters
-    ----------
-    image : (C, Y, X) array
-        Raw intensities.
-
-    Returns
-    -------
-    low, high : (C,) float64
-        The percentiles 1 and 99.8 of every channel. Where so few pixels are bright that both are
-        equal, `high` is the brightest pixel.
-    """
-    # Channel by channel, since each is copied.
-    low, high = np.array([np.percentile(plane, PERCENTILES) for plane in image], np.float64).T
-    return low, np.where(high > low, high, image.max(axis=(1, 2)))
 
 
 def write(

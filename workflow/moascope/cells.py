@@ -2,7 +2,10 @@
 
 Names are those of CellProfiler, such as `Nuclei_AreaShape_Area`, where the definition is its own or
 that of scikit-image. Lengths are in px and intensities as in the image; CellProfiler divides the
-latter by 255 or 65,535.
+latter by 255 or 65,535. Textures have names of their own, such as
+`Nuclei_Texture_Contrast_DNA_3_pooled_16`: pairs of pixels in four directions are pooled, and there
+are 16 grey levels between fixed intensities. CellProfiler's `..._3_00_256` is of one direction and
+of 256 levels.
 """
 
 from __future__ import annotations
@@ -16,12 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from moascope.annotated import percentiles, scaled
+from moascope.intensities import Range, percentiles, scaled
 
 TEXTURE_SCALES = (1, 3)
 """Distances in px at which grey levels are compared."""
 GREY_LEVELS = 16
-"""Between the percentiles 1 and 99.8 of the image."""
+"""Between the typical percentiles 1 and 99.8 of the plate."""
 NEIGHBOUR_DISTANCE = 5
 """Objects with pixels at most so many px apart are neighbours."""
 
@@ -69,6 +72,7 @@ def measure(
     channels: Sequence[str],
     objects: str = "Cells",
     texture_scales: Sequence[int] = TEXTURE_SCALES,
+    limits: Range | None = None,
 ) -> pd.DataFrame:
     """Measure the objects of one image.
 
@@ -84,6 +88,9 @@ def measure(
         What the objects are called, for example Nuclei: the beginning of the names of columns.
     texture_scales : sequence of int
         Distances in px for the texture; none: no texture, which takes most of the time.
+    limits : ((C,) float, (C,) float) or None
+        Intensities between which grey levels are spread, those of the plate, so that the texture of
+        a cell does not depend on what else is in its image; None: those of the image.
 
     Returns
     -------
@@ -101,12 +108,12 @@ def measure(
     }
     intensity: Columns = {}
     texture: Columns = {}
-    for plane, channel in zip(image, channels, strict=True):
+    levels = _grey_levels(image, limits or percentiles(image)) if texture_scales else image
+    for plane, grey, channel in zip(image, levels, channels, strict=True):
         intensity |= _suffixed(_intensity(found, plane), channel)
-        if texture_scales:
-            levels = _grey_levels(plane)
-            for scale in texture_scales:
-                texture |= _suffixed(_haralick(found, levels, scale), f"{channel}_{scale}")
+        for scale in texture_scales:
+            suffix = f"{channel}_{scale}_pooled_{GREY_LEVELS}"
+            texture |= _suffixed(_haralick(found, grey, scale), suffix)
     columns |= {"Intensity": intensity, "Texture": texture}
     values = {
         f"{objects}_{group}_{name}": column.astype(np.float32)
@@ -324,10 +331,9 @@ def _quantile(ordered: NDArray[np.float64], found: _Objects, share: float) -> ND
     return low + (position - below) * (high - low)
 
 
-def _grey_levels(plane: NDArray[np.generic]) -> NDArray[np.intp]:
-    image = plane[np.newaxis]
-    share = scaled(image, *percentiles(image))[0]
-    return np.clip(share * GREY_LEVELS, 0, GREY_LEVELS - 1).astype(np.intp)
+def _grey_levels(image: NDArray[np.generic], limits: Range) -> NDArray[np.intp]:
+    """Sort intensities (C, Y, X) into grey levels, from 0."""
+    return np.clip(scaled(image, *limits) * GREY_LEVELS, 0, GREY_LEVELS - 1).astype(np.intp)
 
 
 def _haralick(found: _Objects, levels: NDArray[np.intp], scale: int) -> Columns:

@@ -12,6 +12,39 @@ from moascope.config_section import FilePath, Name, Rooted, Section, Whole, cons
 
 METHODS = Literal["unet", "classical", "stardist", "cellpose"]
 _OF_UNET = {"loss", "touching_weight", "mixed_precision"}  # keys of `training` for the U-Net only
+METHODS_OF_KEYS: dict[str, tuple[str, ...]] = {
+    "model": ("unet", "stardist", "cellpose"),
+    "channel_map": ("unet", "stardist"),
+    "network": ("unet",),
+    "training": ("unet", "stardist"),
+    "augmentation": ("unet", "stardist"),
+    "ensemble": ("unet",),
+    "rays": ("stardist",),
+    "grid": ("stardist",),
+    "turns": ("unet",),
+    "tile": ("unet",),
+    "overlap": ("unet",),
+    "diameter": ("classical", "cellpose"),
+    "polarity": ("classical",),
+    "threshold": ("classical",),
+    "correction": ("classical",),
+    "smoothing": ("classical",),
+    "separation": ("classical",),
+    "prominence": ("unet",),
+    "seed_threshold": ("unet",),
+    "mask_threshold": ("unet",),
+    "prob_threshold": ("stardist",),
+    "nms_threshold": ("stardist",),
+    "flow_threshold": ("cellpose",),
+    "cellprob_threshold": ("cellpose",),
+    "export": ("unet",),
+}
+"""Methods that use a key of an engine; keys that are not named are used by all."""
+_LEARNING_KEYS = {
+    ("unet", "network"),  # that of the model; `training` and `augmentation` teach it more
+    ("unet", "ensemble"),
+    *(("stardist", key) for key in ("training", "augmentation", "rays", "grid")),
+}
 
 
 class Annotated(Rooted):
@@ -186,7 +219,7 @@ class PatchAugmentation(Section):
 class Engine(Section):
     """One way to find objects."""
 
-    method: METHODS = Field(description="U-Net, Otsu and watershed, StarDist, or Cellpose")
+    method: METHODS = Field(description="U-Net, threshold and watershed, StarDist, or Cellpose")
     model: FilePath | None = Field(
         None,
         description="unet: path of a model that MoAscope trained; stardist: folder or zip file of "
@@ -239,7 +272,85 @@ class Engine(Section):
         "half a tile",
     )
     diameter: float | None = Field(
-        None, gt=0, description="cellpose: usual diameter in pixels; null: its own estimate"
+        None,
+        gt=0,
+        description="classical, cellpose: usual diameter of an object in pixels; null: cellpose "
+        "takes images as they are; classical takes the median of the annotated objects, or 20",
+    )
+    polarity: Literal["bright", "dark"] = Field(
+        "bright", description="classical: objects are brighter or darker than the background"
+    )
+    threshold: Literal["otsu", "triangle", "local"] = Field(
+        "otsu",
+        description="classical: how the threshold is found; `triangle` for few or faint objects, "
+        "`local` (Otsu of the difference to the surroundings) for uneven light",
+    )
+    correction: float | None = Field(
+        None,
+        gt=0,
+        le=10,
+        description="classical: factor of the threshold; below 1 more pixels belong to objects; "
+        "null: tuned, or 0.8",
+    )
+    smoothing: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="classical: SD of the Gaussian that smoothes the image, in diameters; null: "
+        "tuned, or 0.05",
+    )
+    separation: float | None = Field(
+        None,
+        gt=0,
+        le=2,
+        description="classical: smallest distance between centres of objects, in diameters; less "
+        "splits more; null: tuned, or 0.3",
+    )
+    prominence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="unet: height of a peak above the saddle to a higher one that makes it an "
+        "object of its own; less splits more; null: tuned",
+    )
+    seed_threshold: float | None = Field(
+        None, ge=0, le=1, description="unet: lowest top of an object; null: tuned"
+    )
+    mask_threshold: float | None = Field(
+        None, ge=0, le=1, description="unet: lowest foreground of a pixel of an object; null: tuned"
+    )
+    prob_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="stardist: lowest probability of an object; null: that of the model",
+    )
+    nms_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="stardist: largest overlap of two objects; null: that of the model",
+    )
+    flow_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=10,
+        description="cellpose: largest error of the flows of an object; 0: any; null: its default",
+    )
+    cellprob_threshold: float | None = Field(
+        None,
+        ge=-10,
+        le=10,
+        description="cellpose: lowest logit of a pixel of an object; null: its default",
+    )
+    min_area: int | None = Field(
+        None,
+        ge=1,
+        description="smallest area of an object in pixels of the image; null: tuned, or that of "
+        "the model",
+    )
+    max_area: int | None = Field(
+        None, ge=1, description="largest area of an object in pixels of the image; null: no limit"
     )
     export: bool = Field(
         False,
@@ -249,20 +360,35 @@ class Engine(Section):
 
     @consistency_check
     def _fits(self) -> Engine:
-        for key, is_given in {"ensemble": self.ensemble > 1, "export": self.export}.items():
-            if is_given and self.method != "unet":
-                raise ValueError(f"{key} is for method unet, not {self.method}; leave it out")
-        if self.method == "classical" and self.model is not None:
-            raise ValueError("model is for networks; leave it out, classical is tuned here")
-        if self.channel_map and (self.method not in ("unet", "stardist") or self.model is None):
+        if unused := self._unused_keys():
+            raise ValueError("; ".join(unused))
+        if self.max_area is not None and (self.min_area or 1) > self.max_area:
             raise ValueError(
-                "channel_map is for unet and stardist with a given model; leave it out or set model"
+                f"min_area ({self.min_area}) must not exceed max_area ({self.max_area})"
             )
+        if self.channel_map and self.model is None:
+            raise ValueError("channel_map is for a given model; leave it out or set model")
         if self.method == "unet":
             self._check_unet()
         if self.method == "stardist":
             self._check_stardist()
         return self
+
+    def _unused_keys(self) -> list[str]:
+        """Name the keys that were set, but do nothing with this method or beside a given model."""
+        found = []
+        for key in sorted(self.model_fields_set & METHODS_OF_KEYS.keys()):
+            methods = METHODS_OF_KEYS[key]
+            if self.method not in methods:
+                found.append(
+                    f"{key} is for method {' or '.join(methods)}, not {self.method}; leave it out"
+                )
+            elif self.model is not None and (self.method, key) in _LEARNING_KEYS:
+                found.append(
+                    f"{key} has no effect beside a given model ({self.model}), used as it is; "
+                    "leave one of them out"
+                )
+        return found
 
     def is_trained(self) -> bool:
         """Tell whether this is a network that the run trains."""
@@ -282,7 +408,6 @@ class Engine(Section):
 
     def _check_stardist(self) -> None:
         given = [f"training.{key}" for key in self.training.model_fields_set & _OF_UNET]
-        given += self.model_fields_set & {"network"}
         if given:
             raise ValueError(
                 f"{', '.join(sorted(given))}: unknown to method 'stardist', whose network and loss "
@@ -301,11 +426,6 @@ class Engine(Section):
         if self.network.encoder != "none" and self.network.depth > 5:
             raise ValueError(
                 f"network.depth ({self.network.depth}) must be at most 5 with a pretrained encoder"
-            )
-        if self.model is not None and self.ensemble > 1:
-            raise ValueError(
-                f"ensemble ({self.ensemble}) is for networks that are trained here; leave it out, "
-                "a given model is used as it is"
             )
         multiple = self.network.binning * 2**self.network.depth
         if self.training.patch_size % multiple:
@@ -343,8 +463,8 @@ class Segmentation(Section):
     ignore_label: int | None = Field(
         None,
         description="value of pixels in the label images (of annotated sets and of the screen) "
-        "that are neither objects nor background; they are left out of learning, tuning and scores, and "
-        "objects that are found mostly there do not count; null: none",
+        "that are neither objects nor background; they are left out of learning, tuning and "
+        "scores, and objects that are found mostly there do not count; null: none",
     )
     images_per_set: int | None = Field(
         None, ge=1, description="at most so many images of a screen per set, evenly spread"

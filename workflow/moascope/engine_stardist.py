@@ -26,11 +26,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from skimage.segmentation import relabel_sequential
 
-from moascope.annotated import PERCENTILES, AnnotatedSet, percentiles, scaled
+from moascope.annotated import AnnotatedSet
 from moascope.channel_maps import matched_channels
-from moascope.engines import OneStep, Segment, imported
+from moascope.engines import Scaled, Segment, imported
 from moascope.errors import InputError
 from moascope.files import atomic_path, damaged, scratch_folder, write_zip
+from moascope.intensities import PERCENTILES
 from moascope.matching import THRESHOLDS, Tally, tally
 from moascope.segmentation_course import (
     HISTORY_COLUMNS,
@@ -56,7 +57,13 @@ _TUNED_ON = 50  # validation images at most
 _TUNED_BYTES = 1 << 30  # of predictions that are kept while the thresholds are tuned
 
 
-def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> OneStep:
+def stardist(
+    model: str | os.PathLike[str],
+    channels: Sequence[str] = (),
+    *,
+    prob_threshold: float | None = None,
+    nms_threshold: float | None = None,
+) -> Scaled:
     """Make an engine of a StarDist model.
 
     Parameters
@@ -66,12 +73,16 @@ def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> One
         2D_versatile_fluo, which StarDist downloads.
     channels : sequence of str
         Of the images, in order. A model that was fitted here is refused where it has others.
+    prob_threshold : float or None
+        Objects that are less sure are left out; None: what is stored with the model.
+    nms_threshold : float or None
+        Of two objects that overlap by more than this, the less sure is left out; None: what is
+        stored with the model.
 
     Returns
     -------
-    OneStep
-        Images are scaled by their percentiles 1 and 99.8. A model of one channel is shown the
-        first one, others are shown all channels.
+    Scaled
+        Images are scaled by their percentiles 1 and 99.8, held to those of their plate.
 
     Raises
     ------
@@ -79,7 +90,8 @@ def stardist(model: str | os.PathLike[str], channels: Sequence[str] = ()) -> One
         If StarDist is not installed, or the model cannot be found, fetched or read.
     """
     models, _ = _stardist()
-    return _segmenter(_loaded(models.StarDist2D, model, channels), model, channels)
+    network = _loaded(models.StarDist2D, model, channels)
+    return _segmenter(network, model, channels, prob_threshold, nms_threshold)
 
 
 def shown_channels(
@@ -228,7 +240,13 @@ def _stardist() -> tuple[Any, Any]:
     )
 
 
-def _segmenter(network: Any, name: str | os.PathLike[str], channels: Sequence[str] = ()) -> OneStep:
+def _segmenter(
+    network: Any,
+    name: str | os.PathLike[str],
+    channels: Sequence[str] = (),
+    prob_threshold: float | None = None,
+    nms_threshold: float | None = None,
+) -> Scaled:
     n_channels: int = network.config.n_channel_in
 
     def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -240,14 +258,19 @@ def _segmenter(network: Any, name: str | os.PathLike[str], channels: Sequence[st
                 f"{len(image)}{named}. Name {n_channels} in segmentation.channels, or use a model "
                 "that was trained on such images."
             )
-        shown = np.moveaxis(scaled(image, *percentiles(image)), 0, -1)
+        shown = np.moveaxis(image, 0, -1)
         tiles = (*(-(-side // _TILE) for side in shown.shape[:2]), 1)
         labels, _ = network.predict_instances(
-            shown, axes="YXC", n_tiles=tiles, show_tile_progress=False
+            shown,
+            axes="YXC",
+            prob_thresh=prob_threshold,  # None: its own
+            nms_thresh=nms_threshold,
+            n_tiles=tiles,
+            show_tile_progress=False,
         )
-        return labels.astype(np.int32)
+        return np.asarray(labels, np.int32)
 
-    return OneStep(segment)
+    return Scaled(segment)
 
 
 def _loaded(kind: Any, model: str | os.PathLike[str], channels: Sequence[str]) -> Any:

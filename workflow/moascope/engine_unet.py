@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import keras
@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope import segmentation, segmentation_training
-from moascope.annotated import AnnotatedSet, percentiles, scaled
+from moascope.annotated import AnnotatedSet
 from moascope.channel_maps import matched_channels
 from moascope.instances import (
     InstanceParameters,
@@ -24,6 +24,7 @@ from moascope.instances import (
     label_objects,
     tune,
 )
+from moascope.intensities import PlateIntensities, Range, range_of, scaled
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import TrainingOptions
 from moascope.segmentation_data import PairedAugmentation
@@ -46,7 +47,8 @@ class UNet:
     about : mapping
         What was saved with it, see `segmentation_training.save`.
     options : mapping
-        `turns`, `tile` and `overlap`, as in the configuration.
+        `turns`, `tile` and `overlap`, as in the configuration, and what overrides parameters of
+        the model, see `overridden`.
 
     Attributes
     ----------
@@ -68,7 +70,11 @@ class UNet:
     ) -> None:
         self.network, self.about = network, about
         self.channels: list[str] = list(about["channels"])
-        self.parameters = InstanceParameters(**self.about["instances"])
+        parameters = overridden(InstanceParameters(**self.about["instances"]), options)
+        if options.get("min_area") is not None:  # `segmenting` compares areas in px of the image
+            parameters = replace(parameters, min_area=1)
+        self.parameters = parameters
+        self._plate: PlateIntensities | None = None
         self._multiple = int(self.about["multiple"])
         predict = segmentation.predictor(self.network)
         self._predict = with_turns(predict) if options["turns"] else predict
@@ -118,7 +124,12 @@ class UNet:
 
     def predict(self, image: NDArray[np.generic]) -> Maps:
         """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities."""
-        return _maps(self._predict, image, self._multiple, self._tile, self._overlap)
+        limits = range_of(image, self._plate)
+        return _maps(self._predict, image, limits, self._multiple, self._tile, self._overlap)
+
+    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
+        """Hold the scale to images (C, Y, X) of a plate, raw intensities, at least one."""
+        self._plate = PlateIntensities.of(images)
 
     def label(self, predicted: Maps) -> NDArray[np.int32]:
         """Cut the objects (Y, X) out of what was predicted; 0 is background."""
@@ -140,15 +151,40 @@ class UNet:
         return self.label(self.predict(image))
 
 
+def overridden(parameters: InstanceParameters, options: Mapping[str, Any]) -> InstanceParameters:
+    """Replace parameters by those that the user set.
+
+    Parameters
+    ----------
+    parameters : InstanceParameters
+        Stored or usual ones.
+    options : mapping
+        Of the engine; keys that are null, or no parameters, change nothing.
+
+    Returns
+    -------
+    InstanceParameters
+        With the user's values.
+    """
+    names = {field.name for field in fields(parameters)}
+    given = {key: value for key, value in options.items() if key in names and value is not None}
+    return replace(parameters, **given)
+
+
 def _maps(
-    function: Function, image: NDArray[np.generic], multiple: int, tile: int, overlap: int
+    function: Function,
+    image: NDArray[np.generic],
+    limits: Range,
+    multiple: int,
+    tile: int,
+    overlap: int,
 ) -> Maps:
-    """Predict the maps of an image (C, Y, X) of raw intensities.
+    """Predict the maps of an image (C, Y, X) of raw intensities, of which `limits` are 0 and 1.
 
     Intensities are scaled tile by tile, and only two maps are kept, in half precision for large
     images, so that little is in memory beside the image.
     """
-    low, high = percentiles(image)
+    low, high = limits
 
     def predict(tiles: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         planes = np.moveaxis(tiles, -1, 0)
@@ -247,7 +283,10 @@ def tune_saved(
     rows = annotated.spread("validation", _TUNED_ON)
     samples = ((engine.predict(annotated.image(row)), annotated.labels(row)) for row in rows)
     grid = grid_for(annotated.labels(row) for row in rows)
-    parameters, tried = tune(samples, grid, groups=annotated.groups(rows))
+    # What the user set stays as it is.
+    free = {key: values for key, values in grid.items() if options.get(key) is None}
+    start = overridden(InstanceParameters(), options)
+    parameters, tried = tune(samples, free, start, groups=annotated.groups(rows))
     logger.info("tuned on %d validation images: %s", len(rows), parameters)
     validation = {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")}
     logger.info("validation: %s", validation)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy import fft, ndimage
-from skimage.filters import threshold_otsu
-from skimage.morphology import remove_small_holes
-from skimage.segmentation import watershed
 
 from moascope.errors import InputError
-from moascope.instances import fill_holes, search, tidied
+from moascope.intensities import PERCENTILES, PlateIntensities, range_of, scaled
 
 Segment = Callable[[NDArray[np.generic]], NDArray[np.int32]]
-"""Takes one image (C, Y, X) of raw intensities and gives its objects (Y, X): 0 is background."""
+"""Takes one image (C, Y, X) and gives its objects (Y, X): 0 is background."""
+
+USUAL_DIAMETER = 20.0
+"""Diameter of objects in px that is taken where neither the user nor annotated images say it."""
+
+_CELLPOSE_TOP = 99.0  # the percentile that becomes 1 in images that Cellpose was trained on
 
 
 class Engine(Protocol):
@@ -31,14 +31,20 @@ class Engine(Protocol):
         """Take an image (C, Y, X) of raw intensities, in the thread that loaded the network."""
 
     def label(self, predicted: Any) -> NDArray[np.int32]:
-        """Give the objects (Y, X) of what was predicted, in any thread: 0 is background."""
+        """Return the objects (Y, X) of what was predicted, in any thread: 0 is background."""
+
+    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
+        """Hold intensities of what follows to those of a plate, some images of which are given."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class OneStep:
-    """An engine that is a single function."""
+    """An engine that is a single function of the raw intensities of an image."""
 
     segment: Segment
+
+    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
+        """Change nothing: the function has no scale that could follow an image."""
 
     def predict(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
         """Segment the image."""
@@ -49,162 +55,26 @@ class OneStep:
         return predicted
 
     def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
-        """Find the objects of an image, see `Segment`."""
-        return self.segment(image)
+        """Find the objects (Y, X) of an image (C, Y, X) of raw intensities; 0 is background."""
+        return self.predict(image)
 
 
-# --- Classical -----------------------------------------------------------------------------------
+@dataclass
+class Scaled(OneStep):
+    """An engine that is a single function of an image with scaled intensities, float32."""
 
+    top: float = PERCENTILES[1]
+    """The percentile that becomes 1; the percentile 1 becomes 0."""
+    plate: PlateIntensities | None = None
+    """What the scale is held to; None: every image has its own."""
 
-@dataclass(frozen=True)
-class ClassicalParameters:
-    """How `segment_classical` tells bright objects from the background and from each other."""
+    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
+        """Hold the scale to images (C, Y, X) of a plate, raw intensities, at least one."""
+        self.plate = PlateIntensities.of(images, self.top)
 
-    channel: int = 0
-    """Which channel shows the objects, from 0."""
-    smoothing: float = 1.0
-    """Standard deviation in px of the Gaussian that smoothes the image; 0: none."""
-    correction: float = 0.8
-    """Otsu's threshold, counted from the darkest percent of the pixels, is multiplied by this."""
-    local_weight: float = 1.0
-    """An object is also this many times as bright as its surroundings; 0: no such condition."""
-    local_radius: float = 30.0
-    """Standard deviation in px of the Gaussian that averages the surroundings, about the diameter
-    of an object."""
-    separation: int = 6
-    """Smallest distance in px between the centres of two objects, to each side."""
-    relief_smoothing: float = 1.0
-    """Standard deviation in px of the Gaussian that smoothes the distance to the background."""
-    min_area: int = 20
-    """Objects with fewer pixels are removed, and smaller holes filled."""
-    clear_border: bool = False
-    """Remove objects that touch the border of the image."""
-
-
-CLASSICAL_GRID: dict[str, Sequence[float]] = {
-    "correction": (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2),
-    "local_weight": (0.0, 0.8, 1.0, 1.2),
-    "local_radius": (15.0, 30.0, 60.0),
-    "separation": (3, 5, 8, 12, 20),
-    "relief_smoothing": (0.5, 1.0, 2.0),
-    "smoothing": (0.5, 1.0, 2.0),
-    "min_area": (10, 20, 40, 80),
-}
-"""Values that `tune_classical` tries."""
-
-
-def segment_classical(
-    image: NDArray[np.generic], parameters: ClassicalParameters
-) -> NDArray[np.int32]:
-    """Find bright objects: a threshold, then a watershed on the distance to the background.
-
-    Parameters
-    ----------
-    image : (C, Y, X) array
-        Raw intensities.
-    parameters : ClassicalParameters
-        How.
-
-    Returns
-    -------
-    (Y, X) int32
-        0 is background, objects are 1 .. n; n is 0 in a constant image.
-
-    Raises
-    ------
-    InputError
-        If the image has no such channel.
-    """
-    mask = _bright(_channel(image, parameters.channel), parameters)
-    distance = ndimage.distance_transform_edt(mask).astype(np.float32)
-    distance = ndimage.gaussian_filter(distance, parameters.relief_smoothing)
-    highest_around = ndimage.maximum_filter(distance, 2 * parameters.separation + 1)
-    # Centres that touch by a corner are one plateau.
-    centres, _ = ndimage.label((distance == highest_around) & mask, np.ones((3, 3)))
-    labels = watershed(-distance, centres.astype(np.int32), mask=mask)
-    return tidied(fill_holes(labels), parameters.min_area, parameters.clear_border)
-
-
-def _bright(plane: NDArray[np.float32], parameters: ClassicalParameters) -> NDArray[np.bool_]:
-    above = ndimage.gaussian_filter(plane, parameters.smoothing)
-    above -= np.percentile(above, 1)
-    if above.max() <= above.min():
-        return np.zeros(above.shape, bool)
-    mask = above > threshold_otsu(above) * parameters.correction
-    if parameters.local_weight:
-        around = _blur(above, parameters.local_radius)
-        mask &= above > around * parameters.local_weight
-    return remove_small_holes(mask, max_size=parameters.min_area)
-
-
-def _blur(plane: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
-    """Smooth by a Gaussian, as `ndimage.gaussian_filter` does but for rounding.
-
-    A filter with mirrored borders scales cosines, so that its width costs no time (Martucci 1994).
-
-    Parameters
-    ----------
-    plane : (Y, X) float32
-        Intensities.
-    deviation : float
-        Standard deviation in px of the Gaussian.
-
-    Returns
-    -------
-    (Y, X) float32
-        Smoothed intensities.
-    """
-    cosines = fft.dctn(plane)
-    for axis, size in enumerate(plane.shape):
-        impulse = np.eye(1, size)[0]
-        gains = fft.dct(ndimage.gaussian_filter1d(impulse, deviation)) / fft.dct(impulse)
-        cosines *= np.expand_dims(gains.astype(np.float32), 1 - axis)
-    return fft.idctn(cosines, overwrite_x=True)
-
-
-def _channel(image: NDArray[np.generic], channel: int) -> NDArray[np.float32]:
-    if not 0 <= channel < len(image):
-        raise InputError(
-            f"channel {channel} is to be segmented, but the image has {len(image)} channels, "
-            "counted from 0. Choose another channel."
-        )
-    return image[channel].astype(np.float32)
-
-
-def classical(parameters: ClassicalParameters) -> OneStep:
-    """Make the classical engine: see `segment_classical`."""
-    return OneStep(lambda image: segment_classical(image, parameters))
-
-
-def tune_classical(
-    samples: Iterable[tuple[NDArray[np.generic], NDArray[np.integer[Any]]]],
-    grid: Mapping[str, Sequence[Any]] = CLASSICAL_GRID,
-    start: ClassicalParameters | None = None,
-    *,
-    groups: Sequence[str] | None = None,
-) -> tuple[ClassicalParameters, pd.DataFrame]:
-    """Choose the parameters of the classical engine on images with known objects.
-
-    Parameters
-    ----------
-    samples : iterable of ((C, Y, X) array, (Y, X) int)
-        Images and their true labels; see `moascope.instances.search`.
-    grid : mapping of str to sequence
-        Values to try for parameters.
-    start : ClassicalParameters or None
-        Where to begin; None: the defaults.
-    groups : sequence or None
-        What each image belongs to, see `instances.search`.
-
-    Returns
-    -------
-    best : ClassicalParameters
-        What was chosen, see `instances.search`.
-    tried : pandas.DataFrame
-        One row per set of parameters, the chosen first.
-    """
-    start = start or ClassicalParameters()
-    return search(segment_classical, samples, grid, start, groups=groups)
+    def predict(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
+        """Scale an image (C, Y, X) of raw intensities, and segment it."""
+        return self.segment(scaled(image, *range_of(image, self.plate, self.top)))
 
 
 # --- Cellpose ------------------------------------------------------------------------------------
@@ -215,8 +85,10 @@ def cellpose(
     channels: Sequence[int] = (0,),
     diameter: float | None = None,
     *,
+    flow_threshold: float | None = None,
+    cellprob_threshold: float | None = None,
     gpu: bool = False,
-) -> OneStep:
+) -> Scaled:
     """Make an engine of a Cellpose 4 model (Pachitariu et al. 2025).
 
     Parameters
@@ -228,13 +100,18 @@ def cellpose(
         Up to three channels that the network is shown, from 0.
     diameter : float or None
         Typical diameter of the objects in px; None: as in the images that the model knows.
+    flow_threshold : float or None
+        Largest error of the flows of an object; None: Cellpose's default.
+    cellprob_threshold : float or None
+        Pixels with a smaller logit belong to no object; None: Cellpose's default.
     gpu : bool
         Compute on the GPU.
 
     Returns
     -------
-    OneStep
-        Cellpose scales intensities itself.
+    Scaled
+        Images are scaled by their percentiles 1 and 99, as Cellpose does it, but held to those of
+        their plate.
 
     Raises
     ------
@@ -243,13 +120,17 @@ def cellpose(
     """
     models = imported("cellpose.models", "cellpose", "cellpose")
     network = _cellpose_model(models, model or models.MODEL_NAMES[0], gpu)
+    thresholds = {"flow_threshold": flow_threshold, "cellprob_threshold": cellprob_threshold}
+    given = {key: value for key, value in thresholds.items() if value is not None}
 
     def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
-        shown = np.stack([_channel(image, channel) for channel in channels], axis=-1)
-        labels = network.eval(shown, channel_axis=-1, diameter=diameter)[0]
-        return labels.astype(np.int32)
+        shown = np.moveaxis(image[list(channels)], 0, -1)
+        labels = network.eval(shown, channel_axis=-1, diameter=diameter, normalize=False, **given)[
+            0
+        ]
+        return np.asarray(labels, np.int32)
 
-    return OneStep(segment)
+    return Scaled(segment, _CELLPOSE_TOP)
 
 
 def sees_gpu() -> bool:

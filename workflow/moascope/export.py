@@ -26,11 +26,12 @@ from keras import layers
 from numpy.typing import NDArray
 
 from moascope import packages, segmentation_training
-from moascope.annotated import AnnotatedSet, percentiles, scaled
+from moascope.annotated import AnnotatedSet
 from moascope.backbones import ChannelMap
 from moascope.errors import InputError
 from moascope.export_documents import TOLERANCE, description, documentation, smallest_side
 from moascope.files import atomic_path, scratch_folder, write_zip
+from moascope.intensities import percentiles, scaled
 from moascope.segmentation_targets import CLASSES
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from moascope import __version__
-from moascope.annotated import PERCENTILES
+from moascope.intensities import PERCENTILES
 from moascope.segmentation_targets import CLASSES
 
 TOLERANCE = 1e-3

@@ -6,11 +6,15 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from moascope import verdicts
+import pandas as pd
+
+from moascope import cell_counts, verdicts
+from moascope.engines import USUAL_DIAMETER
 from moascope.independence import plural
 from moascope.permutation import LABELS
 from moascope.quality_review import BRIGHTFIELD, FAILED_PLATE, UNEVEN
 from moascope.report_context import Context, ModelContext
+from moascope.report_segmentation import SegmentationContext
 
 _TESTED_ON = {
     "leave-one-compound-out": "of compounds the model had never seen",
@@ -366,16 +370,46 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
             f"nothing was fitted or tuned on them in this run. {intervals} Images of another "
             "microscope or stain may do worse.",
         )
-    counts = segmentation["counts"]
-    empty = 0 if counts is None else int((counts["count"] == 0).sum())
-    if counts is not None and empty:
+    if segmentation["counts"] is not None:
+        yield from _count_checks(segmentation, segmentation["counts"], context["config"])
+
+
+def _count_checks(
+    segmentation: SegmentationContext, counts: pd.DataFrame, config: Mapping[str, Any]
+) -> Iterable[dict[str, str]]:
+    """Check the counts of a screen, whose truth is not known."""
+    objects, engine = segmentation["objects"], segmentation["measured_with"]
+    for text in cell_counts.doubts(counts, objects, _expected_diameter(segmentation, config)):
+        yield _check("warn", f"Implausible {objects.lower()}", f"Engine “{engine}”: {text}")
+    empty = counts[counts["count"] == 0]
+    if len(empty):
+        flagged = int(empty["flagged"].sum())
+        sites = _count(len(empty), "site", "sites")
         yield _check(
-            "warn",
-            f"No {objects} in {_count(empty, 'site', 'sites')}",
-            f"{segmentation['measured_with']} found none there: "
-            + listed(counts.loc[counts["count"] == 0, "site_id"])
-            + ".",
+            "note" if flagged == len(empty) else "warn",
+            f"No {objects.lower()} in {sites}",
+            f"{engine} found none there: {listed(empty['site_id'])}. "
+            f"{flagged:,} of {sites} {'is' if len(empty) == 1 else 'are'} flagged by quality.",
         )
+    flagged = int(counts["flagged"].sum())
+    if flagged and config["quality"]["exclude_flagged"]:
+        yield _check(
+            "note",
+            f"Counts of {_count(flagged, 'flagged site', 'flagged sites')} are not used",
+            "The baseline that knows nothing but cell counts leaves them out, as the models do.",
+        )
+
+
+def _expected_diameter(
+    segmentation: SegmentationContext, config: Mapping[str, Any]
+) -> float | None:
+    """Return the diameter in px that the engine of the screen was told, if it was."""
+    name = segmentation["measured_with"]
+    engine = config["segmentation"]["engines"].get(name, {})
+    told = engine.get("diameter")
+    if told is None and engine.get("method") == "classical" and not segmentation["engines"]:
+        return USUAL_DIAMETER  # nothing was annotated, so that it took this
+    return float(told) if isinstance(told, int | float) else None
 
 
 def _count(n: int, one: str, many: str) -> str:

@@ -369,7 +369,9 @@ def _at_border(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.unique(np.concatenate(edges))
 
 
-def tidied(labels: NDArray[np.int32], min_area: int, clear_border: bool) -> NDArray[np.int32]:
+def tidied(
+    labels: NDArray[np.int32], min_area: int, clear_border: bool, max_area: int | None = None
+) -> NDArray[np.int32]:
     """Drop objects and number the others.
 
     Parameters
@@ -380,6 +382,8 @@ def tidied(labels: NDArray[np.int32], min_area: int, clear_border: bool) -> NDAr
         Objects with fewer pixels are dropped.
     clear_border : bool
         Drop objects that touch the border of the image.
+    max_area : int or None
+        Objects with more pixels are dropped.
 
     Returns
     -------
@@ -390,7 +394,10 @@ def tidied(labels: NDArray[np.int32], min_area: int, clear_border: bool) -> NDAr
     bands = [slice(y, y + BLOCK) for y in range(0, len(labels), BLOCK)]
     n = max(int(labels[band].max()) for band in bands)
     counts = (np.bincount(labels[band].ravel(), minlength=n + 1) for band in bands)
-    is_kept = sum(counts, start=np.zeros(n + 1, np.int64)) >= max(min_area, 1)
+    areas = sum(counts, start=np.zeros(n + 1, np.int64))
+    is_kept = areas >= max(min_area, 1)
+    if max_area is not None:
+        is_kept &= areas <= max_area
     if clear_border:
         is_kept[_at_border(labels)] = False
     is_kept[0] = False

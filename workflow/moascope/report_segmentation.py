@@ -334,7 +334,9 @@ def _counts(
     if counts is None:
         return None
     values = counts.assign(value=counts["count"])
-    wells = values.groupby(["plate", "row", "col"])["value"].mean().reset_index()
+    wells = values.groupby(["plate", "row", "col"], as_index=False).agg(
+        value=("value", "mean"), flagged=("flagged", "all")
+    )
     by_plate = list(wells.groupby("plate"))
     limits = (0.0, max(1.0, float(wells["value"].quantile(0.99))))
     maps = []
@@ -344,7 +346,7 @@ def _counts(
             {
                 "name": plate,
                 "svg": figures.plate_map(
-                    table.assign(flagged=False),
+                    table,
                     plate_format,
                     f"{plate}: objects per site",
                     limits=limits,
@@ -357,6 +359,7 @@ def _counts(
         "total": int(counts["count"].sum()),
         "sites": len(counts),
         "empty": int((counts["count"] == 0).sum()),
+        "flagged": int(counts["flagged"].sum()),
         "maps": maps,
         "not_drawn": len(by_plate) - len(maps),
     }

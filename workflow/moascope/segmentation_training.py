@@ -24,11 +24,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope import backbones, segmentation
-from moascope.annotated import PERCENTILES, AnnotatedSet
+from moascope.annotated import AnnotatedSet
 from moascope.digests import file_digest
 from moascope.errors import InputError
 from moascope.files import damaged
 from moascope.instances import InstanceParameters, as_maps, label_objects, parameters_for
+from moascope.intensities import PERCENTILES
 from moascope.matching import Tally, tally
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import (

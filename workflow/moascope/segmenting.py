@@ -1,7 +1,7 @@
 """Runs an engine over annotated test images, or over a plate, whatever the engine is.
 
-What an engine does after its network, and measuring, is done in a thread, while the network
-predicts the next image.
+What an engine does after its network is done in a thread, while the network predicts the next
+image.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import h5py
@@ -20,11 +21,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.annotated import AnnotatedSet
-from moascope.cells import measure
 from moascope.engines import Engine
 from moascope.errors import InputError
-from moascope.files import atomic_path, write_parquet
+from moascope.files import atomic_path, read_parquet, write_parquet
 from moascope.instances import tidied
+from moascope.measuring import TypicalSites
 from moascope.stores import PlateStore, write_labels
 
 Source = TypeVar("Source")
@@ -49,19 +50,31 @@ def run(
     engine : Engine
         What finds objects.
     given : mapping of str to path
-        `store`, or `images` and `table`.
+        `store` and `ingested`, or `images` and `table`.
     out : mapping of str to path
-        `labels` and `cells`, or `labels` and `times`.
+        `labels`, or `labels` and `times`.
     params : mapping
-        `channels` that the engine sees, and for a plate `objects` and `clear_border`, see
-        `segment_plate`.
+        `options` of the engine, of which `min_area` and `max_area` are looked at, `channels` that
+        the engine sees, and for a plate `objects` and `clear_border`, see `segment_plate`.
     """
+    areas = Areas(params["options"].get("min_area"), params["options"].get("max_area"))
     if "store" in given:
         options = {key: params[key] for key in ("channels", "objects", "clear_border")}
-        segment_plate(engine, given["store"], out["labels"], out["cells"], **options)
+        measured = read_parquet(given["ingested"])
+        segment_plate(engine, given["store"], measured, out["labels"], areas=areas, **options)
     else:
         files = given["images"], given["table"], out["labels"], out["times"]
-        segment_test(engine, *files, channels=params["channels"])
+        segment_test(engine, *files, channels=params["channels"], areas=areas)
+
+
+@dataclass(frozen=True)
+class Areas:
+    """Limits of the area of an object, in px of the image."""
+
+    smallest: int | None = None
+    """None: what the engine leaves."""
+    largest: int | None = None
+    """None: no limit."""
 
 
 def segment_test(
@@ -72,8 +85,11 @@ def segment_test(
     times: str | os.PathLike[str],
     *,
     channels: Sequence[str] | None = None,
+    areas: Areas = Areas(),
 ) -> None:
     """Segment the test images of an annotated set, as a plate would be.
+
+    Intensities of images of a screen are held to those of the test images of their plate.
 
     Parameters
     ----------
@@ -90,8 +106,10 @@ def segment_test(
         ready on first use does not count.
     channels : sequence of str or None
         Channels that the engine sees, in its order; None: all.
+    areas : Areas
+        Limits of the area of an object.
     """
-    finished = []
+    finished, order = [], []
     with AnnotatedSet(images, table, channels) as annotated, atomic_path(labels) as temporary:
         rows = annotated.rows("test")
         sizes = annotated.table.loc[rows, ["height", "width"]].drop_duplicates()
@@ -99,9 +117,12 @@ def segment_test(
             engine.label(engine.predict(annotated.image(row)))
         with h5py.File(temporary, "w") as file:
             started = time.perf_counter()
-            pixels = ((row, annotated.image(row)) for row in rows)
-            found = segmented(engine, pixels, lambda *labelled: labelled, clear_border=False)
+            pixels = _test_images(engine, annotated, rows)
+            found = segmented(
+                engine, pixels, lambda *labelled: labelled, clear_border=False, areas=areas
+            )
             for number, (row, objects) in enumerate(found, start=1):
+                order.append(row)
                 place = f"labels/{row:06d}"
                 file.create_dataset(
                     place, data=objects, chunks=True, compression="lzf", fletcher32=True
@@ -109,9 +130,22 @@ def segment_test(
                 finished.append(time.perf_counter())
                 if number % 10 == 0 or number == len(rows):
                     logger.info("%d of %d test images", number, len(rows))
-        names = annotated.table["name"].iloc[rows].to_numpy()
+        names = annotated.table["name"].iloc[order].to_numpy()
     seconds = np.diff(finished, prepend=started)
     write_parquet(pd.DataFrame({"name": names, "seconds": seconds}), times)
+
+
+def _test_images(
+    engine: Engine, annotated: AnnotatedSet, rows: NDArray[np.int64]
+) -> Iterator[tuple[int, NDArray[np.generic]]]:
+    """Read test images, plate by plate where they are of a screen."""
+    if "plate" not in annotated.table:
+        yield from ((row, annotated.image(row)) for row in rows)
+        return
+    plates = annotated.table["plate"].iloc[rows]
+    for _, own in plates.groupby(plates, sort=False):
+        engine.hold_to(annotated.image(row) for row in own.index)
+        yield from ((row, annotated.image(row)) for row in own.index)
 
 
 def segmented(
@@ -120,6 +154,7 @@ def segmented(
     then: Callable[[Source, NDArray[np.int32]], Result],
     *,
     clear_border: bool,
+    areas: Areas = Areas(),
 ) -> Iterator[Result]:
     """Segment one image after the other; while one is labelled, the next is predicted.
 
@@ -135,6 +170,8 @@ def segmented(
         What to make of a source and its objects (Y, X), 1 .. n, in the thread that labels them.
     clear_border : bool
         Leave out objects that touch the border of an image.
+    areas : Areas
+        Limits of the area of an object.
 
     Yields
     ------
@@ -142,7 +179,8 @@ def segmented(
     """
 
     def finish(source: Source, predicted: Any) -> Result:
-        return then(source, tidied(engine.label(predicted), 1, clear_border))
+        labels = engine.label(predicted)
+        return then(source, tidied(labels, areas.smallest or 1, clear_border, areas.largest))
 
     with ThreadPoolExecutor(1) as worker:
         waiting: deque[Future[Result]] = deque()
@@ -162,14 +200,15 @@ def segmented(
 def segment_plate(
     engine: Engine,
     store: str | os.PathLike[str],
+    quality: pd.DataFrame | None,
     labels: str | os.PathLike[str],
-    cells: str | os.PathLike[str],
     *,
     channels: Sequence[str],
     objects: str,
     clear_border: bool,
+    areas: Areas = Areas(),
 ) -> None:
-    """Segment all sites of a plate and measure their objects.
+    """Segment all sites of a plate, with intensities held to what is usual on it.
 
     Parameters
     ----------
@@ -177,19 +216,19 @@ def segment_plate(
         What finds objects.
     store : path
         The plate store.
+    quality : pandas.DataFrame or None
+        Of its sites, see `measuring.TypicalSites`.
     labels : path
         Gets a store of label images, see `stores.write_labels`.
-    cells : path
-        Gets a parquet table with one row per object: site_id, plate, well, site,
-        ObjectNumber and the measurements of `cells.measure` in all channels of the store.
     channels : sequence of str
         Channels that the engine sees, in its order.
     objects : str
         What they are called.
     clear_border : bool
         Leave out objects that touch the border of a site.
+    areas : Areas
+        Limits of the area of an object.
     """
-    tables: list[pd.DataFrame] = []
     with PlateStore(store) as plate:
         missing = [channel for channel in channels if channel not in plate.channels]
         if missing:
@@ -199,27 +238,14 @@ def segment_plate(
             )
         seen = [plate.channels.index(channel) for channel in channels]
 
-        def images() -> Iterator[tuple[tuple[str, NDArray[np.generic]], NDArray[np.generic]]]:
+        def images() -> Iterator[tuple[int, NDArray[np.generic]]]:
             for indices, batch in plate.batches():
-                for index, image in zip(indices, batch, strict=True):
-                    yield (plate.site_ids[index], image), image[seen]
+                yield from zip(indices.tolist(), batch[:, seen], strict=True)
                 logger.info("%d of %d sites", indices[-1] + 1, len(plate))
 
-        def measured(
-            source: tuple[str, NDArray[np.generic]], found: NDArray[np.int32]
-        ) -> tuple[NDArray[np.int32], pd.DataFrame]:
-            site_id, image = source
-            table = measure(image, found, plate.channels, objects)
-            _, well, site = site_id.split("/", 2)
-            keys = {"site_id": site_id, "plate": plate.plate, "well": well, "site": site}
-            for place, (key, value) in enumerate(keys.items()):
-                table.insert(place, key, pd.Series(value, table.index, dtype="str"))
-            return found, table
-
-        def found() -> Iterator[NDArray[np.int32]]:
-            for labelled, table in segmented(engine, images(), measured, clear_border=clear_border):
-                tables.append(table)
-                yield labelled
-
-        write_labels(labels, plate, objects, found())
-    write_parquet(pd.concat(tables, ignore_index=True), cells)
+        if len(plate):
+            engine.hold_to(TypicalSites(plate, seen, quality))
+        found = segmented(
+            engine, images(), lambda _, found: found, clear_border=clear_border, areas=areas
+        )
+        write_labels(labels, plate, objects, found)

@@ -143,6 +143,9 @@ PLATES = plates()
 PART = 64
 PLATE_PARTS = [PLATES[start : start + PART] for start in range(0, len(PLATES), PART)]
 CHANNELS = list(CONFIG.input.channels) if SCREEN else []
+FLAGGING = CONFIG.section(
+    "quality", "focus_z", "max_saturated", "min_foreground", "intensity_z"
+)
 FROZEN = [name for name, model in CONFIG.models.items() if model.transfer == "frozen"]
 TUNED = [name for name in CONFIG.models if name not in FROZEN]
 KERAS_HEADS = [
@@ -565,12 +568,18 @@ def engines(method):
 def engine_options(name):
     """Give the options of an engine that decide what it finds."""
     keys = {
-        "unet": ["channel_map", "turns", "tile", "overlap"],
-        "classical": ["method"],
-        "stardist": ["model", "channel_map"],
-        "cellpose": ["model", "diameter"],
+        "unet": [
+            *["channel_map", "turns", "tile", "overlap"],
+            *["prominence", "seed_threshold", "mask_threshold"],
+        ],
+        "classical": [
+            *["diameter", "polarity", "threshold"],
+            *["smoothing", "correction", "separation"],
+        ],
+        "stardist": ["model", "channel_map", "prob_threshold", "nms_threshold"],
+        "cellpose": ["model", "diameter", "flow_threshold", "cellprob_threshold"],
     }[ENGINES[name].method]
-    return CONFIG.section(f"segmentation.engines.{name}", *keys)
+    return CONFIG.section(f"segmentation.engines.{name}", *keys, "min_area", "max_area")
 
 
 def learning_options(name):

@@ -201,6 +201,7 @@ rule tune_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
+        options=lambda wildcards: engine_options(wildcards.engine),
         code=code("tune_classical.py"),
     script:
         "../scripts/tune_classical.py"
@@ -257,6 +258,7 @@ rule segment_test_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
+        options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         code=code("segment_classical.py"),
     script:
@@ -356,13 +358,13 @@ if MEASURING:
         input:
             **fitted(MEASURING_NAME),
             store=of_plate(PATHS.store),
+            ingested=PATHS.ingested,
         output:
             labels=PATHS.labels,
-            cells=PATHS.plate_cells,
         log:
-            PATHS.log("cells/{plate}"),
+            PATHS.log("labels/{plate}"),
         benchmark:
-            PATHS.benchmark("cells/{plate}")
+            PATHS.benchmark("labels/{plate}")
         conda:
             environment(ENGINE_ENVIRONMENTS[MEASURING.method])
         threads: 2
@@ -379,6 +381,31 @@ if MEASURING:
             code=code(f"segment_{MEASURING.method}.py"),
         script:
             f"../scripts/segment_{MEASURING.method}.py"
+
+    # A rule of its own, so that editing what counts as a bad site finds no cells anew.
+    rule measure_cells:
+        input:
+            store=PATHS.store,
+            ingested=PATHS.ingested,
+            labels=PATHS.labels,
+        output:
+            PATHS.plate_cells,
+        log:
+            PATHS.log("cells/{plate}"),
+        benchmark:
+            PATHS.benchmark("cells/{plate}")
+        conda:
+            environment("imaging")
+        threads: 1
+        resources:
+            mem_mb=memory(4000),
+            runtime=240,
+        params:
+            quality=FLAGGING,
+            objects=CONFIG.segmentation.objects,
+            code=code("measure_cells.py"),
+        script:
+            "../scripts/measure_cells.py"
 
     rule label_plate:
         input:

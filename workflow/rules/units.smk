@@ -23,10 +23,8 @@ rule prepare:
         mem_mb=memory(3000),
         runtime=120,
     params:
-        quality=CONFIG.section(
-            "quality", "focus_z", "max_saturated", "min_foreground", "intensity_z"
-        ),
         brightfield=CONFIG.section("input")["brightfield"],
+        quality=FLAGGING,
         steps=CONFIG.section("normalization")["steps"],
         treated_in_statistics=CONFIG.normalization.treated_wells_in_statistics,
         units=CONFIG.section("units", "size", "tiles", "min_foreground"),

@@ -4,13 +4,12 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import engines, segmenting
+from moascope import engine_classical, segmenting
 from moascope.files import read_json
 
 params = snakemake.params
-parameters = engines.ClassicalParameters()
-if "model" in dict(snakemake.input.items()):
-    parameters = engines.ClassicalParameters(**read_json(snakemake.input.model))
-engine = engines.classical(parameters)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
+stored = read_json(given["model"]) if "model" in given else None
+parameters = engine_classical.parameters_of(params.options, stored)
+engine = engine_classical.Classical(parameters)
 segmenting.run(engine, given, out, dict(params.items()))

@@ -32,9 +32,7 @@ if "inputs" in given:
         *found,
     ]
 if "counts" in given:
-    quality = read_parquet(given["quality"], ["site_id", "flagged"])
-    flagged = quality.loc[quality["flagged"].eq(True), "site_id"].tolist()
-    found_cells = cell_counts.count_plates(read_parquet(given["counts"]), flagged)
+    found_cells = cell_counts.count_plates(read_parquet(given["counts"]))
     sections["cells"] = {**params.cells, **found_cells}
 for name, path in zip(params.training, given.get("histories", []), strict=True):
     training = segmentation_course.TrainingOptions(**params.training[name])
