@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope import cell_counts, report_segmentation, segmenting, site_samples
+from moascope import cell_counts, measuring, report_segmentation, segmenting, site_samples
 from moascope.engines import OneStep
 from moascope.stores import ingest_plate
 
@@ -91,12 +91,13 @@ def plate(tmp_path):
 
         return ndimage.label(image[0] > 500)[0].astype(np.int32)
 
-    files = tmp_path / "labels.ozx", tmp_path / "cells.parquet"
-    options = {"channels": ["DNA"], "objects": "Nuclei", "clear_border": False}
-    segmenting.segment_plate(OneStep(squares), tmp_path / "P1.ozx", *files, **options)
+    store, labels, cells = (tmp_path / name for name in ("P1.ozx", "labels.ozx", "cells.parquet"))
     known = sites[["site_id", "plate", "well"]].assign(site="1", row=0, col=range(4))
-    counts = cell_counts.summarise([files[1]], known, known["site_id"].tolist())
     quality = pd.DataFrame({"site_id": known["site_id"], "flagged": [False] * 3 + [True]})
+    options = {"channels": ["DNA"], "objects": "Nuclei", "clear_border": False}
+    segmenting.segment_plate(OneStep(squares), store, None, labels, **options)
+    measuring.measure_plate(store, labels, quality, cells, objects="Nuclei")
+    counts = cell_counts.summarise([cells], known, quality)
     return tmp_path, counts, quality.assign(reasons=["", "", "", "saturated"])
 
 
@@ -151,8 +152,7 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
 
 def test_the_summary_counts_the_objects_of_a_screen(plate):
     _, counts, _ = plate
-    flagged = counts["site_id"] == "P1/A04/1"
-    found = cell_counts.count_plates(counts.assign(flagged=flagged))
+    found = cell_counts.count_plates(counts)
     expected = {
         "objects": 6,
         "sites": 4,
