@@ -20,9 +20,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from moascope.binary_masks import Values, check_handling, problem_of
 from moascope.errors import ImageError, InputError
 from moascope.files import Closing, atomic_path, read_parquet, reading, write_parquet
 from moascope.hdf5 import open_h5, read_dataset
+from moascope.image_limits import MAX_GIGABYTES
 from moascope.images import read_planes
 from moascope.masks import Mask, check_size, cropped, read_mask
 
@@ -96,6 +98,8 @@ def write(
     read_labels: Callable[[Any], Mask] | None = None,
     axes: str | None = None,
     split_parts: bool = False,
+    binary_masks: str = "error",
+    max_gigabytes: float = MAX_GIGABYTES,
     as_read: Mapping[Any, tuple[int, int]] | None = None,
     workers: int = 2,
 ) -> pd.DataFrame:
@@ -121,6 +125,10 @@ def write(
         The order of the axes in image files that do not say, for example "CYX".
     split_parts : bool
         Make one object of each part of a label in a file, see `masks.checked`.
+    binary_masks : {"error", "components", "labels"}
+        What is done with masks that only tell objects from background, see `binary_masks`.
+    max_gigabytes : float
+        Largest size of the decompressed pixels of an image or mask that is read.
     as_read : mapping or None
         Height and width that images had before they were cut around their centre, by the content of
         the column image. Masks of that size are cut likewise.
@@ -137,14 +145,15 @@ def write(
     ------
     InputError
         If images or masks cannot be read or do not fit each other or `channels` (all are named),
-        or no training image has an object.
+        no training image has an object, or the masks are binary.
     """
+    check_handling(binary_masks)
 
     def image_of(place: Any) -> NDArray[np.generic]:
-        return read_planes(place, axes)[0]
+        return read_planes(place, axes, max_gigabytes)[0]
 
     def mask_of(place: Any) -> Mask:
-        return read_mask(Path(place), split_parts)
+        return read_mask(Path(place), split_parts, max_gigabytes, binary_masks == "components")
 
     def pair(places: tuple[Any, Any]) -> _Pair | str:
         try:
@@ -159,6 +168,7 @@ def write(
     facts: list[dict[str, Any]] = []
     problems: list[str] = []
     dtypes: set[np.dtype[Any]] = set()
+    values: list[Values | None] = []
     lows, highs = [], []
     with atomic_path(out) as temporary, h5py.File(temporary, "w") as file:
         for found in _in_threads(
@@ -167,6 +177,7 @@ def write(
             if isinstance(found, str):
                 problems.append(found)
                 continue
+            values.append(Values.of(found.mask))
             if problems:  # nothing will be written, but the other images are checked too
                 continue
             low, high = percentiles(found.image)
@@ -175,6 +186,8 @@ def write(
             dtypes.add(found.image.dtype)
             _write_pair(file, len(facts), found)
             facts.append(_facts(found))
+        binary = problem_of(values) if binary_masks == "error" else None
+        problems += [binary] if binary else []
         if problems:
             raise InputError.collect(problems, f"{table}: images or masks cannot be used")
         shape = (len(facts), len(channels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,18 @@ class Mask:
     """(Y, X), 0 is background, objects are 1 .. n; n may be 0."""
     warnings: tuple[str, ...] = ()
     """Sentences that start with the path of the mask."""
+    single_value: int = 0
+    """The only value but 0 in its file; 0 where there are several or none, or for a folder."""
+    parts: int = 0
+    """Unconnected parts with this value, without specks."""
 
 
-def read_mask(path: Path, split_parts: bool = False, max_gigabytes: float = MAX_GIGABYTES) -> Mask:
+def read_mask(
+    path: Path,
+    split_parts: bool = False,
+    max_gigabytes: float = MAX_GIGABYTES,
+    components: bool = False,
+) -> Mask:
     """Read the objects of one image.
 
     Parameters
@@ -44,6 +53,8 @@ def read_mask(path: Path, split_parts: bool = False, max_gigabytes: float = MAX_
         Make one object of each part of a label, see `checked`. Without it parts are only warned of.
     max_gigabytes : float
         Largest size of the decompressed pixels of one file that is read.
+    components : bool
+        Make one object of each connected part of a mask with a single value.
 
     Returns
     -------
@@ -56,11 +67,20 @@ def read_mask(path: Path, split_parts: bool = False, max_gigabytes: float = MAX_
         If a file is missing, damaged or holds no labels, or the masks of a folder differ in size.
     """
     is_folder = os.path.isdir(path)  # noqa: PTH112  (pathlib raises where a name is too long)
-    labels, warnings = (
-        _read_folder(path, max_gigabytes) if is_folder else (read_labels(path, max_gigabytes), [])
-    )
-    labels, odd = checked(labels, path.name, split_parts)
-    return Mask(labels, (*warnings, *odd))
+    if is_folder:
+        labels, warnings = _read_folder(path, max_gigabytes)
+        labels, odd = checked(labels, path.name, split_parts)
+        return Mask(labels, (*warnings, *odd))
+    values = _read_values(path, max_gigabytes)
+    labels = consecutive(values)
+    if labels.max() != 1:
+        labels, odd = checked(labels, path.name, split_parts)
+        return Mask(labels, tuple(odd))
+    regions = connected_parts(labels, connectivity=2).astype(np.int32)
+    area = np.bincount(regions.ravel())[1:]
+    parts = int((area >= min(_CORNER_PX, area.max())).sum())
+    labels, odd = checked(regions if components else labels, path.name, split_parts)
+    return Mask(labels, tuple(odd), single_value=int(values.max()), parts=parts)
 
 
 def read_labels(path: Path, max_gigabytes: float = MAX_GIGABYTES) -> NDArray[np.int32]:
@@ -83,6 +103,11 @@ def read_labels(path: Path, max_gigabytes: float = MAX_GIGABYTES) -> NDArray[np.
     ImageError
         If the file is missing, damaged, of another format, or its pixels are no labels.
     """
+    return consecutive(_read_values(path, max_gigabytes))
+
+
+def _read_values(path: Path, max_gigabytes: float) -> NDArray[Any]:
+    """Read a label image as whole numbers, as they are in the file."""
     found = image_format(path)
     if found == "JPEG":
         raise ImageError(
@@ -99,7 +124,7 @@ def read_labels(path: Path, max_gigabytes: float = MAX_GIGABYTES) -> NDArray[np.
             f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). "
             f"{_EXPORT_AGAIN}"
         ) from error
-    return consecutive(_integers(_one_plane(values, path), path))
+    return _integers(_one_plane(values, path), path)
 
 
 def _tiff(path: Path, advice: str, max_gigabytes: float) -> NDArray[Any]:
@@ -286,7 +311,7 @@ def cropped(mask: Mask, height: int, width: int) -> Mask:
     Mask
         Objects that lie outside are gone, and the others numbered anew.
     """
-    return Mask(consecutive(centre_crop(mask.labels, height, width)), mask.warnings)
+    return replace(mask, labels=consecutive(centre_crop(mask.labels, height, width)))
 
 
 def check_size(

@@ -108,7 +108,13 @@ def everything_wrong(error):
 
 
 # How images are read, which the sample sheet does not depend on.
-READING = ["axes", "on_size_mismatch", "on_bad_image", "pixel_size_um"]
+READING = [
+    "axes",
+    "on_size_mismatch",
+    "on_bad_image",
+    "max_image_gigabytes",
+    "pixel_size_um",
+]
 
 
 def input_options():

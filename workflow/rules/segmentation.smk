@@ -22,6 +22,7 @@ if CONFIG.segmentation.annotated:
         params:
             options=CONFIG.section("segmentation")["annotated"],
             split_merged=CONFIG.segmentation.split_merged,
+            binary_masks=CONFIG.segmentation.binary_masks,
             channels=ENGINE_CHANNELS,
             code=code("annotate_images.py"),
         script:
@@ -51,6 +52,8 @@ elif HAS_MASKS:
             plates=ANNOTATED_PLATES,
             per_set=CONFIG.segmentation.images_per_set,
             split_merged=CONFIG.segmentation.split_merged,
+            binary_masks=CONFIG.segmentation.binary_masks,
+            max_gigabytes=CONFIG.input.max_image_gigabytes,
             channels=ENGINE_CHANNELS,
             code=code("annotate_sites.py"),
         script:

@@ -17,6 +17,8 @@ annotated.write(
     snakemake.params.channels,
     snakemake.output.images,
     snakemake.output.table,
+    binary_masks=snakemake.params.binary_masks,
+    max_gigabytes=options["max_image_gigabytes"],
     split_parts=snakemake.params.split_merged,
     workers=snakemake.threads,
 )
