@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from moascope.errors import ImageError, InputError
 from moascope.files import Closing, atomic_path, read_parquet, reading, write_parquet
 from moascope.hdf5 import open_h5, read_dataset
 from moascope.image_limits import MAX_GIGABYTES
+from moascope.image_sizes import fit_labels
 from moascope.images import read_planes
-from moascope.masks import Mask, check_size, cropped, read_mask
+from moascope.masks import Mask, check_size, consecutive, read_mask
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ def write(
     binary_masks: str = "error",
     max_gigabytes: float = MAX_GIGABYTES,
     as_read: Mapping[Any, tuple[int, int]] | None = None,
+    size_rule: str = "error",
     workers: int = 2,
 ) -> pd.DataFrame:
     """Read images and masks, check them, and write them as an annotated set.
@@ -130,8 +132,10 @@ def write(
     max_gigabytes : float
         Largest size of the decompressed pixels of an image or mask that is read.
     as_read : mapping or None
-        Height and width that images had before they were cut around their centre, by the content of
-        the column image. Masks of that size are cut likewise.
+        Height and width that images had before all were made one size, by the content of the
+        column image. Masks of that size are treated likewise.
+    size_rule : str
+        How that was done, see `image_sizes.fit`.
     workers : int
         Threads that read; four images per thread are in memory at most.
 
@@ -160,7 +164,8 @@ def write(
             image = (read_image or image_of)(places[0])
             mask = (read_labels or mask_of)(places[1])
             if as_read and mask.labels.shape == as_read.get(places[0]):
-                mask = cropped(mask, *image.shape[-2:])
+                labels = fit_labels(mask.labels, size_rule, image.shape[-2:])
+                mask = replace(mask, labels=consecutive(labels))
             return _checked_pair(image, mask, channels, places)
         except ImageError as error:
             return str(error)

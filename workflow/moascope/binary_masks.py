@@ -85,9 +85,7 @@ def problem_of(masks: Sequence[Values | None]) -> str | None:
     )
 
 
-def check_sample(
-    paths: Sequence[str], handling: str, max_gigabytes: float = MAX_GIGABYTES
-) -> None:
+def check_sample(paths: Sequence[str], handling: str, max_gigabytes: float = MAX_GIGABYTES) -> None:
     """Refuse binary masks of a screen by some of them, before its images are read.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from skimage.measure import label as connected_parts
 
 from moascope.errors import ImageError
 from moascope.image_limits import MAX_GIGABYTES
-from moascope.images import SUFFIXES, centre_crop, decode_png, image_format
+from moascope.images import SUFFIXES, decode_png, image_format
 from moascope.tiff_files import open_tiff
 
 _EXPORT_AGAIN = "Export the mask again."
@@ -294,24 +294,6 @@ def _read_folder(folder: Path, max_gigabytes: float) -> tuple[NDArray[np.int32],
     if empty and len(paths) > 1:
         warnings.append(f"{folder}: {len(empty)} masks are empty (such as {empty[0]}).")
     return consecutive(labels), warnings
-
-
-def cropped(mask: Mask, height: int, width: int) -> Mask:
-    """Keep the objects around the centre, where `images.centre_crop` has cut the image.
-
-    Parameters
-    ----------
-    mask : Mask
-        At least of the size that is asked for.
-    height, width : int
-        In px.
-
-    Returns
-    -------
-    Mask
-        Objects that lie outside are gone, and the others numbered anew.
-    """
-    return replace(mask, labels=consecutive(centre_crop(mask.labels, height, width)))
 
 
 def check_size(

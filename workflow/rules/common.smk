@@ -266,6 +266,9 @@ def image_shape():
     return [CONFIG.simulate.image_size] * 2 if SIMULATED else None
 
 
+READ_AS_THEY_ARE = SIMULATED or not SCREEN or CONFIG.input.on_size_mismatch == "error"
+
+
 def head_options(wildcards):
     """Give the options of a model that its head depends on."""
     model = CONFIG.models[wildcards.model]
@@ -419,6 +422,28 @@ def of_plate(pattern):
         return pattern.format(plate=wildcards.plate)
 
     return file if SHEET_WAS_READ else pattern
+
+
+def files_of_part(wildcards):
+    """Return where the images of some plates are, once the sheet has been read again."""
+    if SHEET_WAS_READ:
+        checkpoints.sheet_is_read.get()
+    return expand(PATHS.plate_files, plate=PLATE_PARTS[int(wildcards.part)])
+
+
+def size_of_screen(wildcards):
+    """Return the size that images get, where they are made one size."""
+    if SIMULATED or CONFIG.input.on_size_mismatch == "error":
+        return {}
+    if SHEET_WAS_READ:
+        checkpoints.check_images.get()
+    return {"size": PATHS.image_target}
+
+
+def binary_masks_of_screen():
+    """Return what is done with binary masks of the screen, where engines learn from masks."""
+    learns = HAS_MASKS and CONFIG.segmentation.annotated is None
+    return CONFIG.segmentation.binary_masks if learns else None
 
 
 def fixed_list(wildcards):
@@ -670,6 +695,7 @@ def screen_summary(wildcards):
         "evaluations": expand(PATHS.evaluation, model=CONFIG.models),
         "audits": expand(PATHS.audit, split=CONFIG.splits),
         "checked_models": [PATHS.models_checked] if HAS_NETWORKS else [],
+        "sizes": [] if SIMULATED else [PATHS.image_sizes],
     }
 
 

@@ -54,6 +54,7 @@ elif HAS_MASKS:
             split_merged=CONFIG.segmentation.split_merged,
             binary_masks=CONFIG.segmentation.binary_masks,
             max_gigabytes=CONFIG.input.max_image_gigabytes,
+            size_rule=CONFIG.input.on_size_mismatch,
             channels=ENGINE_CHANNELS,
             code=code("annotate_sites.py"),
         script:

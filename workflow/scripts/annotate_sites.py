@@ -22,5 +22,6 @@ with annotated_sites.StoreReader(stores, params.channels) as reader:
         max_gigabytes=params.max_gigabytes,
         split_parts=params.split_merged,
         as_read=annotated_sites.sizes_as_read(read_tables(snakemake.input.ingested)),
+        size_rule=params.size_rule,
         workers=snakemake.threads,
     )
