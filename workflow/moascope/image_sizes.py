@@ -248,9 +248,12 @@ def _size_problems(known: pd.DataFrame, unit_shape: Callable[[Size], Size] | Non
 def _list(known: pd.DataFrame) -> str:
     counts = known[["height", "width"]].value_counts()
     shown = [f"{count} of {_shown(size)}" for size, count in counts.head(_SHOWN).items()]
-    rest = int(counts.iloc[_SHOWN:].sum())
-    more = [f"{rest} of {len(counts) - _SHOWN} other sizes"] if rest else []
-    return ", ".join(shown + more)
+    if len(counts) <= _SHOWN:
+        return ", ".join(shown)
+    smallest, largest = (
+        _shown([int(limit(known[side])) for side in ("height", "width")]) for limit in (min, max)
+    )
+    return f"{len(counts)} sizes from {smallest} to {largest}, most often {', '.join(shown[:3])}"
 
 
 def _shown(size: Any) -> str:

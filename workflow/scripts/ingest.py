@@ -8,7 +8,8 @@ from moascope import quality
 from moascope.files import read_json, read_parquet, write_parquet
 from moascope.stores import PlateStore, ingest_plate
 
-size = read_json(snakemake.input.size)["size"] if "size" in snakemake.input.keys() else None
+given = snakemake.input.get("size")
+size = read_json(given)["size"] if given else None
 table = ingest_plate(
     read_parquet(snakemake.input.files),
     snakemake.params.channels,
