@@ -67,7 +67,7 @@ def test_masks_are_cut_as_their_images_were(folder):
             "mask": folder / "masks/a.png",
         }
     )
-    table = pack(folder, rows, read_image=lambda _: image, as_read={0: (20, 30)})
+    table = pack(folder, rows, read_image=lambda _: image, as_read={0: (20, 30)}, size_rule="crop")
     assert table[["height", "width", "n_objects"]].iloc[0].tolist() == [10, 16, 1]
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
         found = annotated.labels(0)

@@ -197,13 +197,11 @@ RAMP = np.linspace(0, 65_535, 256).astype(np.uint16)
 NONE = np.zeros_like(RAMP)
 
 
-@pytest.mark.parametrize("colours", [(RAMP, RAMP, RAMP), (NONE, RAMP, NONE), (RAMP, NONE, RAMP),
-                                     (np.sort(np.r_[RAMP[::2], RAMP[::2]]), RAMP, RAMP**2)])  # fmt: skip
+@pytest.mark.parametrize("colours", [(RAMP, RAMP, RAMP), (NONE, RAMP, NONE), (RAMP, NONE, RAMP)])
 def test_look_up_tables_are_not_colours(tmp_path, colours):
     """Fiji writes a channel in green as a palette; its pixels are plain intensities."""
     path = tmp_path / "a.tif"
-    colormap = np.array([NONE if colour is NONE else np.sort(colour) for colour in colours])
-    tifffile.imwrite(path, RGB8[..., 0], photometric="palette", colormap=colormap)
+    tifffile.imwrite(path, RGB8[..., 0], photometric="palette", colormap=np.array(colours))
     planes, names = read_planes(path)
     np.testing.assert_array_equal(planes, RGB8[..., 0][np.newaxis])
     assert names is None

@@ -27,6 +27,7 @@ from zarr.storage import ZipStore
 
 from moascope import stores
 from moascope.errors import InputError
+from moascope.image_sizes import fit
 from moascope.images import centre_crop, read_pixels
 from moascope.ngff import channel_colours, display_windows
 from moascope.stores import (
@@ -313,18 +314,20 @@ def test_different_sizes_are_refused(tmp_path, images):
     sites = write_sites(tmp_path, images, WELLS)
     message = (
         r"(?s)plate P 1: .*1 site\(s\), such as P 1/A01/1, have 32x20 pixels \(width x height\), "
-        r"while 2 have 32x24.*set input.on_size_mismatch: crop"
+        r"while 2 have 32x24.*set input.on_size_mismatch to resize"
     )
     with pytest.raises(InputError, match=message):
         ingest_plate(sites, CHANNELS, tmp_path / "P.ozx")
     assert not list(tmp_path.glob("*.ozx"))
 
 
-def test_crop_cuts_every_site_to_the_smallest_centre(tmp_path, images):
+def test_crop_cuts_every_site_around_its_centre(tmp_path, images):
     images[1] = [image(1, c, (20, 40)) for c in range(3)]
     images[2] = [image(2, c, (27, 31)) for c in range(3)]
     sites = write_sites(tmp_path, images, WELLS)
-    table = ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", on_size_mismatch="crop")
+    table = ingest_plate(
+        sites, CHANNELS, tmp_path / "P.ozx", on_size_mismatch="crop", size=(20, 31)
+    )
     assert table["height"].tolist() == [24, 20, 27]
     with PlateStore(tmp_path / "P.ozx") as store:
         assert store.shape == (3, 20, 31)
@@ -334,6 +337,21 @@ def test_crop_cuts_every_site_to_the_smallest_centre(tmp_path, images):
     np.testing.assert_array_equal(read[2], np.array(images[2])[:, 3:23])
     with ZipStore(tmp_path / "P.ozx", mode="r") as zipped:
         np.testing.assert_array_equal(zarr.open_group(zipped, mode="r")["B/12/0/0"][:], read[2])
+
+
+@pytest.mark.parametrize(("rule", "size"), [("pad", (30, 40)), ("resize", (12, 16))])
+def test_sites_get_the_size_of_the_screen(tmp_path, images, rule, size):
+    images[1] = [image(1, c, (20, 32)) for c in range(3)]
+    sites = write_sites(tmp_path, images, WELLS)
+    options = {"on_size_mismatch": rule, "size": size, "pixel_size_um": 0.5}
+    table = ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", **options)
+    assert table["height"].tolist() == [24, 20, 24]
+    with PlateStore(tmp_path / "P.ozx") as store:
+        assert store.shape == (3, *size)
+        read = store.read([0, 1, 2])
+        assert store.pixel_size_um == (0.5 if rule == "pad" else None)
+    for number, planes in enumerate(images):
+        np.testing.assert_array_equal(read[number], fit(np.array(planes), rule, size))
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.data())

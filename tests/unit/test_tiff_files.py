@@ -140,7 +140,9 @@ def written(path, options):
     tifffile.imwrite(path, PLANES[0], metadata=None, **options)
     with tifffile.TiffFile(path) as tiff:  # the directory comes first, so cuts hit the pixels
         page = tiff.pages[0]
-        return min(page.dataoffsets), max(map(sum, zip(page.dataoffsets, page.databytecounts)))
+        return min(page.dataoffsets), max(
+            map(sum, zip(page.dataoffsets, page.databytecounts, strict=True))
+        )
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -215,7 +217,7 @@ def test_a_small_file_of_a_huge_image_is_refused_before_memory_is_taken(tmp_path
 def test_the_limit_can_be_lowered_and_raised(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, PLANES[0])
-    with pytest.raises(ImageError, match="declares 3,840 bytes .* at most 1e-06 GB"):
+    with pytest.raises(ImageError, match=r"declares 3,840 bytes .* at most 1e-06 GB"):
         read_pixels(path, max_gigabytes=1e-6)
     assert read_pixels(path, max_gigabytes=1e-5).shape == (1, 40, 48)
 

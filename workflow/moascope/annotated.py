@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from moascope.binary_masks import Values, check_handling, problem_of
 from moascope.errors import ImageError, InputError
 from moascope.files import Closing, atomic_path, read_parquet, reading, write_parquet
 from moascope.hdf5 import open_h5, read_dataset
+from moascope.image_limits import MAX_GIGABYTES
+from moascope.image_sizes import fit_labels
 from moascope.images import read_planes
 from moascope.intensities import percentiles, scaled
-from moascope.masks import Mask, check_size, cropped, read_mask
+from moascope.masks import Mask, check_size, consecutive, read_mask
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +57,10 @@ def write(
     axes: str | None = None,
     split_parts: bool = False,
     ignored: int | None = None,
+    binary_masks: str = "error",
+    max_gigabytes: float = MAX_GIGABYTES,
     as_read: Mapping[Any, tuple[int, int]] | None = None,
+    size_rule: str = "error",
     workers: int = 2,
 ) -> pd.DataFrame:
     """Read images and masks, check them, and write them as an annotated set.
@@ -82,9 +88,15 @@ def write(
         Make one object of each part of a label in a file, see `masks.checked`.
     ignored : int or None
         Value in the files of pixels that are neither objects nor background.
+    binary_masks : {"error", "components", "labels"}
+        What is done with masks that only tell objects from background, see `binary_masks`.
+    max_gigabytes : float
+        Largest size of the decompressed pixels of an image or mask that is read.
     as_read : mapping or None
-        Height and width that images had before they were cut around their centre, by the content of
-        the column image. Masks of that size are cut likewise.
+        Height and width that images had before all were made one size, by the content of the
+        column image. Masks of that size are treated likewise.
+    size_rule : str
+        How that was done, see `image_sizes.fit`.
     workers : int
         Threads that read; four images per thread are in memory at most.
 
@@ -98,23 +110,31 @@ def write(
     ------
     InputError
         If images or masks cannot be read or do not fit each other or `channels` (all are named),
-        or there are training images, but none has an object.
+        there are training images but none has an object, or the masks are binary.
     """
+    check_handling(binary_masks)
 
     def image_of(place: Any) -> NDArray[np.generic]:
         if isinstance(place, tuple):
-            return _stacked(place, axes)
-        return read_planes(place, axes)[0]
+            return _stacked(place, axes, max_gigabytes)
+        return read_planes(place, axes, max_gigabytes)[0]
 
     def mask_of(place: Any) -> Mask:
-        return read_mask(Path(place), split_parts, ignored=ignored)
+        return read_mask(
+            Path(place),
+            split_parts,
+            ignored=ignored,
+            max_gigabytes=max_gigabytes,
+            components=binary_masks == "components",
+        )
 
     def pair(places: tuple[Any, Any]) -> _Pair | str:
         try:
             image = (read_image or image_of)(places[0])
             mask = (read_labels or mask_of)(places[1])
             if as_read and mask.labels.shape == as_read.get(places[0]):
-                mask = cropped(mask, *image.shape[-2:])
+                labels = fit_labels(mask.labels, size_rule, image.shape[-2:])
+                mask = replace(mask, labels=consecutive(labels))
             return _checked_pair(image, mask, channels, places)
         except ImageError as error:
             return str(error)
@@ -122,6 +142,7 @@ def write(
     facts: list[dict[str, Any]] = []
     problems: list[str] = []
     dtypes: set[np.dtype[Any]] = set()
+    values: list[Values | None] = []
     lows, highs = [], []
     with atomic_path(out) as temporary, h5py.File(temporary, "w") as file:
         for found in _in_threads(
@@ -130,6 +151,7 @@ def write(
             if isinstance(found, str):
                 problems.append(found)
                 continue
+            values.append(Values.of(found.mask))
             if problems:  # nothing will be written, but the other images are checked too
                 continue
             low, high = percentiles(found.image)
@@ -138,6 +160,8 @@ def write(
             dtypes.add(found.image.dtype)
             _write_pair(file, len(facts), found)
             facts.append(_facts(found))
+        binary = problem_of(values) if binary_masks == "error" else None
+        problems += [binary] if binary else []
         if problems:
             raise InputError.collect(problems, f"{table}: images or masks cannot be used")
         shape = (len(facts), len(channels))
@@ -151,11 +175,11 @@ def write(
     return written
 
 
-def _stacked(places: Sequence[str], axes: str | None) -> NDArray[np.generic]:
+def _stacked(places: Sequence[str], axes: str | None, max_gigabytes: float) -> NDArray[np.generic]:
     """Read an image (C, Y, X) from a file per channel."""
     planes: list[NDArray[np.generic]] = []
     for place in places:
-        plane = read_planes(place, axes)[0]
+        plane = read_planes(place, axes, max_gigabytes)[0]
         if len(plane) == 3 and (plane == plane[:1]).all():
             plane = plane[:1]  # grey saved as RGB
         if len(plane) != 1:

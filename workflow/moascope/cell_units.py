@@ -15,7 +15,8 @@ from moascope.errors import InputError
 from moascope.files import atomic_path, write_array_header
 from moascope.normalization import Step, apply
 from moascope.quality import Store, batch_size
-from moascope.units import resize, resized_shape
+from moascope.resampling import resize
+from moascope.units import resized_shape
 
 logger = logging.getLogger(__name__)
 

@@ -34,6 +34,7 @@ from moascope.config_section import (
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 from moascope.escaping import show
+from moascope.image_limits import MAX_GIGABYTES
 from moascope.independence import held_out_columns, independent_unit
 
 Column = Cell | list[Cell] | None
@@ -171,12 +172,21 @@ class Input(Rooted):
         pattern=r"^[CYXSZT]+$",
         description="axes of the image files, used only where the files do not say, e.g. CYX",
     )
-    on_size_mismatch: Literal["error", "crop"] = Field(
-        "error", description="images of differing size on one plate: refuse, or crop the centre"
+    on_size_mismatch: Literal["error", "crop", "resize", "pad"] = Field(
+        "error",
+        description="images of differing size: refuse; crop the centre to the smallest height and "
+        "width of the screen; resize to the median height and width, with the aspect kept and the "
+        "rest filled; or pad to the largest. Filled is the median of the rim of each channel",
     )
     on_bad_image: Literal["error", "quarantine"] = Field(
         "error",
         description="missing or damaged images: stop, or leave their sites out and report them",
+    )
+    max_image_gigabytes: float = Field(
+        MAX_GIGABYTES,
+        gt=0,
+        description="largest size in gigabytes of the decompressed pixels of a file; what declares "
+        "more is refused before memory is taken",
     )
     pixel_size_um: float | None = Field(None, gt=0, description="pixel size in micrometres")
 

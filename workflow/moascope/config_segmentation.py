@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from moascope.config_section import FilePath, Name, Rooted, Section, Whole, consistency_check
+from moascope.image_limits import MAX_GIGABYTES
 
 METHODS = Literal["unet", "classical", "stardist", "cellpose"]
 _OF_UNET = {"loss", "touching_weight", "mixed_precision"}  # keys of `training` for the U-Net only
@@ -102,6 +103,12 @@ class Annotated(Rooted):
         le=0.5,
         description="share of the training images, the last ones of the sheet, that are used for "
         "validation where the sheet names none",
+    )
+    max_image_gigabytes: float = Field(
+        MAX_GIGABYTES,
+        gt=0,
+        description="largest size in gigabytes of the decompressed pixels of an image or mask; "
+        "what declares more is refused before memory is taken",
     )
 
     @consistency_check
@@ -465,6 +472,11 @@ class Segmentation(Section):
         description="value of pixels in the label images (of annotated sets and of the screen) "
         "that are neither objects nor background; they are left out of learning, tuning and "
         "scores, and objects that are found mostly there do not count; null: none",
+    )
+    binary_masks: Literal["error", "components", "labels"] = Field(
+        "error",
+        description="masks with a single value in which objects are several unconnected parts: "
+        "refuse them, give each connected part a number, or take them as one object per image",
     )
     images_per_set: int | None = Field(
         None, ge=1, description="at most so many images of a screen per set, evenly spread"

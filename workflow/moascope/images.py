@@ -112,6 +112,62 @@ def read_pixels(
     return _read(Path(path), axes, max_gigabytes, with_names=False)[0]
 
 
+def read_size(
+    path: str | os.PathLike[str], axes: str | None = None, max_gigabytes: float = MAX_GIGABYTES
+) -> tuple[int, int]:
+    """Read the size of an image from its header.
+
+    Parameters
+    ----------
+    path : path
+        An image file.
+    axes, max_gigabytes
+        See `read_planes`.
+
+    Returns
+    -------
+    (int, int)
+        Height and width in pixels.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, its header damaged, or it is no image.
+    """
+    path = Path(path)
+    found = image_format(path)
+    try:
+        if found == "TIFF":
+            return _tiff_size(path, axes, max_gigabytes)
+        with open_regular(path) as file:
+            head = file.read(2**16)
+        if found == "PNG":
+            width, height = struct.unpack(">2I", head[16:24])
+        else:
+            height, width = _jpeg_size(head)
+            if not height:  # behind large texts
+                height, width = _jpeg_size(read_regular(path))
+    except InputError:
+        raise
+    except Exception as error:  # a parser that is fed damaged bytes can raise anything
+        raise _unreadable(path, found, error) from error
+    if not height * width:
+        raise ImageError(f"{path}: has no pixels ({height} x {width} px). {COPY_AGAIN}")
+    return height, width
+
+
+def _tiff_size(path: Path, axes: str | None, max_gigabytes: float) -> tuple[int, int]:
+    with open_regular(path) as file, TiffFile(file, _multifile=False) as tiff:
+        page = tiff.pages.first
+        # The order of axes of a page is free where the description or the user names it.
+        if axes is None and not tiff.is_shaped:
+            return int(page.imagelength), int(page.imagewidth)
+    with open_tiff(path, max_gigabytes=max_gigabytes) as tiff:
+        series = tiff.series[0]
+        letters = _series_axes(series, series.shape, axes, path)
+        return int(series.shape[letters.index("Y")]), int(series.shape[letters.index("X")])
+
+
 def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
     """Read the width of a pixel from the OME metadata of a TIFF file.
 
@@ -151,7 +207,7 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
 def shape_of_first(
     paths: Iterable[str | os.PathLike[str]], axes: str | None = None
 ) -> tuple[int, int] | None:
-    """Give the size of the first image that can be read, if it is among the first ten.
+    """Return the size of the first image with a whole header, if it is among the first ten.
 
     Parameters
     ----------
@@ -163,15 +219,14 @@ def shape_of_first(
     Returns
     -------
     (int, int) or None
-        Height and width in pixels; None where no image can be read, which is said when it is
+        Height and width in pixels; None where no header can be read, which is said when it is
         needed.
     """
     for path in islice(paths, 10):
         try:
-            height, width = read_pixels(path, axes).shape[1:]
-        except ImageError:
+            return read_size(path, axes)
+        except InputError:
             continue
-        return height, width
     return None
 
 
@@ -505,25 +560,25 @@ def _read_jpeg(
     # libjpeg paints the missing part grey and says nothing; a whole file has its end marker.
     if b"\xff\xd9" not in data[-64:]:
         raise ImageError(f"{path}: truncated JPEG (its end marker is missing). {COPY_AGAIN}")
-    check_claim(3 * _jpeg_pixels(data), len(data), path, COPY_AGAIN, max_gigabytes)
+    check_claim(3 * math.prod(_jpeg_size(data)), len(data), path, COPY_AGAIN, max_gigabytes)
     array = imagecodecs.jpeg_decode(data)
     if array.ndim == 3 and array.shape[2] == 4:
         raise ImageError(f"{path}: a JPEG in CMYK colours. Export it as greyscale or RGB.")
     return _colour_planes(array, path)
 
 
-def _jpeg_pixels(data: bytes) -> int:
-    """Return how many pixels the head of a JPEG claims; 0 where there is none."""
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """Return the height and width in the head of a JPEG; 0 and 0 where there is none."""
     place = 2
     while place + 9 <= len(data):
         if data[place] != 0xFF:
-            return 0
+            return 0, 0
         marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
         if marker in _JPEG_FRAMES:
             height, width = struct.unpack(">2H", data[place + 5 : place + 9])
-            return int(height * width)
+            return height, width
         place += 1 if marker == 0xFF else 2 + length
-    return 0
+    return 0, 0
 
 
 def _colour_planes(

@@ -15,7 +15,7 @@ from skimage.measure import label as connected_parts
 from moascope.damage import machine_error
 from moascope.errors import ImageError
 from moascope.image_limits import MAX_GIGABYTES
-from moascope.images import SUFFIXES, centre_crop, decode_png, image_format
+from moascope.images import SUFFIXES, decode_png, image_format
 from moascope.tiff_files import open_tiff
 
 IGNORED = -1
@@ -34,6 +34,10 @@ class Mask:
     """(Y, X), 0 is background, objects are 1 .. n; n may be 0. Pixels that are left out are -1."""
     warnings: tuple[str, ...] = ()
     """Sentences that start with the path of the mask."""
+    single_value: int = 0
+    """The only value but 0 in its file; 0 where there are several or none, or for a folder."""
+    parts: int = 0
+    """Unconnected parts with this value, without specks."""
 
 
 def read_mask(
@@ -42,6 +46,7 @@ def read_mask(
     *,
     ignored: int | None = None,
     max_gigabytes: float = MAX_GIGABYTES,
+    components: bool = False,
 ) -> Mask:
     """Read the objects of one image.
 
@@ -56,6 +61,8 @@ def read_mask(
         Value of the pixels of a label image that are neither objects nor background.
     max_gigabytes : float
         Largest size of the decompressed pixels of one file that is read.
+    components : bool
+        Make one object of each connected part of a mask with a single value.
 
     Returns
     -------
@@ -68,15 +75,22 @@ def read_mask(
         If a file is missing, damaged or holds no labels, or the masks of a folder differ in size.
     """
     is_folder = os.path.isdir(path)  # noqa: PTH112  (pathlib raises where a name is too long)
-    labels, warnings = (
-        _read_folder(path, max_gigabytes)
-        if is_folder
-        else (read_labels(path, ignored=ignored, max_gigabytes=max_gigabytes), [])
-    )
-    is_ignored = labels < 0
-    labels, odd = checked(np.maximum(labels, 0), path.name, split_parts)
+    if is_folder:
+        labels, warnings = _read_folder(path, max_gigabytes)
+        labels, odd = checked(labels, path.name, split_parts)
+        return Mask(labels, (*warnings, *odd))
+    values, is_ignored = _read_values(path, ignored, max_gigabytes)
+    labels = consecutive(values)
+    single_value = parts = 0
+    if labels.max() == 1:
+        single_value = int(values.max())
+        regions = connected_parts(labels, connectivity=2).astype(np.int32)
+        area = np.bincount(regions.ravel())[1:]
+        parts = int((area >= min(_CORNER_PX, area.max())).sum())
+        labels = regions if components else labels
+    labels, odd = checked(labels, path.name, split_parts)
     labels[is_ignored] = IGNORED
-    return Mask(labels, (*warnings, *odd))
+    return Mask(labels, tuple(odd), single_value=single_value, parts=parts)
 
 
 def read_labels(
@@ -104,6 +118,16 @@ def read_labels(
     ImageError
         If the file is missing, damaged, of another format, or its pixels are no labels.
     """
+    values, is_ignored = _read_values(path, ignored, max_gigabytes)
+    labels = consecutive(values)
+    labels[is_ignored] = IGNORED
+    return labels
+
+
+def _read_values(
+    path: Path, ignored: int | None, max_gigabytes: float
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Read a label image as whole numbers, 0 where it is ignored, and where that is."""
     found = image_format(path)
     if found == "JPEG":
         raise ImageError(
@@ -122,11 +146,9 @@ def read_labels(
         ) from error
     plane = _one_plane(values, path)
     if ignored is None:
-        return consecutive(_integers(plane, path))
+        return _integers(plane, path), np.zeros(plane.shape, bool)
     is_ignored = plane == ignored
-    labels = consecutive(_integers(np.where(is_ignored, plane.dtype.type(0), plane), path))
-    labels[is_ignored] = IGNORED
-    return labels
+    return _integers(np.where(is_ignored, plane.dtype.type(0), plane), path), is_ignored
 
 
 def _tiff(path: Path, advice: str, max_gigabytes: float) -> NDArray[Any]:
@@ -298,24 +320,6 @@ def _read_folder(folder: Path, max_gigabytes: float) -> tuple[NDArray[np.int32],
     if empty and len(paths) > 1:
         warnings.append(f"{folder}: {len(empty)} masks are empty (such as {empty[0]}).")
     return consecutive(labels), warnings
-
-
-def cropped(mask: Mask, height: int, width: int) -> Mask:
-    """Keep the objects around the centre, where `images.centre_crop` has cut the image.
-
-    Parameters
-    ----------
-    mask : Mask
-        At least of the size that is asked for.
-    height, width : int
-        In px.
-
-    Returns
-    -------
-    Mask
-        Objects that lie outside are gone, and the others numbered anew.
-    """
-    return Mask(consecutive(centre_crop(mask.labels, height, width)), mask.warnings)
 
 
 def check_size(

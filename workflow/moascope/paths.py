@@ -73,6 +73,21 @@ class Paths:
         return self.result("sites.json")
 
     @property
+    def headers(self) -> str:
+        """Sizes of the images of some plates, as their headers say."""
+        return self.result("sizes/{part}.parquet")
+
+    @property
+    def image_sizes(self) -> str:
+        """How many images of the screen have which size."""
+        return self.result("sizes.json")
+
+    @property
+    def image_target(self) -> str:
+        """The size that all images get."""
+        return self.result("sizes/target.json")
+
+    @property
     def sheet_is_read(self) -> str:
         """An empty file: every plate's rows are known."""
         return self.result("sites/read")
@@ -396,6 +411,8 @@ _OUTPUTS = {
     "audit_split": ("audit",),
     "baselines": ("baselines",),
     "check_models": ("models_checked",),
+    "read_headers": ("headers",),
+    "check_images": ("image_sizes", "image_target"),
     "features": ("features", "feature_index", "feature_columns", "feature_device"),
     "join_features": ("joined_features",),
     "fit_head": ("predictions",),

@@ -163,6 +163,7 @@ def _facts(context: Context) -> list[tuple[str, str]]:
         ("wells", f"{inputs['wells']:,}"),
         ("sites", f"{inputs['sites']:,}"),
         ("image files", f"{inputs['images']:,}"),
+        *([("image sizes", inputs["image_sizes"]["text"])] if "image_sizes" in inputs else []),
         ("batches", f"{units['batch'].nunique():,}"),
         ("mechanisms", f"{mechanisms:,}"),
         ("compounds", f"{treated['compound'].nunique():,}"),

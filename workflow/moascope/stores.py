@@ -30,7 +30,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from moascope.errors import ImageError, InputError, MissingImageError
 from moascope.files import Closing, atomic_path, damaged, reading
-from moascope.images import centre_crop, check_axes, read_pixel_size, read_pixels
+from moascope.image_limits import MAX_GIGABYTES
+from moascope.image_sizes import Size, check_rule, fit
+from moascope.images import check_axes, read_pixel_size, read_pixels
 from moascope.ngff import (
     ARCHIVE_COMMENT,
     BIT_SHUFFLE,
@@ -63,17 +65,18 @@ class Shard:
 
 @dataclass(frozen=True)
 class EncodedSite:
-    """One site, read and compressed."""
+    """One site, read and compressed: its shape in the store, and its size as read."""
 
     shard: Shard
     shape: tuple[int, int, int]
+    size_read: tuple[int, int]
     dtype: str
     bytes_read: int
 
 
 @dataclass(frozen=True)
 class SiteOutcome:
-    """What became of one site: its shape and pixel type, or why it could not be read.
+    """What became of one site: its shape and type in the store, or why it could not be read.
 
     The reason is `missing` where files are not there, `unreadable` otherwise.
     """
@@ -84,6 +87,7 @@ class SiteOutcome:
     shape: tuple[int, int, int] = (0, 0, 0)
     dtype: str = ""
     bytes_read: int = 0
+    size_read: tuple[int, int] = (0, 0)
 
 
 def ingest_plate(
@@ -93,7 +97,9 @@ def ingest_plate(
     *,
     axes: str | None = None,
     on_size_mismatch: str = "error",
+    size: Size | None = None,
     on_bad_image: str = "error",
+    max_image_gigabytes: float = MAX_GIGABYTES,
     pixel_size_um: float | None = None,
     workers: int = 1,
 ) -> pd.DataFrame:
@@ -110,14 +116,19 @@ def ingest_plate(
         The store to write, by convention ending in ``.ozx``. It appears when it is complete.
     axes : str, optional
         The order of the axes in files whose metadata do not say, for example ``"CYX"``.
-    on_size_mismatch : {"error", "crop"}
-        What to do with sites of different sizes. With crop, every site is cut around its centre to
-        the smallest height and the smallest width on the plate.
+    on_size_mismatch : {"error", "crop", "resize", "pad"}
+        What to do with sites of different sizes, see `image_sizes.fit`.
+    size : (int, int), optional
+        Height and width that every site gets, of the whole screen (`image_sizes.target_size`).
+        Without it all sites must have one size.
     on_bad_image : {"error", "quarantine"}
         With error, all missing and unreadable images of the plate are named in one error. With
         quarantine, their sites are left out of the store and reported in the table.
+    max_image_gigabytes : float
+        See `images.read_planes`.
     pixel_size_um : float, optional
         Micrometres per pixel; by default what the OME metadata of the first image say, if they do.
+        It is not kept where images are resized.
     workers : int
         Threads that read and compress; two sites per thread are in memory at most.
 
@@ -136,7 +147,7 @@ def ingest_plate(
         whole.
     """
     check_axes(axes)
-    _check_choice("input.on_size_mismatch", on_size_mismatch, ("error", "crop"))
+    check_rule(on_size_mismatch)
     _check_choice("input.on_bad_image", on_bad_image, ("error", "quarantine"))
     _check_one_plate(sites)
     plate, fields = str(sites["plate"].iloc[0]), field_paths(sites)
@@ -156,11 +167,17 @@ def ingest_plate(
 
     if pixel_size_um is None:
         pixel_size_um = _pixel_size_of_first(sites, channels)
+    if size is not None and on_size_mismatch == "resize":
+        pixel_size_um = None
+
+    def fitted(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+        return plane if size is None else fit(plane[np.newaxis], on_size_mismatch, size)[0]
+
     with atomic_path(out) as temporary:
-        encoded = _encoded_sites(sites, channels, axes, workers)
+        encoded = _encoded_sites(sites, channels, axes, max_image_gigabytes, fitted, workers)
         outcomes = _write_as_read(temporary, encoded, fields, plan)
-        _check_outcomes(outcomes, plate, on_size_mismatch, on_bad_image)
-        if any(outcome.message or outcome.shape != outcomes[0].shape for outcome in outcomes):
+        _check_outcomes(outcomes, plate, on_bad_image)
+        if any(outcome.message for outcome in outcomes):
             # The metadata were written for the plate as planned, and they come first in the file.
             with atomic_path(temporary) as repacked:
                 _repack(temporary, repacked, outcomes, fields, plan)
@@ -303,7 +320,12 @@ def _pixel_size_of_first(sites: pd.DataFrame, channels: Sequence[str]) -> float 
 
 
 def _encoded_sites(
-    sites: pd.DataFrame, channels: Sequence[str], axes: str | None, workers: int
+    sites: pd.DataFrame,
+    channels: Sequence[str],
+    axes: str | None,
+    max_gigabytes: float,
+    fitted: Callable[[NDArray[np.generic]], NDArray[np.generic]],
+    workers: int,
 ) -> Iterator[tuple[SiteOutcome, Shard]]:
     """Read and compress sites in threads; yield them in the order of the table."""
     paths, indices = (
@@ -314,13 +336,18 @@ def _encoded_sites(
 
     def encoded_site(i: int) -> tuple[SiteOutcome, Shard]:
         try:
-            site = encode_site(paths[i], indices[i], channels, axes)
+            site = encode_site(paths[i], indices[i], channels, axes, max_gigabytes, fitted)
         except ImageError as error:
             reason = "missing" if isinstance(error, MissingImageError) else "unreadable"
-            return SiteOutcome(site_ids[i], str(error), reason), Shard([], 0)
-        return SiteOutcome(
-            site_ids[i], shape=site.shape, dtype=site.dtype, bytes_read=site.bytes_read
-        ), site.shard
+            return SiteOutcome(site_ids[i], message=str(error), reason=reason), Shard([], 0)
+        outcome = SiteOutcome(
+            site_ids[i],
+            shape=site.shape,
+            dtype=site.dtype,
+            bytes_read=site.bytes_read,
+            size_read=site.size_read,
+        )
+        return outcome, site.shard
 
     def announced() -> Iterator[int]:
         for i in range(len(sites)):
@@ -368,7 +395,12 @@ def _in_order(
 
 
 def encode_site(
-    paths: Sequence[str], indices: Sequence[int], channels: Sequence[str], axes: str | None = None
+    paths: Sequence[str],
+    indices: Sequence[int],
+    channels: Sequence[str],
+    axes: str | None = None,
+    max_gigabytes: float = MAX_GIGABYTES,
+    fitted: Callable[[NDArray[np.generic]], NDArray[np.generic]] = lambda plane: plane,
 ) -> EncodedSite:
     """Read and compress the channels of one site, file by file.
 
@@ -382,8 +414,10 @@ def encode_site(
         The plane of each channel in its file; -1 where the file holds exactly one.
     channels : sequence of str
         Channel names, for messages.
-    axes : str, optional
+    axes, max_gigabytes
         See `moascope.images.read_planes`.
+    fitted : callable
+        Brings a plane (Y, X) to the size of the store.
 
     Returns
     -------
@@ -397,6 +431,7 @@ def encode_site(
     """
     chunks: dict[int, bytes | bytearray] = {}
     kinds: dict[int, tuple[int, int, str]] = {}
+    shape: tuple[int, ...] = (0, 0)
     problems: list[ImageError] = []
     for path in dict.fromkeys(paths):
         try:
@@ -404,11 +439,13 @@ def encode_site(
                 raise MissingImageError(
                     f"no image file is named for channel {channels[paths.index(path)]!r}."
                 )
-            planes = read_pixels(path, axes)
+            planes = read_pixels(path, axes, max_gigabytes)
             dtype = planes.dtype.name
             for channel in (i for i, other in enumerate(paths) if other == path):
                 plane = _plane(planes, indices[channel], path, channels[channel])
                 kinds[channel] = (*plane.shape, dtype)
+                plane = fitted(plane)
+                shape = plane.shape
                 chunks[channel] = encode_chunk(plane)
         except ImageError as error:
             problems.append(error)
@@ -428,7 +465,8 @@ def encode_site(
     height, width, dtype = kinds[0]
     return EncodedSite(
         shard=join_chunks([chunks[i] for i in range(len(channels))]),
-        shape=(len(channels), height, width),
+        shape=(len(channels), shape[0], shape[1]),
+        size_read=(height, width),
         dtype=dtype,
         bytes_read=sum(map(os.path.getsize, dict.fromkeys(paths))),
     )
@@ -561,22 +599,13 @@ def _repack(
     fields: Sequence[str],
     plan: Callable[[Sequence[int], tuple[int, int, int], Shard, str], Plan],
 ) -> None:
-    """Copy a store without the sites that could not be read, all cut to the smallest size."""
+    """Copy a store without the sites that could not be read."""
     kept = [i for i, outcome in enumerate(outcomes) if not outcome.message]
-    dtype = outcomes[kept[0]].dtype
-    n_channels = outcomes[kept[0]].shape[0]
-    height = min(outcomes[i].shape[1] for i in kept)
-    width = min(outcomes[i].shape[2] for i in kept)
-    shape = (n_channels, height, width)
-
+    dtype, shape = outcomes[kept[0]].dtype, outcomes[kept[0]].shape
     with zipfile.ZipFile(source) as old, StoredZip(target, ARCHIVE_COMMENT) as new:
         for i in kept:
             content = old.read(shard_name(fields[i]))
             shard = Shard([content], old.getinfo(shard_name(fields[i])).CRC)
-            if outcomes[i].shape != shape:
-                whole = decode_shard(content, outcomes[i].shape, dtype)
-                cropped = centre_crop(whole, height, width)
-                shard = join_chunks([encode_chunk(plane) for plane in cropped])
             if len(new) == 0:
                 _write_metadata(new, plan(kept, shape, shard, dtype))
             new.add(shard_name(fields[i]), shard.parts, shard.crc)
@@ -587,17 +616,15 @@ def _write_metadata(archive: StoredZip, plan: Plan) -> None:
         archive.add(name, [document])
 
 
-def _check_outcomes(
-    outcomes: Sequence[SiteOutcome], plate: str, on_size_mismatch: str, on_bad_image: str
-) -> None:
+def _check_outcomes(outcomes: Sequence[SiteOutcome], plate: str, on_bad_image: str) -> None:
     """Raise one error with everything that keeps these sites from becoming a store."""
     problems = []
     good = [outcome for outcome in outcomes if not outcome.message]
     if on_bad_image == "error" or not good:
         problems += [f"site {bad.site_id}: {bad.message}" for bad in outcomes if bad.message]
     sizes = {good_one.site_id: f"{good_one.shape[2]}x{good_one.shape[1]}" for good_one in good}
-    if on_size_mismatch == "error":
-        problems += _odd_ones(sizes, "pixels (width x height)", "set input.on_size_mismatch: crop")
+    fix = "set input.on_size_mismatch to resize, pad or crop"
+    problems += _odd_ones(sizes, "pixels (width x height)", fix)
     types = {good_one.site_id: good_one.dtype for good_one in good}
     problems += _odd_ones(types, "pixels", "export all images of a plate with the same pixel type")
     if problems:
@@ -624,8 +651,8 @@ def _outcome_table(outcomes: Sequence[SiteOutcome]) -> pd.DataFrame:
             "status": ["quarantined" if outcome.message else "ok" for outcome in outcomes],
             "reason": [outcome.reason for outcome in outcomes],
             "message": [outcome.message for outcome in outcomes],
-            "height": [outcome.shape[1] for outcome in outcomes],
-            "width": [outcome.shape[2] for outcome in outcomes],
+            "height": [outcome.size_read[0] for outcome in outcomes],
+            "width": [outcome.size_read[1] for outcome in outcomes],
             "dtype": [outcome.dtype for outcome in outcomes],
             "bytes_read": [outcome.bytes_read for outcome in outcomes],
         }

@@ -139,7 +139,7 @@ def _check_complete(tiff: TiffFile, path: Path, advice: str) -> None:
     beyond = False
     is_whole = _page_chain_is_whole(tiff)
     for page in tiff.pages if is_whole else ():
-        is_exact = page.keyframe.compression in _EXACT_CODECS
+        is_exact = page.keyframe is not None and page.keyframe.compression in _EXACT_CODECS
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             is_beyond = offset + count > size
             beyond |= is_beyond

@@ -80,7 +80,7 @@ A message that neither table knows counts as altered.
 """
 
 
-class Warnings(logging.Handler):
+class TiffWarnings(logging.Handler):
     """The warnings of tifffile about one file, in one thread.
 
     Parameters
@@ -98,6 +98,7 @@ class Warnings(logging.Handler):
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message of a record of this thread."""
         if record.thread == self._thread:
             self.messages.append(record.getMessage())
 
@@ -132,7 +133,7 @@ def meaning(message: str) -> str | None:
 
 
 @contextmanager
-def no_altered_pixels(path: Path, advice: str) -> Iterator[Warnings]:
+def no_altered_pixels(path: Path, advice: str) -> Iterator[TiffWarnings]:
     """Refuse a TIFF whose pixels tifffile makes up or leaves out, which it only logs.
 
     Parameters
@@ -144,9 +145,7 @@ def no_altered_pixels(path: Path, advice: str) -> Iterator[Warnings]:
 
     Yields
     ------
-
-    Warnings
-    --------
+    TiffWarnings
         What has been said; `check` raises before the block ends.
 
     Raises
@@ -154,7 +153,7 @@ def no_altered_pixels(path: Path, advice: str) -> Iterator[Warnings]:
     ImageError
         When the block ends, if there was such a warning.
     """
-    warnings = Warnings(path, advice)
+    warnings = TiffWarnings(path, advice)
     logger = logging.getLogger("tifffile")
     logger.addHandler(warnings)
     try:

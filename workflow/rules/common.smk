@@ -117,7 +117,13 @@ def everything_wrong(error):
 
 
 # How images are read, which the sample sheet does not depend on.
-READING = ["axes", "on_size_mismatch", "on_bad_image", "pixel_size_um"]
+READING = [
+    "axes",
+    "on_size_mismatch",
+    "on_bad_image",
+    "max_image_gigabytes",
+    "pixel_size_um",
+]
 
 
 def input_options():
@@ -277,6 +283,9 @@ def image_shape():
     if CONFIG.units.cells:
         return [CONFIG.units.cells.crop] * 2
     return [CONFIG.simulate.image_size] * 2 if SIMULATED else None
+
+
+READ_AS_THEY_ARE = SIMULATED or not SCREEN or CONFIG.input.on_size_mismatch == "error"
 
 
 def head_options(wildcards):
@@ -441,6 +450,28 @@ def of_plate(pattern):
         return pattern.format(plate=wildcards.plate)
 
     return file if SHEET_WAS_READ else pattern
+
+
+def files_of_part(wildcards):
+    """Return where the images of some plates are, once the sheet has been read again."""
+    if SHEET_WAS_READ:
+        checkpoints.sheet_is_read.get()
+    return expand(PATHS.plate_files, plate=PLATE_PARTS[int(wildcards.part)])
+
+
+def size_of_screen(wildcards):
+    """Return the size that images get, where they are made one size."""
+    if SIMULATED or CONFIG.input.on_size_mismatch == "error":
+        return {}
+    if SHEET_WAS_READ:
+        checkpoints.check_images.get()
+    return {"size": PATHS.image_target}
+
+
+def binary_masks_of_screen():
+    """Return what is done with binary masks of the screen, where engines learn from masks."""
+    learns = HAS_MASKS and CONFIG.segmentation.annotated is None
+    return CONFIG.segmentation.binary_masks if learns else None
 
 
 def fixed_list(wildcards):
@@ -708,6 +739,7 @@ def screen_summary(wildcards):
         "evaluations": expand(PATHS.evaluation, model=CONFIG.models),
         "audits": expand(PATHS.audit, split=CONFIG.splits),
         "checked_models": [PATHS.models_checked] if HAS_NETWORKS else [],
+        "sizes": [] if SIMULATED else [PATHS.image_sizes],
     }
 
 

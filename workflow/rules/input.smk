@@ -92,8 +92,73 @@ checkpoint sheet_is_read:
     localrule: True
 
 
+if not SIMULATED:
+
+    # Apart from `ingest`, so that images of differing size are named in seconds, and all plates get
+    # one size.
+    rule read_headers:
+        input:
+            files_of_part,
+        output:
+            PATHS.headers,
+        log:
+            PATHS.log("sizes/{part}"),
+        benchmark:
+            PATHS.benchmark("sizes/{part}")
+        wildcard_constraints:
+            part=r"\d+",
+        priority: 100
+        conda:
+            environment("imaging")
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=120,
+        params:
+            channels=CHANNELS,
+            axes=CONFIG.input.axes,
+            max_gigabytes=CONFIG.input.max_image_gigabytes,
+            code=code("read_headers.py"),
+        script:
+            "../scripts/read_headers.py"
+
+    # A checkpoint, since the size that all images get may stay as it is when a sheet is edited.
+    checkpoint check_images:
+        input:
+            headers=expand(PATHS.headers, part=range(len(PLATE_PARTS))),
+            masks=PATHS.masks,
+        output:
+            sizes=PATHS.image_sizes,
+            target=PATHS.image_target,
+        log:
+            PATHS.log("check_images"),
+        benchmark:
+            PATHS.benchmark("check_images")
+        priority: 100
+        conda:
+            environment("imaging")
+        threads: 1
+        resources:
+            mem_mb=memory(4000),
+            runtime=30,
+        params:
+            on_size_mismatch=CONFIG.input.on_size_mismatch,
+            on_bad_image=CONFIG.input.on_bad_image,
+            max_gigabytes=CONFIG.input.max_image_gigabytes,
+            units=(
+                CONFIG.section("units", "size", "tiles")
+                if CONFIG.models and not CONFIG.units.cells
+                else None
+            ),
+            binary_masks=binary_masks_of_screen(),
+            code=code("check_images.py"),
+        script:
+            "../scripts/check_images.py"
+
+
 rule ingest:
     input:
+        unpack(size_of_screen),
         files=of_plate(PATHS.plate_files),
     output:
         store=PATHS.store,

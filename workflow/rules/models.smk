@@ -4,6 +4,7 @@
 rule check_models:
     input:
         sites=[] if image_shape() else PATHS.sites,
+        target=[] if image_shape() or READ_AS_THEY_ARE else PATHS.image_target,
         weights=list(WEIGHTS.values()),
         networks=[ENGINES[name].model for name in GIVEN_UNETS],
     output:

@@ -24,6 +24,7 @@ if CONFIG.segmentation.annotated:
             needed=CONFIG.segmentation.needed_sets(),
             split_merged=CONFIG.segmentation.split_merged,
             ignore_label=CONFIG.segmentation.ignore_label,
+            binary_masks=CONFIG.segmentation.binary_masks,
             channels=ENGINE_CHANNELS,
             code=code("annotate_images.py"),
         script:
@@ -54,6 +55,9 @@ elif HAS_MASKS:
             per_set=CONFIG.segmentation.images_per_set,
             split_merged=CONFIG.segmentation.split_merged,
             ignore_label=CONFIG.segmentation.ignore_label,
+            binary_masks=CONFIG.segmentation.binary_masks,
+            max_gigabytes=CONFIG.input.max_image_gigabytes,
+            size_rule=CONFIG.input.on_size_mismatch,
             channels=ENGINE_CHANNELS,
             code=code("annotate_sites.py"),
         script:

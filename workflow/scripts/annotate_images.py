@@ -19,5 +19,7 @@ annotated.write(
     axes=params.options["axes"],
     split_parts=params.split_merged,
     ignored=params.ignore_label,
+    binary_masks=params.binary_masks,
+    max_gigabytes=params.options["max_image_gigabytes"],
     workers=snakemake.threads,
 )

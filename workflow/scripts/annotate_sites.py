@@ -18,8 +18,11 @@ with annotated_sites.StoreReader(stores, params.channels) as reader:
         snakemake.output.images,
         snakemake.output.table,
         read_image=reader.read,
+        binary_masks=params.binary_masks,
+        max_gigabytes=params.max_gigabytes,
         split_parts=params.split_merged,
         ignored=params.ignore_label,
         as_read=annotated_sites.sizes_as_read(read_tables(snakemake.input.ingested)),
+        size_rule=params.size_rule,
         workers=snakemake.threads,
     )

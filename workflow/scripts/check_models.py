@@ -16,11 +16,13 @@ import keras
 from moascope import augmentation, images, segmentation_training, summary, training, units
 from moascope.channel_maps import matched_channels
 from moascope.errors import InputError
-from moascope.files import read_parquet, write_json
+from moascope.files import read_json, read_parquet, write_json
 
 device = devices.confirm(params.compute["gpu"], device)
 image_shape = params.image_shape
-if image_shape is None and params.reading["on_size_mismatch"] == "error":
+if image_shape is None and snakemake.input.target:
+    image_shape = read_json(snakemake.input.target)["size"]
+elif image_shape is None:
     column = f"path:{params.channels[0]}"
     paths = read_parquet(snakemake.input.sites, [column])[column]
     image_shape = images.shape_of_first(paths, params.reading["axes"])

@@ -5,13 +5,16 @@ from _job import start
 start(snakemake.log[0])
 
 from moascope import quality
-from moascope.files import read_parquet, write_parquet
+from moascope.files import read_json, read_parquet, write_parquet
 from moascope.stores import PlateStore, ingest_plate
 
+given = snakemake.input.get("size")
+size = read_json(given)["size"] if given else None
 table = ingest_plate(
     read_parquet(snakemake.input.files),
     snakemake.params.channels,
     snakemake.output.store,
+    size=size and tuple(size),
     workers=snakemake.threads,
     **snakemake.params.options,
 )

@@ -23,7 +23,10 @@ if "inputs" in given:
         "evaluations": dict(zip(params.models, read(given["evaluations"]), strict=True)),
         "audits": dict(zip(params.splits, read(given["audits"]), strict=True)),
     }
-    checked = [warning for found in read(given["checked_models"]) for warning in found["warnings"]]
+    checks = read([*given["checked_models"], *given["sizes"]])
+    checked = [warning for found in checks for warning in found.pop("warnings")]
+    if given["sizes"]:
+        sections["inputs"]["image_sizes"] = checks[-1]
     found = verdicts.summary_warnings(sections["evaluations"], sections["audits"])
     sections["warnings"] = [
         *verdicts.input_warnings(inputs["notes"]),
