@@ -84,6 +84,8 @@ def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
          "input.channels: write keys with values, as in {key: value}; got ['DNA']"),
         ({"input": {**MINIMAL["input"], "controls": "DMSO"}},
          "input.controls: write a list, as in [a, b]; got 'DMSO'"),
+        ({"input": {**MINIMAL["input"], "brightfield": ["DNB"]}},
+         "input: brightfield: unknown channel 'DNB'; did you mean 'DNA'?"),
         ({"quality": {"focus_z": float("inf")}}, "quality.focus_z: Input should be a finite"),
         ({"models": {"m": {"split": "s", "backbone": "efficientnet-lte0"}}},
          "models.m: backbone: there is no 'efficientnet-lte0'. Did you mean efficientnet-lite0"),
