@@ -196,7 +196,7 @@ def test_plates_that_fail_as_a_whole_are_named_and_drawn_first(brief):
     assert "DNA: sharpness -2.40, limit -1.85" in text
     assert "<summary>Plate Week2_24121" in page  # though only the other has flagged sites
     assert "<summary>Plate Week1_22123" not in page
-    assert statuses(failing)["Plate Week2_24121 fails quality control"] == "warn"
+    assert statuses(failing)["Quality of Week2_24121"] == "warn"
 
 
 def test_flags_are_shown_by_class(brief):
