@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moascope import evaluation, report, report_segmentation, summary
+from moascope import evaluation, quality_review, report, report_segmentation, summary
+from moascope.config import Quality
 from moascope.files import write_json, write_parquet
 
 CHANNELS = ["DNA", "Actin", "Tubulin"]
@@ -129,6 +130,7 @@ def quality_table(units: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame
     for channel in CHANNELS:
         focus = 0.5 * np.exp(0.15 * rng.standard_normal(n))
         table[f"focus_slope:{channel}"] = -2 + 0.1 * rng.standard_normal(n)
+        table[f"sharpness:{channel}"] = -1 + 0.1 * rng.standard_normal(n)
         table[f"focus_laplacian:{channel}"] = np.where(reason == "out-of-focus", 0.02, focus)
         table[f"saturated:{channel}"] = np.where(reason == "saturated", 0.09, 0.002 * rng.random(n))
         table[f"foreground:{channel}"] = np.where(
@@ -273,11 +275,21 @@ def write(
         files, scores[name] = _write_model(folder, name, (column, skill), units, config)
         paths["models"][name] = files
     inputs = {"plates": 2, "wells": 132, "sites": len(units), "images": 3 * len(units)}
+    reviewed = quality_review.review(
+        units,
+        quality,
+        units,
+        CHANNELS,
+        Quality(**config["quality"]).model_dump(),
+        seed=config["seed"],
+    )
+    warnings = reviewed.pop("warnings")
     content = summary.build(
         config["run"],
         summary.environment([{"device": "CPU", "backend": "tensorflow"}], config["seed"]),
         inputs={**inputs, "digest": "5f3a9c" * 10},
-        quality=summary.count_quality(quality),
+        quality=summary.count_quality(quality) | reviewed,
+        warnings=warnings,
         evaluations=scores,
         audits=dict.fromkeys(config["splits"], audit),
     )

@@ -88,6 +88,8 @@ def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
          "input.controls: write a list, as in [a, b]; got 'DMSO'"),
         ({"quality": {"focus_z": float("inf")}},
          "quality.focus_z: write a number that is not infinite; got inf"),
+        ({"input": {**MINIMAL["input"], "brightfield": ["DNB"]}},
+         "input: brightfield: unknown channel 'DNB'; did you mean 'DNA'?"),
         ({"models": {"m": {"split": "s", "backbone": "efficientnet-lte0"}}},
          "models.m: backbone: there is no 'efficientnet-lte0'. Did you mean efficientnet-lite0"),
         ({"models": {"m": {"split": "loco", "channel_mapping": "inflate",

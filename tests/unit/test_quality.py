@@ -8,7 +8,7 @@ from pictures import cells
 from skimage.filters import threshold_otsu
 from skimage.io import imread
 
-from moascope import foreground, quality, simulate
+from moascope import foreground, plate_quality, quality, simulate
 from moascope.config import Quality, Simulate
 from moascope.errors import InputError
 
@@ -199,3 +199,7 @@ def test_every_planted_bad_well_of_the_demo_is_flagged_and_hardly_a_good_one(tmp
     for problem, reason in zip(planted, found["reasons"], strict=True):
         assert problem in reason
     assert found["flagged"][planted == ""].mean() <= 0.02
+    table = found.assign(plate="P1", status="ok")
+    medians = plate_quality.plate_medians(table, simulate.CHANNELS)
+    assert plate_quality.judge(medians, simulate.CHANNELS, Quality().model_dump()) == {}
+    assert plate_quality.suspected_brightfield(table, simulate.CHANNELS) == {}

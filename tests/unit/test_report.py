@@ -178,6 +178,45 @@ def test_only_the_worst_plates_are_drawn_and_the_rest_is_counted(brief):
     assert len(page) < 3e6
 
 
+def reviewed(context, **quality):
+    """Give a copy of the context with other results of the review of quality."""
+    summary = copy.deepcopy(context["summary"])
+    summary["quality"] |= quality
+    return changed(context, summary=summary)
+
+
+def test_plates_that_fail_as_a_whole_are_named_and_drawn_first(brief):
+    failed = {"Week2_24121": {"out-of-focus": "DNA: sharpness -2.40, limit -1.85"}}
+    failing = reviewed(brief, flagged_plates=failed)
+    warning = {"id": "failed-plate", "about": "Week2_24121", "text": "It fails."}
+    failing["summary"]["warnings"] = [warning]
+    page = report.build(failing)
+    text = Outline(page).text
+    assert "Plates that fail as a whole" in text
+    assert "DNA: sharpness -2.40, limit -1.85" in text
+    assert "<summary>Plate Week2_24121" in page  # though only the other has flagged sites
+    assert "<summary>Plate Week1_22123" not in page
+    assert statuses(failing)["Quality of Week2_24121"] == "warn"
+
+
+def test_flags_are_shown_by_class(brief):
+    classes = {"A": {"n": 30, "lost": 29, "p": 0.0005}, "B": {"n": 40, "lost": 1, "p": 0.3}}
+    balance = {"flagged sites": {"permuted": "well", "p": 0.0005, "classes": classes}}
+    text = " ".join(Outline(report.build(reviewed(brief, by_class=balance))).text.split())
+    assert "Flagged sites by class" in text
+    assert "permutation test of classes among wells" in text
+    page = report.build(reviewed(brief, by_class=balance))
+    assert '<td>29</td><td>30</td><td>96.7</td><td class="wrong">0.0005</td>' in page
+    assert "<td>1</td><td>40</td><td>2.5</td><td>0.3</td>" in page
+
+
+def test_brightfield_channels_are_named(brief):
+    declared = changed(brief)
+    assert "Judged as brightfield" not in Outline(report.build(declared)).text
+    declared["config"]["input"]["brightfield"] = ["DNA"]
+    assert "Judged as brightfield, by texture: DNA." in Outline(report.build(declared)).text
+
+
 def test_a_large_image_does_not_make_a_large_report(context):
     rng = np.random.default_rng(0)
     images = {unit: rng.random((700, 900, 3)) for unit in list(context["images"])[:3]}

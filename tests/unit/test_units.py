@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_store import FakeStore
+from pictures import brightfield
 from PIL import Image
 from skimage.measure import block_reduce
 
-from moascope import normalization, units
+from moascope import normalization, quality, units
 from moascope.errors import InputError
 
 CHANNELS = ["DNA", "Actin"]
@@ -220,3 +221,34 @@ def test_with_flags_keeps_the_sites_that_have_a_quality(store):
     found = units.with_flags(sites, quality[1:])
     assert list(found["site_id"]) == store.site_ids[1:]
     assert list(found["flagged"]) == [False, False, True, False]
+
+
+def test_flagged_units_and_failed_plates_are_left_out():
+    table = pd.DataFrame(
+        {
+            "plate": ["P1", "P1", "P2", "P2"],
+            "flagged": [True, False, False, False],
+            "usable": [True, True, True, False],
+        }
+    )
+    assert list(units.leave_out(table, flagged=False)["usable"]) == [True, True, True, False]
+    assert list(units.leave_out(table, flagged=True)["usable"]) == [False, True, True, False]
+    found = units.leave_out(table, flagged=False, failed_plates=["P1"])
+    assert list(found["usable"]) == [False, False, True, False]
+    with pytest.raises(InputError, match="all 2 plates fail quality control"):
+        units.leave_out(table, flagged=False, failed_plates=["P1", "P2"])
+
+
+def test_tiles_of_brightfield_are_judged_by_texture(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = brightfield(rng, n=4, side=96)
+    pixels[:, :, :, :48] = brightfield(rng, n=4, side=96, count=0)[:, :, :, :48]
+    store = FakeStore(pixels, ["BF"])
+    sites, quality_table = tables(store)
+    measured = quality.measure_plate(store, ["BF"])
+    quality_table = quality_table.assign(**{"threshold:BF": measured["threshold:BF"]})
+    table = units.prepare_plate(
+        store, sites, quality_table, pd.DataFrame(), STEPS, None, (1, 2), 0.05,
+        tmp_path / "u.npy", brightfield=["BF"],
+    )  # fmt: skip
+    assert list(table["usable"]) == [False, True] * 4

@@ -21,7 +21,7 @@ from snakemake import sourcecache
 
 from moascope import provenance
 
-PREPARE = ["prepare", "collect_units"]
+PREPARE = ["prepare", "collect_units", "review_quality"]
 SPLIT = ["split", "audit_split"]
 CHECK = "check_splits"
 FIT = ["fit_head", "final_model", "refit_null"]
@@ -241,7 +241,13 @@ CASES = {
         ["ingest", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT],
     ),
     "splits.loco.audit": ({"on_leak": "warn"}, ["audit_split", *REPORT]),
-    "quality.exclude_flagged": (False, [*SPLIT, *FIT, *SCORE, *REPORT]),
+    "quality.exclude_flagged": (False, ["review_quality", *SPLIT, *FIT, *SCORE, *REPORT]),
+    "quality.exclude_flagged_plates": (True, ["review_quality", *SPLIT, *FIT, *SCORE, *REPORT]),
+    "quality.plate_z": (6.0, ["review_quality", *REPORT]),
+    "input.brightfield": (
+        ["DNA"],
+        ["ingest", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT],
+    ),
     "evaluation.baselines": (["majority"], ["baselines", "evaluate", *REPORT]),
     "augmentation": ([{"name": "flip"}], ["check_models", "augmentation_preview", *REPORT]),
     "units": ({"size": 64}, ["check_models", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT]),

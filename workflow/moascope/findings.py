@@ -37,9 +37,9 @@ _NOT_TESTED = {
     "fixed": "",
 }
 _QUALITY_TITLES = {
-    FAILED_PLATE: "Plate {about} fails quality control",
-    UNEVEN: "Uneven over the classes: {about}",
-    BRIGHTFIELD: "Channel {about} looks like brightfield",
+    FAILED_PLATE: "Quality of {about}",
+    UNEVEN: "Loss of images and class go together",
+    BRIGHTFIELD: "Is {about} a brightfield channel?",
 }
 _UNIT_NAMES = {"site": ("field", "fields"), "tile": ("tile", "tiles"), "cell": ("cell", "cells")}
 

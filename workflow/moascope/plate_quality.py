@@ -57,7 +57,8 @@ def plate_medians(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFram
     counts = pd.DataFrame({"sites": grouped.size(), "flagged": grouped["flagged"].sum()})
     clipped = grouped[[f"saturated:{channel}" for channel in channels]]
     # The mean sees cells that clip here and there, the ninth decile that it is not a site or two.
-    saturated = np.minimum(clipped.mean(), clipped.quantile(0.9))
+    decile = clipped.quantile(0.9)
+    saturated = clipped.mean().where(lambda mean: mean < decile, decile)
     return counts.join(grouped[columns].median()).join(saturated)
 
 
@@ -189,7 +190,8 @@ def suspected_brightfield(
         if channel in brightfield:
             continue
         low, middle, high = (read[f"p{q}:{channel}"].to_numpy(float) for q in (1, 50, 99))
-        skew = (low + high - 2 * middle) / np.maximum(high - low, np.finfo(float).tiny)
+        span = high - low
+        skew = np.divide(low + high - 2 * middle, span, out=np.zeros_like(span), where=span > 0)
         relief = (np.abs(skew) < -BRIGHTFIELD_SKEW) & (
             read[f"sharpness:{channel}"].to_numpy(float) > _RELIEF_SHARPNESS
         )

@@ -113,8 +113,8 @@ def _plate_warnings(
     plates: dict[tuple[str, ...], list[str]] = {}
     for plate, reasons in failed.items():
         plates.setdefault(tuple(reasons), []).append(plate)
-    for reasons, names in plates.items():
-        words = "; ".join(f"{reason} ({failed[names[0]][reason]})" for reason in reasons)
+    for causes, names in plates.items():
+        words = "; ".join(f"{cause} ({failed[names[0]][cause]})" for cause in causes)
         them, such = ("It is", "it") if len(names) == 1 else ("They are", "them")
         subject = (
             "The plate as a whole fails quality control"

@@ -263,3 +263,38 @@ def describe(units: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
     about = [name for name in map(str, sites) if not name.startswith(FILE_COLUMNS)]
     joined = units[OWN_COLUMNS].merge(sites[about], on="site_id", how="left", validate="m:1")
     return joined[["unit_id", *about, "tile", "flagged", "usable"]]
+
+
+def leave_out(
+    units: pd.DataFrame, *, flagged: bool, failed_plates: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Mark units as unusable that quality control leaves out of classification.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        From `describe`.
+    flagged : bool
+        Whether units of flagged sites are left out.
+    failed_plates : sequence of str
+        Plates that are left out as a whole.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy.
+
+    Raises
+    ------
+    InputError
+        If no plate is left.
+    """
+    on_failed = units["plate"].isin(list(failed_plates))
+    if on_failed.any() and on_failed.all():
+        raise InputError(
+            f"quality.exclude_flagged_plates: all {len(failed_plates)} plates fail quality control "
+            "as a whole (quality.json says why), so nothing is left to classify. Fix: set it to "
+            "false, or relax the section quality"
+        )
+    unusable = on_failed | (units["flagged"].astype(bool) if flagged else False)
+    return units.assign(usable=units["usable"] & ~unusable)

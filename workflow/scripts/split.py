@@ -6,13 +6,13 @@ start(snakemake.log[0])
 
 from moascope import splits
 from moascope.files import read_json, read_parquet, write_parquet
+from moascope.units import leave_out
 
-units = read_parquet(snakemake.input.units)
-if snakemake.params.exclude_flagged:
-    units["usable"] &= ~units["flagged"]
-if snakemake.input.review:
-    failed = list(read_json(snakemake.input.review)["flagged_plates"])
-    units["usable"] &= ~units["plate"].isin(failed)
-split, groups = splits.make_split(units, snakemake.params.options, snakemake.params.seed)
+given, params = snakemake.input, snakemake.params
+failed = read_json(given.review)["flagged_plates"] if given.review else {}
+units = leave_out(
+    read_parquet(given.units), flagged=params.exclude_flagged, failed_plates=list(failed)
+)
+split, groups = splits.make_split(units, params.options, params.seed)
 write_parquet(split, snakemake.output.split)
 write_parquet(groups, snakemake.output.groups)
