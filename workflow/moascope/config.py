@@ -93,8 +93,8 @@ class Input(Rooted):
     pattern: str | None = Field(
         None,
         description="folder: regular expression with named groups plate, well (or row and column), "
-        "channel and, where there are any, site and batch; matched against the file name, or where it has a / against "
-        "the path below the image root",
+        "channel and, where there are any, site and batch; matched against the file name, or where "
+        "it has a / against the path below the image root",
     )
     channels: dict[Name, str | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
