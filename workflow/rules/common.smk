@@ -12,7 +12,7 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from moascope import config as configuration
-from moascope import config_files, packages, provenance
+from moascope import config_files, job_logs, packages, provenance
 from moascope.errors import InputError
 from moascope.escaping import json_for_html
 from moascope.files import check_folder, read_parquet, remove_leftovers
@@ -72,6 +72,18 @@ def remove_leftovers_of_killed_jobs():
         logger.warning(
             f"removed {len(removed)} half-written files of killed jobs, such as {removed[0]}"
         )
+
+
+def say_why_jobs_failed():
+    """Repeat at the end of the output what stopped the jobs, which may stand far above."""
+    jobs = [
+        job
+        for group in getattr(workflow.scheduler, "failed", [])
+        for job in getattr(group, "jobs", [group])
+    ]
+    failed = [(str(job), str(job.log[0])) for job in jobs if job.log]
+    if failed:
+        logger.error(f"\n{job_logs.failures_text(failed)}\n")
 
 
 def folder_files():
