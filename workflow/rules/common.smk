@@ -1,4 +1,5 @@
 # The validated configuration, the plates, and the functions that rules share.
+import argparse
 import functools
 import gc
 import sys
@@ -164,6 +165,30 @@ KERAS_HEADS = [
 NESTED = [name for name in FROZEN if CONFIG.models[name].candidates]
 PLAIN_HEADS = [name for name in FROZEN if name not in [*KERAS_HEADS, *NESTED]]
 JOINED = [name for name in FROZEN if CONFIG.models[name].uses_hand_crafted()]
+
+
+def check_until():
+    """Stop where --until names a rule that Snakemake cannot stop at: it would do nothing at all."""
+    if not workflow.is_main_process:
+        return
+    # Snakemake knows its targets only after it has read the rules.
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--until", "-U", nargs="+", default=[])
+    until = parser.parse_known_args()[0].until
+    hints = {
+        "train_fold": "its jobs are known only once the split is made; name collect_folds, which "
+        "trains all folds",
+    }
+    if not SCREEN:
+        hints |= dict.fromkeys(
+            ["sites", "check_splits", "check_models"],
+            "there is no screen to check before the run; start it without --until",
+        )
+    elif not HAS_NETWORKS and until == ["check_models"]:
+        hints["check_models"] = "there are no networks to check; name check_splits"
+    problems = [f"{name}: {hints[name]}" for name in until if name in hints]
+    if problems:
+        stop(InputError.collect(problems, "--until"))
 
 
 def passes():
@@ -503,6 +528,8 @@ GIVEN_UNETS = [
     name for name, engine in ENGINES.items() if engine.method == "unet" and engine.model
 ]
 HAS_NETWORKS = SCREEN and bool(CONFIG.models or GIVEN_UNETS)
+
+check_until()
 
 
 def needed_packages():
