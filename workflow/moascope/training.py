@@ -22,10 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import pandas as pd
-from keras import layers
 
 from moascope import augmentation, backbones
 from moascope.backbone_table import nearest
@@ -42,6 +40,7 @@ from moascope.features import (
 from moascope.files import atomic_path, damaged, read_array, reading
 from moascope.handmade import HAND_MADE, image_features
 from moascope.heads import LinearHead, fit_head
+from moascope.keras_defaults import keras, layers
 
 if TYPE_CHECKING:  # what trains does not depend on how splits are made
     from moascope.folds import Task
