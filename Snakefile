@@ -43,6 +43,10 @@ onstart:
     remove_leftovers_of_killed_jobs()
 
 
+onerror:
+    say_why_jobs_failed()
+
+
 rule all:
     default_target: True
     input:

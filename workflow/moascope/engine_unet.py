@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from moascope.instances import (
     tune,
 )
 from moascope.intensities import PlateIntensities, Range, range_of, scaled
+from moascope.keras_defaults import keras
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import TrainingOptions
 from moascope.segmentation_data import PairedAugmentation

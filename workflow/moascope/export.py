@@ -19,10 +19,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import yaml
-from keras import layers
 from numpy.typing import NDArray
 
 from moascope import packages, segmentation_training
@@ -32,6 +30,7 @@ from moascope.errors import InputError
 from moascope.export_documents import TOLERANCE, description, documentation, smallest_side
 from moascope.files import atomic_path, scratch_folder, write_zip
 from moascope.intensities import percentiles, scaled
+from moascope.keras_defaults import keras, layers
 from moascope.segmentation_targets import CLASSES
 
 logger = logging.getLogger(__name__)

@@ -11,12 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers
 
 from moascope.errors import InputError
 from moascope.files import atomic_path, read_array, write_array_header
+from moascope.keras_defaults import keras, layers
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
 
 from moascope.kernel_head import KernelHead
 from moascope.tree_head import TreeHead

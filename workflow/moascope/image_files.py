@@ -21,6 +21,7 @@ from moascope.sample_rows import Problems, SampleRows
 logger = logging.getLogger(__name__)
 
 _ROOT_ADVICE = "set input.images to the folder that holds all images, and give paths below it"
+_QUARANTINE_ADVICE = "or set input.on_bad_image: quarantine to go on without its site"
 _MAX_MISSING = 0.5  # share of the sites of a plate
 _PLANE = re.compile(r"-1|[0-9]{1,9}")
 
@@ -356,7 +357,8 @@ def _find_files(
             found, wrong = {}, {}
             gone = dict.fromkeys(group["name"], f"is in a folder that is not there ({folder})")
         if absent is None:
-            wrong |= gone
+            way_out = "" if or_folders else f"; {_QUARANTINE_ADVICE}"
+            wrong |= {name: why + way_out for name, why in gone.items()}
         else:
             absent |= {os.path.join(folder, name): why for name, why in gone.items()}  # noqa: PTH118
         facts |= {os.path.join(folder, name): fact for name, fact in found.items()}  # noqa: PTH118

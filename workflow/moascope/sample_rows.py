@@ -53,6 +53,7 @@ _CELL_ROLES = (*_NAME_ROLES, "well", "concentration")
 # Line ends and tabs are left: programs write them into cells, and they do no harm.
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _ABSENT = "-1"
+_VALUES_IN_TEXT = re.compile(r"'[^']*'|\"[^\"]*\"|/\S+")
 _SPACED_WELL = re.compile(r"([A-Za-z]{1,2})[ _-]+([0-9]{1,3})")
 
 
@@ -87,15 +88,18 @@ class Problems:
     Parameters
     ----------
     examples : int
-        Problems of one kind that are written out. The rest are counted, so that a kind which
+        Problems of one cause that are written out. The rest are counted, so that a cause which
         afflicts every row does not hide the others.
+    causes : int
+        Causes in one column that are written out.
     """
 
-    def __init__(self, examples: int = 20) -> None:
+    def __init__(self, examples: int = 2, causes: int = 20) -> None:
         self.sentences: list[str] = []
         self.notes: list[str] = []
         self.examples = examples
         self._refused: dict[str, set[str]] = {}
+        self.causes = causes
 
     def add(self, sentence: str) -> None:
         """Note one sentence."""
@@ -125,30 +129,46 @@ class Problems:
     def values(
         self, wrong: pd.Series, places: pd.Series, label: str, why: Callable[[str], str]
     ) -> None:
-        """Note the values of a part of a column, each distinct one once."""
+        """Note the values of a part of a column, each distinct one once, by their cause.
+
+        The cause is what `why` says of a value, apart from paths and words in quotes.
+        """
         wrong = wrong[~wrong.isin(self._refused.get(label, set()))]
         firsts = wrong[~wrong.duplicated()]
         counts = wrong.value_counts()
-        shown = firsts.head(self.examples)
-        for value, place in zip(shown, places.loc[shown.index], strict=True):
+        of_cause: dict[str, list[tuple[str, str]]] = {}
+        for value, place in zip(firsts, places.loc[firsts.index], strict=True):
+            reason, text = why(str(value)), str(value)
+            cause = _VALUES_IN_TEXT.sub("", reason.replace(text, "") if reason != text else reason)
             more = f" (and {counts[value] - 1} more)" if counts[value] > 1 else ""
-            self.add(f"{place}{more}, {label}: {why(str(value))}")
-        self._rest(len(firsts), f"values in {label} with the same problem")
+            sentence = f"{place}{more}, {label}: {reason}"
+            of_cause.setdefault(cause, []).append((text, sentence))
+        for found in list(of_cause.values())[: self.causes]:
+            for _, sentence in found[: self.examples]:
+                self.add(sentence)
+            rest = [text for text, _ in found[self.examples :]]
+            if rest:
+                kind = f"{_plural(len(rest), 'more value')} in {label} with the same problem"
+                self.add(f"... and {kind}: {', '.join(map(show, rest[:5]))}")
+        hidden = sum(len(found) for found in list(of_cause.values())[self.causes :])
+        if hidden:
+            self.add(f"... and {_plural(hidden, 'more wrong value')} in {label}")
 
     def rows(self, wrong: pd.Index, sentence: Callable[[Any], str], kind: str) -> None:
-        """Note rows, each with its own sentence."""
+        """Note rows of one cause, each with its own sentence."""
         for index in wrong[: self.examples]:
             self.add(sentence(index))
-        self._rest(len(wrong), kind)
+        if len(wrong) > self.examples:
+            self.add(f"... and {len(wrong) - self.examples} more {kind}")
 
     def raise_if_any(self, heading: str) -> None:
         """Raise one `InputError` with all sentences, if there are any."""
         if self.sentences:
             raise InputError.collect(self.sentences, heading, limit=200)
 
-    def _rest(self, count: int, kind: str) -> None:
-        if count > self.examples:
-            self.add(f"... and {count - self.examples} more {kind}")
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def read_rows(options: Mapping[str, Any], problems: Problems) -> SampleRows:

@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
 from numpy.typing import NDArray
 
 from moascope import backbones
 from moascope.errors import InputError
+from moascope.keras_defaults import keras, layers, ops
 from moascope.segmentation_targets import CLASSES, n_maps
 
 ENCODERS = ("none", "efficientnet-lite0")

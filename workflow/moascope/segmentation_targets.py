@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from moascope.errors import InputError
+from moascope.keras_defaults import ops
 
 CLASSES = ("background", "interior", "boundary")
 OUTPUTS = ("classes", "distance", "both")

@@ -18,7 +18,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ from moascope.errors import InputError
 from moascope.files import damaged
 from moascope.instances import InstanceParameters, as_maps, label_objects, parameters_for
 from moascope.intensities import PERCENTILES
+from moascope.keras_defaults import keras
 from moascope.matching import Tally, tally
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import (

@@ -22,10 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import pandas as pd
-from keras import layers
 
 from moascope import augmentation, backbones
 from moascope.backbone_table import nearest
@@ -43,6 +41,7 @@ from moascope.files import atomic_path, damaged, read_array, reading
 from moascope.handmade import HAND_MADE, image_features
 from moascope.head_layers import kernel_layer, tree_layer
 from moascope.heads import Head, calibrate, cooled, fit_head
+from moascope.keras_defaults import keras, layers
 from moascope.kernel_head import KernelHead
 from moascope.linear_heads import LinearHead
 from moascope.tree_head import TreeHead

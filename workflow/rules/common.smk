@@ -1,4 +1,5 @@
 # The validated configuration, the plates, and the functions that rules share.
+import argparse
 import functools
 import gc
 import itertools
@@ -13,7 +14,7 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from moascope import config as configuration
-from moascope import config_files, packages, provenance
+from moascope import config_files, job_logs, packages, provenance
 from moascope.errors import InputError
 from moascope.escaping import json_for_html
 from moascope.files import check_folder, read_parquet, remove_leftovers
@@ -73,6 +74,18 @@ def remove_leftovers_of_killed_jobs():
         logger.warning(
             f"removed {len(removed)} half-written files of killed jobs, such as {removed[0]}"
         )
+
+
+def say_why_jobs_failed():
+    """Repeat at the end of the output what stopped the jobs, which may stand far above."""
+    jobs = [
+        job
+        for group in getattr(workflow.scheduler, "failed", [])
+        for job in getattr(group, "jobs", [group])
+    ]
+    failed = [(str(job), str(job.log[0])) for job in jobs if job.log]
+    if failed:
+        logger.error(f"\n{job_logs.failures_text(failed)}\n")
 
 
 def folder_files():
@@ -167,6 +180,30 @@ LINEAR = [
     if CONFIG.models[name].head.type in configuration.LINEAR_HEADS
 ]
 JOINED = [name for name in FROZEN if CONFIG.models[name].uses_hand_crafted()]
+
+
+def check_until():
+    """Stop where --until names a rule that Snakemake cannot stop at: it would do nothing at all."""
+    if not workflow.is_main_process:
+        return
+    # Snakemake knows its targets only after it has read the rules.
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--until", "-U", nargs="+", default=[])
+    until = parser.parse_known_args()[0].until
+    hints = {
+        "train_fold": "its jobs are known only once the split is made; name collect_folds, which "
+        "trains all folds",
+    }
+    if not SCREEN:
+        hints |= dict.fromkeys(
+            ["sites", "check_splits", "check_models"],
+            "there is no screen to check before the run; start it without --until",
+        )
+    elif not HAS_NETWORKS and until == ["check_models"]:
+        hints["check_models"] = "there are no networks to check; name check_splits"
+    problems = [f"{name}: {hints[name]}" for name in until if name in hints]
+    if problems:
+        stop(InputError.collect(problems, "--until"))
 
 
 def passes():
@@ -540,6 +577,8 @@ GIVEN_UNETS = [
     name for name, engine in ENGINES.items() if engine.method == "unet" and engine.model
 ]
 HAS_NETWORKS = SCREEN and bool(CONFIG.models or GIVEN_UNETS)
+
+check_until()
 
 
 # Plates of which the report shows some sites and the objects in them.

@@ -17,7 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def start(log_file):
     """Log to the file of the job, and print errors of the input without a traceback."""
-    from moascope.errors import InputError  # noqa: PLC0415  (only now can it be found)
+    # Only now can they be found.
+    from moascope.errors import InputError  # noqa: PLC0415
+    from moascope.job_logs import reason_text  # noqa: PLC0415
 
     text = {"encoding": "utf-8", "errors": "backslashreplace"}  # file names need not be text
     handler = logging.FileHandler(log_file, mode="w", **text)
@@ -38,6 +40,7 @@ def start(log_file):
         if traceback is not None and traceback.tb_frame.f_code is body:
             kinds.append(kind)
         logging.error("%s", error, exc_info=(kind, error, traceback))
+        handler.stream.write(reason_text(error))
         if issubclass(kind, InputError):
             print(f"\n{error}\n", file=sys.stderr)
         else:

@@ -11,12 +11,11 @@ from moascope import devices
 params = snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-import keras
-
 from moascope import augmentation, images, segmentation_training, summary, training, units
 from moascope.channel_maps import matched_channels
 from moascope.errors import InputError
 from moascope.files import read_json, read_parquet, write_json
+from moascope.keras_defaults import keras
 
 device = devices.confirm(params.compute["gpu"], device)
 image_shape = params.image_shape

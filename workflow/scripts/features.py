@@ -9,10 +9,9 @@ from moascope import devices
 options, compute = snakemake.params.options, snakemake.params.compute
 device = devices.choose(compute["gpu"], compute["keras_backend"])
 
-import keras
-
 from moascope import backbones, features, summary
 from moascope.files import read_array, read_tables, write_json, write_parquet
+from moascope.keras_defaults import keras
 
 device = devices.confirm(compute["gpu"], device)
 if snakemake.params.seed is not None:

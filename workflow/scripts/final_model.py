@@ -9,8 +9,6 @@ from moascope import devices
 given, params = snakemake.input, snakemake.params
 devices.choose("never", params.compute["keras_backend"])
 
-import keras
-
 from moascope import (
     backbones,
     feature_columns,
@@ -22,6 +20,7 @@ from moascope import (
     training,
 )
 from moascope.files import read_array, read_parquet
+from moascope.keras_defaults import keras
 
 if params.weights_seed is not None:
     keras.utils.set_random_seed(params.weights_seed)
