@@ -191,7 +191,8 @@ class Engine(Section):
         None,
         description="unet: path of a model that MoAscope trained; stardist: folder or zip file of "
         "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
-        "stardist), tune (classical), or the engine's default (cellpose)",
+        "stardist), tune (classical), or the engine's default (cellpose). A U-Net with `training` "
+        "beside it is trained further on the annotated images",
     )
     channel_map: dict[Name, Name] = Field(
         {},
@@ -266,7 +267,13 @@ class Engine(Section):
 
     def is_trained(self) -> bool:
         """Tell whether this is a network that the run trains."""
-        return self.method in ("unet", "stardist") and self.model is None
+        is_new = self.method in ("unet", "stardist") and self.model is None
+        return is_new or self.is_trained_further()
+
+    def is_trained_further(self) -> bool:
+        """Return whether this is a given U-Net that the run goes on training."""
+        is_given = self.method == "unet" and self.model is not None
+        return is_given and "training" in self.model_fields_set
 
     def is_tuned(self) -> bool:
         """Return whether the run tunes how objects are found, on validation images."""
@@ -305,17 +312,25 @@ class Engine(Section):
         if self.model is not None and self.ensemble > 1:
             raise ValueError(
                 f"ensemble ({self.ensemble}) is for networks that are trained here; leave it out, "
-                "a given model is used as it is"
+                "there is one given model"
             )
+        if self.model is not None and "network" in self.model_fields_set:
+            raise ValueError("network is that of the given model; leave it out")
+        is_used_as_it_is = self.model is not None and not self.is_trained_further()
+        if is_used_as_it_is and "augmentation" in self.model_fields_set:
+            raise ValueError(
+                "augmentation is for training, but the given model is used as it is; add training "
+                "to train it further, or leave augmentation out"
+            )
+        if self.overlap is not None and self.overlap > self.tile // 2:
+            raise ValueError(f"overlap ({self.overlap}) must be at most half of tile ({self.tile})")
         multiple = self.network.binning * 2**self.network.depth
-        if self.training.patch_size % multiple:
+        if self.model is None and self.training.patch_size % multiple:
             raise ValueError(
                 f"training.patch_size ({self.training.patch_size}) must be a multiple of "
                 f"{multiple} px, which a network of depth {self.network.depth} and binning "
                 f"{self.network.binning} needs"
             )
-        if self.overlap is not None and self.overlap > self.tile // 2:
-            raise ValueError(f"overlap ({self.overlap}) must be at most half of tile ({self.tile})")
 
 
 class Segmentation(Section):
@@ -342,7 +357,7 @@ class Segmentation(Section):
     )
     ignore_label: int | None = Field(
         None,
-        description="value of pixels in the label images (of annotated sets and of the screen) that "
+        description="value of pixels in label images, of annotated sets and of the screen, that "
         "are neither objects nor background; they are left out of learning, tuning and scores, and "
         "objects that are found mostly there do not count; null: none",
     )

@@ -545,12 +545,17 @@ def engine_options(name):
         "stardist": ["model", "channel_map"],
         "cellpose": ["model", "diameter"],
     }[ENGINES[name].method]
-    return CONFIG.section(f"segmentation.engines.{name}", *keys)
+    options = CONFIG.section(f"segmentation.engines.{name}", *keys)
+    if ENGINES[name].is_trained_further():
+        options["channel_map"] = {}  # what is trained on the images has their channels
+    return options
 
 
 def learning_options(name):
     """Give the options of a network that decide what it learns."""
     shape = {"unet": ["network"], "stardist": ["rays", "grid"]}[ENGINES[name].method]
+    if ENGINES[name].is_trained_further():
+        shape = ["channel_map"]
     return CONFIG.section(
         f"segmentation.engines.{name}", *shape, "training", "augmentation"
     )
@@ -559,6 +564,12 @@ def learning_options(name):
 def training_options(name):
     """Return how long and how a network learns."""
     return CONFIG.section(f"segmentation.engines.{name}", "training")["training"]
+
+
+def start_of(wildcards):
+    """Return the given U-Net that is trained further; none for a new one."""
+    engine = ENGINES[wildcards.engine]
+    return {"start": engine.model} if engine.is_trained_further() else {}
 
 
 def fitted(name):
