@@ -240,7 +240,10 @@ class Engine(Section):
         "half a tile",
     )
     diameter: float | None = Field(
-        None, gt=0, description="cellpose: usual diameter in pixels; null: its own estimate"
+        None,
+        gt=0,
+        description="cellpose: usual diameter in pixels; images are scaled so that it becomes 30 px; "
+        "null: images as they are, for objects of about 8 to 120 px",
     )
     export: bool = Field(
         False,
