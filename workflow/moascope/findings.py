@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pandas as pd
+
 from moascope import verdicts
 from moascope.independence import plural
 from moascope.permutation import LABELS
@@ -348,8 +350,7 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
             "note",
             "What the segmentation was scored on",
             f"{int(test['images']):,} test images with {int(test['objects']):,} known {objects}; "
-            f"nothing was fitted or tuned on them in this run. {intervals} Images of another "
-            "microscope or stain may do worse.",
+            f"nothing was fitted or tuned on them in this run. {intervals} {_same_source(images)}",
         )
     counts = segmentation["counts"]
     empty = 0 if counts is None else int((counts["count"] == 0).sum())
@@ -361,6 +362,16 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
             + listed(counts.loc[counts["count"] == 0, "site_id"])
             + ".",
         )
+
+
+def _same_source(images: pd.DataFrame) -> str:
+    """Compose a sentence on where test images come from, by the table of images and sets."""
+    if not images["set"].isin(["train", "validation"]).any():
+        return "They say little about images of another laboratory, microscope or stain."
+    return (
+        "Test images come from the same set as training images. On images of other experiments, "
+        "microscopes or stains, scores are usually lower."
+    )
 
 
 def _count(n: int, one: str, many: str) -> str:

@@ -197,6 +197,8 @@ def section(
         "objects": context["objects"],
         "noun": context["objects"].lower(),
         "images": context["images"].to_dict("records"),
+        # Of given models nothing is known.
+        "same_source": any(engine["history"] is not None for engine in engines.values()),
         "n_doubts": len(context["doubts"]),
         "doubts": context["doubts"][:MAX_DOUBTS],
         "rows": [_row(name, engine) for name, engine in engines.items()],
