@@ -242,8 +242,8 @@ class Engine(Section):
     diameter: float | None = Field(
         None,
         gt=0,
-        description="cellpose: usual diameter in pixels; images are scaled so that it becomes 30 px; "
-        "null: images as they are, for objects of about 8 to 120 px",
+        description="cellpose: usual diameter in pixels; images are scaled so that it becomes "
+        "30 px; null: images as they are, for objects of about 8 to 120 px",
     )
     export: bool = Field(
         False,
