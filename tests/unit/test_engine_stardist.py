@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from annotated_discs import discs, write_discs
 
-from moascope.engine_stardist import fit, stardist
+from moascope.engine_stardist import fit, shown_channels, stardist
 from moascope.errors import InputError
 from moascope.matching import scores, tally
 
@@ -102,10 +102,30 @@ def test_the_model_is_what_stardist_keeps_and_knows_where_it_comes_from(fitted, 
     np.testing.assert_array_equal(stardist(tmp_path / "model")(image), stardist(path)(image))
 
 
-@needs_stardist
-def test_a_model_of_other_channels_is_refused(fitted):
-    with pytest.raises(InputError, match=r"the model has \['DNA'\], the data have \['Actin'\]"):
-        stardist(fitted[0], ["Actin"])
+def saved_model(folder, about):
+    """Write the files of a model that say what it expects."""
+    path = folder / "model.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+        if about is not None:
+            archive.writestr("moascope.json", json.dumps(about))
+    return path
+
+
+def test_a_model_of_other_channels_is_refused_with_what_to_set(tmp_path):
+    path = saved_model(tmp_path, {"channels": ["DNA"]})
+    assert shown_channels(path, ["Actin", "DNA"], {}) == ["DNA"]
+    assert shown_channels(path, ["Hoechst"], {"DNA": "Hoechst"}) == ["Hoechst"]
+    with pytest.raises(InputError, match=r"such as channel_map: \{DNA: Actin\}"):
+        shown_channels(path, ["Actin"], {})
+
+
+def test_a_model_that_names_no_channels_is_shown_those_of_the_images(tmp_path):
+    path = saved_model(tmp_path, None)
+    assert shown_channels(path, ["Hoechst"], {}) == ["Hoechst"]
+    assert shown_channels("2D_versatile_fluo", ["Hoechst"], {}) == ["Hoechst"]
+    with pytest.raises(InputError, match=r"does not name its channels\. Remove channel_map"):
+        shown_channels(path, ["Hoechst"], {"DNA": "Hoechst"})
 
 
 @needs_stardist

@@ -133,7 +133,8 @@ def test_intervals_are_over_groups(tmp_path):
 
     each = in_groups(*"cdefghij")["ci"]
     low, high = each["ap_50"]
-    assert set(each) == {"ap_50", "mean_ap"}
+    assert each["ap"]["0.5"] == each["ap_50"]
+    assert len(each["ap"]) == 9
     fewer = in_groups(*"cdefghcd")
     assert fewer["n_groups"] == 6
     # Six groups say less than eight images.

@@ -84,6 +84,40 @@ def test_engines_are_compared_on_annotated_images(annotated):
     assert planned["train_unet"] == 1  # the one that is new
 
 
+def test_a_given_model_needs_test_images_only_and_is_trained_further_beside_training(annotated):
+    annotated.write(annotated_config(engines={"unet": TINY}))
+    annotated.snakemake("results/small/segmentation/unet.keras")
+    model = annotated.folder / "unet.keras"
+    model.write_bytes((annotated.folder / "results/small/segmentation/unet.keras").read_bytes())
+    given = {"method": "unet", "model": "unet.keras"}
+    further = {**given, "training": {**TINY["training"], "max_minutes": 1e-6}}
+    config = annotated_config(engines={"unet": further})
+    config["run"] = "further"
+    annotated.write(config)
+    annotated.snakemake()
+    summary = json.loads((annotated.folder / "results/further/summary.json").read_text())
+    (warning,) = summary["warnings"]
+    assert (warning["id"], warning["about"]) == ("training-cut-short", "unet")
+    assert "stopped at max_minutes (1e-06) after 1 of 12 steps" in warning["text"]
+    page = (annotated.folder / "results/further/report.html").read_text()
+    assert "Training of “unet” was cut short" in page
+    assert "the same set as training images" in page
+
+    sheet = annotated.folder / "sheet.csv"
+    lines = sheet.read_text().splitlines()
+    sheet.write_text("\n".join([lines[0], *(line for line in lines if line.endswith("test"))]))
+    config = annotated_config(engines={"unet": given})
+    config["run"] = "scored"
+    annotated.write(config)
+    assert "train_unet" not in annotated.planned()
+    annotated.snakemake()
+    scored = json.loads((annotated.folder / "results/scored/summary.json").read_text())
+    scores = scored["segmentation"]["unet"]
+    assert scores["n_images"] == 2
+    assert scores["ci"]["ap_50"] is None
+    assert "2 independent groups" in scores["ci"]["reason"]
+
+
 def test_stardist_is_trained_where_no_model_is_given(annotated):
     learning = {"training": {"steps": 4, "patch_size": 32}}
     annotated.write(annotated_config(engines={"star": {"method": "stardist", **learning}}))
@@ -193,11 +227,17 @@ def test_single_cells_are_classified(project, small_config):
     assert {"plate", "well", "site", "flagged", "Nuclei_AreaShape_Area"} <= set(cells)
     counts = pd.read_parquet(results / "cell_counts.parquet")
     assert counts["count"].sum() >= len(cells)
-    assert "cells-counts" in (results / "report.html").read_text()
+    page = (results / "report.html").read_text()
+    assert "cells-counts" in page
+    assert "cells-samples" in page
+    found = project.summary()["cells"]
+    assert found["objects"] == counts["count"].sum()
+    assert set(found["plates"]) == {"Batch1_P1", "Batch1_P2"}
     for name, rule in (
         ("cells/Batch1_P1.parquet", "measure_cells"),
         ("labels/Batch1_P1.ozx", "segment_plate"),
         ("cell_counts.parquet", "collect_cells"),
+        ("site_samples.parquet", "sample_sites"),
         ("predictions/lite0.parquet", "fit_head"),
     ):
         file = results / name
@@ -265,4 +305,8 @@ def test_a_unet_learns_on_some_plates_of_a_screen_and_segments_others(project, s
     code, output = project.snakemake("results/other/models.json", check=False)
     assert code != 0
     assert "segmentation.engines.unet: " in output
-    assert re.search(r"channels: the model has \['DNA'\], .*\['Actin'\]", output)
+    assert "the model was trained on DNA; the images have Actin" in output
+    assert "channel_map: {DNA: Actin}" in output
+    config["segmentation"]["engines"]["unet"]["channel_map"] = {"DNA": "Actin"}
+    project.write(config)
+    project.snakemake("results/other/models.json", "results/other/cells/Batch1_P1.parquet")

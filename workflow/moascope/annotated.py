@@ -303,16 +303,19 @@ class AnnotatedSet(Closing):
         self._file = open_h5(self.path)
         with reading(self.path):
             known: list[str] = json.loads(self._file.attrs["channels"])
-        self.channels = known if channels is None else list(channels)
-        self._planes = [known.index(channel) for channel in self.channels]
-        self._low, self._high = (
-            read_dataset(self._file, name)[:, self._planes] for name in ("low", "high")
-        )
+        self._known = known
+        self._low, self._high = (read_dataset(self._file, name) for name in ("low", "high"))
+        self.show(known if channels is None else channels)
         if len(self._low) != len(self.table):
             raise InputError(
                 f"{self.path}: holds {len(self._low)} images, but {os.fspath(table)} lists "
                 f"{len(self.table)}. Delete both and pack the masks again."
             )
+
+    def show(self, channels: Sequence[str]) -> None:
+        """Read only these channels from now on, in this order."""
+        self.channels = list(channels)
+        self._planes = [self._known.index(channel) for channel in channels]
 
     def __len__(self) -> int:
         """Count the images."""
@@ -347,6 +350,9 @@ class AnnotatedSet(Closing):
         """Name what each of some images belongs to."""
         return list(self.table["group"].iloc[rows])
 
+    def _limits(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self._low[index, self._planes], self._high[index, self._planes]
+
     def image(self, index: int) -> NDArray[np.generic]:
         """Read one image: (C, Y, X), raw intensities."""
         return read_dataset(self._file, f"images/{index:06d}")[self._planes]
@@ -357,7 +363,7 @@ class AnnotatedSet(Closing):
 
     def normalized(self, index: int) -> NDArray[np.float32]:
         """Read one image as a network takes it: (Y, X, C) float32, percentiles at 0 and 1."""
-        image = scaled(self.image(index), self._low[index], self._high[index])
+        image = scaled(self.image(index), *self._limits(index))
         return np.ascontiguousarray(image.transpose(1, 2, 0))
 
     def window(
@@ -380,6 +386,6 @@ class AnnotatedSet(Closing):
             0 is background, -1 is ignored; objects have their numbers of the whole image.
         """
         part = read_dataset(self._file, f"images/{index:06d}", (slice(None), y, x))[self._planes]
-        image = scaled(part, self._low[index], self._high[index])
+        image = scaled(part, *self._limits(index))
         labels = read_dataset(self._file, f"labels/{index:06d}", (y, x))
         return np.moveaxis(image, 0, -1), labels

@@ -231,7 +231,8 @@ class Engine(Section):
         None,
         description="unet: path of a model that MoAscope trained; stardist: folder or zip file of "
         "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
-        "stardist), tune (classical), or the engine's default (cellpose)",
+        "stardist), tune (classical), or the engine's default (cellpose). A U-Net with `training` "
+        "beside it is trained further on the annotated images",
     )
     channel_map: dict[Name, Name] = Field(
         {},
@@ -281,8 +282,9 @@ class Engine(Section):
     diameter: float | None = Field(
         None,
         gt=0,
-        description="classical, cellpose: usual diameter of an object in pixels; null: cellpose "
-        "takes images as they are; classical takes the median of the annotated objects, or 20",
+        description="classical, cellpose: usual diameter of an object in pixels. Cellpose scales "
+        "images so that it becomes 30 px; null: images as they are, for objects of about 8 to "
+        "120 px. Null of classical: the median of the annotated objects, or 20",
     )
     polarity: Literal["bright", "dark"] = Field(
         "bright", description="classical: objects are brighter or darker than the background"
@@ -399,7 +401,13 @@ class Engine(Section):
 
     def is_trained(self) -> bool:
         """Tell whether this is a network that the run trains."""
-        return self.method in ("unet", "stardist") and self.model is None
+        is_new = self.method in ("unet", "stardist") and self.model is None
+        return is_new or self.is_trained_further()
+
+    def is_trained_further(self) -> bool:
+        """Return whether this is a given U-Net that the run goes on training."""
+        is_given = self.method == "unet" and self.model is not None
+        return is_given and "training" in self.model_fields_set
 
     def is_tuned(self) -> bool:
         """Return whether the run tunes how objects are found, on validation images."""
@@ -434,8 +442,14 @@ class Engine(Section):
             raise ValueError(
                 f"network.depth ({self.network.depth}) must be at most 5 with a pretrained encoder"
             )
+        is_used_as_it_is = self.model is not None and not self.is_trained_further()
+        if is_used_as_it_is and "augmentation" in self.model_fields_set:
+            raise ValueError(
+                "augmentation is for training, but the given model is used as it is; add training "
+                "to train it further, or leave augmentation out"
+            )
         multiple = self.network.binning * 2**self.network.depth
-        if self.training.patch_size % multiple:
+        if self.model is None and self.training.patch_size % multiple:
             raise ValueError(
                 f"training.patch_size ({self.training.patch_size}) must be a multiple of "
                 f"{multiple} px, which a network of depth {self.network.depth} and binning "

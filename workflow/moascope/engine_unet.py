@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -212,6 +214,7 @@ def fit(
     *,
     seed: int,
     checkpoint: str | os.PathLike[str],
+    start: str | os.PathLike[str] | None = None,
     code: str = "",
 ) -> pd.DataFrame:
     """Train a network and save it, with usual parameters to cut out objects by.
@@ -223,13 +226,16 @@ def fit(
     channels : sequence of str
         Its channels.
     options : mapping
-        `network`, `training` and `augmentation`, as in the configuration.
+        `network`, `training` and `augmentation`, as in the configuration; beside `start`,
+        `channel_map` in place of `network`.
     out : path
         Where the model is written, ending in `.keras`.
     seed : int
         Of everything random.
     checkpoint : path
         What a killed training goes on from.
+    start : path or None
+        A model that `tune_saved` or `fit` wrote, to train further; None: a new network.
     code : str
         Digest of the code that trains, see `segmentation_training.train`.
 
@@ -238,18 +244,32 @@ def fit(
     pandas.DataFrame
         The training curve, see `segmentation_training.train`.
     """
-    network = NetworkOptions(**options["network"])
+    origin: dict[str, Any] = {}
+    if start is None:
+        network, started = NetworkOptions(**options["network"]), None
+    else:
+        started, before = segmentation_training.load(start)
+        network = NetworkOptions(**before["options"]["network"])
+        shown = matched_channels(before["channels"], channels, options["channel_map"], start)
+        annotated.show(shown)
+        with Path(start).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        origin = {"started_from": {**before, "model": os.fspath(start), "sha256": digest}}
+        logger.info("training goes on from %s (sha256 %s)", start, digest)
     done = segmentation_training.train(
         annotated,
         network,
         TrainingOptions(**options["training"]),
         PairedAugmentation.from_config(options["augmentation"]),
         seed=seed,
+        start=started,
+        origin=origin["started_from"]["sha256"] if origin else "",
         checkpoint=checkpoint,
         code=code,
     )
-    about = {"options": dict(options)}
-    segmentation_training.save(done["model"], out, channels, network, InstanceParameters(), about)
+    about = {"options": {**options, "network": asdict(network)}, **origin}
+    parameters = InstanceParameters()
+    segmentation_training.save(done["model"], out, annotated.channels, network, parameters, about)
     history: pd.DataFrame = done["history"]
     return history
 
@@ -276,9 +296,8 @@ def tune_saved(
     out : path
         Where the model is written, ending in `.keras`.
     """
-    networks, abouts = zip(
-        *(segmentation_training.load(path, channels) for path in paths), strict=True
-    )
+    networks, abouts = zip(*(segmentation_training.load(path) for path in paths), strict=True)
+    annotated.show(matched_channels(abouts[0]["channels"], channels, {}, paths[0]))
     engine = UNet(segmentation.ensemble(networks), abouts[0], options)
     rows = annotated.spread("validation", _TUNED_ON)
     samples = ((engine.predict(annotated.image(row)), annotated.labels(row)) for row in rows)

@@ -99,7 +99,8 @@ def cellpose(
     channels : sequence of int
         Up to three channels that the network is shown, from 0.
     diameter : float or None
-        Typical diameter of the objects in px; None: as in the images that the model knows.
+        Typical diameter of the objects in px. Cellpose scales images by 30 divided by it; with None
+        it takes them as they are and estimates nothing.
     flow_threshold : float or None
         Largest error of the flows of an object; None: Cellpose's default.
     cellprob_threshold : float or None

@@ -367,8 +367,7 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
             "note",
             "What the segmentation was scored on",
             f"{int(test['images']):,} test images with {int(test['objects']):,} known {objects}; "
-            f"nothing was fitted or tuned on them in this run. {intervals} Images of another "
-            "microscope or stain may do worse.",
+            f"nothing was fitted or tuned on them in this run. {intervals} {_same_source(images)}",
         )
     if segmentation["counts"] is not None:
         yield from _count_checks(segmentation, segmentation["counts"], context["config"])
@@ -410,6 +409,16 @@ def _expected_diameter(
     if told is None and engine.get("method") == "classical" and not segmentation["engines"]:
         return USUAL_DIAMETER  # nothing was annotated, so that it took this
     return float(told) if isinstance(told, int | float) else None
+
+
+def _same_source(images: pd.DataFrame) -> str:
+    """Compose a sentence on where test images come from, by the table of images and sets."""
+    if not images["set"].isin(["train", "validation"]).any():
+        return "They say little about images of another laboratory, microscope or stain."
+    return (
+        "Test images come from the same set as training images. On images of other experiments, "
+        "microscopes or stains, scores are usually lower."
+    )
 
 
 def _count(n: int, one: str, many: str) -> str:

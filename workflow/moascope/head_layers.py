@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from moascope.keras_defaults import keras, layers, ops
 from moascope.kernel_head import KernelHead
 from moascope.tree_head import TreeHead
 

@@ -160,7 +160,7 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
 def _load_samples(paths: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not paths.get("samples"):
         return []
-    rows: list[dict[str, Any]] = read_parquet(paths["sample_table"]).to_dict("records")
+    rows: list[Any] = read_parquet(paths["sample_table"]).to_dict("records")
     with open_h5(paths["samples"]) as file:
         for number, row in enumerate(rows):
             image, labels = (
@@ -197,13 +197,13 @@ def section(
         "objects": context["objects"],
         "noun": context["objects"].lower(),
         "images": context["images"].to_dict("records"),
+        # Of given models nothing is known.
+        "same_source": any(engine["history"] is not None for engine in engines.values()),
         "n_doubts": len(context["doubts"]),
         "doubts": context["doubts"][:MAX_DOUBTS],
         "rows": [_row(name, engine) for name, engine in engines.items()],
         "given": [
-            name
-            for name, engine in engines.items()
-            if engine["config"]["method"] != "classical" and engine["history"] is None
+            name for name, engine in engines.items() if engine["config"].get("model") is not None
         ],
         "curves": _curves(engines) if engines else None,
         "sizes": _sizes(engines) if engines else None,

@@ -141,6 +141,33 @@ def core(network: keras.Model, binning: int = 1) -> keras.Model:
     return keras.Model(network.input, maps, name="unet")
 
 
+def learner(network: keras.Model) -> keras.Model:
+    """Take the part of a network that is trained, whose maps are those of the binned image.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From `core`, or loaded.
+
+    Returns
+    -------
+    keras.Model
+        It shares the weights of `network`.
+
+    Raises
+    ------
+    InputError
+        If the network is the mean of several.
+    """
+    if "maps" not in {layer.name for layer in network.layers}:
+        raise InputError(
+            "the model is the mean of several networks, which cannot be trained further as one. "
+            "Set model to one of them, such as segmentation/unet.0.keras of the run that trained "
+            "them."
+        )
+    return keras.Model(network.input, network.get_layer("maps").output, name="unet")
+
+
 def ensemble(networks: Sequence[keras.Model]) -> keras.Model:
     """Join networks that were trained apart into one that predicts the means of their maps.
 

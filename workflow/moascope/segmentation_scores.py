@@ -50,8 +50,8 @@ def score(
     summary : dict
         Ready for JSON: what `matching.scores` gives, pooled over objects; `by_image`, the same as
         means over images; `seconds_per_image`; `n_groups`; `ci` and `level`, intervals of
-        `ap_50` and `mean_ap` over the groups of images. With fewer than `LEAST_GROUPS` groups
-        that hold objects, both are None, and `ci` has a `reason`.
+        `ap_50`, `mean_ap` and `ap` by threshold, over the groups of images. With fewer than
+        `LEAST_GROUPS` groups that hold objects, there are none, and `ci` has a `reason`.
     by_image : pandas.DataFrame
         One row per test image: row (in the set), name, n_objects, n_predicted, ap_50, mean_ap,
         foreground_iou, and areas (of true, then of found objects, px) as lists.
@@ -114,14 +114,15 @@ def _intervals(
     influence = (matched - ap * found) / found.sum(axis=0)
     independent = Groups(found[:, :1].astype(float), FLOORS["unit"])
     weights = np.array([1 / found[:, 0].sum()])
-    result: dict[str, Any] = {}
-    for name, value, slope in (
-        ("ap_50", ap[0], influence[:, 0]),
-        ("mean_ap", ap.mean(), influence.mean(axis=1)),
-    ):
-        variance, ceiling = independent.variance(slope, weights), independent.ceiling(weights)
-        bounds = share_interval(
-            float(value), variance, ceiling, independent.degrees(weights), level
-        )
-        result[name] = list(bounds)
-    return result
+    ceiling, degrees = independent.ceiling(weights), independent.degrees(weights)
+
+    def bounds(value: float, slope: NDArray[np.float64]) -> list[float]:
+        variance = independent.variance(slope, weights)
+        return list(share_interval(float(value), variance, ceiling, degrees, level))
+
+    by_threshold = {
+        f"{threshold:g}": bounds(value, slope)
+        for threshold, value, slope in zip(THRESHOLDS, ap, influence.T, strict=True)
+    }
+    mean = bounds(ap.mean(), influence.mean(axis=1))
+    return {"ap_50": by_threshold["0.5"], "mean_ap": mean, "ap": by_threshold}

@@ -64,6 +64,8 @@ def train(
     augmentation: PairedAugmentation,
     *,
     seed: int,
+    start: keras.Model | None = None,
+    origin: str = "",
     checkpoint: str | os.PathLike[str] | None = None,
     code: str = "",
 ) -> dict[str, Any]:
@@ -81,6 +83,11 @@ def train(
         Options.
     seed : int
         Of weights, dropout, patches and augmentation.
+    start : keras.Model or None
+        A network that `load` read, of the same options and channels, to train further. It is
+        changed. Normalization that was folded in stays so, and it has no deep supervision.
+    origin : str
+        Digest of the file of `start`; it is part of the task.
     checkpoint : path or None
         Written after every validation; if it is there and belongs to the same task, training goes
         on from it. To be removed by the caller once the results are safe. The task is all that is
@@ -106,7 +113,10 @@ def train(
         raise InputError(f"{annotated.path}: the set has no training images. Check the split.")
     keras.utils.set_random_seed(seed)
     with precision_policy(training.mixed_precision):
-        learner = segmentation.build(network, annotated.channels)
+        if start is None:
+            learner = segmentation.build(network, annotated.channels)
+        else:
+            learner = segmentation.learner(start)
         core = segmentation.core(learner, network.binning)
     truth = partial(targets, touching_weight=training.touching_weight)
     patches = Patches(
@@ -118,7 +128,7 @@ def train(
     if checkpoint is not None:
         # A longer time limit goes on with what was learnt, since it changes no step.
         steps_only = replace(training, max_minutes=None)
-        given = [network, steps_only, augmentation, seed, parameters, code]
+        given = [network, steps_only, augmentation, seed, parameters, code, origin]
         task = _fingerprint(annotated, given)
     learner.compile(
         optimizer=keras.optimizers.AdamW(

@@ -118,7 +118,7 @@ def write(
         Gets the rows of `choose`, with is_part (not the whole site), and low and high: the
         intensities shown as black and white, equal for all sites of a plate.
     """
-    parts = []
+    parts: list[pd.DataFrame] = []
     with atomic_path(pictures) as temporary, h5py.File(temporary, "w") as file:
         for plate, (images, labels) in stores.items():
             chosen = choose(
@@ -126,7 +126,7 @@ def write(
             )
             with PlateStore(images) as store, PlateStore(labels) as found:
                 drawn = [_part(store, found, site, channel) for site in chosen["site_id"]]
-            number = sum(map(len, parts))
+            number = sum(len(part) for part in parts)
             for place, (image, label, _) in enumerate(drawn, start=number):
                 for kind, values in (("images", image), ("labels", label)):
                     file.create_dataset(
@@ -150,7 +150,8 @@ def _part(
         step = min(step, max(1, int(diameter / _LEAST_PX)))
     window = busiest(labels, SITE_SIDE * step)
     small = shrink(image[window], step).astype(np.float32)
-    return small, thin(labels[window], step), max(labels.shape) > SITE_SIDE * step
+    is_part = bool(max(labels.shape) > SITE_SIDE * step)
+    return small, thin(labels[window], step).astype(np.int32), is_part
 
 
 def _limits(images: Sequence[NDArray[np.float32]], is_odd: Sequence[bool]) -> tuple[float, float]:

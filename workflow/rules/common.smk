@@ -649,12 +649,17 @@ def engine_options(name):
         "stardist": ["model", "channel_map", "prob_threshold", "nms_threshold"],
         "cellpose": ["model", "diameter", "flow_threshold", "cellprob_threshold"],
     }[ENGINES[name].method]
-    return CONFIG.section(f"segmentation.engines.{name}", *keys, "min_area", "max_area")
+    options = CONFIG.section(f"segmentation.engines.{name}", *keys, "min_area", "max_area")
+    if ENGINES[name].is_trained_further():
+        options["channel_map"] = {}  # what is trained on the images has their channels
+    return options
 
 
 def learning_options(name):
     """Give the options of a network that decide what it learns."""
     shape = {"unet": ["network"], "stardist": ["rays", "grid"]}[ENGINES[name].method]
+    if ENGINES[name].is_trained_further():
+        shape = ["channel_map"]
     return CONFIG.section(
         f"segmentation.engines.{name}", *shape, "training", "augmentation"
     )
@@ -663,6 +668,12 @@ def learning_options(name):
 def training_options(name):
     """Return how long and how a network learns."""
     return CONFIG.section(f"segmentation.engines.{name}", "training")["training"]
+
+
+def start_of(wildcards):
+    """Return the given U-Net that is trained further; none for a new one."""
+    engine = ENGINES[wildcards.engine]
+    return {"start": engine.model} if engine.is_trained_further() else {}
 
 
 def fitted(name):

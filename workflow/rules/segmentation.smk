@@ -66,6 +66,7 @@ elif HAS_MASKS:
 
 rule train_unet:
     input:
+        unpack(start_of),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:

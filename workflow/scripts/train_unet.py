@@ -25,6 +25,7 @@ with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
         snakemake.output.model,
         seed=params.seed,
         checkpoint=params.checkpoint,
+        start=dict(snakemake.input.items()).get("start"),
         code=params.code,
     )
 training = TrainingOptions(**params.options["training"])
