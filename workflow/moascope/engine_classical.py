@@ -178,13 +178,16 @@ class PlateThreshold:
         typical = PlateIntensities.typical_of(measured).typical
         return cls(float(typical.floored_span()[0]), float(np.median(thresholds)))
 
-    def limits(self, plane: NDArray[np.float32]) -> tuple[float, float]:
-        """Return the limits of the threshold of a plane; the upper one may be infinite."""
+    def hold(self, plane: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[float, float]]:
+        """Return a plane without the shine of debris, and limits of its threshold."""
         least, most = (factor * self.threshold for factor in HELD)
-        low = float(np.percentile(plane, PERCENTILES[0]))
-        if is_brighter(plane, low, HELD[1] * self.span):
-            return least, math.inf
-        return least, most
+        low, limit = float(np.percentile(plane, PERCENTILES[0])), HELD[1] * self.span
+        if is_brighter(plane, low, limit):
+            return plane, (least, math.inf)
+        if plane.max() > low + limit:
+            # Debris would raise the threshold, and darken what is around it.
+            plane = np.minimum(plane, np.float32(low + self.span))
+        return plane, (least, most)
 
 
 def segment_classical(
@@ -320,10 +323,7 @@ def _foreground(
     floor = _noise_floor(image[parameters.channel], parameters)
     limits = (0.0, math.inf)
     if plate is not None:
-        limits = plate.limits(plane)
-        if math.isfinite(limits[1]):
-            # What shines more, such as debris, would darken its surroundings.
-            plane = np.minimum(plane, np.float32(np.percentile(plane, PERCENTILES[0]) + plate.span))
+        plane, limits = plate.hold(plane)
     above = _smoothed(plane, parameters)
     if above.max() <= above.min():
         return np.zeros(above.shape, bool)
