@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
+from skimage.draw import disk
+
 from moascope.engines import OneStep
 from moascope.object_size import (
     Rescaled,
@@ -12,8 +15,6 @@ from moascope.object_size import (
     resized,
     typical_diameter,
 )
-from scipy import ndimage
-from skimage.draw import disk
 
 LEARNT = 16.0
 

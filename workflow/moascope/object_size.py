@@ -30,6 +30,7 @@ _FIRST = 8  # images that all factors are tried on; the others see those around 
 _LARGEST = 512  # px; side of the network's input while factors are tried
 _SMALLEST = 32  # px; smaller images show a network nothing
 _ROUNDING = 0.05  # factors this close to 1 change nothing
+_SURE = 3.0  # standard errors; the best of ten factors is above two by chance
 
 
 def diameters(labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -160,8 +161,8 @@ def find_factor(
     """Find the factor by which images are to be resized, so that objects have the learnt size.
 
     It is the factor at which the peaks of the predicted distance map are highest, averaged over
-    objects by their area. Another factor than `start` is chosen only if its gain is above twice
-    the standard error of the gain, by the jackknife over images.
+    objects by their area. Another factor than `start` is chosen only if its gain is above three
+    standard errors, by the jackknife over images, since the best of ten factors gains by chance.
 
     Parameters
     ----------
@@ -236,7 +237,7 @@ def _best(scores: dict[float, NDArray[np.float64]], start: float) -> float:
 
 
 def _is_sure(scores: dict[float, NDArray[np.float64]], best: float, start: float) -> bool:
-    """Return whether the best factor is better than the start by twice the standard error."""
+    """Return whether the best factor is better than the start beyond the chance of a search."""
     if start not in scores or np.isnan(_mean(scores[start])):
         return True
     one, other = scores[best], scores[start]
@@ -248,4 +249,4 @@ def _is_sure(scores: dict[float, NDArray[np.float64]], best: float, start: float
         [_mean(np.delete(one, i, axis=0)) - _mean(np.delete(other, i, axis=0)) for i in range(n)]
     )
     gains = gains[~np.isnan(gains)]
-    return bool(gain > 2 * math.sqrt((len(gains) - 1) * gains.var()))
+    return bool(gain > _SURE * math.sqrt((len(gains) - 1) * gains.var()))
