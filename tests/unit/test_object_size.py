@@ -9,6 +9,7 @@ from moascope.engines import OneStep
 from moascope.object_size import (
     Rescaled,
     at_scale,
+    diameter_of_foreground,
     diameters,
     enlarged,
     find_factor,
@@ -57,6 +58,27 @@ def test_the_typical_diameter_is_the_median_over_objects_of_all_images():
     assert typical_diameter([small, large]) == pytest.approx(10.0, abs=0.3)
     assert typical_diameter([np.zeros((4, 4), int)]) is None
     assert typical_diameter([]) is None
+
+
+@pytest.mark.parametrize("diameter", [8, 20, 60])
+def test_the_foreground_tells_the_diameter_of_touching_ellipses(diameter):
+    y, x = np.mgrid[:256, :256]
+    length, width = diameter * 1.19, diameter / 1.19
+    mask = np.zeros((256, 256), bool)
+    for centre in (60, 60 + 0.95 * width):  # side by side, touching
+        mask |= ((y - 128) / (length / 2)) ** 2 + ((x - centre) / (width / 2)) ** 2 <= 1
+    assert diameter_of_foreground(mask) == pytest.approx(diameter, rel=0.3)
+
+
+def test_debris_of_few_pixels_does_not_count_as_much_as_objects():
+    _, labels = _discs(40.0, 256, 4, 0)
+    mask = labels > 0
+    mask[::24, ::24] = True
+    assert diameter_of_foreground(mask) == pytest.approx(40.0 * 1.19, rel=0.1)
+
+
+def test_without_foreground_there_is_no_diameter():
+    assert diameter_of_foreground(np.zeros((16, 16), bool)) is None
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (7, 9), (120, 55)])

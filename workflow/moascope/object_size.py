@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from moascope.engines import Engine
 from moascope.units import resize
@@ -30,6 +31,7 @@ _FIRST = 8  # images that all factors are tried on; the others see those around 
 _LARGEST = 512  # px; side of the network's input while factors are tried
 _SMALLEST = 32  # px; smaller images show a network nothing
 _ROUNDING = 0.05  # factors this close to 1 change nothing
+_LENGTH_TO_WIDTH = 1.19
 _SURE = 3.0  # standard errors; the best of ten factors is above two by chance
 
 
@@ -65,6 +67,34 @@ def typical_diameter(images: Iterable[NDArray[np.integer[Any]]]) -> float | None
     """
     found = np.concatenate([diameters(labels) for labels in images] or [np.zeros(0)])
     return float(np.median(found)) if len(found) else None
+
+
+def diameter_of_foreground(mask: NDArray[np.bool_]) -> float | None:
+    """Estimate the usual diameter of objects, touching ones included, from the foreground.
+
+    Twice the distance to the background, at its local maxima, is the width of an object. The
+    median of the widths counts every maximum by its area. Nuclei are longer than wide: on 70
+    training images of BBBC038, the median diameter was 1.19 times this width.
+
+    Parameters
+    ----------
+    mask : (Y, X) bool
+        Where objects are.
+
+    Returns
+    -------
+    float or None
+        Pixels; None without any foreground.
+    """
+    distance = ndimage.distance_transform_edt(mask)
+    relief = ndimage.gaussian_filter(distance, 1)
+    tops = mask & (relief == ndimage.maximum_filter(relief, 5))
+    radii = np.sort(distance[tops])
+    if not len(radii):
+        return None
+    covered = np.cumsum(radii**2)
+    middle = radii[np.searchsorted(covered, covered[-1] / 2)]
+    return float(2 * middle * _LENGTH_TO_WIDTH)
 
 
 @dataclass(frozen=True)
