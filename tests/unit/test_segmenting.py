@@ -717,7 +717,12 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
         }
     engines = {name: {"method": "classical"} for name in files}
     config = {"segmentation": {"objects": "Nuclei", "engines": engines, "measure_with": None}}
-    paths = {"annotated": packed[0], "annotated_table": packed[1], "counts": None}
+    paths = {
+        "annotated": packed[0],
+        "annotated_table": packed[1],
+        "counts": None,
+        "cell_doubts": None,
+    }
     context = report_segmentation.load({**paths, "engines": files}, config)
     section = report_segmentation.section(context, 96, 12)
     assert [row["ap"] for row in section["rows"]] == [1, 0]
@@ -754,7 +759,12 @@ def test_the_worst_images_are_shown_first(packed, tmp_path):
     files = {"labels": tmp_path / "labels.h5", "history": None}
     files |= {"scores": tmp_path / "scores.json", "by_image": tmp_path / "scores.parquet"}
     section = {"objects": "Nuclei", "engines": {"e": {}}, "measure_with": None}
-    paths = {"annotated": packed[0], "annotated_table": packed[1], "counts": None}
+    paths = {
+        "annotated": packed[0],
+        "annotated_table": packed[1],
+        "counts": None,
+        "cell_doubts": None,
+    }
     context = report_segmentation.load(
         {**paths, "engines": {"e": files}}, {"segmentation": section}
     )
@@ -770,7 +780,12 @@ def counted(plate, tmp_path, engine, *, flagged=(), seen=truth_engine):
     counts.to_parquet(tmp_path / "counts.parquet")
     section = {"objects": "Nuclei", "engines": {"c": engine}, "measure_with": "c"}
     config = {"segmentation": section, "quality": {"exclude_flagged": True}}
-    paths = {"annotated": None, "annotated_table": None, "counts": tmp_path / "counts.parquet"}
+    paths = {
+        "annotated": None,
+        "annotated_table": None,
+        "counts": tmp_path / "counts.parquet",
+        "cell_doubts": None,
+    }
     context = report_segmentation.load({**paths, "engines": {}}, config)
     return context, said_of(context, config)
 

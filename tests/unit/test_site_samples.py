@@ -130,7 +130,12 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
     counts.to_parquet(folder / "counts.parquet")
     paths = {
         **{"annotated": None, "annotated_table": None, "engines": {}},
-        **{"counts": folder / "counts.parquet", "samples": pictures, "sample_table": rows},
+        **{
+            "counts": folder / "counts.parquet",
+            "cell_doubts": None,
+            "samples": pictures,
+            "sample_table": rows,
+        },
     }
     section = {"objects": "Nuclei", "engines": {"c": {}}, "measure_with": "c"}
     context = report_segmentation.load(paths, {"segmentation": section})

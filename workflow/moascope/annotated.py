@@ -61,6 +61,7 @@ def write(
     max_gigabytes: float = MAX_GIGABYTES,
     as_read: Mapping[Any, tuple[int, int]] | None = None,
     size_rule: str = "error",
+    pixel_size_um: float | None = None,
     workers: int = 2,
 ) -> pd.DataFrame:
     """Read images and masks, check them, and write them as an annotated set.
@@ -97,6 +98,8 @@ def write(
         column image. Masks of that size are treated likewise.
     size_rule : str
         How that was done, see `image_sizes.fit`.
+    pixel_size_um : float or None
+        Width of a pixel in micrometres; None: not known.
     workers : int
         Threads that read; four images per thread are in memory at most.
 
@@ -168,6 +171,8 @@ def write(
         file.create_dataset("low", data=np.reshape(lows, shape).astype(np.float64))
         file.create_dataset("high", data=np.reshape(highs, shape).astype(np.float64))
         file.attrs["channels"] = json.dumps(list(channels))
+        if pixel_size_um is not None:
+            file.attrs["pixel_size_um"] = float(pixel_size_um)
         file.attrs["dtype"] = np.result_type(*dtypes).name if dtypes else "uint8"
         written = _table(rows, facts)
         _check_objects(written, table)
@@ -285,6 +290,8 @@ class AnnotatedSet(Closing):
         One row per image: name, set, group, height, width, n_objects and more.
     channels : list of str
         Names of the channels that are read.
+    pixel_size_um : float or None
+        Width of a pixel in micrometres; None: not known.
 
     Raises
     ------
@@ -303,6 +310,8 @@ class AnnotatedSet(Closing):
         self._file = open_h5(self.path)
         with reading(self.path):
             known: list[str] = json.loads(self._file.attrs["channels"])
+            width = self._file.attrs.get("pixel_size_um")
+            self.pixel_size_um: float | None = None if width is None else float(width)
         self._known = known
         self._low, self._high = (read_dataset(self._file, name) for name in ("low", "high"))
         self.show(known if channels is None else channels)

@@ -127,6 +127,11 @@ class StoreReader(Closing):
         }
         self._channels = list(channels)
 
+    def pixel_size_um(self) -> float | None:
+        """Return the width of a pixel in micrometres; None where plates differ or do not say."""
+        known = {store.pixel_size_um for store in self._stores.values()}
+        return known.pop() if len(known) == 1 else None
+
     def close(self) -> None:
         """Close the stores."""
         for store in self._stores.values():

@@ -14,7 +14,7 @@ from moascope.files import read_parquet
 
 KEYS = ["site_id", "plate", "well", "site"]
 
-_TIMES_SMALLER = 2.0  # objects this much smaller or larger than expected are doubtful
+_OTHER_SIZE = 1.5  # objects this many times smaller or larger than expected are doubtful
 _SHARE_OF_CRUMBS = 10.0  # times as large as the median object is the one that most pixels are in
 
 
@@ -91,7 +91,16 @@ def _count(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def doubts(counts: pd.DataFrame, objects: str, diameter: float | None) -> list[str]:
+_KEYS = {
+    "classical": ("min_area, smoothing or separation", "polarity, threshold or max_area"),
+    "unet": ("min_area or seed_threshold", "mask_threshold or max_area"),
+    "stardist": ("min_area or prob_threshold", "prob_threshold or max_area"),
+    "cellpose": ("min_area or cellprob_threshold", "cellprob_threshold or max_area"),
+}
+"""Keys of every method that make objects larger, and smaller."""
+
+
+def doubts(counts: pd.DataFrame, objects: str, diameter: float | None, method: str) -> list[str]:
     """List what looks wrong with the objects of a screen whose truth is not known.
 
     Parameters
@@ -102,6 +111,8 @@ def doubts(counts: pd.DataFrame, objects: str, diameter: float | None) -> list[s
         What the objects are called in names of columns.
     diameter : float or None
         Expected diameter in px; None: not known.
+    method : str
+        Of the engine.
 
     Returns
     -------
@@ -118,17 +129,20 @@ def doubts(counts: pd.DataFrame, objects: str, diameter: float | None) -> list[s
     median = _weighted_median(good[f"{objects}_AreaShape_Area"], shares)
     by_pixel = float(np.median(good["weighted_area"]))
     texts = []
-    if diameter is not None and found < diameter / _TIMES_SMALLER:
+    expected = (
+        f"The median of the {noun} is {found:.0f} px wide, but {diameter or 0:.0f} px are expected."
+    )
+    larger, smaller = _KEYS[method]
+    size = "diameter" if method == "cellpose" else "diameter (or auto)"
+    if diameter is not None and found < diameter / _OTHER_SIZE:
         texts.append(
-            f"The median of the {noun} is {found:.0f} px wide, but {diameter:.0f} px are expected. "
-            "They may be noise or parts of objects. Set diameter, or raise min_area, smoothing or "
-            "separation of the engine."
+            f"{expected} They may be noise or parts of objects. Set {size}, or raise {larger} of "
+            "the engine."
         )
-    if diameter is not None and found > diameter * _TIMES_SMALLER:
+    if diameter is not None and found > diameter * _OTHER_SIZE:
         texts.append(
-            f"The median of the {noun} is {found:.0f} px wide, but {diameter:.0f} px are expected. "
-            "They may be clumps or background. Set diameter, polarity or threshold of the engine, "
-            "or a max_area."
+            f"{expected} They may be clumps or background. Set {size}, or change {smaller} of the "
+            "engine."
         )
     if by_pixel > _SHARE_OF_CRUMBS * median:
         texts.append(

@@ -25,7 +25,7 @@ METHODS_OF_KEYS: dict[str, tuple[str, ...]] = {
     "turns": ("unet",),
     "tile": ("unet",),
     "overlap": ("unet",),
-    "diameter": ("classical", "cellpose"),
+    "diameter": ("unet", "classical", "stardist", "cellpose"),
     "polarity": ("classical",),
     "threshold": ("classical",),
     "correction": ("classical",),
@@ -103,6 +103,9 @@ class Annotated(Rooted):
         le=0.5,
         description="share of the training images, the last ones of the sheet, that are used for "
         "validation where the sheet names none",
+    )
+    pixel_size_um: float | None = Field(
+        None, gt=0, description="pixel size in micrometres of the images; null: not known"
     )
     max_image_gigabytes: float = Field(
         MAX_GIGABYTES,
@@ -279,12 +282,15 @@ class Engine(Section):
         "default network differ by less than 0.0001 from those of the whole image, but at most "
         "half a tile",
     )
-    diameter: float | None = Field(
+    diameter: Literal["auto"] | typing.Annotated[float, Field(gt=0)] | None = Field(
         None,
-        gt=0,
-        description="classical, cellpose: usual diameter of an object in pixels. Cellpose scales "
-        "images so that it becomes 30 px; null: images as they are, for objects of about 8 to "
-        "120 px. Null of classical: the median of the annotated objects, or 20",
+        description="usual diameter in pixels of the objects of the screen (of a given model also "
+        "of annotated images). unet, stardist: images are resized, so that it becomes the one that "
+        "the model has learnt; auto: the size at which some 20 images show objects most clearly; "
+        "null: by `pixel_size_um` of both, else as they are. classical: lengths are multiples of "
+        "it; auto: estimated from some 20 images; null: the median of the annotated objects, or "
+        "20. cellpose: images are resized, so that it becomes 30 px; null: as they are, for "
+        "objects of about 8 to 120 px",
     )
     polarity: Literal["bright", "dark"] = Field(
         "bright", description="classical: objects are brighter or darker than the background"

@@ -27,6 +27,7 @@ from moascope.intensities import (
     measure,
     noise,
 )
+from moascope.object_size import diameter_of_foreground, told_diameter, typical_diameter
 
 POLARITIES = ("bright", "dark")
 THRESHOLDS: dict[str, Callable[[NDArray[np.float32]], float]] = {
@@ -74,6 +75,8 @@ class ClassicalParameters:
     """Smaller objects are removed, and smaller holes filled."""
     clear_border: bool = False
     """Remove objects that touch the border of the image."""
+    pixel_size_um: float | None = None
+    """Width in micrometres of the pixels in which the diameter is given; None: not known."""
 
     def px(self, length: float) -> float:
         """Convert diameters to px."""
@@ -97,7 +100,10 @@ CLASSICAL_GRID: dict[str, Sequence[float]] = {
 
 
 def parameters_of(
-    options: Mapping[str, Any], stored: Mapping[str, Any] | None = None
+    options: Mapping[str, Any],
+    stored: Mapping[str, Any] | None = None,
+    *,
+    diameter: float | None = None,
 ) -> ClassicalParameters:
     """Return parameters: those that the user set, then stored ones, then the defaults.
 
@@ -107,6 +113,9 @@ def parameters_of(
         Of the engine; `min_area` is in px. Null: not set.
     stored : mapping or None
         What `tune_classical` chose.
+    diameter : float or None
+        Usual diameter in px that was measured in the images to segment; None: the one that the user
+        told, then the stored one, then the default.
 
     Returns
     -------
@@ -114,8 +123,12 @@ def parameters_of(
         Ready to segment.
     """
     parameters = ClassicalParameters(**(stored or {}))
-    keys = ("diameter", "polarity", "threshold", "smoothing", "correction", "separation")
+    keys = ("polarity", "threshold", "smoothing", "correction", "separation")
     given = {key: options[key] for key in keys if options.get(key) is not None}
+    if diameter is None:
+        diameter = told_diameter(options)
+    if diameter is not None:
+        given["diameter"] = diameter
     parameters = replace(parameters, **given)
     if options.get("min_area") is not None:
         discs = options["min_area"] / (math.pi / 4 * parameters.diameter**2)
@@ -284,17 +297,34 @@ def tune_with(
     ClassicalParameters
         What was chosen.
     """
-    diameter = options.get("diameter") or _typical_diameter(labels for _, labels in samples)
-    start = parameters_of({**options, "diameter": diameter})
+    known = told_diameter(options) or typical_diameter(labels for _, labels in samples)
+    start = parameters_of(options, diameter=known)
     grid = {key: values for key, values in CLASSICAL_GRID.items() if options.get(key) is None}
     return tune_classical(samples, grid, start, groups=groups)[0]
 
 
-def _typical_diameter(images: Iterable[NDArray[np.integer[Any]]]) -> float:
-    """Compute the median diameter in px of circles with the areas of objects."""
-    areas = np.concatenate([np.bincount(labels.ravel())[1:] for labels in images])
-    areas = areas[areas > 0]
-    return float(2 * np.sqrt(np.median(areas) / np.pi)) if len(areas) else USUAL_DIAMETER
+def estimate_diameter(
+    images: Iterable[NDArray[np.generic]], parameters: ClassicalParameters
+) -> float | None:
+    """Estimate the usual diameter of the objects in some images, whatever was expected.
+
+    Parameters
+    ----------
+    images : iterable of (C, Y, X) array
+        Raw intensities.
+    parameters : ClassicalParameters
+        How objects are told from the background. Conditions that depend on their size are left out.
+
+    Returns
+    -------
+    float or None
+        Pixels: the median over images, see `object_size.diameter_of_foreground`; None without any
+        foreground.
+    """
+    free = replace(parameters, diameter=USUAL_DIAMETER, local_weight=0.0, min_area=0.0)
+    found = [diameter_of_foreground(_foreground(image, free, None)) for image in images]
+    known = [diameter for diameter in found if diameter is not None]
+    return float(np.median(known)) if known else None
 
 
 # --- foreground -------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,10 @@ from moascope.channel_maps import matched_channels
 from moascope.engines import Scaled, Segment, imported
 from moascope.errors import InputError
 from moascope.files import atomic_path, damaged, scratch_folder, write_zip
-from moascope.intensities import PERCENTILES
+from moascope.intensities import PERCENTILES, range_of, scaled
 from moascope.keras_settings import pin
 from moascope.matching import THRESHOLDS, Tally, tally
+from moascope.object_size import ABOUT, Tops, size_of
 from moascope.segmentation_course import (
     HISTORY_COLUMNS,
     TrainingOptions,
@@ -49,7 +50,7 @@ from moascope.segmentation_data import PairedAugmentation, Patches
 
 logger = logging.getLogger(__name__)
 
-CONFIG, ABOUT = "config.json", "moascope.json"
+CONFIG = "config.json"
 THRESHOLDS_FILE, WEIGHTS = "thresholds.json", "weights_best.h5"
 
 _TILE = 1024  # px; larger images go through the network in several tiles
@@ -217,12 +218,29 @@ def fit(
             "normalization": {"percentiles": list(PERCENTILES)},
             "options": {**options, "training": asdict(training)},
             "validation": validation if len(watched) else None,
+            **asdict(size_of(annotated)),
         }
         _pack(network, about, out)
     return pd.DataFrame(course.history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
 
 
 # --- prediction -------------------------------------------------------------------------------
+
+
+@dataclass
+class StarDist(Scaled):
+    """A StarDist model that finds objects, and says how sure it is of each."""
+
+    instances: Callable[[NDArray[np.generic]], tuple[NDArray[np.int32], NDArray[np.float64]]] = (
+        field(kw_only=True)
+    )
+    """Takes a scaled image (C, Y, X); returns labels (Y, X) and the probabilities of objects."""
+
+    def tops(self, image: NDArray[np.generic]) -> Tops:
+        """Return areas in px of the objects of an image (C, Y, X), and their probabilities."""
+        labels, sure = self.instances(scaled(image, *range_of(image, self.plate, self.top)))
+        areas = np.bincount(labels.ravel(), minlength=len(sure) + 1)[1:].astype(np.float64)
+        return areas, sure
 
 
 def _stardist() -> tuple[Any, Any]:
@@ -250,7 +268,7 @@ def _segmenter(
 ) -> Scaled:
     n_channels: int = network.config.n_channel_in
 
-    def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
+    def instances(image: NDArray[np.generic]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         if len(image) != n_channels:
             named = f" ({', '.join(channels)})" if channels else ""
             taken = "1 channel" if n_channels == 1 else f"{n_channels} channels"
@@ -261,7 +279,7 @@ def _segmenter(
             )
         shown = np.moveaxis(image, 0, -1)
         tiles = (*(-(-side // _TILE) for side in shown.shape[:2]), 1)
-        labels, _ = network.predict_instances(
+        labels, found = network.predict_instances(
             shown,
             axes="YXC",
             prob_thresh=prob_threshold,  # None: its own
@@ -269,9 +287,9 @@ def _segmenter(
             n_tiles=tiles,
             show_tile_progress=False,
         )
-        return np.asarray(labels, np.int32)
+        return np.asarray(labels, np.int32), np.asarray(found["prob"], np.float64)
 
-    return Scaled(segment)
+    return StarDist(lambda image: instances(image)[0], instances=instances)
 
 
 def _loaded(kind: Any, model: str | os.PathLike[str], channels: Sequence[str]) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from moascope import segmentation, segmentation_training
 from moascope.annotated import AnnotatedSet
@@ -22,11 +23,13 @@ from moascope.instances import (
     Maps,
     as_maps,
     grid_for,
+    height,
     label_objects,
     tune,
 )
 from moascope.intensities import PlateIntensities, Range, range_of, scaled
 from moascope.keras_defaults import keras
+from moascope.object_size import Tops, size_of
 from moascope.segmentation import NetworkOptions
 from moascope.segmentation_course import TrainingOptions
 from moascope.segmentation_data import PairedAugmentation
@@ -132,6 +135,14 @@ class UNet:
     def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
         """Hold the scale to images (C, Y, X) of a plate, raw intensities, at least one."""
         self._plate = PlateIntensities.of(images)
+
+    def tops(self, image: NDArray[np.generic]) -> Tops:
+        """Return areas in px of the objects of an image (C, Y, X), and the peaks of their maps."""
+        maps = self.predict(image)
+        labels = self.label(maps)
+        numbers = np.arange(1, labels.max() + 1)
+        areas = np.bincount(labels.ravel(), minlength=1)[1:].astype(np.float64)
+        return areas, np.asarray(ndimage.maximum(height(maps), labels, numbers), np.float64)
 
     def label(self, predicted: Maps) -> NDArray[np.int32]:
         """Cut the objects (Y, X) out of what was predicted; 0 is background."""
@@ -267,7 +278,8 @@ def fit(
         checkpoint=checkpoint,
         code=code,
     )
-    about = {"options": {**options, "network": asdict(network)}, **origin}
+    size = size_of(annotated)
+    about = {"options": {**options, "network": asdict(network)}, **origin, **asdict(size)}
     parameters = InstanceParameters()
     segmentation_training.save(done["model"], out, annotated.channels, network, parameters, about)
     history: pd.DataFrame = done["history"]

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from moascope import cell_counts, verdicts
-from moascope.engines import USUAL_DIAMETER
+from moascope import verdicts
 from moascope.independence import plural
 from moascope.permutation import LABELS
 from moascope.quality_review import BRIGHTFIELD, FAILED_PLATE, UNEVEN
@@ -378,7 +377,7 @@ def _count_checks(
 ) -> Iterable[dict[str, str]]:
     """Check the counts of a screen, whose truth is not known."""
     objects, engine = segmentation["objects"], segmentation["measured_with"]
-    for text in cell_counts.doubts(counts, objects, _expected_diameter(segmentation, config)):
+    for text in segmentation["cell_doubts"]:
         yield _check("warn", f"Implausible {objects.lower()}", f"Engine “{engine}”: {text}")
     empty = counts[counts["count"] == 0]
     if len(empty):
@@ -397,18 +396,6 @@ def _count_checks(
             f"Counts of {_count(flagged, 'flagged site', 'flagged sites')} are not used",
             "The baseline that knows nothing but cell counts leaves them out, as the models do.",
         )
-
-
-def _expected_diameter(
-    segmentation: SegmentationContext, config: Mapping[str, Any]
-) -> float | None:
-    """Return the diameter in px that the engine of the screen was told, if it was."""
-    name = segmentation["measured_with"]
-    engine = config["segmentation"]["engines"].get(name, {})
-    told = engine.get("diameter")
-    if told is None and engine.get("method") == "classical" and not segmentation["engines"]:
-        return USUAL_DIAMETER  # nothing was annotated, so that it took this
-    return float(told) if isinstance(told, int | float) else None
 
 
 def _same_source(images: pd.DataFrame) -> str:

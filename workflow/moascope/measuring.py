@@ -19,7 +19,8 @@ from moascope.stores import PlateStore
 
 logger = logging.getLogger(__name__)
 
-_TYPICAL = 48  # sites of a plate are enough for medians
+TYPICAL = 48
+"""Sites of a plate that are enough for medians."""
 _LEAST_FOREGROUND = 0.01  # share of the pixels; sites with less are hardly typical
 
 
@@ -38,10 +39,16 @@ class TypicalSites:
     quality : pandas.DataFrame or None
         From `quality.measure_plate`: site_id, and `foreground:{channel}` as far as there are such
         channels; None: all sites count.
+    most : int
+        Sites at most.
     """
 
     def __init__(
-        self, plate: PlateStore, channels: Sequence[int], quality: pd.DataFrame | None
+        self,
+        plate: PlateStore,
+        channels: Sequence[int],
+        quality: pd.DataFrame | None,
+        most: int = TYPICAL,
     ) -> None:
         self._plate, self._channels = plate, list(channels)
         chosen = np.arange(len(plate))
@@ -52,7 +59,7 @@ class TypicalSites:
             chosen = chosen[has_cells.fillna(False).to_numpy(bool)]
         if not len(chosen):
             chosen = np.arange(len(plate))
-        spread = np.linspace(0, len(chosen) - 1, min(_TYPICAL, len(chosen))).round().astype(int)
+        spread = np.linspace(0, len(chosen) - 1, min(most, len(chosen))).round().astype(int)
         self.indices = chosen[spread]
 
     def __iter__(self) -> Iterator[NDArray[np.generic]]:

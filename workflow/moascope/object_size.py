@@ -6,17 +6,24 @@ resized to that size first, and the label images are resized back.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from moascope.annotated import AnnotatedSet
 from moascope.engines import Engine
+from moascope.errors import InputError
+from moascope.files import reading
 from moascope.units import resize
 
 logger = logging.getLogger(__name__)
@@ -35,20 +42,155 @@ _LENGTH_TO_WIDTH = 1.19
 _SURE = 3.0  # standard errors; the best of ten factors is above two by chance
 
 
+AUTO = "auto"
+"""Value of the key `diameter` that has it measured."""
+
+ABOUT = "moascope.json"
+"""File in a saved network that says what it was made of."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Size of objects and pixels of images; None: not known."""
+
+    diameter: float | None = None
+    """Median diameter of the objects in px."""
+    pixel_size_um: float | None = None
+    """Width of a pixel in micrometres."""
+
+
+class Judge(Protocol):
+    """An engine that says how sure it is of its objects."""
+
+    def tops(self, image: NDArray[np.generic]) -> Tops:
+        """Return areas in px and peaks of the objects of an image (C, Y, X)."""
+
+
+def learnt_size(path: str | os.PathLike[str]) -> Size:
+    """Read the size that a saved engine has learnt, without loading its network.
+
+    Parameters
+    ----------
+    path : path
+        A `.keras` file of a U-Net, a zip file or folder of a StarDist model, or the parameters of
+        the classical engine (`.json`).
+
+    Returns
+    -------
+    Size
+        What is not stored with the engine is None.
+    """
+    path = Path(path)
+    content = "{}"
+    with reading(path):
+        if path.is_dir():
+            content = (path / ABOUT).read_text() if (path / ABOUT).is_file() else content
+        elif path.suffix == ".json":
+            content = path.read_text()
+        else:
+            with zipfile.ZipFile(path) as archive:
+                if ABOUT in archive.namelist():
+                    content = archive.read(ABOUT).decode()
+        about = json.loads(content)
+        return Size(about.get("diameter"), about.get("pixel_size_um"))
+
+
+def told_diameter(options: Mapping[str, Any]) -> float | None:
+    """Return the diameter in px in the options of an engine; None where none, or auto, is set."""
+    told = options.get("diameter")
+    return None if told is None or told == AUTO else float(told)
+
+
+def size_of(annotated: AnnotatedSet) -> Size:
+    """Return the size of objects and pixels in the training images of an annotated set."""
+    diameter = typical_diameter(annotated.labels(row) for row in annotated.rows("train"))
+    return Size(diameter, annotated.pixel_size_um)
+
+
+def factor_for(
+    learnt: Size, shown: Size, name: str, measured: Mapping[str, Any] | None = None
+) -> float:
+    """Compute what images are to be resized by, so that objects have the learnt size.
+
+    Parameters
+    ----------
+    learnt : Size
+        Of the images that the engine has learnt from.
+    shown : Size
+        Of the images that it is to segment; the diameter as the user told it.
+    name : str
+        What messages call the engine.
+    measured : mapping or None
+        From `measure`: `factor`. It counts before all others.
+
+    Returns
+    -------
+    float
+        The measured factor; or that of the diameters, if the user told one; or that of the sizes
+        of pixels, if both are known; or 1.
+
+    Raises
+    ------
+    InputError
+        If the user told a diameter, but that of the engine is not known.
+    """
+    if measured is not None:
+        return float(measured["factor"])
+    if shown.diameter is not None:
+        if learnt.diameter is None:
+            raise InputError(
+                f"{name}: diameter: the model does not say how large the objects are that it has "
+                "learnt. Remove diameter, or set it to auto."
+            )
+        return learnt.diameter / shown.diameter
+    if shown.pixel_size_um is not None and learnt.pixel_size_um is not None:
+        return shown.pixel_size_um / learnt.pixel_size_um
+    return 1.0
+
+
+def measure(
+    engine: Judge, images: Sequence[NDArray[np.generic]], learnt: Size, shown: Size, name: str
+) -> dict[str, Any]:
+    """Measure what images are to be resized by, see `find_factor`.
+
+    Parameters
+    ----------
+    engine : Judge
+        What is to segment them.
+    images : sequence of (C, Y, X) array
+        Some 20 of them, raw intensities.
+    learnt, shown : Size
+        See `factor_for`; the search starts from the sizes of pixels, if both are known.
+    name : str
+        What messages call the engine.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: `factor`; `diameter`, of the objects in px of the images, None where the
+        learnt one is not known; `peaks` by factor, None where nothing was found; and `n_images`.
+    """
+    start = factor_for(learnt, Size(None, shown.pixel_size_um), name)
+    factor, peaks = find_factor(engine.tops, images, start)
+    diameter = None if learnt.diameter is None else learnt.diameter / factor
+    means = {f"{key:.4g}": None if math.isnan(value) else value for key, value in peaks.items()}
+    return {"factor": factor, "diameter": diameter, "peaks": means, "n_images": len(images)}
+
+
 def diameters(labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """Compute the diameters of circles with the areas of the objects.
 
     Parameters
     ----------
     labels : (Y, X) int
-        0 is background.
+        0 is background, and negative numbers are ignored.
 
     Returns
     -------
     (n,) float64
         Pixels, in the order of the labels; numbers that no pixel has are left out.
     """
-    areas = np.bincount(labels.ravel())[1:]
+    areas = np.bincount(np.maximum(labels, 0).ravel())[1:]
     return 2 * np.sqrt(areas[areas > 0] / np.pi)
 
 
@@ -111,6 +253,10 @@ class Rescaled:
 
     engine: Engine
     factor: float
+
+    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
+        """Hold intensities to images (C, Y, X) of a plate, after resizing."""
+        self.engine.hold_to(resized(image, self.factor) for image in images)
 
     def predict(self, image: NDArray[np.generic]) -> tuple[tuple[int, int], Any]:
         """Resize an image (C, Y, X) of raw intensities, and predict."""

@@ -188,6 +188,11 @@ class Paths:
         return self.result("segmentation/{engine}.labels.h5")
 
     @property
+    def engine_size(self) -> str:
+        """At which size an engine finds the objects of the screen, or of annotated images."""
+        return self.result("segmentation/{engine}.{images}.size.json")
+
+    @property
     def test_device(self) -> str:
         """What they were found with."""
         return self.result("segmentation/{engine}.test.device.json")
@@ -226,6 +231,11 @@ class Paths:
     def cell_counts(self) -> str:
         """Number of objects and their median measurements, by site."""
         return self.result("cell_counts.parquet")
+
+    @property
+    def cell_doubts(self) -> str:
+        """What looks wrong with the objects of the screen."""
+        return self.result("cell_doubts.json")
 
     @property
     def site_samples(self) -> str:
@@ -437,6 +447,9 @@ _OUTPUTS = {
     "export_unet": ("exported",),
     "train_stardist": ("stardist", "engine_history", "engine_device"),
     "tune_classical": ("classical",),
+    "measure_size_unet": ("engine_size",),
+    "measure_size_classical": ("engine_size",),
+    "measure_size_stardist": ("engine_size",),
     "segment_test_unet": ("test_labels", "test_times"),
     "segment_test_classical": ("test_labels", "test_times"),
     "segment_test_stardist": ("test_labels", "test_times", "test_device"),
@@ -445,7 +458,7 @@ _OUTPUTS = {
     "segment_plate": ("labels",),
     "measure_cells": ("plate_cells",),
     "label_plate": ("labelled",),
-    "collect_cells": ("cell_counts",),
+    "collect_cells": ("cell_counts", "cell_doubts"),
     "sample_sites": ("site_samples", "site_sample_table"),
     "summary": ("summary",),
     "report": ("report",),

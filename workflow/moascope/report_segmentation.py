@@ -16,7 +16,7 @@ from moascope.hdf5 import open_h5, read_dataset
 from moascope.label_windows import SITE_SIDE
 from moascope.segmentation_figures import RGB
 
-_SINGLE = ("annotated", "annotated_table", "counts", "samples", "sample_table")
+_SINGLE = ("annotated", "annotated_table", "counts", "cell_doubts", "samples", "sample_table")
 MAX_PICTURES = 8
 MAX_DOUBTS = 20
 PANEL_SIDE = 256
@@ -37,7 +37,8 @@ class SegmentationContext(TypedDict):
 
     `images` counts annotated images and objects by set; `doubts` says what looks odd in known
     objects, a text per image; `counts` is the table of
-    `cells.counts` with what the sites are, or None where no screen was measured; `samples` are
+    `cells.counts` with what the sites are, or None where no screen was measured; `cell_doubts` says
+    what looks wrong with its objects (see `cell_counts.doubts`); `samples` are
     rows of `site_samples.write` with a picture each.
     """
 
@@ -46,6 +47,7 @@ class SegmentationContext(TypedDict):
     doubts: list[str]
     engines: dict[str, EngineContext]
     counts: pd.DataFrame | None
+    cell_doubts: list[str]
     samples: list[dict[str, Any]]
     measured_with: str | None
 
@@ -57,7 +59,8 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
     ----------
     paths : mapping
         annotated (HDF5) and annotated_table, or None; engines ({name: {scores, by_image, labels,
-        history (or None)}}); counts (parquet), samples (HDF5) and sample_table, or None.
+        history (or None)}}); counts (parquet), cell_doubts (JSON), samples (HDF5) and sample_table,
+        or None.
     config : mapping
         The whole configuration as plain values.
 
@@ -85,6 +88,7 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
             for name, files in paths["engines"].items()
         },
         "counts": read_parquet(paths["counts"]) if paths["counts"] else None,
+        "cell_doubts": read_json(paths["cell_doubts"])["doubts"] if paths["cell_doubts"] else [],
         "samples": _load_samples(paths),
         "measured_with": section["measure_with"] or next(iter(section["engines"]), None),
     }
@@ -100,7 +104,7 @@ def files(
     given : mapping
         Flat lists of files in the order of `engines`: engine_scores, engine_by_image,
         engine_labels, engine_histories (only of those that were trained); annotated,
-        annotated_table, counts, samples, sample_table. Any may be missing.
+        annotated_table, counts, cell_doubts, samples, sample_table. Any may be missing.
     engines : sequence of str
         Engines that were scored.
     is_trained : sequence of bool

@@ -26,6 +26,7 @@ from moascope.errors import InputError
 from moascope.files import atomic_path, read_parquet, write_parquet
 from moascope.instances import tidied
 from moascope.measuring import TypicalSites
+from moascope.object_size import at_scale
 from moascope.stores import PlateStore, write_labels
 
 Source = TypeVar("Source")
@@ -42,6 +43,8 @@ def run(
     given: Mapping[str, str],
     out: Mapping[str, str],
     params: Mapping[str, Any],
+    *,
+    factor: float = 1.0,
 ) -> None:
     """Segment a plate if one is given, and otherwise the test images of an annotated set.
 
@@ -56,7 +59,10 @@ def run(
     params : mapping
         `options` of the engine, of which `min_area` and `max_area` are looked at, `channels` that
         the engine sees, and for a plate `objects` and `clear_border`, see `segment_plate`.
+    factor : float
+        The engine sees images that are resized by this; label images have the size of the images.
     """
+    engine = at_scale(engine, factor)
     areas = Areas(params["options"].get("min_area"), params["options"].get("max_area"))
     if "store" in given:
         options = {key: params[key] for key in ("channels", "objects", "clear_border")}

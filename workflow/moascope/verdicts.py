@@ -210,6 +210,24 @@ def _confidence_warnings(name: str, entry: Entry) -> Iterable[Warning]:
     )
 
 
+def cell_warnings(engine: str, doubts: Iterable[str]) -> list[dict[str, str]]:
+    """Return what looks wrong with the objects of a screen, as warnings for summary.json.
+
+    Parameters
+    ----------
+    engine : str
+        What found them.
+    doubts : iterable of str
+        From `cell_counts.doubts`.
+
+    Returns
+    -------
+    list of dict
+        ``id`` (implausible-objects), ``about`` and ``text``.
+    """
+    return [{"id": "implausible-objects", "about": engine, "text": text} for text in doubts]
+
+
 def summary_warnings(
     evaluations: Mapping[str, Entry], audits: Mapping[str, Entry]
 ) -> list[dict[str, str]]:

@@ -582,6 +582,8 @@ check_until()
 
 
 # Plates of which the report shows some sites and the objects in them.
+# More plates would have the size measured again whenever one is added.
+SIZED_PLATES = sorted(PLATES)[:4] if MEASURING else []
 SHOWN_PLATES = sorted(PLATES)[: CONFIG.report.max_plates] if MEASURING else []
 
 
@@ -639,20 +641,79 @@ def engine_options(name):
     """Give the options of an engine that decide what it finds."""
     keys = {
         "unet": [
-            *["channel_map", "turns", "tile", "overlap"],
+            *["channel_map", "diameter", "turns", "tile", "overlap"],
             *["prominence", "seed_threshold", "mask_threshold"],
         ],
         "classical": [
             *["diameter", "polarity", "threshold"],
             *["smoothing", "correction", "separation"],
         ],
-        "stardist": ["model", "channel_map", "prob_threshold", "nms_threshold"],
+        "stardist": [
+            *["model", "channel_map", "diameter"],
+            *["prob_threshold", "nms_threshold"],
+        ],
         "cellpose": ["model", "diameter", "flow_threshold", "cellprob_threshold"],
     }[ENGINES[name].method]
-    options = CONFIG.section(f"segmentation.engines.{name}", *keys, "min_area", "max_area")
+    options = CONFIG.section(
+        f"segmentation.engines.{name}", *keys, "min_area", "max_area"
+    )
     if ENGINES[name].is_trained_further():
         options["channel_map"] = {}  # what is trained on the images has their channels
     return options
+
+
+def tuning_options(name):
+    """Return the options of an engine that decide how it is tuned on annotated images."""
+    options = engine_options(name)
+    if ENGINES[name].method != "classical":
+        del options["diameter"]  # that of the screen
+    return options
+
+
+def test_options(name):
+    """Return the options of an engine that segments annotated images.
+
+    What was trained on such images knows their size.
+    """
+    options = engine_options(name)
+    return options | {"diameter": None} if is_trained(name) else options
+
+
+def measures_size(name):
+    """Return whether the size of objects is measured for an engine."""
+    return ENGINES[name].diameter == "auto"
+
+
+SIZED_METHODS = list(
+    dict.fromkeys(ENGINES[name].method for name in ENGINES if measures_size(name))
+)
+
+
+def measured_size(name, images):
+    """Return the file with the size of objects in a screen or annotated images, if measured."""
+    if not measures_size(name):
+        return {}
+    return {"size": PATHS.engine_size.format(engine=name, images=images)}
+
+
+def sample_of_size(wildcards):
+    """Return what the size of objects is measured in: the first plates, or the annotated set."""
+    model = fitted(wildcards.engine)
+    if wildcards.images == "annotated":
+        return {**model, "images": PATHS.annotated, "table": PATHS.annotated_table}
+    return {
+        **model,
+        "stores": expand(PATHS.store, plate=SIZED_PLATES),
+        "ingested": expand(PATHS.ingested, plate=SIZED_PLATES),
+    }
+
+
+def test_model(wildcards):
+    """Return what an engine segments annotated images with."""
+    name = wildcards.engine
+    is_given = ENGINES[name].model is not None and not is_trained(name)
+    size = measured_size(name, "annotated") if is_given else {}
+    return {**fitted(name), **size}
 
 
 def learning_options(name):
@@ -782,7 +843,11 @@ def screen_summary(wildcards):
     if not SCREEN:
         return {}
     return {
-        **({"counts": PATHS.cell_counts} if MEASURING else {}),
+        **(
+            {"counts": PATHS.cell_counts, "cell_doubts": PATHS.cell_doubts}
+            if MEASURING
+            else {}
+        ),
         "inputs": PATHS.inputs,
         "quality": PATHS.all_quality,
         "review": PATHS.quality_review,
@@ -828,6 +893,7 @@ def segmentation_report(wildcards):
         **(
             {
                 "counts": PATHS.cell_counts,
+                "cell_doubts": PATHS.cell_doubts,
                 "samples": PATHS.site_samples,
                 "sample_table": PATHS.site_sample_table,
             }

@@ -122,7 +122,7 @@ rule tune_unet:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
+        options=lambda wildcards: tuning_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
         code=code("tune_unet.py"),
@@ -206,15 +206,47 @@ rule tune_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
+        options=lambda wildcards: tuning_options(wildcards.engine),
         code=code("tune_classical.py"),
     script:
         "../scripts/tune_classical.py"
 
 
+for METHOD in SIZED_METHODS:
+
+    rule:
+        name:
+            f"measure_size_{METHOD}"
+        input:
+            unpack(sample_of_size),
+        output:
+            size=PATHS.engine_size,
+        log:
+            PATHS.log("segmentation/{engine}.{images}.size"),
+        benchmark:
+            PATHS.benchmark("segmentation/{engine}.{images}.size")
+        wildcard_constraints:
+            engine=one_of(engines(METHOD)),
+            images="screen|annotated",
+        conda:
+            environment(ENGINE_ENVIRONMENTS[METHOD])
+        threads: 8
+        resources:
+            mem_mb=memory(6000),
+            runtime=240,
+            gpu=gpus() if METHOD != "classical" else 0,
+        params:
+            options=lambda wildcards: engine_options(wildcards.engine),
+            channels=ENGINE_CHANNELS,
+            compute=CONFIG.section("compute") if METHOD != "classical" else {},
+            code=code(f"segment_{METHOD}.py"),
+        script:
+            f"../scripts/segment_{METHOD}.py"
+
+
 rule segment_test_unet:
     input:
-        unpack(model_of_engine),
+        unpack(test_model),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -234,7 +266,7 @@ rule segment_test_unet:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
+        options=lambda wildcards: test_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
         code=code("segment_unet.py"),
@@ -244,7 +276,7 @@ rule segment_test_unet:
 
 rule segment_test_classical:
     input:
-        unpack(model_of_engine),
+        unpack(test_model),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -263,7 +295,7 @@ rule segment_test_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
+        options=lambda wildcards: test_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         code=code("segment_classical.py"),
     script:
@@ -272,7 +304,7 @@ rule segment_test_classical:
 
 rule segment_test_stardist:
     input:
-        unpack(model_of_engine),
+        unpack(test_model),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -293,7 +325,7 @@ rule segment_test_stardist:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
+        options=lambda wildcards: test_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
         code=code("segment_stardist.py"),
@@ -303,7 +335,7 @@ rule segment_test_stardist:
 
 rule segment_test_cellpose:
     input:
-        unpack(model_of_engine),
+        unpack(test_model),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -324,7 +356,7 @@ rule segment_test_cellpose:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
+        options=lambda wildcards: test_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
         code=code("segment_cellpose.py"),
@@ -362,6 +394,7 @@ if MEASURING:
     rule segment_plate:
         input:
             **fitted(MEASURING_NAME),
+            **measured_size(MEASURING_NAME, "screen"),
             store=of_plate(PATHS.store),
             ingested=PATHS.ingested,
         output:
@@ -435,11 +468,14 @@ if MEASURING:
 
     rule collect_cells:
         input:
+            **fitted(MEASURING_NAME),
+            **measured_size(MEASURING_NAME, "screen"),
             sites=PATHS.sites,
             quality=PATHS.all_quality,
             cells=all_plates(PATHS.plate_cells),
         output:
-            PATHS.cell_counts,
+            counts=PATHS.cell_counts,
+            doubts=PATHS.cell_doubts,
         log:
             PATHS.log("cells"),
         benchmark:
@@ -451,6 +487,10 @@ if MEASURING:
             mem_mb=memory(4000),
             runtime=60,
         params:
+            engine=MEASURING_NAME,
+            method=MEASURING.method,
+            options=engine_options(MEASURING_NAME),
+            objects=CONFIG.segmentation.objects,
             code=code("collect_cells.py"),
         script:
             "../scripts/collect_cells.py"

@@ -21,5 +21,6 @@ annotated.write(
     ignored=params.ignore_label,
     binary_masks=params.binary_masks,
     max_gigabytes=params.options["max_image_gigabytes"],
+    pixel_size_um=params.options["pixel_size_um"],
     workers=snakemake.threads,
 )

@@ -24,5 +24,6 @@ with annotated_sites.StoreReader(stores, params.channels) as reader:
         ignored=params.ignore_label,
         as_read=annotated_sites.sizes_as_read(read_tables(snakemake.input.ingested)),
         size_rule=params.size_rule,
+        pixel_size_um=reader.pixel_size_um(),
         workers=snakemake.threads,
     )

@@ -1,16 +1,28 @@
-"""Count the objects of all sites."""
+"""Count the objects of all sites, and look for what is wrong with them."""
 
 from _job import start
 
 start(snakemake.log[0])
 
-from moascope import cell_counts
-from moascope.files import read_parquet, write_parquet
+import logging
 
-quality = read_parquet(snakemake.input.quality, ["site_id", "status", "flagged"])
+from moascope import cell_counts, image_scale
+from moascope.files import read_json, read_parquet, write_json, write_parquet
+from moascope.object_size import Size, told_diameter
+
+given, params = dict(snakemake.input.items()), snakemake.params
+quality = read_parquet(given["quality"], ["site_id", "status", "flagged", "pixel_size_um"])
 counts = cell_counts.summarise(
-    snakemake.input.cells,
-    read_parquet(snakemake.input.sites),
-    quality[quality["status"] == "ok"],
+    given["cells"], read_parquet(given["sites"]), quality[quality["status"] == "ok"]
 )
-write_parquet(counts, snakemake.output[0])
+widths = quality["pixel_size_um"].dropna().unique()
+shown = Size(told_diameter(params.options), float(widths[0]) if len(widths) == 1 else None)
+model = given.get("model") or params.options.get("model")
+learnt = image_scale.size_of_model(model) if isinstance(model, str) else Size()
+measured = read_json(given["size"]) if "size" in given else None
+diameter = image_scale.expected_diameter(learnt, shown, measured)
+doubts = cell_counts.doubts(counts, params.objects, diameter, params.method)
+for text in doubts:
+    logging.warning("engine %s: %s", params.engine, text)
+write_parquet(counts, snakemake.output.counts)
+write_json({"expected_diameter": diameter, "doubts": doubts}, snakemake.output.doubts)

@@ -13,6 +13,8 @@ engine = engines.cellpose(
     options["model"],
     range(len(params.channels)),
     options["diameter"],
+    flow_threshold=options["flow_threshold"],
+    cellprob_threshold=options["cellprob_threshold"],
     gpu=device.startswith("GPU"),
 )
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())

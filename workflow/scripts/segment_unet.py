@@ -1,4 +1,4 @@
-"""Find objects with a U-Net, in annotated test images or on a plate."""
+"""Find objects with a U-Net, in annotated test images or on a plate, or measure their size."""
 
 from _job import start
 
@@ -9,10 +9,17 @@ from moascope import devices
 params = snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-from moascope import segmenting
+from moascope import image_scale, segmenting
 from moascope.engine_unet import UNet
+from moascope.files import write_json
 
 devices.confirm(params.compute["gpu"], device)
-engine = UNet.load(snakemake.input.model, params.channels, params.options)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
-segmenting.run(engine, given, out, {**dict(params.items()), "channels": engine.channels})
+engine = UNet.load(given["model"], params.channels, params.options)
+if "size" in out:
+    found = image_scale.measure_job(engine, given, engine.channels, given["model"])
+    write_json(found, out["size"])
+else:
+    factor = image_scale.factor_of_job(given, params.options, given["model"])
+    options = {**dict(params.items()), "channels": engine.channels}
+    segmenting.run(engine, given, out, options, factor=factor)

@@ -36,7 +36,13 @@ if "inputs" in given:
     ]
 if "counts" in given:
     found_cells = cell_counts.count_plates(read_parquet(given["counts"]))
-    sections["cells"] = {**params.cells, **found_cells}
+    doubts = read_json(given["cell_doubts"])
+    sections["cells"] = {
+        **params.cells,
+        "expected_diameter": doubts["expected_diameter"],
+        **found_cells,
+    }
+    sections["warnings"] += verdicts.cell_warnings(params.cells["engine"], doubts["doubts"])
 for name, path in zip(params.training, given.get("histories", []), strict=True):
     training = segmentation_course.TrainingOptions(**params.training[name])
     found = segmentation_course.stop_warnings(name, read_parquet(path), training)
