@@ -26,7 +26,11 @@ def made_by_rules(repository):
 
 
 def test_the_table_of_outputs_is_that_of_the_rules(repository):
-    known = {rule: set(names) for rule, names in paths._OUTPUTS.items()}
+    known = {
+        rule: set(names)
+        for rule, names in paths._OUTPUTS.items()
+        if not rule.startswith("measure_size_")  # made in a loop over methods
+    }
     assert known == made_by_rules(repository)
 
 

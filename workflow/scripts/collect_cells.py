@@ -7,6 +7,7 @@ start(snakemake.log[0])
 import logging
 
 from moascope import cell_counts, image_scale
+from moascope.engines import USUAL_DIAMETER
 from moascope.files import read_json, read_parquet, write_json, write_parquet
 from moascope.object_size import Size, told_diameter
 
@@ -21,6 +22,8 @@ model = given.get("model") or params.options.get("model")
 learnt = image_scale.size_of_model(model) if isinstance(model, str) else Size()
 measured = read_json(given["size"]) if "size" in given else None
 diameter = image_scale.expected_diameter(learnt, shown, measured)
+if diameter is None and params.method == "classical":
+    diameter = USUAL_DIAMETER
 doubts = cell_counts.doubts(counts, params.objects, diameter, params.method)
 for text in doubts:
     logging.warning("engine %s: %s", params.engine, text)
