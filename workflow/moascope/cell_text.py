@@ -170,7 +170,7 @@ def undo_numbers(cells: Sequence[str]) -> list[str]:
 
 
 def _written_out(cell: str) -> str:
-    match = _SCIENTIFIC.fullmatch(cell)
+    match = _SCIENTIFIC.fullmatch(cell) if "+" in cell else None
     if match is None or lost_digits(cell) or len(match[2] or "") > int(match[3]):
         return cell
     return match[1] + (match[2] or "")

@@ -261,11 +261,14 @@ def _note_odd_names(
 ) -> None:
     firsts = places[~cells.duplicated()]
     for name, place in zip(cells[firsts.index], firsts, strict=True):
+        is_no_name = name != "" and name.casefold() in NOT_GIVEN | UNKNOWN
+        if not (is_no_name or looks_like_date(name)):
+            continue
         count = int((cells == name).sum())
         where = f"{label}: {name!r} in {amount(count, 'row')} (first: {place})"
-        if name and name.casefold() in NOT_GIVEN | UNKNOWN:
+        if is_no_name:
             problems.note(f"{where} counts as the name of a {role}; if it is none, empty the cells")
-        elif role == "compound" and looks_like_date(name):
+        elif role == "compound":
             problems.note(
                 f"{where} looks like a date that a spreadsheet made of the name of a {role}; if so,"
                 " format the column as text in the original table and export it anew"
