@@ -22,7 +22,7 @@ from moascope.cell_text import (
     lost_digits,
 )
 from moascope.errors import InputError
-from moascope.escaping import show
+from moascope.escaping import escape_controls, show
 from moascope.path_names import map_prefixes
 from moascope.platemap_list import platemap_files
 from moascope.plates import (
@@ -103,8 +103,9 @@ class Problems:
 
     def note(self, sentence: str) -> None:
         """Note what was read otherwise than it is written, or left out: a warning, no problem."""
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        text = escape_controls(sentence)
+        if text not in self.notes:
+            self.notes.append(text)
 
     def refuse(
         self, wrong: pd.Series, places: pd.Series, label: str, why: Callable[[str], str]
