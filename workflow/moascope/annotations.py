@@ -303,7 +303,7 @@ def _check_labels(
             "under input.columns.compound, or give input.platemap"
         )
         return
-    unnamed = (sites["role"] == "treated") & (sites["compound"] == "") & ~rows.exempt
+    unnamed = (sites["role"] == "treated") & (sites["compound"] == "")
     problems.values(
         sites["compound"][unnamed],
         rows.table["place"],

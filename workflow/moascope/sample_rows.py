@@ -115,6 +115,11 @@ class Problems:
         if len(wrong):
             self._refused.setdefault(label, {""}).update(wrong)
 
+    def rename(self, label: str, new: str) -> None:
+        """Call a column otherwise from now on; what was refused in it stays known."""
+        if label in self._refused:
+            self._refused[new] = self._refused.pop(label)
+
     def attempt(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function; note its `InputError` and give None."""
         try:
@@ -244,9 +249,10 @@ def check_cells(table: pd.DataFrame, role: str, label: str, problems: Problems) 
     if role == "well":
         table[role] = cells.mask(failed | lost, "")
         return failed | lost
-    # Neither figures nor tables can hold control characters.
+    # Neither figures nor tables can hold control characters; plates and sites hold even less.
+    is_checked_later = role in ("plate", "site")
     problems.values(
-        cells[cells.str.contains(_CONTROLS)],
+        cells[cells.str.contains(_CONTROLS) & (not is_checked_later)],
         places,
         label,
         lambda name: f"{show(name)} has control characters; type the name anew",
