@@ -573,15 +573,15 @@ def test_a_fixed_list_is_read_like_every_table(tmp_path):
 
 
 def test_wells_and_failed_formulas_of_a_fixed_list_are_refused_with_their_rows(tmp_path):
-    text = (
-        "plate,well,set\nplate1,A1,test\nplate2,Sep-02,train\nplate2,#N/A,train\nplate2,A2,#N/A\n"
-    )
+    text = "plate,well,set\nplate1,A1,test\nplate2,Sep-02,train\nplate2,A1.5,train\n"
     with pytest.raises(InputError) as caught:
         make_split(screen(), fixed(tmp_path, text), seed=0)
     message = str(caught.value)
     assert "row 3: 'Sep-02' is not a well name (it looks like a date that a spreadsheet" in message
-    assert "row 4: '#N/A' is not a well name" in message
-    assert "row 5: set is '#n/a', write train, validation or test" in message
+    assert "row 4: 'A1.5' is not a well name" in message
+    text = "compound,fold,set\ncompound0,#N/A,test\ncompound1,#N/A,train\n"
+    with pytest.raises(InputError, match=r"line 2 \(and 1 more\), column 'fold': '#N/A' is the"):
+        make_split(screen(), fixed(tmp_path, text), seed=0)
 
 
 def test_a_fixed_list_with_folds_and_validation_is_kept_as_it_is(tmp_path):

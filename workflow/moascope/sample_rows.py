@@ -20,6 +20,7 @@ from moascope.cell_text import (
     is_failed_formula,
     looks_like_date,
     lost_digits,
+    refuse_failed_formula,
 )
 from moascope.errors import InputError
 from moascope.escaping import escape_controls, show
@@ -228,10 +229,7 @@ def check_cells(table: pd.DataFrame, role: str, label: str, problems: Problems) 
         cells[failed],
         places,
         label,
-        lambda text: (
-            f"{text!r} is the error of a spreadsheet; correct the look-up or the formula, or leave "
-            "the cell empty"
-        ),
+        refuse_failed_formula,
     )
     if role == "concentration":
         table[role] = cells.mask(failed, "")

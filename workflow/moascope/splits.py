@@ -684,8 +684,8 @@ def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame
 def _read_list(path: Path) -> pd.DataFrame:
     """Read a fixed list, all str, under the lines of the file."""
     sheet = read_sheet(path)
-    if sheet.problems:
-        raise InputError.collect(sheet.problems, str(path))
+    if problems := [*sheet.problems, *sheet.failed_formulas(filter(None, sheet.header))]:
+        raise InputError.collect(problems, str(path))
     columns = {name: sheet.values([name]) for name in sheet.header if name}
     for sentence in sheet.cleaning():
         log.warning("%s", sentence)
