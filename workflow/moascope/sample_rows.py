@@ -452,7 +452,7 @@ def _table_channel(
             raise InputError(
                 f"{place}: the sheet has no column {source!r}; {nearest(source, sheet.header)}"
             )
-        return _label([source]), sheet.paths(source), _ABSENT
+        return _label([source]), [*map(_local_path, sheet.paths(source))], _ABSENT
     if column not in sheet.header:
         raise InputError(
             f"input.path_column: the sheet has no column {column!r}; "
@@ -463,7 +463,7 @@ def _table_channel(
             f"{place}: {show(source)} is not a plane number; with input.path_column channels are "
             "numbers from 0"
         )
-    return _label([column]), sheet.paths(column), str(int(source))
+    return _label([column]), [*map(_local_path, sheet.paths(column))], str(int(source))
 
 
 def _loaddata_channel(
