@@ -441,3 +441,16 @@ def test_the_cell_tracking_sequences_are_read(shared_data):
     assert rows["set"].value_counts().to_dict() == {"test": 84, "train": 67, "validation": 17}
     held_out = rows.loc[rows["set"] == "validation", "name"]
     assert held_out.tolist() == [f"01_t{t:03d}" for t in range(67, 84)]
+
+
+def test_text_of_a_sheet_is_cleaned_and_failed_formulas_are_refused(folder, options):
+    text = (folder / "sheet.csv").read_text()
+    (folder / "sheet.csv").write_text(
+        "# by hand\n" + text.replace("a,train", "a\u200b,train\u00a0").replace("id,", "id\u200b,")
+    )
+    rows = read_annotations(folder / "sheet.csv", options)
+    assert rows["name"].tolist() == list("abcd")
+    assert rows["image"][0].endswith("images/a.png")
+    (folder / "sheet.csv").write_text(text.replace("a,train", "a,#N/A"))
+    with pytest.raises(InputError, match="line 2, column 'set': '#N/A' is the error of a spread"):
+        read_annotations(folder / "sheet.csv", options)

@@ -12,6 +12,7 @@ from screens import HEADER, ROWS, Screen
 from moascope import devices, plates
 from moascope.annotated_sheet import SheetOptions, read_annotations
 from moascope.errors import InputError
+from moascope.platemap_list import platemap_files
 from moascope.screen import plate_names, read_sites
 from moascope.sheets import read_sheet
 from moascope.wells import parse_well, well_from_parts
@@ -135,6 +136,19 @@ def test_of_damaged_tables_beside_the_sheet_only_input_errors_come(screen, data)
     options = screen.options(**keys)
     screen.sheet.write_text(sheet)
     check(options)
+
+
+@cases(30)
+@given(data=st.data())
+def test_of_damaged_tables_of_platemaps_only_input_errors_come(screen, data):
+    (screen.folder / "map.csv").write_text(PLATEMAP.replace("plate,", "x,"))
+    path = screen.folder / "maps.csv"
+    table = "Assay_Plate_Barcode,Plate_Map_Name\nP1,map\nP2,map.csv\n"
+    path.write_bytes(data.draw(damage(table.encode())))
+    options = screen.options(platemaps=str(path))
+    screen.sheet.write_text("plate,well,site,dna,actin\nP1,A1,1,a/1d.tif,a/1a.tif\n")
+    check(options)
+    platemap_files(options)
 
 
 @cases(60)

@@ -107,6 +107,17 @@ def test_keys_without_their_table_are_refused(screen, keys, message):
         screen.read(**keys)
 
 
+def test_failed_formulas_of_a_platemap_are_refused_there_and_only_there(screen):
+    text = screen.platemap.read_text().replace("Stabilizer", "#N/A").replace("epo", "#REF!")
+    screen.platemap.write_text(text.replace("H12,DMSO", "H-12,DMSO"))
+    assert screen.error().splitlines()[1:] == [
+        f"  - {screen.platemap}, line 4, column 'compound': '#REF!' is the error of a spreadsheet; "
+        "correct the look-up or the formula, or leave the cell empty",
+        f"  - {screen.platemap}, line 3, column 'moa': '#N/A' is the error of a spreadsheet; "
+        "correct the look-up or the formula, or leave the cell empty",
+    ]
+
+
 # What does not match
 
 
@@ -189,3 +200,10 @@ def test_a_table_that_cannot_be_read_names_no_files(screen):
     path.unlink()
     assert platemap_files(screen.options()) == []
     assert "barcode_platemap.csv: there is no such file" in screen.error()
+
+
+def test_odd_names_in_a_table_of_platemaps_come_out_as_problems_only(screen):
+    write_list(screen, "P1,map", "P2,a\x1b[31mb", "P\x1b3,<map>", "P4,..", f"P5,{'x' * 300}")
+    message = screen.error()
+    assert "\x1b" not in message
+    assert "'<map>' has a '<'" in message

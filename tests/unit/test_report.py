@@ -261,6 +261,15 @@ def test_simulated_images_are_called_simulated(context):
     assert findings.checks(simulated)[0]["title"] == "Simulated images"
 
 
+def test_what_was_read_otherwise_than_written_is_said(context):
+    note = "dose 0 in 1 well of 1 compound: vehicle controls"
+    warnings = verdicts.input_warnings([note])
+    assert warnings == [{"id": "input", "about": "input", "text": note}]
+    noted = changed(context, summary={**context["summary"], "warnings": warnings})
+    (found,) = [c for c in findings.checks(noted) if c["title"] == "Read from the tables"]
+    assert (found["status"], found["text"]) == ("note", note)
+
+
 def test_statistics_from_treated_wells_are_admitted(context):
     seen = changed(context)
     seen["config"]["normalization"]["steps"] = [{"method": "zscore", "scope": "plate"}]

@@ -304,6 +304,13 @@ def test_prefixes_hold_for_tables_and_masks(screen):
     assert sites["mask:path"][0] == f"{screen.folder}/m/1.tif"
 
 
+def test_addresses_of_local_files_are_paths_in_every_sheet(screen):
+    screen.lines[1] = f"P1,A1,1,DMSO,0,,file://{screen.folder}/a/1d.tif,file:///Q:/a/1a.tif"
+    sites = screen.read(path_prefix={"Q:/": "."})
+    assert sites["path:DNA"][0] == f"{screen.folder}/a/1d.tif"
+    assert sites["path:Actin"][0] == f"{screen.folder}/a/1a.tif"
+
+
 def test_a_prefix_without_a_sheet_has_no_effect_and_is_refused(screen):
     with pytest.raises(ValueError, match="path_prefix has no effect with format 'folder'"):
         screen.read(format="folder", images=".", pattern="x", path_prefix={"/a": "/b"})

@@ -1,5 +1,6 @@
 """What a split promises: groups stay whole, classes stay learnable, errors say what to do."""
 
+import gzip
 import logging
 
 import numpy as np
@@ -552,6 +553,35 @@ def test_a_fixed_list_with_a_byte_order_mark_windows_line_ends_and_short_wells(t
     (fold,) = folds(split, groups, units)
     assert set(units["plate"].iloc[fold.test]) == {"plate1"}
     assert set(units["plate"].iloc[fold.train]) == {"plate2"}
+
+
+def test_a_fixed_list_is_read_like_every_table(tmp_path):
+    units = screen()
+    rows = [
+        f"plate{plate};{well};{'test' if plate == 1 else 'train'}"
+        for plate in (1, 2)
+        for well in ("A-1", "02A", "A3.0", "r01c04", "a 5\u200b", *(f"A{n}" for n in range(6, 10)))
+    ]
+    text = "sep=;\r\n# chosen by hand\r\n" + "\r\n".join(["plate;well;set", *rows])
+    options = fixed(tmp_path, "")
+    for content in (text.encode("utf-16"), gzip.compress(text.encode())):
+        (tmp_path / "split.csv").write_bytes(content)
+        split, groups = make_split(units, options, seed=0)
+        (fold,) = folds(split, groups, units)
+        assert set(units["plate"].iloc[fold.test]) == {"plate1"}
+        assert len(fold.train) == len(fold.test) == len(units) / 2
+
+
+def test_wells_and_failed_formulas_of_a_fixed_list_are_refused_with_their_rows(tmp_path):
+    text = "plate,well,set\nplate1,A1,test\nplate2,Sep-02,train\nplate2,A1.5,train\n"
+    with pytest.raises(InputError) as caught:
+        make_split(screen(), fixed(tmp_path, text), seed=0)
+    message = str(caught.value)
+    assert "row 3: 'Sep-02' is not a well name (it looks like a date that a spreadsheet" in message
+    assert "row 4: 'A1.5' is not a well name" in message
+    text = "compound,fold,set\ncompound0,#N/A,test\ncompound1,#N/A,train\n"
+    with pytest.raises(InputError, match=r"line 2 \(and 1 more\), column 'fold': '#N/A' is the"):
+        make_split(screen(), fixed(tmp_path, text), seed=0)
 
 
 def test_a_fixed_list_with_folds_and_validation_is_kept_as_it_is(tmp_path):

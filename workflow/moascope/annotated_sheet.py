@@ -183,6 +183,7 @@ def _texts(sheet: Sheet, source: str, key: str, problems: Problems) -> list[str]
         problems.add(f"{key}: the sheet has no column {column!r}; {nearest(column, sheet.header)}")
     if unknown:
         return [""] * len(sheet.rows)
+    problems.sentences += sheet.failed_formulas(columns)
     is_path = key in ("image", "mask")
     values = {
         column: sheet.paths(column) if is_path else sheet.values([column]) for column in columns
@@ -231,10 +232,10 @@ def _sets(sheet: Sheet, names: list[str], options: SheetOptions, problems: Probl
 def _known_sets(given: Iterable[str] | Mapping[str, str], problems: Problems) -> dict[str, str]:
     """Translate values to sets; from a mapping, note those that name no set."""
     pairs = given.items() if isinstance(given, Mapping) else [(value, value) for value in given]
-    found = {str(value): _SET_NAMES.get(str(name).casefold()) for value, name in pairs}
+    found = {clean(str(value)): _SET_NAMES.get(str(name).casefold()) for value, name in pairs}
     if isinstance(given, Mapping):
         for value, name in given.items():
-            if found[str(value)] is None:
+            if found[clean(str(value))] is None:
                 problems.add(f"sets: {value!r} is given the set {name!r}; {_advice(None)}")
     return {value: name for value, name in found.items() if name}
 
@@ -249,15 +250,16 @@ def _listed_sets(path: Path, names: set[str], problems: Problems) -> dict[str, s
     """Read lists of names from a JSON file. What is no list is a note."""
     lists = _read_json(path)
     set_of: dict[str, str] = {}
-    for key, values in lists.items():
-        if not isinstance(values, list):
+    for key, listed in lists.items():
+        if not isinstance(listed, list):
             continue
+        values = [clean(str(name)) for name in listed]
         if key.casefold() not in _SET_NAMES:
             problems.add(f"{path}: {key!r} is no set that is known; {_advice(None)}")
             continue
         target = _SET_NAMES[key.casefold()]
-        twice = [str(name) for name in values if set_of.get(str(name), target) != target]
-        missing = [str(name) for name in values if str(name) not in names]
+        twice = [name for name in values if set_of.get(name, target) != target]
+        missing = [name for name in values if name not in names]
         if twice:
             problems.add(
                 f"{path}, {key}: {_some(twice)} also in the set {set_of[twice[0]]}; an image "
@@ -268,7 +270,7 @@ def _listed_sets(path: Path, names: set[str], problems: Problems) -> dict[str, s
                 f"{path}, {key}: {_some(missing)} not in the sheet; correct the names, or how they "
                 "are made from the columns of the sheet"
             )
-        set_of |= {str(name): target for name in values}
+        set_of |= dict.fromkeys(values, target)
     return set_of
 
 

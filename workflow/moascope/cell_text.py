@@ -135,6 +135,14 @@ def is_failed_formula(text: str) -> bool:
     return is_capital and _FAILED.fullmatch(text) is not None
 
 
+def refuse_failed_formula(text: str) -> str:
+    """Return why a cell with the error of a spreadsheet is refused, as the end of a sentence."""
+    return (
+        f"{text!r} is the error of a spreadsheet; correct the look-up or the formula, or leave the "
+        "cell empty"
+    )
+
+
 def lost_digits(text: str) -> bool:
     """Return whether a clean cell is a number in scientific notation that lacks digits.
 
@@ -170,7 +178,7 @@ def undo_numbers(cells: Sequence[str]) -> list[str]:
 
 
 def _written_out(cell: str) -> str:
-    match = _SCIENTIFIC.fullmatch(cell)
+    match = _SCIENTIFIC.fullmatch(cell) if "+" in cell else None
     if match is None or lost_digits(cell) or len(match[2] or "") > int(match[3]):
         return cell
     return match[1] + (match[2] or "")

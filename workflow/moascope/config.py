@@ -151,7 +151,8 @@ class Input(Rooted):
     path_prefix: dict[str, str] = Field(
         {},
         description="folders at the beginning of paths in the sheet, and what they are called on "
-        "this machine, as in {/mnt/imaging: /data}; the longest that fits counts",
+        "this machine, as in {/mnt/imaging: /data}; relative ones are below `images`. The longest "
+        "that fits counts",
     )
     delimiter: Literal["auto", ",", "\t", ";"] = Field("auto", description="of the sheet")
     plate_format: Annotated[Literal[96, 384, 1536], Whole] = Field(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from moascope.errors import InputError
+from moascope.escaping import show
 from moascope.sheets import Sheet, nearest, read_sheet
 
 _FOLDERS = ("", "platemap", "platemaps")
@@ -115,6 +116,12 @@ def _add_files(found: PlatemapList, sheet: Sheet, columns: Mapping[str, str], st
             )
             continue
         found.listed.add(plate)
+        if "<" in name:
+            found.problems.append(
+                f"{start}, line {line}: {show(name)} has a '<', which Snakemake's report cannot "
+                "hold; rename the file"
+            )
+            continue
         path = _existing(sheet.path.parent, name)
         if path is not None:
             found.files[plate] = path

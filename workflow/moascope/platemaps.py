@@ -68,7 +68,8 @@ def join_platemaps(
         read = _read_platemap(path, rows, options, problems)
         if read is None:
             return False
-        part, labels = read
+        part, labels_of_map = read
+        labels |= labels_of_map
         if "plate" not in part:
             part = part.merge(pd.DataFrame({"plate": plates_of_map}, dtype="str"), how="cross")
         parts.append(part)
@@ -89,7 +90,8 @@ def join_platemaps(
     for role in _SUPPLIED:
         if role in table and role not in rows.labels:
             rows.table[role] = found[role].fillna("").astype("str")
-            rows.labels[role] = labels.get(role, role) if len(parts) == 1 else f"{role} of {source}"
+            rows.labels[role] = f"{labels[role]} of {source}"
+            problems.rename(labels[role], rows.labels[role])
     rows.exempt |= found["place"].isna() | found["refused"].eq(True)
     return len(parts) == len(maps)
 
@@ -146,9 +148,7 @@ def _read_platemap(
     others = ["row", "column", *(["plate"] if options["platemaps"] else [])]
     table = table.drop(columns=others, errors="ignore")
     _check_repeated_wells(table, ["plate", "well"] if "plate" in table else ["well"], problems)
-    return table, {
-        role: f"{column_label(names)} of {path}" for role, names in columns.items() if names
-    }
+    return table, {role: column_label(names) for role, names in columns.items() if names}
 
 
 def _check_unused_columns(

@@ -20,9 +20,10 @@ from moascope.cell_text import (
     is_failed_formula,
     looks_like_date,
     lost_digits,
+    refuse_failed_formula,
 )
 from moascope.errors import InputError
-from moascope.escaping import show
+from moascope.escaping import escape_controls, show
 from moascope.path_names import map_prefixes
 from moascope.platemap_list import platemap_files
 from moascope.plates import (
@@ -107,8 +108,9 @@ class Problems:
 
     def note(self, sentence: str) -> None:
         """Note what was read otherwise than it is written, or left out: a warning, no problem."""
-        if sentence not in self.notes:
-            self.notes.append(sentence)
+        text = escape_controls(sentence)
+        if text not in self.notes:
+            self.notes.append(text)
 
     def refuse(
         self, wrong: pd.Series, places: pd.Series, label: str, why: Callable[[str], str]
@@ -117,6 +119,11 @@ class Problems:
         self.values(wrong, places, label, why)
         if len(wrong):
             self._refused.setdefault(label, {""}).update(wrong)
+
+    def rename(self, label: str, new: str) -> None:
+        """Call a column otherwise from now on; what was refused in it stays known."""
+        if label in self._refused:
+            self._refused[new] = self._refused.pop(label)
 
     def attempt(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function; note its `InputError` and give None."""
@@ -242,10 +249,7 @@ def check_cells(table: pd.DataFrame, role: str, label: str, problems: Problems) 
         cells[failed],
         places,
         label,
-        lambda text: (
-            f"{text!r} is the error of a spreadsheet; correct the look-up or the formula, or leave "
-            "the cell empty"
-        ),
+        refuse_failed_formula,
     )
     if role == "concentration":
         table[role] = cells.mask(failed, "")
@@ -263,9 +267,10 @@ def check_cells(table: pd.DataFrame, role: str, label: str, problems: Problems) 
     if role == "well":
         table[role] = cells.mask(failed | lost, "")
         return failed | lost
-    # Neither figures nor tables can hold control characters.
+    # Neither figures nor tables can hold control characters; plates and sites hold even less.
+    is_checked_later = role in ("plate", "site")
     problems.values(
-        cells[cells.str.contains(_CONTROLS)],
+        cells[cells.str.contains(_CONTROLS) & (not is_checked_later)],
         places,
         label,
         lambda name: f"{show(name)} has control characters; type the name anew",
@@ -281,11 +286,14 @@ def _note_odd_names(
 ) -> None:
     firsts = places[~cells.duplicated()]
     for name, place in zip(cells[firsts.index], firsts, strict=True):
+        is_no_name = name != "" and name.casefold() in NOT_GIVEN | UNKNOWN
+        if not (is_no_name or looks_like_date(name)):
+            continue
         count = int((cells == name).sum())
         where = f"{label}: {name!r} in {amount(count, 'row')} (first: {place})"
-        if name and name.casefold() in NOT_GIVEN | UNKNOWN:
+        if is_no_name:
             problems.note(f"{where} counts as the name of a {role}; if it is none, empty the cells")
-        elif role == "compound" and looks_like_date(name):
+        elif role == "compound":
             problems.note(
                 f"{where} looks like a date that a spreadsheet made of the name of a {role}; if so,"
                 " format the column as text in the original table and export it anew"
@@ -464,7 +472,7 @@ def _table_channel(
             raise InputError(
                 f"{place}: the sheet has no column {source!r}; {nearest(source, sheet.header)}"
             )
-        return _label([source]), sheet.paths(source), _ABSENT
+        return _label([source]), [*map(_local_path, sheet.paths(source))], _ABSENT
     if column not in sheet.header:
         raise InputError(
             f"input.path_column: the sheet has no column {column!r}; "
@@ -475,7 +483,7 @@ def _table_channel(
             f"{place}: {show(source)} is not a plane number; with input.path_column channels are "
             "numbers from 0"
         )
-    return _label([column]), sheet.paths(column), str(int(source))
+    return _label([column]), [*map(_local_path, sheet.paths(column))], str(int(source))
 
 
 def _loaddata_channel(

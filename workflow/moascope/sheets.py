@@ -16,7 +16,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moascope.cell_text import amount, changed_characters, clean, undo_numbers
+from moascope.cell_text import (
+    amount,
+    changed_characters,
+    clean,
+    is_failed_formula,
+    refuse_failed_formula,
+    undo_numbers,
+)
 from moascope.errors import InputError
 from moascope.regular_files import read_regular
 
@@ -105,6 +112,20 @@ class Sheet:
                     f"{self.path}, column {name!r}: {amount(len(changed), 'cell')} cleaned of "
                     f"invisible or look-alike characters, such as {mark} in line {line}, read as "
                     f"{clean(cell)!r}"
+                )
+        return sentences
+
+    def failed_formulas(self, names: Iterable[str]) -> list[str]:
+        """Return where columns hold the error of a spreadsheet, a sentence per column."""
+        sentences = []
+        for name in names:
+            cells = zip(self.lines, map(clean, self._cells(name)), strict=True)
+            failed = [(line, cell) for line, cell in cells if is_failed_formula(cell)]
+            if failed:
+                line, cell = failed[0]
+                more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+                sentences.append(
+                    f"line {line}{more}, column {name!r}: {refuse_failed_formula(cell)}"
                 )
         return sentences
 

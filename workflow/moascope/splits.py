@@ -670,9 +670,12 @@ def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame
         raise InputError.collect(problems, str(path))
     if "fold" not in table.columns:
         table["fold"] = "fixed"
-    problems = _name_wells(table) if "well" in keys else []
     table["set"] = table["set"].str.lower()
-    problems += _fixed_problems(table, keys, units)
+    named = table
+    if "well" in keys:
+        table["well"], problems = _canonical_wells(table["well"])
+        named = table[table["well"] != ""]
+    problems += _fixed_problems(named, keys, units)
     if problems:
         raise InputError.collect(problems, str(path))
     return table[[*keys, "set", "fold"]].drop_duplicates()
@@ -681,8 +684,8 @@ def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame
 def _read_list(path: Path) -> pd.DataFrame:
     """Read a fixed list, all str, under the lines of the file."""
     sheet = read_sheet(path)
-    if sheet.problems:
-        raise InputError.collect(sheet.problems, str(path))
+    if problems := [*sheet.problems, *sheet.failed_formulas(filter(None, sheet.header))]:
+        raise InputError.collect(problems, str(path))
     columns = {name: sheet.values([name]) for name in sheet.header if name}
     for sentence in sheet.cleaning():
         log.warning("%s", sentence)
@@ -954,19 +957,18 @@ def _natural(text: str) -> list[tuple[int, int, str]]:
     return [*key, (2, 0, text)]
 
 
-def _name_wells(table: pd.DataFrame) -> list[str]:
-    """Write wells of a fixed list in their canonical form; return what is wrong with them."""
+def _canonical_wells(wells: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Return wells in their canonical form, "" where they are none, and what is wrong with them."""
     problems = []
     names = {}
-    for well, lines in table.groupby("well", sort=False).groups.items():
-        names[well] = well
+    for well, lines in wells.groupby(wells, sort=False).groups.items():
         try:
             names[well] = canonical_well(str(well))
         except InputError as error:
+            names[well] = ""
             more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
             problems.append(f"row {lines[0]}{more}: {error}")
-    table["well"] = table["well"].map(names)
-    return problems
+    return wells.map(names), problems
 
 
 def _suggestion(value: str, allowed: Sequence[str]) -> str:
