@@ -19,6 +19,7 @@ from moascope.plates import (
     LAYOUTS,
     find_columns,
     matching_files,
+    reads_planes,
     sheet_paths,
     unmatched_warning,
 )
@@ -470,8 +471,12 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     every, unmatched = matching_files(options)
     if unmatched:
         logger.warning(unmatched_warning(options, len(every), unmatched))
-    files = [file for file in every if file.groups["channel"] in sources]
-    known = dict.fromkeys(file.groups["channel"] for file in every)
+    planes = reads_planes(options)
+    every_source = [file.groups.get("channel", "") for file in every]
+    files = [
+        file for file, source in zip(every, every_source, strict=True) if planes or source in sources
+    ]
+    known = dict.fromkeys(sources if planes else every_source)
     for source in (source for source in sources if source not in known):
         problems.add(
             f"input.channels.{sources[source]}: no file has the channel {source!r}; "
@@ -482,7 +487,7 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     groups = ["plate", "well", "site", "batch"]
     table = pd.DataFrame(
         [
-            (file.path, file.groups["channel"], *(file.groups.get(name, "") for name in groups))
+            (file.path, file.groups.get("channel", ""), *(file.groups.get(name, "") for name in groups))
             for file in files
         ],
         columns=["file", "source", *groups],
@@ -501,11 +506,12 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     labels = {name: f"group {name!r} of input.pattern" for name in groups if name in named}
     labels["site"] = "group 'site' of input.pattern"
     for channel, source in options["channels"].items():
-        of_channel = table[table["source"] == str(source)].set_index(keys)["file"]
-        columns[f"file:{channel}"] = of_channel.reindex(firsts.index).fillna("")
-        columns[f"index:{channel}"] = _ABSENT
+        of_channel = table if planes else table[table["source"] == str(source)]
+        found = of_channel.set_index(keys)["file"].reindex(firsts.index)
+        columns[f"file:{channel}"] = found.fillna("")
+        columns[f"index:{channel}"] = str(source) if planes else _ABSENT
         if str(source) in known:
-            labels[f"file:{channel}"] = f"channel {channel!r}"
+            labels[f"file:{channel}"] = "the image" if planes else f"channel {channel!r}"
     wide = pd.DataFrame(columns, index=firsts.index).reset_index()
     return SampleRows(wide.astype("str"), labels, pd.Series(False, index=wide.index))
 

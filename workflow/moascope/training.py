@@ -42,6 +42,7 @@ from moascope.features import (
 from moascope.files import atomic_path, damaged, read_array, reading
 from moascope.handmade import HAND_MADE, image_features
 from moascope.heads import LinearHead, fit_head
+from moascope.zips import check_declared
 
 if TYPE_CHECKING:  # what trains does not depend on how splits are made
     from moascope.folds import Task
@@ -562,6 +563,7 @@ def load_model(
         If the file is no such model, or for every entry of `expected` that differs.
     """
     with reading(path), zipfile.ZipFile(path) as archive:
+        check_declared(archive, path)
         metadata = json.loads(archive.read(_METADATA))
         if not isinstance(metadata, dict):
             raise TypeError(f"{_METADATA} is no mapping")
