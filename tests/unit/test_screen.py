@@ -584,7 +584,10 @@ def test_files_of_a_folder_may_hold_all_channels(folder, tmp_path):
     sites = read_sites({**folder, **keys})
     assert sites["well"].tolist() == ["A01", "B02"]
     for plane, channel in enumerate(("red", "green", "blue")):
-        assert sites[f"path:{channel}"].str.rpartition("/")[2].tolist() == ["P1_A01.png", "P1_B02.png"]
+        assert sites[f"path:{channel}"].str.rpartition("/")[2].tolist() == [
+            "P1_A01.png",
+            "P1_B02.png",
+        ]
         assert sites[f"index:{channel}"].tolist() == [plane, plane]
     assert plate_names({**folder, **keys}) == ["P1"]
 

@@ -90,9 +90,9 @@ class Input(Rooted):
     )
     channels: dict[Name, str | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
-        "number from 0 (table with path_column; folder with a pattern without the group `channel`; the "
-        "colours of an RGB image are planes), the LoadData or BBBC021 channel, or the value of the "
-        "group `channel` (folder)"
+        "number from 0 (table with path_column; folder with a pattern without the group `channel`; "
+        "the colours of an RGB image are planes), the LoadData or BBBC021 channel, or the value of "
+        "the group `channel` (folder)"
     )
     path_column: str | None = Field(
         None, description="table: the one column with the path of a multi-channel image"

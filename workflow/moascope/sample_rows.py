@@ -474,7 +474,9 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     planes = reads_planes(options)
     every_source = [file.groups.get("channel", "") for file in every]
     files = [
-        file for file, source in zip(every, every_source, strict=True) if planes or source in sources
+        file
+        for file, source in zip(every, every_source, strict=True)
+        if planes or source in sources
     ]
     known = dict.fromkeys(sources if planes else every_source)
     for source in (source for source in sources if source not in known):
@@ -487,7 +489,11 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     groups = ["plate", "well", "site", "batch"]
     table = pd.DataFrame(
         [
-            (file.path, file.groups.get("channel", ""), *(file.groups.get(name, "") for name in groups))
+            (
+                file.path,
+                file.groups.get("channel", ""),
+                *(file.groups.get(name, "") for name in groups),
+            )
             for file in files
         ],
         columns=["file", "source", *groups],
