@@ -90,9 +90,7 @@ def test_the_target_is_one_for_the_screen():
     assert target_size(sizes, "pad") == (367, 300)
     assert target_size(sizes, "resize") == (200, 210)
     assert target_size(sizes, "error") is None
-    with pytest.raises(
-        InputError, match=r"input.on_size_mismatch: 'stretch' is not known. Use one"
-    ):
+    with pytest.raises(InputError, match=r"on_size_mismatch: 'stretch' is not known. Use one"):
         target_size(sizes, "stretch")
 
 

@@ -574,6 +574,26 @@ def test_files_that_the_pattern_passes_over_are_counted(folder, caplog):
     ) in caplog.text
 
 
+def test_files_of_a_folder_may_hold_all_channels(folder, tmp_path):
+    """Colours of an RGB image are planes; the pattern then names no channel."""
+    touch(tmp_path, "rgb/P1_A01.png", "rgb/P1_B02.png")
+    keys = {
+        "images": str(tmp_path / "rgb"),
+        "pattern": r"(?P<plate>.+)_(?P<well>.+)\.png",
+        "channels": {"red": 0, "green": 1, "blue": 2},
+    }
+    keys |= {"platemap": None, "needs_controls": False, "labels_required": False}
+    sites = read_sites({**folder, **keys})
+    assert sites["well"].tolist() == ["A01", "B02"]
+    for plane, channel in enumerate(("red", "green", "blue")):
+        assert sites[f"path:{channel}"].str.rpartition("/")[2].tolist() == [
+            "P1_A01.png",
+            "P1_B02.png",
+        ]
+        assert sites[f"index:{channel}"].tolist() == [plane, plane]
+    assert plate_names({**folder, **keys}) == ["P1"]
+
+
 def test_a_pattern_without_a_slash_is_for_file_names(folder, tmp_path):
     touch(tmp_path / "flat", "deep/down/P7_A01_DNA.png", "deep/down/P7_A01_Actin.png")
     keys = {

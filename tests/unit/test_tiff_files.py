@@ -17,6 +17,7 @@ from PIL import Image
 from moascope.errors import ImageError
 from moascope.images import read_pixels, read_planes
 from moascope.masks import read_mask
+from moascope.tiff_files import open_tiff
 
 RNG = np.random.default_rng(3)
 PLANES = RNG.integers(0, 60_000, (3, 40, 48)).astype(np.uint16)
@@ -122,6 +123,23 @@ def test_imagej_hyperstacks_that_end_early_are_refused(tmp_path):
         path.write_bytes(whole[:-lost])
         with pytest.raises(ImageError, match=r"truncated TIFF|promises more than the file holds"):
             read_pixels(path)
+
+
+def test_imagej_files_beyond_4_gb_are_opened(tmp_path):
+    """In ImageJ's own way: one directory of a classic TIFF, and all pixels behind it."""
+    path = tmp_path / "large.tif"
+    with tifffile.TiffWriter(path, imagej=True) as writer:  # a hole in the file, no bytes on disk
+        writer.write(shape=(5, 30_000, 30_000), dtype="uint8", metadata={"axes": "CYX"},
+                     truncate=True)  # fmt: skip
+    with open_tiff(path, max_gigabytes=5) as tiff:
+        assert (tiff.series[0].axes, tiff.series[0].shape) == ("CYX", (5, 30_000, 30_000))
+        assert not tiff.is_bigtiff
+    with pytest.raises(ImageError, match=r"at most 2 GB .* set max_image_gigabytes: 4\.5"):
+        read_pixels(path)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 1)
+    with pytest.raises(ImageError, match="promises more than the file holds"):
+        read_pixels(path, max_gigabytes=5)
 
 
 KINDS = {

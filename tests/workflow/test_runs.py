@@ -1,6 +1,7 @@
 """Whole runs of other screens: trained networks, bad input, broken disks."""
 
 import copy
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+
+from moascope.stores import PlateStore
 
 
 def with_input(config, **changes):
@@ -169,6 +172,44 @@ def test_the_table_of_many_plates_is_divided_in_parts(project):
     # Another first plate moves the last plate of each part to the next part, and no more.
     assert not {"ingest", "prepare"} & set(ran(["A", *plates]))
     assert not {"ingest", "prepare"} & set(ran(plates))
+
+
+def sites_of_two_sizes(folder, rule):
+    """Two plates with images of different size, and how they are made one."""
+    rng = np.random.default_rng(0)
+    for name, shape in {"a": (32, 40), "b": (40, 32), "c": (36, 36), "d": (36, 36)}.items():
+        tifffile.imwrite(folder / f"{name}.tif", rng.integers(0, 999, shape, np.uint16))
+    (folder / "sheet.csv").write_text(
+        "plate,well,site,compound,concentration,moa,DNA\n"
+        "P1,A01,1,DMSO,,,a.tif\nP1,B02,1,taxol,1,Stab,b.tif\n"
+        "P2,A01,1,DMSO,,,c.tif\nP2,B02,1,taxol,1,Stab,d.tif\n"
+    )
+    section = {"format": "table", "sheet": "sheet.csv", "channels": {"DNA": "DNA"}}
+    return {"run": "small", "input": {**section, "on_size_mismatch": rule}}
+
+
+def test_images_of_different_size_are_refused_before_any_is_read(project):
+    project.write(sites_of_two_sizes(project.folder, "error"))
+    code, output = project.snakemake(check=False)
+    assert code != 0
+    assert "on 1 of 2 plates, such as P1, images differ in size" in output
+    assert "set input.on_size_mismatch to resize" in output
+    assert not list(project.folder.glob("results/small/plates/*"))
+
+
+def test_all_plates_get_one_size_that_an_edited_row_does_not_change(project):
+    project.write(sites_of_two_sizes(project.folder, "resize"))
+    project.snakemake("results/small/quality.parquet", "results/small/sizes.json")
+    sizes = json.loads((project.folder / "results/small/sizes.json").read_text())
+    assert sizes["target"] == [36, 36]
+    assert "all are resized to 36 x 36 px" in sizes["warnings"][0]["text"]
+    for plate in ("P1", "P2"):
+        with PlateStore(project.folder / f"results/small/plates/{plate}.ozx") as store:
+            assert store.shape == (1, 36, 36)
+    sheet = project.folder / "sheet.csv"
+    sheet.write_text(sheet.read_text().replace("taxol", "paclitaxel"))
+    _, output = project.snakemake("results/small/quality.parquet")
+    assert not re.search(r"^(?:local)?rule (ingest|read_headers):", output, re.MULTILINE)
 
 
 # --- bad input --------------------------------------------------------------------------------

@@ -240,6 +240,10 @@ CASES = {
         "quarantine",
         ["ingest", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT],
     ),
+    "input.max_image_gigabytes": (
+        3.5,
+        ["ingest", *PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT],
+    ),
     "splits.loco.audit": ({"on_leak": "warn"}, ["audit_split", *REPORT]),
     "quality.exclude_flagged": (False, ["review_quality", *SPLIT, *FIT, *SCORE, *REPORT]),
     "quality.exclude_flagged_plates": (True, ["review_quality", *SPLIT, *FIT, *SCORE, *REPORT]),

@@ -130,7 +130,8 @@ class Input(Rooted):
     )
     channels: dict[Name, Cell | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
-        "number from 0 (table with path_column), the LoadData or BBBC021 channel, or the value of "
+        "number from 0 (table with path_column; folder with a pattern without the group `channel`; "
+        "the colours of an RGB image are planes), the LoadData or BBBC021 channel, or the value of "
         "the group `channel` (folder)"
     )
     brightfield: list[Name] = Field(

@@ -47,6 +47,7 @@ from moascope.segmentation_course import (
     stopped_by,
 )
 from moascope.segmentation_data import PairedAugmentation, Patches
+from moascope.zips import check_declared
 
 logger = logging.getLogger(__name__)
 
@@ -344,6 +345,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
         contents: dict[str, bytes] = {}
         try:
             with zipfile.ZipFile(path) as archive:
+                check_declared(archive, path)
                 for name in archive.namelist():
                     file = Path(name).name  # whatever folder it says
                     if file.startswith("."):  # what some archivers put beside every file

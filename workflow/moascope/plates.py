@@ -179,7 +179,7 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], L
     InputError
         If the folder is missing, the pattern is wrong, or nothing matches.
     """
-    pattern = _pattern(input_options["pattern"])
+    pattern = _pattern(input_options["pattern"], reads_planes(input_options))
     root = input_options["images"]
     # Not by pathlib, which raises where a name is too long.
     if not root or not os.path.isdir(root):  # noqa: PTH112
@@ -244,7 +244,8 @@ def plate_names(
     if input_options["format"] == "folder":
         wanted = {str(source) for source in input_options["channels"].values()}
         found = [file.groups for file in files or matching_files(input_options)[0]]
-        names = {groups["plate"] for groups in found if groups["channel"] in wanted}
+        planes = reads_planes(input_options)
+        names = {groups["plate"] for groups in found if planes or groups["channel"] in wanted}
         source = f"input.pattern in {input_options['images']}"
     else:
         sheets = [
@@ -403,13 +404,24 @@ def _check_text(paths: Sequence[str], root: object) -> None:
         )
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def reads_planes(input_options: Mapping[str, Any]) -> bool:
+    """Tell whether each file of a folder holds all channels, as planes or as colours.
+
+    Then the pattern has no group `channel`, and channels are found by the number of their plane.
+    """
+    is_numbered = all(isinstance(source, int) for source in input_options["channels"].values())
+    return is_numbered and "(?P<channel>" not in input_options["pattern"]
+
+
+def _pattern(text: str, without_channel: bool) -> re.Pattern[str]:
     pattern = compile_pattern(text, "input.pattern")
     groups = set(pattern.groupindex)
     missing = {"plate", "channel"} - groups
     if "well" not in groups:  # its row and column will do
         parts = {"row", "column"} - groups
         missing |= {"well"} if len(parts) == 2 else parts
+    if without_channel:
+        missing -= {"channel"}
     if missing:
         raise InputError(
             f"input.pattern: {text!r} lacks the named groups {', '.join(sorted(missing))}; "

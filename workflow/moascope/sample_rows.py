@@ -30,6 +30,7 @@ from moascope.plates import (
     LAYOUTS,
     find_columns,
     matching_files,
+    reads_planes,
     sheet_paths,
 )
 from moascope.sheets import Sheet, nearest, read_sheet
@@ -572,8 +573,14 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     if warning := left_out.warning(options["images"], len(every)):
         problems.note(warning)
     logger.info(left_out.note(options["images"]))
-    files = [file for file in every if file.groups["channel"] in sources]
-    known = dict.fromkeys(file.groups["channel"] for file in every)
+    planes = reads_planes(options)
+    every_source = [file.groups.get("channel", "") for file in every]
+    files = [
+        file
+        for file, source in zip(every, every_source, strict=True)
+        if planes or source in sources
+    ]
+    known = dict.fromkeys(sources if planes else every_source)
     for source in (source for source in sources if source not in known):
         problems.add(
             f"input.channels.{sources[source]}: no file has the channel {source!r}; "
@@ -585,7 +592,10 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     table = pd.DataFrame(
         [
             (
-                *(file.path, file.groups["channel"], file.groups["plate"], _well(file.groups)),
+                file.path,
+                file.groups.get("channel", ""),
+                file.groups["plate"],
+                _well(file.groups),
                 *(file.groups.get(name, "") for name in groups[2:]),
             )
             for file in files
@@ -607,11 +617,12 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
     labels["site"] = "group 'site' of input.pattern"
     labels.setdefault("well", "groups 'row' and 'column' of input.pattern")
     for channel, source in options["channels"].items():
-        of_channel = table[table["source"] == str(source)].set_index(keys)["file"]
-        columns[f"file:{channel}"] = of_channel.reindex(firsts.index).fillna("")
-        columns[f"index:{channel}"] = _ABSENT
+        of_channel = table if planes else table[table["source"] == str(source)]
+        found = of_channel.set_index(keys)["file"].reindex(firsts.index)
+        columns[f"file:{channel}"] = found.fillna("")
+        columns[f"index:{channel}"] = str(source) if planes else _ABSENT
         if str(source) in known:
-            labels[f"file:{channel}"] = f"channel {channel!r}"
+            labels[f"file:{channel}"] = "the image" if planes else f"channel {channel!r}"
     wide = pd.DataFrame(columns, index=firsts.index).reset_index()
     return SampleRows(wide.astype("str"), labels, pd.Series(False, index=wide.index))
 

@@ -45,6 +45,7 @@ from moascope.keras_defaults import keras, layers
 from moascope.kernel_head import KernelHead
 from moascope.linear_heads import LinearHead
 from moascope.tree_head import TreeHead
+from moascope.zips import check_declared
 
 if TYPE_CHECKING:  # what trains does not depend on how splits are made
     from moascope.folds import Task
@@ -593,6 +594,7 @@ def load_model(
         If the file is no such model, or for every entry of `expected` that differs.
     """
     with reading(path), zipfile.ZipFile(path) as archive:
+        check_declared(archive, path)
         metadata = json.loads(archive.read(_METADATA))
         if not isinstance(metadata, dict):
             raise TypeError(f"{_METADATA} is no mapping")

@@ -502,7 +502,7 @@ def size_of_screen(wildcards):
         return {}
     if SHEET_WAS_READ:
         checkpoints.check_images.get()
-    return {"size": PATHS.image_target}
+    return {"common_size": PATHS.image_target}
 
 
 def binary_masks_of_screen():

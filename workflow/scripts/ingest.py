@@ -8,7 +8,7 @@ from moascope import quality
 from moascope.files import read_json, read_parquet, write_parquet
 from moascope.stores import PlateStore, ingest_plate
 
-given = snakemake.input.get("size")
+given = snakemake.input.get("common_size")
 size = read_json(given)["size"] if given else None
 table = ingest_plate(
     read_parquet(snakemake.input.files),
