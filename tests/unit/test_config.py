@@ -153,6 +153,47 @@ def test_features_and_candidates_that_cannot_be_are_refused(options, message):
     assert message in problems(model(**options))
 
 
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ({"C": 2.0}, "models.m.head: type 'lda' has no C. Fix: remove C, or set type to logistic "
+                     "or svm"),
+        ({"type": "svm", "shrinkage": "auto"}, "type 'svm' has no shrinkage. Fix: remove "
+                                               "shrinkage, or set type to lda"),
+        ({"type": "logistic", "gamma": 1.0}, "type 'logistic' has no gamma. Fix: remove gamma, or "
+                                             "set type to svm"),
+        ({"type": "mlp", "balanced": True}, "type 'mlp' has no balanced. Fix: remove balanced, or "
+                                            "set type to lda or logistic or svm or gradient-"),
+        ({"type": "lda", "max_depth": 2}, "type 'lda' has no max_depth"),
+        ({"type": "svm", "gamma": "wide"}, "models.m.head.gamma"),
+        ({"type": "gradient-boosting", "max_depth": 9}, "models.m.head.max_depth"),
+        ({"type": "svm", "calibrate": "always"}, "models.m.head.calibrate"),
+    ],
+)  # fmt: skip
+def test_options_of_another_type_of_head_are_refused(head, message):
+    assert message in problems(model(head=head))
+
+
+def test_all_options_that_a_head_lacks_are_named_at_once():
+    text = problems(model(head={"type": "mlp", "C": 1.0, "shrinkage": 0.5}))
+    assert "has no C" in text
+    assert "has no shrinkage" in text
+
+
+def test_every_type_of_head_may_be_chosen_but_a_perceptron():
+    candidates = {
+        "kernel": {"head": {"type": "svm", "C": 10, "gamma": 0.01}},
+        "trees": {"head": {"type": "gradient-boosting", "n_estimators": 50}},
+        "linear": {},
+    }
+    choices = config.load(model(candidates=candidates)).models["m"].choices()
+    assert choices["kernel"]["head"] == {
+        **{"type": "svm", "C": 10.0, "gamma": 0.01, "balanced": True, "calibrate": "auto"},
+    }
+    assert choices["trees"]["head"]["n_estimators"] == 50
+    assert "C" not in choices["trees"]["head"]
+
+
 def test_all_that_is_wrong_with_candidates_is_named_with_its_model():
     text = problems(
         model(features=["network", "network"], candidates={"a": {"head": {"type": "mlp"}}})

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from test_verdicts import LDA, features_of, folds_of, predicted, screen
 
-from moascope import evaluation, heads, intervals, metrics, permutation, sampling
+from moascope import calibration, evaluation, heads, intervals, metrics, permutation, sampling
 
 
 def test_every_deal_keeps_the_number_of_compounds_of_each_class():
@@ -137,3 +138,19 @@ def test_a_calibrated_head_is_refitted_as_such():
     codes = pd.factorize(units["moa"], sort=True)[0]
     found = permutation.refit_predictions(features, codes, folds, head, 3, 0)
     np.testing.assert_allclose(found, table.filter(like="p:"), atol=1e-9)
+
+
+def test_a_head_calibrated_by_inner_folds_gets_one_temperature_per_permutation():
+    units = screen(n_classes=3, n_compounds=3)
+    features = features_of(units, np.random.default_rng(2), 1.0)
+    folds, codes = folds_of(units), pd.factorize(units["moa"], sort=True)[0]
+    plain, found = (
+        permutation.refit_predictions(features, codes, folds, {**LDA, "calibrate": how}, 3, 0)
+        for how in (False, "auto")
+    )
+    np.testing.assert_array_equal(plain.argmax(axis=1), found.argmax(axis=1))
+    logits = np.log(plain)
+    tested = np.concatenate([codes[fold.test] for fold in folds])
+    warmth = calibration.temperature(logits, tested)
+    assert warmth > 1.5
+    np.testing.assert_allclose(found, softmax(logits / warmth, axis=1), atol=1e-6)

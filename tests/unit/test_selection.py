@@ -231,3 +231,18 @@ def test_candidates_find_their_columns():
     first, second = selection.candidates_of(options, blocks, 7)
     assert (first.name, list(first.columns), first.head) == ("mean", [0, 1], LDA)
     assert list(second.columns) == list(range(7))
+
+
+def test_a_kernel_machine_is_chosen_where_classes_are_not_linear():
+    rng = np.random.default_rng(0)
+    _, units = screen(n_compounds=12, n_units=10, n_classes=2)
+    angles = rng.uniform(0, 2 * np.pi, len(units))
+    radius = np.where(units["moa"] == "a", 1.0, 2.5) + 0.2 * rng.normal(size=len(units))
+    features = radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    svm = {"type": "svm", "C": 1.0, "gamma": "scale", "balanced": True, "calibrate": "auto"}
+    kernel = selection.Candidate("kernel", np.arange(2), svm)
+    linear = selection.Candidate("linear", np.arange(2), LDA)
+    table, choice = predict(features, units, candidates=(linear, kernel))
+    assert set(choice.loc[choice["chosen"], "candidate"]) == {"kernel"}
+    assert (table["predicted"] == table["moa"]).mean() > 0.95
+    assert (table["uncalibrated"] == "").all()
