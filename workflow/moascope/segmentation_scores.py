@@ -50,8 +50,8 @@ def score(
     summary : dict
         Ready for JSON: what `matching.scores` gives, pooled over objects; `by_image`, the same as
         means over images; `seconds_per_image`; `n_groups`; `ci` and `level`, intervals of
-        `ap_50`, `mean_ap` and `ap` by threshold, over the groups of images. With fewer than `LEAST_GROUPS` groups
-        that hold objects, there are none, and `ci` has a `reason`.
+        `ap_50`, `mean_ap` and `ap` by threshold, over the groups of images. With fewer than
+        `LEAST_GROUPS` groups that hold objects, there are none, and `ci` has a `reason`.
     by_image : pandas.DataFrame
         One row per test image: row (in the set), name, n_objects, n_predicted, ap_50, mean_ap,
         foreground_iou, and areas (of true, then of found objects, px) as lists.
