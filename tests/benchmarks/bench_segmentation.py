@@ -6,8 +6,8 @@
     uv run python tests/benchmarks/bench_segmentation.py encoder ANNOTATED.h5 ANNOTATED.parquet
 
 - score: average precision over IoU with 95 % intervals, of the engines of any configuration with
-  `segmentation.annotated`, or of one given model (METHOD: unet, stardist or cellpose) in
-  their place. A given model needs test images only;
+  `segmentation.annotated`, or of one given model (METHOD: unet, stardist or cellpose) in their
+  place, which needs test images only;
 - memory: seconds, and the peak of memory above the image, for an image of 10,000 x 10,000 px;
 - encoder: minutes until the validation AP at IoU 0.5 first reaches 0.80, with the encoder that was
   pretrained on ImageNet and without it, in turn, on the same patches.
@@ -57,10 +57,8 @@ def score(config: str, method: str | None = None, model: str | None = None) -> N
         intervals = found["ci"].get("ap") or {}
         rows = [(name, ap, intervals.get(name)) for name, ap in found["ap"].items()]
         for name, ap, limits in [*rows, ("mean", found["mean_ap"], found["ci"]["mean_ap"])]:
-            print(
-                f"  AP {name:>4}: {ap:.3f}"
-                + (" [{:.3f}, {:.3f}]".format(*limits) if limits else "")
-            )
+            interval = f" [{limits[0]:.3f}, {limits[1]:.3f}]" if limits else ""
+            print(f"  AP {name:>4}: {ap:.3f}{interval}")
         if "reason" in found["ci"]:
             print(f"  no intervals: {found['ci']['reason']}")
 

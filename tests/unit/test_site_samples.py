@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope import cell_counts, measuring, report_segmentation, segmenting, site_samples
-from moascope.engines import OneStep
-from moascope.stores import ingest_plate
+from moascope import cell_counts, report_segmentation, site_samples
+from moascope.stores import PlateStore, ingest_plate, write_labels
 
 
 def table(counts, areas=None, flagged=()):
@@ -27,6 +26,7 @@ def table(counts, areas=None, flagged=()):
         }
     )
     is_flagged = sites["well"].isin(list(flagged))
+    sites.insert(7, "flagged", is_flagged)
     reasons = np.where(is_flagged, "out-of-focus", "")
     quality = pd.DataFrame({"site_id": sites["site_id"], "flagged": is_flagged, "reasons": reasons})
     return sites, quality
@@ -73,32 +73,23 @@ def test_a_plate_without_any_object_and_one_with_few_sites_are_shown():
 
 @pytest.fixture
 def plate(tmp_path):
-    """Sites with 0 to 3 bright squares, the last one with a flag."""
-    rows = []
+    """Sites with 0 to 3 bright squares, the last one with flags."""
+    rows, labels = [], []
     for k in range(4):
         image = np.random.default_rng(k).normal(100, 5, (64, 800))
+        labels.append(np.zeros(image.shape, np.int32))
         for n in range(k):
-            image[8:24, 600 + 24 * n : 616 + 24 * n] = 1000
+            square = slice(8, 24), slice(600 + 24 * n, 616 + 24 * n)
+            image[square], labels[k][square] = 1000, n + 1
         path = tmp_path / f"{k}.tif"
         tifffile.imwrite(path, image.astype(np.uint16))
         row = {"site_id": f"P1/A0{k + 1}/1", "plate": "P1", "well": f"A0{k + 1}"}
         rows.append(row | {"path:DNA": str(path), "index:DNA": -1})
-    sites = pd.DataFrame(rows)
-    ingest_plate(sites, ["DNA"], tmp_path / "P1.ozx")
-
-    def squares(image):
-        from scipy import ndimage
-
-        return ndimage.label(image[0] > 500)[0].astype(np.int32)
-
-    store, labels, cells = (tmp_path / name for name in ("P1.ozx", "labels.ozx", "cells.parquet"))
-    known = sites[["site_id", "plate", "well"]].assign(site="1", row=0, col=range(4))
-    quality = pd.DataFrame({"site_id": known["site_id"], "flagged": [False] * 3 + [True]})
-    options = {"channels": ["DNA"], "objects": "Nuclei", "clear_border": False}
-    segmenting.segment_plate(OneStep(squares), store, None, labels, **options)
-    measuring.measure_plate(store, labels, quality, cells, objects="Nuclei")
-    counts = cell_counts.summarise([cells], known, quality)
-    return tmp_path, counts, quality.assign(reasons=["", "", "", "saturated"])
+    ingest_plate(pd.DataFrame(rows), ["DNA"], tmp_path / "P1.ozx")
+    with PlateStore(tmp_path / "P1.ozx") as store:
+        write_labels(tmp_path / "labels.ozx", store, "Nuclei", iter(labels))
+    counts, quality = table(range(4), np.array([np.nan, 256, 256, 256]), flagged=["A04"])
+    return tmp_path, counts, quality.replace({"reasons": {"out-of-focus": "saturated;bright"}})
 
 
 def write(plate):
@@ -113,7 +104,7 @@ def test_what_is_kept_is_the_part_with_the_objects_on_one_scale(plate):
     pictures, rows = write(plate)
     found = pd.read_parquet(rows)
     assert found["site_id"].tolist()[0] == "P1/A04/1"
-    assert found["note"].tolist() == ["flagged: saturated", *["for comparison"] * 3]
+    assert found["note"].tolist() == ["flagged: saturated, bright", *["for comparison"] * 3]
     assert found["is_part"].tolist() == [True, False, True, True]  # one site has no objects
     assert found[["low", "high"]].drop_duplicates().shape == (1, 2)
     with h5py.File(pictures) as file:
@@ -143,7 +134,7 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
     assert shown["plate"] == "P1"
     first, second = shown["tiles"][:2]
     assert (first["site"], first["count"], first["note"]) == (
-        *("P1/A04/1", "3 nuclei", "flagged: saturated"),
+        *("P1/A04/1", "3 nuclei", "flagged: saturated, bright"),
     )
     assert first["is_odd"]
     assert not second["is_odd"]

@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from moascope import packages, segmentation_training
 from moascope.annotated import AnnotatedSet
 from moascope.backbones import ChannelMap
+from moascope.channel_maps import matched_channels
 from moascope.errors import InputError
 from moascope.export_documents import TOLERANCE, description, documentation, smallest_side
 from moascope.files import atomic_path, scratch_folder, write_zip
@@ -46,6 +47,7 @@ def export(
     *,
     name: str,
     objects: str,
+    channel_map: Mapping[str, str] | None = None,
 ) -> None:
     """Write a trained network as a BioImage.IO package.
 
@@ -54,7 +56,7 @@ def export(
     model : path
         A model of `segmentation_training.save`.
     channels : sequence of str
-        Of the images, in order; those of the model, or it is refused.
+        Of the images, in order; among them those of the model, or it is refused.
     annotated : AnnotatedSet
         The validation image with most objects (without validation images, the training image) is
         the test input, cut to at most 512 px.
@@ -64,6 +66,8 @@ def export(
         Of the engine; the files of the weights are called by it.
     objects : str
         What the network finds, such as Nuclei.
+    channel_map : mapping of str to str or None
+        See `channel_maps.matched_channels`.
 
     Raises
     ------
@@ -72,7 +76,8 @@ def export(
         other maps than Keras, or the package is not valid.
     """
     _check_packages(name)
-    network, about = segmentation_training.load(model, channels)
+    network, about = segmentation_training.load(model)
+    annotated.show(matched_channels(about["channels"], channels, channel_map or {}, model))
     network = portable(network)
     raw = _test_image(annotated, about["multiple"])
     images = network_input(raw)

@@ -55,8 +55,9 @@ def choose(counts: pd.DataFrame, quality: pd.DataFrame, objects: str) -> pd.Data
     many = _z(np.sqrt(sites["count"].to_numpy(float)), least=0.5)
     large = _z(np.log(sites[f"{objects}_AreaShape_Area"].to_numpy(float)), least=0.05)
     flagged = sites[sites["flagged"].eq(True)].sort_values("count", ascending=False)
+    reasons = flagged["reasons"].str.replace(";", ", ")
     queues = [
-        {row: f"flagged: {flagged.loc[row, 'reasons']}" for row in flagged.index},
+        {row: f"flagged: {reason}" for row, reason in reasons.items()},
         _outliers(many, f"unusually many {noun}", f"unusually few {noun}"),
         _outliers(large, f"unusually large {noun}", f"unusually small {noun}"),
     ]

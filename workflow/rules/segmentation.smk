@@ -151,6 +151,7 @@ rule export_unet:
         runtime=60,
     params:
         channels=ENGINE_CHANNELS,
+        channel_map=lambda wildcards: engine_options(wildcards.engine)["channel_map"],
         objects=CONFIG.segmentation.objects,
         code=code("export_unet.py"),
     script:

@@ -20,4 +20,5 @@ with AnnotatedSet(given.images, given.table) as annotated:
         snakemake.output[0],
         name=snakemake.wildcards.engine,
         objects=params.objects,
+        channel_map=params.channel_map,
     )
