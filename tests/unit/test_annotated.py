@@ -382,3 +382,9 @@ def test_the_cell_tracking_sequences_are_read(shared_data):
     assert rows["set"].value_counts().to_dict() == {"test": 84, "train": 67, "validation": 17}
     held_out = rows.loc[rows["set"] == "validation", "name"]
     assert held_out.tolist() == [f"01_t{t:03d}" for t in range(67, 84)]
+
+
+def test_a_set_that_a_split_file_lists_twice_is_refused(folder, options):
+    (folder / "split.json").write_text('{"train": ["a"], "test": ["b"], "train": ["c"]}')
+    with pytest.raises(InputError, match="the key 'train' is given twice"):
+        read_annotations(folder / "sheet.csv", replace(options, split_file=folder / "split.json"))
