@@ -454,3 +454,9 @@ def test_text_of_a_sheet_is_cleaned_and_failed_formulas_are_refused(folder, opti
     (folder / "sheet.csv").write_text(text.replace("a,train", "a,#N/A"))
     with pytest.raises(InputError, match="line 2, column 'set': '#N/A' is the error of a spread"):
         read_annotations(folder / "sheet.csv", options)
+
+
+def test_a_set_that_a_split_file_lists_twice_is_refused(folder, options):
+    (folder / "split.json").write_text('{"train": ["a"], "test": ["b"], "train": ["c"]}')
+    with pytest.raises(InputError, match="the key 'train' is given twice"):
+        read_annotations(folder / "sheet.csv", replace(options, split_file=folder / "split.json"))

@@ -3,7 +3,8 @@ import json
 import pytest
 import yaml
 
-from moascope.config_files import repeated_keys, unique
+from moascope.config_files import repeated_keys
+from moascope.files import unique_keys
 
 
 def found(tmp_path, text, name="mine.yaml"):
@@ -71,6 +72,6 @@ def test_the_shipped_configurations_have_none(repository):
 
 
 def test_an_object_of_json_with_a_key_twice_is_refused():
-    assert json.loads('{"a": 1}', object_pairs_hook=unique) == {"a": 1}
+    assert json.loads('{"a": 1}', object_pairs_hook=unique_keys) == {"a": 1}
     with pytest.raises(ValueError, match="the key 'train' is given twice"):
-        json.loads('{"train": [], "test": [], "train": []}', object_pairs_hook=unique)
+        json.loads('{"train": [], "test": [], "train": []}', object_pairs_hook=unique_keys)

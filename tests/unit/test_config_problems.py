@@ -141,6 +141,11 @@ def test_no_value_of_any_key_brings_up_the_words_of_the_library():
     assert count > 300
 
 
+def test_a_list_that_is_too_short_says_how_long_it_must_be():
+    expected = "units.tiles: write at least 2 values, as in [a, b]; got [1]"
+    assert lines(units__tiles=[1]) == [expected]
+
+
 def test_values_of_several_types_have_one_line():
     assert lines(input__columns={"plate": 5}) == [
         "input.columns.plate: write text: '5' or a list, as in [a, b]; got 5"
@@ -189,6 +194,29 @@ def test_nothing_is_said_that_only_follows_from_a_mended_value():
     steps = [{"method": "percentile", "low": "x", "high": 0.05}]
     (line,) = lines(normalization__steps=steps)
     assert line == "normalization.steps.0.low: write a number; got 'x'"
+
+
+def test_references_are_checked_beside_wrong_values_that_do_not_matter_for_them():
+    found = lines(
+        input__controls="DMSO",
+        units__tiles=[1],
+        splits__loco__validation=0.9,
+        models__m={"split": "lco", "channel_mapping": "inflate", "views": 3},
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "input.controls",
+        "units.tiles",
+        "splits.loco.validation",
+        "models.m.views",
+        "models.m.split",
+    ]
+
+
+def test_a_rule_of_a_section_is_not_judged_by_a_replaced_value_deep_within():
+    head = {"type": "mpl", "calibrate": "x"}
+    (line, other) = lines(models__m={"split": "loco", "channel_mapping": "inflate", "head": head})
+    assert line.endswith("got 'mpl'; did you mean 'mlp'?")
+    assert other == "models.m.head.calibrate: write true or false; got 'x'"
 
 
 def test_equal_problems_stand_in_one_line():

@@ -44,8 +44,8 @@ def test_a_folder_that_is_also_found_where_it_lies_is_read_once(root):
     (root / "latest").symlink_to("P1")
     assert plate_names(given(root)) == ["P1"]
     assert warning(root) == (
-        f"{root}: 2 image files are read; left out: 2 files are reached a second time through a "
-        "link, such as 'latest/A01_d.tif'"
+        f"{root}: 2 image files are read; left out: 2 file(s) that are reached a second "
+        "time through a link, such as 'latest/A01_d.tif'"
     )
 
 
@@ -53,7 +53,7 @@ def test_a_folder_that_is_also_found_where_it_lies_is_read_once(root):
 def test_links_in_a_circle_end(root, target):
     (root / "P1/back").symlink_to(target)
     assert plate_names(given(root)) == ["P1"]
-    assert "1 links lead back into a folder above them, such as 'P1/back'" in warning(root)
+    assert "1 link(s) that lead back into a folder above them, such as 'P1/back'" in warning(root)
 
 
 def test_two_links_in_a_circle_end(root):
@@ -69,7 +69,7 @@ def test_a_link_that_leads_out_is_not_followed_and_said(root, tmp_path, caplog):
     (root / "P2").symlink_to(tmp_path / "rooted")
     assert plate_names(given(root)) == ["P1"]
     read_sites(given(root))
-    assert "1 links lead out of" in caplog.text
+    assert "1 link(s) that lead out of" in caplog.text
     assert "(set input.images further up), such as 'P2'" in caplog.text
 
 
@@ -90,7 +90,7 @@ def test_hidden_files_are_counted_and_said(root, caplog):
     touch(root, "P1/._A01_d.tif", "P1/.DS_Store", "P1/Thumbs.db", "P1/notes.txt", ".git/config")
     caplog.set_level("INFO")
     assert len(read_sites(given(root))) == 2
-    assert "1 image files are hidden, as copies of a Mac's file attributes are" in caplog.text
+    assert "1 hidden image file(s), as file attributes of a Mac are" in caplog.text
     assert "'P1/._A01_d.tif'" in caplog.text
     assert f"{root}: 4 hidden and 1 other files are passed over" in caplog.text
 

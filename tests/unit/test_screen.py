@@ -569,8 +569,8 @@ def test_files_that_the_pattern_passes_over_are_counted(folder, caplog):
     touch(Path(folder["images"]), "P1/r01c01f10-channel1.tiff", "P1/thumb.png")
     read_sites(folder)
     assert (
-        f"{folder['images']}: 17 image files are read; left out: 2 image files do not match "
-        "input.pattern, such as 'P1/r01c01f10-channel1.tiff'"
+        f"{folder['images']}: 17 image files are read; left out: 2 image file(s) that do "
+        "not match input.pattern, such as 'P1/r01c01f10-channel1.tiff'"
     ) in caplog.text
 
 

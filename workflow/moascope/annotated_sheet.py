@@ -15,9 +15,9 @@ import pandas as pd
 
 from moascope.annotated import SETS
 from moascope.cell_text import clean
-from moascope.config_files import unique
 from moascope.errors import InputError
 from moascope.escaping import has_controls, show
+from moascope.files import unique_keys
 from moascope.image_files import mask_folder_problem
 from moascope.path_names import NamesOnDisk
 from moascope.regular_files import read_regular
@@ -280,7 +280,7 @@ def _some(names: list[str]) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(read_regular(path).decode("utf-8"), object_pairs_hook=unique)
+        content = json.loads(read_regular(path).decode("utf-8"), object_pairs_hook=unique_keys)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; correct the path") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from moascope.escaping import show
+from moascope.files import unique_keys
 
 _MERGE = "tag:yaml.org,2002:merge"  # the key `<<`, which may stand there several times
 
@@ -34,37 +33,10 @@ def repeated_keys(path: str | os.PathLike[str]) -> list[str]:
     except (OSError, UnicodeDecodeError):
         return []
     try:
-        # The C loader cannot tell lines of keys within flow mappings apart as well.
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
         return _repeated_in_json(text)
     return list(_repeated(node, "", set()))
-
-
-def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Build a dict from the pairs of a JSON object (`object_pairs_hook`).
-
-    Parameters
-    ----------
-    pairs : sequence of (str, value)
-        In the order of the file.
-
-    Returns
-    -------
-    dict
-        The object.
-
-    Raises
-    ------
-    ValueError
-        For a key that is given twice.
-    """
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {show(twice)} is given twice")
-    return result
 
 
 def _repeated(node: yaml.Node | None, place: str, seen: set[int]) -> Iterator[str]:
@@ -91,7 +63,7 @@ def _repeated(node: yaml.Node | None, place: str, seen: set[int]) -> Iterator[st
 
 def _repeated_in_json(text: str) -> list[str]:
     try:
-        json.loads(text, object_pairs_hook=unique)
+        json.loads(text, object_pairs_hook=unique_keys)
     except ValueError as error:
         return [] if isinstance(error, json.JSONDecodeError) else [f"{error}; remove one"]
     return []

@@ -21,12 +21,17 @@ from pydantic_core import ErrorDetails
 from moascope.config_section import NAME_PATTERN, Section, pass_over
 from moascope.escaping import show
 
-_ROUNDS = 4
-# Where a value is replaced by the default, these sections change what others are compared with.
-_SHARED = ("input", "splits", "segmentation")
-_KEY_PART = "[key]"  # how pydantic calls the name of an item
-
 Place = tuple[str | int, ...]
+
+_ROUNDS = 4
+# What sentences that compare sections depend on, by their beginning. A split is looked up by its
+# name alone, which no other place has.
+_DEPENDS_ON: dict[str, tuple[Place, ...]] = {
+    "unknown split": (("splits", "any name"),),
+    "unknown channel": (("input", "channels"),),
+    "": (("input", "channels"), ("input", "columns"), ("splits",), ("segmentation",)),
+}
+_KEY_PART = "[key]"  # how pydantic calls the name of an item
 
 
 def check(raw: Mapping[str, Any], root: type[Section]) -> tuple[list[str], Section | None]:
@@ -85,7 +90,7 @@ class _Search:
         self.root = root
         self.raw: Any = copy.deepcopy(raw)
         self.found: dict[tuple[Place, str], str] = {}
-        self.defaulted: list[Place] = []  # sections in which a wrong value gave way to the default
+        self.defaulted: list[Place] = []  # where a wrong value gave way to the default
         self.is_complete = self._mend()
 
     def problems(self) -> list[str]:
@@ -135,17 +140,17 @@ class _Search:
         self, place: Place, sentence: str, details: Sequence[ErrorDetails]
     ) -> bool:
         """Return whether a problem may only be there because another was mended."""
-        if details[0]["type"] == "missing":
+        if _lacks_key(details[0]):
             return any(place == known for known, _ in self.found) or place in self._renamed(details)
-        if details[0]["type"] != "value_error" or not self.defaulted:
+        if details[0]["type"] != "value_error":
             return False
-        if place:
-            return any(place[: len(section)] == section for section in self.defaulted)
-        keys = sentence.partition(":")[0].split(".")
-        return any(
-            section[0] in _SHARED or keys[: len(section)] == [str(part) for part in section]
-            for section in self.defaulted
-        )
+        if place:  # the section of a value that was replaced
+            return any(wrong[: len(place)] == place for wrong in self.defaulted)
+        key, _, text = sentence.partition(": ")
+        own: Place = tuple(key.split("."))
+        start = next(start for start in _DEPENDS_ON if text.startswith(start))
+        involved = (*_DEPENDS_ON[start], own if start else own[:2])
+        return any(_is_related(wrong, place) for wrong in self.defaulted for place in involved)
 
     def _renamed(self, details: Sequence[ErrorDetails]) -> set[Place]:
         """Return the required keys that stand in the section under a similar name."""
@@ -164,12 +169,10 @@ class _Search:
         # Before anything is changed, since places are found in what is given.
         placed = [(detail, self._place(detail)) for detail in details]
         changed = all(
-            place in self._renamed([detail])
-            for detail, place in placed
-            if detail["type"] == "missing"
+            place in self._renamed([detail]) for detail, place in placed if _lacks_key(detail)
         )
         for detail, wrong in placed:
-            if detail["type"] == "missing":
+            if _lacks_key(detail):
                 continue
             mappings = (
                 wrong[:length]
@@ -185,7 +188,7 @@ class _Search:
                 continue
             new_key, value = _instead(detail, key, section, _keys_at(self.root, parents))
             if value is _DEFAULT:
-                self.defaulted.append(tuple(parents) or place)
+                self.defaulted.append(place)
                 del section[key]
             else:
                 renamed = {new_key if k == key else k: v for k, v in section.items()}
@@ -204,12 +207,18 @@ class _Search:
                 continue
             inner = _at(current, [part])
             if inner is _NOTHING:
-                if is_last and detail["type"] == "missing":
+                if is_last and _lacks_key(detail):
                     place.append(part)
                 continue
             place.append(part)
             current = inner
         return tuple(place)
+
+
+def _is_related(one: Place, other: Place) -> bool:
+    """Return whether one of two places lies in the other."""
+    length = min(len(one), len(other))
+    return one[:length] == other[:length]
 
 
 class _Mark:
@@ -228,6 +237,11 @@ def _at(value: Any, place: Sequence[str | int]) -> Any:
         else:
             return _NOTHING
     return value
+
+
+def _lacks_key(detail: ErrorDetails) -> bool:
+    """Return whether a required key is missing; a list may lack values as well."""
+    return detail["type"] == "missing" and not isinstance(detail["loc"][-1], int)
 
 
 def _instead(
@@ -263,9 +277,9 @@ def _sentences(place: Place, details: Sequence[ErrorDetails], root: type[BaseMod
         *parents, name = place
         return [f"{key}: " + unknown("key", str(name), _keys_at(root, parents))]
     if "missing" in kinds:
-        if isinstance(place[-1], int):
-            of_list = ".".join(map(str, place[:-1]))
-            return [f"{of_list}: write at least {place[-1] + 1} values, as in [a, b]"]
+        if not _lacks_key(first):
+            count = int(first["loc"][-1]) + 1
+            return [f"{key}: write at least {count} values, as in [a, b]; got {_got(details)}"]
         return [f"{key}: this key is required"]
     if kinds == {"string_pattern_mismatch"} and first["ctx"]["pattern"] == NAME_PATTERN:
         return [f"{key}: {show(first['input'])} is no name for results; {_NAME_RULE}"]

@@ -28,6 +28,7 @@ from skimage.segmentation import relabel_sequential
 
 from moascope.annotated import AnnotatedSet
 from moascope.channel_maps import matched_channels
+from moascope.damage import machine_error
 from moascope.engines import Scaled, Segment, imported
 from moascope.errors import InputError
 from moascope.files import atomic_path, damaged, scratch_folder, write_zip
@@ -324,7 +325,7 @@ def _read(kind: Any, folder: Path, given: Path, channels: Sequence[str]) -> Any:
         about = json.loads((folder / ABOUT).read_text()) if (folder / ABOUT).is_file() else {}
         network = kind(None, name=folder.name, basedir=str(folder.parent))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
+        raise machine_error(given, error) or InputError(
             f"{given}: cannot be read as a StarDist model ({error}). It needs config.json, "
             "thresholds.json and weights_best.h5 as StarDist wrote them."
         ) from error

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from moascope.damage import machine_error
 from moascope.errors import InputError
+from moascope.escaping import show
 from moascope.paths import target_of
 
 if TYPE_CHECKING:
@@ -554,3 +555,29 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     with reading(path):
         return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Build a dict from the pairs of a JSON object (`object_pairs_hook`).
+
+    Parameters
+    ----------
+    pairs : sequence of (str, value)
+        In the order of the file.
+
+    Returns
+    -------
+    dict
+        The object.
+
+    Raises
+    ------
+    ValueError
+        For a key that is given twice.
+    """
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {show(twice)} is given twice")
+    return result

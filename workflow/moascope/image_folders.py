@@ -76,12 +76,13 @@ class LeftOut:
             None where no image can have been lost.
         """
         hidden = [path for path in self.listing.hidden if path.lower().endswith(IMAGE_SUFFIXES)]
+        up = "set input.images further up"
         kinds = [
-            (self.unmatched, "image files do not match input.pattern"),
-            (hidden, "image files are hidden, as copies of a Mac's file attributes are"),
-            (self.listing.outside, f"links lead out of {root} (set input.images further up)"),
-            (self.listing.loops, "links lead back into a folder above them"),
-            (self.twice, "files are reached a second time through a link"),
+            (self.unmatched, "image file(s) that do not match input.pattern"),
+            (hidden, "hidden image file(s), as file attributes of a Mac are"),
+            (self.listing.outside, f"link(s) that lead out of {root} ({up})"),
+            (self.listing.loops, "link(s) that lead back into a folder above them"),
+            (self.twice, "file(s) that are reached a second time through a link"),
         ]
         found = [f"{len(paths)} {what}, such as {show(paths[0])}" for paths, what in kinds if paths]
         if not found:

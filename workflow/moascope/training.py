@@ -27,6 +27,7 @@ import pandas as pd
 
 from moascope import augmentation, backbones
 from moascope.backbone_table import nearest
+from moascope.damage import machine_error
 from moascope.digests import array_digest, file_digest
 from moascope.errors import InputError
 from moascope.features import (
@@ -934,6 +935,8 @@ def restored(
             n_best = len(core.weights) if "best0" in saved.files else 0
             best = [saved[f"best{i}"] for i in range(n_best)]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if passing := machine_error(path, error):
+            raise passing from error
         logger.warning("%s cannot be read (%s): starting anew", path, error)
         return [], []
     for variable, value in zip(variables, values, strict=True):

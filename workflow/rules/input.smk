@@ -45,6 +45,9 @@ rule sites:
     params:
         options=input_options(),
         digest=screen_digest(),
+        # The images of a simulation are made when its plates are.
+        reads_images=not SIMULATED,
+        axes=None if SIMULATED else CONFIG.input.axes,
         code=code("sites.py"),
     script:
         "../scripts/sites.py"
