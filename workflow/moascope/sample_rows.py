@@ -15,6 +15,7 @@ import pandas as pd
 
 from moascope.errors import InputError
 from moascope.escaping import show
+from moascope.free_groups import PREFIX, values_of_files, values_of_sheet
 from moascope.plates import (
     LAYOUTS,
     find_columns,
@@ -51,7 +52,8 @@ class SampleRows:
     table : pandas.DataFrame
         Text as written, empty where not given: `place` (for messages), `plate`, `well`, `site`,
         `batch`, `compound`, `concentration`, `moa`, `replicate`, `field`, `root` (image root,
-        absolute), and per channel `file:{ch}` and `index:{ch}` (plane, "-1" for the only one).
+        absolute), `group:{name}` for every free group, and per channel `file:{ch}` and
+        `index:{ch}` (plane, "-1" for the only one).
     labels : dict of str to str
         What messages call a column of `table`; one without a label was not given.
     exempt : pandas.Series of bool
@@ -280,6 +282,11 @@ def _rows_of_sheet(
             labels[role] = _label(names)
         elif names is None:
             misnamed.add(role)
+    for name, column in options["groups"].items():
+        found = problems.attempt(values_of_sheet, sheet, name, column, LAYOUTS[options["format"]])
+        columns[PREFIX + name] = found or ""
+        if found is not None:
+            labels[PREFIX + name] = f"column {column!r}"
     columns["well"], well_label = _wells(sheet, options, problems)
     if well_label:
         labels["well"] = well_label
@@ -506,6 +513,8 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
         columns[f"index:{channel}"] = _ABSENT
         if str(source) in known:
             labels[f"file:{channel}"] = f"channel {channel!r}"
+    for name, values in values_of_files(firsts["file"].tolist(), options, problems).items():
+        columns[PREFIX + name], labels[PREFIX + name] = values, f"group {name!r} of input.pattern"
     wide = pd.DataFrame(columns, index=firsts.index).reset_index()
     return SampleRows(wide.astype("str"), labels, pd.Series(False, index=wide.index))
 
