@@ -92,8 +92,28 @@ def test_names_are_read_with_what_they_are_unique_in():
         ("compound", 18, "18 compounds"),
         ("batch", 10, "10 batches"),
         ("plate", 1, "1 plate"),
+        ("patient", 9, "9 patients"),
+        ("patient", 1, "1 patient"),
+        ("patient_id", 9, "9 groups of patient_id"),
         ("plate x replicate", 4, "4 groups of plate x replicate"),
     ],
 )
 def test_numbers_of_units_are_written_in_words(unit, n, words):
     assert plural(unit, n) == words
+
+
+@pytest.mark.parametrize("held_out", [["patient"], []])
+def test_a_free_group_is_an_independent_unit(held_out):
+    found = independent_unit(held_out, "patient", "s", ["patient", "slide"])
+    assert (found.name, found.columns) == ("patient", ("patient",))
+
+
+@pytest.mark.parametrize("chosen", ["slide", "compound", "well"])
+def test_other_units_than_a_held_out_free_group_are_refused(chosen):
+    with pytest.raises(InputError, match=r"holds out \(patient\).*use auto or patient$"):
+        independent_unit(["patient"], chosen, "s", ["patient", "slide"])
+
+
+def test_free_groups_are_named_where_a_unit_is_unknown():
+    with pytest.raises(InputError, match=r"unknown unit 'patent'\. Use .*batch, patient"):
+        independent_unit([], "patent", "s", ["patient"])

@@ -64,9 +64,9 @@ def annotate(
     # Splits tell compounds apart by their names: one that has two could be learned and tested.
     compounds = pd.DataFrame({"name": sites["compound"], "place": rows.table["place"]})
     label = rows.labels.get("compound", "compound")
-    _check_spellings(compounds, label, "compound", problems)
+    check_spellings(compounds, label, "compound", problems)
     batches = pd.DataFrame({"name": sites["batch"], "place": rows.table["place"]})
-    _check_spellings(batches, rows.labels.get("batch", "batch"), "batch", problems)
+    check_spellings(batches, rows.labels.get("batch", "batch"), "batch", problems)
 
     table = _read_moa_table(options, problems) if options["moa_table"] else None
     label = rows.labels.get("moa", "MoA")
@@ -169,7 +169,7 @@ def _check_one_treatment_per_well(
     problems.rows(differing.index, sentence, "wells with two treatments")
 
 
-def _check_spellings(names: pd.DataFrame, label: str, what: str, problems: Problems) -> None:
+def check_spellings(names: pd.DataFrame, label: str, what: str, problems: Problems) -> None:
     """Find names (columns name and place) that look like one name spelt in two ways."""
     firsts = names[names["name"] != ""].drop_duplicates("name")
     alike = firsts.groupby(firsts["name"].map(_loose_spelling), sort=False)
@@ -272,7 +272,7 @@ def _check_one_mechanism(
     known = sites[["compound", "moa"]].assign(place=rows.table["place"])
     if table is not None:
         known = pd.concat([known, table[known.columns]], ignore_index=True)
-    _check_spellings(known.rename(columns={"moa": "name"}), "mechanisms", "mechanism", problems)
+    check_spellings(known.rename(columns={"moa": "name"}), "mechanisms", "mechanism", problems)
     pairs = known[(known["compound"] != "") & (known["moa"] != "")]
     pairs = pairs.drop_duplicates(["compound", "moa"])
     several = pairs[pairs.duplicated("compound", keep=False)]

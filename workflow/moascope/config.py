@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from moascope.augmentation_table import PARAMETERS
 from moascope.backbone_table import canonical_name
@@ -34,6 +34,7 @@ from moascope.config_section import (
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 from moascope.escaping import show
+from moascope.free_groups import problems_of_names
 from moascope.image_limits import MAX_GIGABYTES
 from moascope.independence import held_out_columns, independent_unit
 
@@ -155,6 +156,12 @@ class Input(Rooted):
         "this machine, as in {/mnt/imaging: /data}; relative ones are below `images`. The longest "
         "that fits counts",
     )
+    groups: dict[Name, str] = Field(
+        {},
+        description="free columns of the sheet (folder: groups of `pattern`) that splits, audits "
+        "and intervals may use, by the name they get, as in {patient: patient_id}; a list where "
+        "the names are the same. Blanks are refused",
+    )
     delimiter: Literal["auto", ",", "\t", ";"] = Field("auto", description="of the sheet")
     plate_format: Annotated[Literal[96, 384, 1536], Whole] = Field(
         96, description="wells per plate"
@@ -192,6 +199,20 @@ class Input(Rooted):
     )
     pixel_size_um: float | None = Field(None, gt=0, description="pixel size in micrometres")
 
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _named_alike(cls, given: Any) -> Any:
+        if isinstance(given, list) and all(isinstance(name, str) for name in given):
+            return {name: name for name in given}
+        return given
+
+    @field_validator("groups")
+    @classmethod
+    def _free_names(cls, groups: dict[str, str]) -> dict[str, str]:
+        if problems := problems_of_names(groups):
+            raise ValueError("\n".join(problems))
+        return groups
+
     @consistency_check
     def _complete(self) -> Input:
         needs = {
@@ -210,6 +231,8 @@ class Input(Rooted):
             for name in self.brightfield
             if name not in self.channels
         ]
+        if self.format == "simulate" and self.groups:
+            problems.append("groups: a simulated screen has no columns of its own; remove it")
         refuse([*problems, *self._problems_of_tables()])
         return self
 
@@ -792,10 +815,11 @@ class Evaluation(Section):
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the intervals")
     calibration_bins: int = Field(10, ge=2, le=100, description="bins of the calibration error")
-    independent_unit: Literal["auto", "field", "well", "compound", "plate", "batch"] = Field(
+    independent_unit: str = Field(
         "auto",
-        description="what intervals treat as independent; auto: what the split holds out (the "
-        "compound, where it holds out nothing); units finer than that are refused",
+        description="what intervals treat as independent: field, well, compound, plate, batch, a "
+        "name of `input.groups`, or auto: what the split holds out (the compound, where it holds "
+        "out nothing); units finer than that are refused",
     )
     baselines: list[Baseline] = Field(
         [name for name in typing.get_args(Baseline) if name != "hand-made-gradient-boosting"],
@@ -895,7 +919,8 @@ class Config(Section):
     def _problems_of_independence(self, name: str) -> list[str]:
         held_out = held_out_columns(self.splits[name].model_dump())
         try:
-            independent_unit(held_out, self.evaluation.independent_unit, name)
+            groups = self.input.groups if self.input else ()
+            independent_unit(held_out, self.evaluation.independent_unit, name, groups)
         except InputError as error:
             return [str(error)]
         return []

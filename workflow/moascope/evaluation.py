@@ -238,7 +238,9 @@ def evaluate(
         of other units, or an independent unit that is finer than what the split holds out.
     """
     _check(predictions)
-    independent = independent_unit(held_out, str(options["independent_unit"]), split)
+    independent = independent_unit(
+        held_out, str(options["independent_unit"]), split, list(map(str, units.columns))
+    )
     coverage = float(options["confidence"])
     intervals.check_level(coverage)
     table = predictions.reset_index(drop=True)
@@ -682,9 +684,18 @@ def _groups(
     columns = _COARSER.get(level, {}).get(independent.name, independent.columns)
     if level == "treatment":  # whose wells lie on several plates
         columns = COLUMNS["compound"]
+    if level == "well" and _varies_within_wells(units, columns):
+        columns = COLUMNS["well"]
     names = _columns(predictions, units, level, list(columns))
     codes = names.groupby(list(columns), sort=True, dropna=False).ngroup()
     return codes.to_numpy().astype(np.int64)
+
+
+def _varies_within_wells(units: pd.DataFrame, columns: Sequence[str]) -> bool:
+    """Return whether a well holds several groups, as where its sites are of several patients."""
+    free = [name for name in columns if name not in COLUMNS["well"]]
+    wells = units.groupby(list(COLUMNS["well"]), sort=False)
+    return any(bool((wells[name].nunique(dropna=False) > 1).any()) for name in free)
 
 
 def _reliability(scored: Scored, rows: npt.NDArray[np.bool_], bins: int) -> metrics.Reliability:

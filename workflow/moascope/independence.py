@@ -8,7 +8,7 @@ that is held out whole, or is that group.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from moascope.errors import InputError
@@ -80,7 +80,9 @@ def held_out_columns(options: Mapping[str, Any]) -> list[str]:
     return ["+".join(options["group"])] if method == "group-k-fold" else []
 
 
-def independent_unit(held_out: Sequence[str], chosen: str, split: str = "") -> Independent:
+def independent_unit(
+    held_out: Sequence[str], chosen: str, split: str = "", groups: Collection[str] = ()
+) -> Independent:
     """Return the independent unit of a split, or refuse one that is too fine.
 
     Parameters
@@ -89,10 +91,12 @@ def independent_unit(held_out: Sequence[str], chosen: str, split: str = "") -> I
         Columns whose values the split holds out, from `held_out_columns`;
         combinations are joined with "+". Empty where the split promises nothing.
     chosen : str
-        The key ``evaluation.independent_unit``: a name of `COLUMNS`, or "auto" for what the split
-        holds out (the compound, where it promises nothing).
+        The key ``evaluation.independent_unit``: a name of `COLUMNS` or of `groups`, or "auto" for
+        what the split holds out (the compound, where it promises nothing).
     split : str
         Name of the split, for the message.
+    groups : collection of str
+        Free columns of the units table, from ``input.groups``.
 
     Returns
     -------
@@ -104,28 +108,29 @@ def independent_unit(held_out: Sequence[str], chosen: str, split: str = "") -> I
     InputError
         If the unit is unknown, or finer than what the split holds out.
     """
-    if chosen not in (AUTO, *COLUMNS):
+    names = {**COLUMNS, **{name: (name,) for name in groups}}
+    if chosen not in (AUTO, *names):
         raise InputError(
-            f"evaluation.independent_unit: unknown unit {chosen!r}. "
-            f"Use {AUTO}, {', '.join(COLUMNS)}"
+            f"evaluation.independent_unit: unknown unit {chosen!r}. Use {AUTO}, {', '.join(names)}"
         )
     columns = [part for combination in held_out for part in combination.split("+")]
     if chosen == AUTO:
         return _automatic(columns)
     if not columns:  # a list or random units: fields and wells of one compound may be on one side
-        allowed = {"compound", "plate", "batch"}
+        allowed = {"compound", "plate", "batch", *groups}
     elif "compound" in columns:  # a compound may be in several batches
         allowed = {"compound"}
     else:
-        allowed = set().union(*(_WITHIN.get(part, set()) for part in columns))
+        free = {name: {name} for name in groups}
+        allowed = set().union(*({**_WITHIN, **free}.get(part, set()) for part in columns))
     if chosen not in allowed:
         what = " and ".join(columns) or "units of the same compound"
         raise InputError(
             f"evaluation.independent_unit: {chosen!r} is finer than what the split {split!r} holds "
             f"out ({what}), so that its intervals would be too narrow. Fix: use "
-            f"{' or '.join([AUTO, *(name for name in COLUMNS if name in allowed)])}"
+            f"{' or '.join([AUTO, *(name for name in names if name in allowed)])}"
         )
-    return Independent(chosen, COLUMNS[chosen])
+    return Independent(chosen, names[chosen])
 
 
 def _automatic(columns: Sequence[str]) -> Independent:
@@ -145,9 +150,7 @@ def holds_out_compounds(held_out: Sequence[str]) -> bool:
 
 def plural(unit: str, n: int) -> str:
     """Return a number of independent units in words."""
-    name = f"group of {unit}" if unit not in COLUMNS else unit
-    if n == 1:
-        return f"1 {name}"
-    if unit not in COLUMNS:
-        return f"{n:,} groups of {unit}"
-    return f"{n:,} {name}{'es' if name.endswith('ch') else 's'}"
+    if not unit.isalpha():  # several columns, or patient_id
+        return f"{n:,} group{'s' if n != 1 else ''} of {unit}"
+    ending = "" if n == 1 else "es" if unit.endswith(("ch", "sh", "s", "x")) else "s"
+    return f"{n:,} {unit}{ending}"

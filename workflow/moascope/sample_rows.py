@@ -24,6 +24,7 @@ from moascope.cell_text import (
 )
 from moascope.errors import InputError
 from moascope.escaping import escape_controls, show
+from moascope.free_groups import PREFIX, values_of_files, values_of_sheet
 from moascope.path_names import map_prefixes
 from moascope.platemap_list import platemap_files
 from moascope.plates import (
@@ -68,7 +69,8 @@ class SampleRows:
     table : pandas.DataFrame
         Text as written, empty where not given: `place` (for messages), `plate`, `well`, `site`,
         `batch`, `compound`, `concentration`, `moa`, `replicate`, `field`, `root` (image root,
-        absolute), and per channel `file:{ch}` and `index:{ch}` (plane, "-1" for the only one).
+        absolute), `group:{name}` for every free group, and per channel `file:{ch}` and
+        `index:{ch}` (plane, "-1" for the only one).
     labels : dict of str to str
         What messages call a column of `table`; one without a label was not given.
     exempt : pandas.Series of bool
@@ -376,6 +378,11 @@ def _rows_of_sheet(
             labels[role] = _label(names)
         elif names is None:
             misnamed.add(role)
+    for name, column in options["groups"].items():
+        found = problems.attempt(values_of_sheet, sheet, name, column, LAYOUTS[options["format"]])
+        columns[PREFIX + name] = found or ""
+        if found is not None:
+            labels[PREFIX + name] = f"column {column!r}"
     columns["well"], well_label = _wells(sheet, options, problems)
     if well_label:
         labels["well"] = well_label
@@ -623,6 +630,8 @@ def _rows_of_folder(options: Mapping[str, Any], problems: Problems) -> SampleRow
         columns[f"index:{channel}"] = str(source) if planes else _ABSENT
         if str(source) in known:
             labels[f"file:{channel}"] = "the image" if planes else f"channel {channel!r}"
+    for name, values in values_of_files(firsts["file"].tolist(), options, problems).items():
+        columns[PREFIX + name], labels[PREFIX + name] = values, f"group {name!r} of input.pattern"
     wide = pd.DataFrame(columns, index=firsts.index).reset_index()
     return SampleRows(wide.astype("str"), labels, pd.Series(False, index=wide.index))
 

@@ -17,6 +17,7 @@ import pandas as pd
 from moascope.annotations import annotate
 from moascope.errors import InputError
 from moascope.files import FILE_COLUMNS, write_parquet
+from moascope.group_columns import checked_groups
 from moascope.image_files import image_columns, mask_columns
 from moascope.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
 from moascope.platemaps import join_platemaps
@@ -82,8 +83,9 @@ def read_screen(
     -------
     sites : pandas.DataFrame
         One row per site, sorted by plate, row, column and site: the columns `METADATA`
-        (concentration in micromolar), and per channel `path:{ch}` (absolute), `index:{ch}` (plane
-        of the file, -1 for the only one), `bytes:{ch}` and `mtime_ns:{ch}`; and where
+        (concentration in micromolar), a column per free group, and per channel `path:{ch}`
+        (absolute), `index:{ch}` (plane of the file, -1 for the only one), `bytes:{ch}` and
+        `mtime_ns:{ch}`; and where
         the sheet has label images `mask:path` (empty for none), `mask:bytes`, `mask:mtime_ns`.
     notes : list of str
         What was read otherwise than it is written, or left out. They are logged as well.
@@ -110,6 +112,7 @@ def read_screen(
     sites["site"] = _site_names(rows, sites, problems)
     sites["batch"] = _batches(rows, _batch_pattern(input_options), problems)
     field = _fields(rows, problems)
+    groups = checked_groups(rows, list(input_options["groups"]), problems)
     sites = annotate(rows, sites, input_options, problems)
     files = image_columns(
         rows,
@@ -126,7 +129,7 @@ def read_screen(
 
     sites["site_id"] = sites["plate"] + "/" + sites["well"] + "/" + sites["site"]
     sites["field"] = field.where(field != "", sites["site_id"])
-    sites = pd.concat([sites[METADATA], files], axis=1)
+    sites = pd.concat([sites[METADATA], groups, files], axis=1)
     sites = sites.loc[_natural_order(sites)].reset_index(drop=True)
     logger.info("%s: %s", source, summarise(sites))
     return sites, problems.notes

@@ -56,7 +56,7 @@ def choose(counts: pd.DataFrame, quality: pd.DataFrame, objects: str) -> pd.Data
     large = _z(np.log(sites[f"{objects}_AreaShape_Area"].to_numpy(float)), least=0.05)
     flagged = sites[sites["flagged"].eq(True)].sort_values("count", ascending=False)
     reasons = flagged["reasons"].str.replace(";", ", ")
-    queues = [
+    queues: list[dict[Any, str]] = [
         {row: f"flagged: {reason}" for row, reason in reasons.items()},
         _outliers(many, f"unusually many {noun}", f"unusually few {noun}"),
         _outliers(large, f"unusually large {noun}", f"unusually small {noun}"),
