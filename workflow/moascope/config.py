@@ -24,6 +24,7 @@ from moascope.config_section import NAME_PATTERN, Name, Rooted, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 from moascope.escaping import show
+from moascope.formats import FORMATS, has_plates
 from moascope.free_groups import problems_of_names
 from moascope.independence import held_out_columns, independent_unit
 
@@ -63,10 +64,8 @@ class Input(Rooted):
 
     paths = ("sheet", "images", "moa_table", "platemap")
 
-    format: Literal["table", "loaddata", "bbbc021", "folder", "simulate"] = Field(
-        description="table: CSV/TSV with one row per image or site; loaddata: CellProfiler "
-        "LoadData CSV; bbbc021: the image table of BBBC021 with its MoA table; folder: file names "
-        "matched by `pattern`; simulate: the synthetic screen of the section `simulate`"
+    format: Literal["table", "loaddata", "bbbc021", "folder", "classes", "simulate"] = Field(
+        description="; ".join(f"{name}: {entry.description}" for name, entry in FORMATS.items())
     )
     sheet: str | None = Field(None, description="path of the sample sheet")
     images: str | None = Field(
@@ -141,13 +140,7 @@ class Input(Rooted):
 
     @model_validator(mode="after")
     def _complete(self) -> Input:
-        needs = {
-            "table": ["sheet"],
-            "loaddata": ["sheet"],
-            "bbbc021": ["sheet", "images", "moa_table"],
-            "folder": ["images", "pattern"],
-            "simulate": [],
-        }[self.format]
+        needs = FORMATS[self.format].needs
         missing = [key for key in needs if getattr(self, key) is None]
         if missing:
             raise ValueError(f"format {self.format!r} also needs {', '.join(missing)}")
@@ -754,8 +747,7 @@ class Config(Section):
     def _problems_of_independence(self, name: str) -> list[str]:
         held_out = held_out_columns(self.splits[name].model_dump())
         try:
-            groups = self.input.groups if self.input else ()
-            independent_unit(held_out, self.evaluation.independent_unit, name, groups)
+            independent_unit(held_out, self.evaluation.independent_unit, name, **self.design())
         except InputError as error:
             return [str(error)]
         return []
@@ -805,6 +797,24 @@ class Config(Section):
                 "segmentation.annotated"
             )
         return problems
+
+    def design(self) -> dict[str, Any]:
+        """Return what units belong to, as of `moascope.levels.Design`."""
+        if self.input is None:
+            return {"has_plates": True, "groups": []}
+        return {
+            "has_plates": has_plates(self.input.format),
+            "groups": list(self.input.groups),
+        }
+
+    def exchanged(self, split: str) -> list[str]:
+        """Return the columns that name what classes are dealt out among for the null."""
+        design = self.design()
+        if design["has_plates"]:
+            return ["compound"]
+        held_out = held_out_columns(self.splits[split].model_dump())
+        chosen = self.evaluation.independent_unit
+        return list(independent_unit(held_out, chosen, split, **design).columns)
 
     def unit(self) -> str:
         """Say what is classified: site, tile or cell."""

@@ -230,6 +230,7 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
         "mean_ap": scores["mean_ap"],
         "ap_ci": _interval(scores["ci"]["ap_50"]),
         "mean_ci": _interval(scores["ci"]["mean_ap"]),
+        "no_interval": scores["ci"].get("reason", ""),
         "resampled": "images"
         if scores["n_groups"] == scores["n_images"]
         else f"the {scores['n_groups']} groups of images",

@@ -24,6 +24,15 @@ from moascope.matching import (
     tally,
 )
 
+ONE_GROUP = (
+    "all test images are one group, such as one movie. Fix: add test images of other groups, or "
+    "correct segmentation.annotated.group"
+)
+FEW_OBJECTS = (
+    "fewer than two groups of test images have any object, known or found. Fix: add test images "
+    "with objects"
+)
+
 
 def score(
     images: str | os.PathLike[str],
@@ -84,19 +93,23 @@ def score(
 
 def _intervals(
     tallies: Sequence[Tally], groups: Sequence[str], level: float = 0.95
-) -> dict[str, list[float] | None]:
-    """Intervals of AP at 0.5 and of mean AP, which treat the groups of images as independent."""
+) -> dict[str, list[float] | str | None]:
+    """Intervals of AP at 0.5 and of mean AP, which treat the groups of images as independent.
+
+    Where there are none, they are None and `reason` says why and what to do.
+    """
     matched, objects = sums_by_group(tallies, groups)
     matched, objects = matched[objects > 0], objects[objects > 0]  # the others say nothing
     if len(objects) < 2:
-        return {"ap_50": None, "mean_ap": None}
+        reason = ONE_GROUP if len(set(groups)) < 2 else FEW_OBJECTS
+        return {"ap_50": None, "mean_ap": None, "reason": reason}
     # AP is the ratio of matched objects to matched, missed and false ones.
     found = objects[:, None] - matched
     ap = ap_of_sums(matched.sum(axis=0), objects.sum())
     influence = (matched - ap * found) / found.sum(axis=0)
     independent = Groups(found[:, :1].astype(float), FLOORS["unit"])
     weights = np.array([1 / found[:, 0].sum()])
-    result: dict[str, list[float] | None] = {}
+    result: dict[str, list[float] | str | None] = {}
     for name, value, slope in (
         ("ap_50", ap[0], influence[:, 0]),
         ("mean_ap", ap.mean(), influence.mean(axis=1)),
