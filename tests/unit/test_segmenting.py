@@ -28,7 +28,7 @@ from moascope.engines import OneStep
 from moascope.errors import ImageError, InputError
 from moascope.masks import Mask
 from moascope.plates import dealt_plates
-from moascope.segmentation_scores import score
+from moascope.segmentation_scores import FEW_OBJECTS, score
 from moascope.stores import PlateStore, ingest_plate, join_labels
 
 
@@ -106,6 +106,15 @@ def test_finding_nothing_goes_on_and_is_said(packed, tmp_path):
     summary, by_image = segmented(packed, nothing_engine, tmp_path)
     assert summary["ap"]["0.5"] == summary["n_predicted"] == 0
     assert by_image["n_predicted"].tolist() == [0, 0, 0]
+
+
+def test_images_without_objects_have_no_interval_and_a_reason(packed, tmp_path):
+    with h5py.File(packed[0], "r+") as file:
+        for row in (3, 4):
+            labels = file[f"labels/{row:06d}"]
+            labels[...] = np.zeros(labels.shape, labels.dtype)
+    summary, _ = segmented(packed, nothing_engine, tmp_path)
+    assert summary["ci"] == {"ap_50": None, "mean_ap": None, "reason": FEW_OBJECTS}
 
 
 def test_half_of_the_objects_moved_away_are_half_as_good(packed, tmp_path):

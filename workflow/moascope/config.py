@@ -34,6 +34,7 @@ from moascope.config_section import (
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 from moascope.escaping import show
+from moascope.formats import FORMATS, has_plates
 from moascope.free_groups import problems_of_names
 from moascope.image_limits import MAX_GIGABYTES
 from moascope.independence import held_out_columns, independent_unit
@@ -99,10 +100,8 @@ class Input(Rooted):
 
     paths = ("sheet", "images", "moa_table", "platemap", "platemaps")
 
-    format: Literal["table", "loaddata", "bbbc021", "folder", "simulate"] = Field(
-        description="table: CSV/TSV with one row per image or site; loaddata: CellProfiler "
-        "LoadData CSV; bbbc021: the image table of BBBC021 with its MoA table; folder: file names "
-        "matched by `pattern`; simulate: the synthetic screen of the section `simulate`"
+    format: Literal["table", "loaddata", "bbbc021", "folder", "classes", "simulate"] = Field(
+        description="; ".join(f"{name}: {entry.description}" for name, entry in FORMATS.items())
     )
     sheet: FilePath | None = Field(None, description="path of the sample sheet")
     images: FilePath | None = Field(
@@ -215,13 +214,7 @@ class Input(Rooted):
 
     @consistency_check
     def _complete(self) -> Input:
-        needs = {
-            "table": ["sheet"],
-            "loaddata": ["sheet"],
-            "bbbc021": ["sheet", "images", "moa_table"],
-            "folder": ["images", "pattern"],
-            "simulate": [],
-        }[self.format]
+        needs = FORMATS[self.format].needs
         missing = [key for key in needs if getattr(self, key) is None]
         problems = [f"format {self.format!r} also needs {', '.join(missing)}"] if missing else []
         if not self.channels:
@@ -919,8 +912,7 @@ class Config(Section):
     def _problems_of_independence(self, name: str) -> list[str]:
         held_out = held_out_columns(self.splits[name].model_dump())
         try:
-            groups = self.input.groups if self.input else ()
-            independent_unit(held_out, self.evaluation.independent_unit, name, groups)
+            independent_unit(held_out, self.evaluation.independent_unit, name, **self.design())
         except InputError as error:
             return [str(error)]
         return []
@@ -977,6 +969,24 @@ class Config(Section):
                 "segmentation.annotated"
             )
         return problems
+
+    def design(self) -> dict[str, Any]:
+        """Return what units belong to, as of `moascope.levels.Design`."""
+        if self.input is None:
+            return {"has_plates": True, "groups": []}
+        return {
+            "has_plates": has_plates(self.input.format),
+            "groups": list(self.input.groups),
+        }
+
+    def exchanged(self, split: str) -> list[str]:
+        """Return the columns that name what classes are dealt out among for the null."""
+        design = self.design()
+        if design["has_plates"]:
+            return ["compound"]
+        held_out = held_out_columns(self.splits[split].model_dump())
+        chosen = self.evaluation.independent_unit
+        return list(independent_unit(held_out, chosen, split, **design).columns)
 
     def unit(self) -> str:
         """Say what is classified: site, tile or cell."""

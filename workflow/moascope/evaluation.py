@@ -21,18 +21,11 @@ from moascope.baselines import MAJORITY
 from moascope.calibration import summarise
 from moascope.errors import InputError
 from moascope.heads import FoldLike
-from moascope.independence import (
-    COLUMNS,
-    Independent,
-    holds_out_compounds,
-    independent_unit,
-)
+from moascope.independence import COLUMNS, IMAGE, Independent, independent_unit, plural
+from moascope.levels import PLATE_LEVELS, Columns, Design
 from moascope.sampling import sample_alike
 
 logger = logging.getLogger(__name__)
-
-LEVELS: dict[str, tuple[str, ...]] = {"well": ("plate", "well"), "treatment": ("treatment",)}
-"""Columns of the units table that name a well and a treatment."""
 
 # A well holds whole fields, so there the smaller unit no longer exists.
 _COARSER: dict[str, dict[str, tuple[str, ...]]] = {
@@ -42,9 +35,10 @@ _COARSER: dict[str, dict[str, tuple[str, ...]]] = {
 
 AREA = "roc_auc"
 IN_TRAINING = (
-    "compounds are in training as well, so that fixed predictions cannot tell mechanism and "
-    "compound apart"
+    "{units} are in training as well, so that fixed predictions cannot tell class and {unit} apart"
 )
+NO_AREA = "the test units are of one class only"
+NO_UNITS = "the class has no test units"
 SCORES = (*metrics.SCORES, AREA)
 """The scores that have intervals and a null, by their name in summary.json."""
 _PROBABILITY = "p:"
@@ -78,9 +72,13 @@ def class_names(predictions: pd.DataFrame) -> list[str]:
 
 
 def aggregate(
-    predictions: pd.DataFrame, units: pd.DataFrame, level: str, how: str = "mean"
+    predictions: pd.DataFrame,
+    units: pd.DataFrame,
+    level: str,
+    how: str = "mean",
+    levels: Columns = PLATE_LEVELS,
 ) -> pd.DataFrame:
-    """Join the predictions of all units of a well or a treatment into one.
+    """Join the predictions of all units of a well, a treatment or a group into one.
 
     All units count the same, whichever well of a treatment they are from. Repetitions stay apart.
 
@@ -89,19 +87,21 @@ def aggregate(
     predictions : pandas.DataFrame
         Predictions of units.
     units : pandas.DataFrame
-        The units table: ``unit_id`` and the columns of `LEVELS`.
-    level : {"well", "treatment"}
-        What one row of the result is.
+        The units table: ``unit_id`` and the columns of `levels`.
+    level : str
+        What one row of the result is: a key of `levels`.
     how : {"mean", "median", "vote"}
         ``mean``: mean of the probabilities. ``median``: their median per class, rescaled to sum to
         one (Kensert et al., 2019), the mean where all medians are zero. ``vote``: the class that
         most units were called; ties go to the larger mean probability, and the probabilities are
         the means.
+    levels : mapping of str to tuple of str
+        Columns of the units table that name each level.
 
     Returns
     -------
     pandas.DataFrame
-        Predictions with the columns of `LEVELS` and ``n_units`` instead of ``unit_id``, sorted by
+        Predictions with the columns of the level and ``n_units`` instead of ``unit_id``, sorted by
         repeat and name. Where units of one row were tested in several folds, ``fold`` is -1 and
         ``fold_name`` is empty.
 
@@ -110,12 +110,12 @@ def aggregate(
     InputError
         For an unknown level or way, units without metadata, or two mechanisms in one row.
     """
-    if level not in LEVELS or how not in ("mean", "median", "vote"):
+    if level not in levels or how not in ("mean", "median", "vote"):
         raise InputError(
             f"aggregate: level {level!r}, how {how!r}; "
-            "level is well or treatment, how is mean, median or vote"
+            f"level is {' or '.join(levels)}, how is mean, median or vote"
         )
-    names = list(LEVELS[level])
+    names = list(levels[level])
     keys = ["repeat", *names]
     classes = class_names(predictions)
     columns = [_PROBABILITY + name for name in classes]
@@ -161,6 +161,8 @@ class Level:
     """By score: its value, and the influence of every independent group."""
     counts: metrics.ClassCounts
     groups: intervals.Groups
+    no_interval: str = ""
+    """Why there are no intervals and what to set; empty where there are."""
 
     def weights(self, score: str) -> npt.NDArray[np.float64]:
         """Weight of one unit of each class in a score, (n_classes,)."""
@@ -182,6 +184,7 @@ def evaluate(
     unit: str = "site",
     split: str = "",
     held_out: Sequence[str] = (),
+    design: Design | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Score a model: its entry under ``classification`` in summary.json, and more for the report.
@@ -213,6 +216,8 @@ def evaluate(
         Name of the split, copied into the entry.
     held_out : sequence of str
         Columns that the split holds out, from `moascope.independence.held_out_columns`.
+    design : Design, optional
+        What the units belong to; a screen of plates without free groups if not given.
     seed : int
         Seed of the permutation null.
 
@@ -221,15 +226,17 @@ def evaluate(
     dict
         JSON-ready. ``unit, split, n``; ``accuracy, macro_f1, balanced_accuracy, roc_auc``, each
         ``{value, ci, level, p, null}`` (``ci`` and ``p`` may be None with a ``reason``);
-        ``calibration_error``; ``by_treatment, by_well``, the same for wells and treatments;
-        ``per_class``; ``baselines`` (the same scores, and ``comparator``: whether the model is
-        compared with it); ``compounds`` (how many were tested, by class); ``comparisons`` by
+        ``calibration_error``; ``by_treatment, by_well``, the same for wells and treatments, or
+        ``by_group``, the same for each free group where there are no plates; ``per_class``;
+        ``baselines`` (the same scores, and ``comparator``: whether the model is compared with it);
+        ``compounds`` (how many were tested, by class); ``comparisons`` by
         baseline and score (model less baseline, paired by group: ``{value, ci, level, p}``),
         ``model_comparisons``, the same by other model; ``confounding``, see
         `moascope.layout.association`; ``calibration``, see `moascope.calibration.summarise`; and
         ``details``: ``classes``, ``confusion`` (by level, rows are the truth), ``reliability``,
         ``folds``, ``mistakes`` (most confident first), ``repeats``, ``independent_unit``,
-        ``n_independent``, ``aggregate``. A score that is not defined is None.
+        ``n_independent``, ``aggregate``. A score that is not defined has the value None and a
+        ``reason``.
 
     Raises
     ------
@@ -238,19 +245,21 @@ def evaluate(
         of other units, or an independent unit that is finer than what the split holds out.
     """
     _check(predictions)
+    design = Design() if design is None else design
     independent = independent_unit(
-        held_out, str(options["independent_unit"]), split, list(map(str, units.columns))
+        held_out, str(options["independent_unit"]), split, design.groups, design.has_plates
     )
+    frame = _Frame(units, design, independent, design.levels(units))
     coverage = float(options["confidence"])
     intervals.check_level(coverage)
     table = predictions.reset_index(drop=True)
     how = str(options["aggregate"])
-    levels = by_level(table, units, how)
-    scored, entries = _score_levels(levels, units, options, independent)
-    _add_null(entries, levels, units, options, refits, held_out, seed)
+    levels = by_level(table, units, how, frame.levels)
+    scored, entries = _score_levels(levels, frame, options)
+    _add_null(entries, levels, frame, options, refits, held_out, seed)
     others: dict[str, Any] = {}
     for name, rows in (baselines or {}).items():
-        others[name], found = _baseline(name, rows, units, options, independent, held_out, seed)
+        others[name], found = _baseline(name, rows, frame, options, held_out, seed)
         for level, entry in entries.items():
             if others[name]["comparator"]:
                 entry.setdefault("comparisons", {})[name] = _compare(
@@ -258,45 +267,37 @@ def evaluate(
                 )
     for name, rows in (models or {}).items():
         _check(rows)
-        for level, other in by_level(rows.reset_index(drop=True), units, how).items():
+        others_by_level = by_level(rows.reset_index(drop=True), units, how, frame.levels)
+        for level, other in others_by_level.items():
             entries[level].setdefault("model_comparisons", {})[name] = _compare(
-                scored[level], _score(other, units, level, independent), coverage, f"model {name!r}"
+                scored[level], _score(other, frame, level), coverage, f"model {name!r}"
             )
     consensus = _consensus(table)
-    pictures = by_level(consensus, units, how)
+    pictures = by_level(consensus, units, how, frame.levels)
     top = entries.pop("unit")
-    logger.info(
-        "%s: accuracy %.4f of %d units, %.4f of %d treatments",
-        split or "evaluation",
-        top["accuracy"]["value"],
-        top["n"],
-        entries["treatment"]["accuracy"]["value"],
-        entries["treatment"]["n"],
-    )
+    found = [f"{top['accuracy']['value']:.4f} of {plural(unit, top['n'])}"]
+    found += [
+        f"{entry['accuracy']['value']:.4f} of {plural(level, entry['n'])}"
+        for level, entry in entries.items()
+    ]
+    logger.info("%s: accuracy %s", split or "evaluation", ", ".join(found))
     members = units[units["unit_id"].isin(table["unit_id"])]
     return {
         "unit": unit,
         "split": split,
         **top,
-        "by_treatment": entries["treatment"],
-        "by_well": entries["well"],
+        **_beside_units(entries, frame),
         "per_class": _per_class(table, scored["unit"], coverage),
         "baselines": others,
-        "compounds": {
-            str(name): int(n)
-            for name, n in _compounds(table, units, "unit")
-            .groupby("moa")["compound"]
-            .nunique()
-            .items()
-        },
-        "confounding": layout.association(members) if _has_layout(members) else {},
+        "compounds": _compounds_by_class(table, frame) if design.has_plates else {},
+        "confounding": layout.association(members, design) if _has_layout(members) else {},
         "calibration": summarise(table),
         "details": {
             "classes": class_names(table),
             "confusion": {level: _confusion(rows).tolist() for level, rows in pictures.items()},
             "reliability": _reliability_rows(consensus, int(options["calibration_bins"])),
             "folds": _folds(table),
-            "mistakes": _mistakes(consensus, units),
+            "mistakes": _mistakes(consensus, frame),
             "repeats": int(table["repeat"].nunique()),
             "independent_unit": independent.name,
             "n_independent": len(scored["unit"].groups.actual),
@@ -305,11 +306,35 @@ def evaluate(
     }
 
 
-def by_level(predictions: pd.DataFrame, units: pd.DataFrame, how: str) -> dict[str, pd.DataFrame]:
-    """Return predictions of units, wells and treatments; see `aggregate`."""
+def by_level(
+    predictions: pd.DataFrame, units: pd.DataFrame, how: str, levels: Columns = PLATE_LEVELS
+) -> dict[str, pd.DataFrame]:
+    """Return predictions of units and of the other levels; see `aggregate`."""
     return {"unit": predictions} | {
-        level: aggregate(predictions, units, level, how) for level in LEVELS
+        level: aggregate(predictions, units, level, how, levels) for level in levels
     }
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Units, what they belong to, and what of it is independent."""
+
+    units: pd.DataFrame
+    design: Design
+    independent: Independent
+    levels: Columns
+
+
+def _beside_units(entries: Mapping[str, Any], frame: _Frame) -> dict[str, Any]:
+    """Return the entries of all levels but the units, as they stand in summary.json."""
+    if frame.design.has_plates:
+        return {"by_treatment": entries["treatment"], "by_well": entries["well"]}
+    return {"by_group": {level: entries[level] for level in frame.levels}}
+
+
+def _compounds_by_class(table: pd.DataFrame, frame: _Frame) -> dict[str, int]:
+    counts = _compounds(table, frame, "unit").groupby("moa")["compound"].nunique()
+    return {str(name): int(n) for name, n in counts.items()}
 
 
 def refit_null(
@@ -321,8 +346,10 @@ def refit_null(
     how: str,
     n: int,
     seed: int,
+    design: Design | None = None,
+    exchanged: Sequence[str] = ("compound",),
 ) -> pd.DataFrame:
-    """Fit a linear head anew to mechanisms dealt out among compounds, and score it.
+    """Fit a linear head anew to classes dealt out among compounds, and score it.
 
     Parameters
     ----------
@@ -340,17 +367,24 @@ def refit_null(
         How often classes are dealt out.
     seed : int
         Seed of the deals and of the head.
+    design : Design, optional
+        As for `evaluate`.
+    exchanged : sequence of str
+        Columns of the units table that name what classes are dealt out among.
 
     Returns
     -------
     pandas.DataFrame
-        ``deal, level`` and a column per score; three rows per deal.
+        ``deal, level`` and a column per score; a row per deal and level.
     """
+    design = Design() if design is None else design
+    levels = design.levels(units)
     tested = np.concatenate([fold.test for fold in folds])
     sets = (rows for fold in folds for rows in (fold.train, fold.validation))
     used = np.unique(np.concatenate([tested, *sets]))
     codes = np.full(len(units), -1)
-    codes[used], class_of = permutation.compound_codes(units.iloc[used])
+    names = units[["moa"]].assign(compound=_joined(units, exchanged))
+    codes[used], class_of = permutation.compound_codes(names.iloc[used])
     classes, dealt = np.unique(class_of, return_inverse=True)
     rows = pd.DataFrame(
         {
@@ -383,9 +417,28 @@ def refit_null(
         table["moa"] = classes[labels[tested[known]]]
         table["predicted"] = classes[found[known].argmax(axis=1)]
         table[columns] = found[known]
-        for level, predictions in by_level(table, units, how).items():
+        for level, predictions in _dealt_levels(table, units, how, levels).items():
             records.append({"deal": number, "level": level, **_plain_scores(predictions)})
     return pd.DataFrame(records)
+
+
+def _dealt_levels(
+    table: pd.DataFrame, units: pd.DataFrame, how: str, levels: Columns
+) -> dict[str, pd.DataFrame]:
+    """Return the levels of a deal; without those whose members were dealt several classes."""
+    if levels == PLATE_LEVELS:
+        return by_level(table, units, how)
+    found = {"unit": table}
+    for level, columns in levels.items():
+        names = _metadata(table, units, list(columns))[columns[0]]
+        if bool((table["moa"].groupby(names).nunique() == 1).all()):
+            found[level] = aggregate(table, units, level, how, levels)
+    return found
+
+
+def _joined(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """Return the names of several columns as one column of text."""
+    return table[list(columns)].astype(str).agg(" | ".join, axis=1)
 
 
 @dataclass(frozen=True)
@@ -425,35 +478,62 @@ def _area(
     return float(np.mean(values)), np.mean(influences, axis=0)
 
 
-def _score(
-    predictions: pd.DataFrame, units: pd.DataFrame, level: str, independent: Independent
-) -> Level:
+def _score(predictions: pd.DataFrame, frame: _Frame, level: str) -> Level:
     """Compute the scores of one level and what their intervals need."""
     codes = _scored(predictions)
-    groups = _groups(predictions, units, level, independent)
+    groups = _groups(predictions, frame, level, frame.independent)
     counts = metrics.group_counts(
         codes.truth, codes.predicted, groups, len(codes.classes), codes.repeats
     )
     values = intervals.count_scores(counts)
     area = _area(codes, groups, len(counts.actual))
-    keys = ["unit_id"] if level == "unit" else list(LEVELS[level])
+    keys = ["unit_id"] if level == "unit" else list(frame.levels[level])
+    held = intervals.Groups(
+        counts.actual.mean(axis=1), intervals.FLOORS.get(level, intervals.FLOORS["treatment"])
+    )
     return Level(
         n=len(predictions[keys].drop_duplicates()),
         values=values if area is None else values | {AREA: area},
         counts=counts,
-        groups=intervals.Groups(counts.actual.mean(axis=1), intervals.FLOORS[level]),
+        groups=held,
+        no_interval="" if held.show_spread else _no_interval(predictions, frame, level),
     )
 
 
+def _no_interval(predictions: pd.DataFrame, frame: _Frame, level: str) -> str:
+    """Say why a level has no intervals, and what to set."""
+    unit = _unit_of_level(frame, level)
+    spread = [
+        name
+        for name, columns in frame.independent.others
+        if level == "unit"
+        and set(columns) <= set(frame.units.columns)
+        and (
+            pd.Series(_groups(predictions, frame, level, Independent(name, columns)))
+            .groupby(predictions["moa"].to_numpy())
+            .nunique()
+            > 1
+        ).any()
+    ]
+    fix = f"test several {plural(unit, 2).removeprefix('2 ')} of a class"
+    if spread:
+        fix += f", or set evaluation.independent_unit to {' or '.join(spread)}"
+    return f"{intervals.NO_INTERVAL.format(unit=unit)}. Fix: {fix}"
+
+
+def _unit_of_level(frame: _Frame, level: str) -> str:
+    """Name what is independent at a level."""
+    if level == "treatment":
+        return "compound"
+    return "well" if frame.independent.name in _COARSER.get(level, {}) else frame.independent.name
+
+
 def _score_levels(
-    levels: Mapping[str, pd.DataFrame],
-    units: pd.DataFrame,
-    options: Mapping[str, Any],
-    independent: Independent,
+    levels: Mapping[str, pd.DataFrame], frame: _Frame, options: Mapping[str, Any]
 ) -> tuple[dict[str, Level], dict[str, dict[str, Any]]]:
     """Score predictions at every level: what comparisons need, and the entries for JSON."""
     coverage, bins = float(options["confidence"]), int(options["calibration_bins"])
-    scored = {level: _score(rows, units, level, independent) for level, rows in levels.items()}
+    scored = {level: _score(rows, frame, level) for level, rows in levels.items()}
     entries = {
         level: {
             **_score_entries(scored[level], coverage),
@@ -469,7 +549,7 @@ def _score_entries(level: Level, coverage: float) -> dict[str, Any]:
     entries: dict[str, Any] = {"n": level.n}
     for name in (*metrics.SCORES, AREA):
         if name not in level.values:
-            entries[name] = None
+            entries[name] = {"value": None, "ci": None, "reason": NO_AREA}
             continue
         value, influence = level.values[name]
         compute = intervals.area_interval if name == AREA else intervals.share_interval
@@ -490,7 +570,7 @@ def _with_interval(
     degrees = level.groups.degrees(weights)
     entry: dict[str, Any] = {"value": value, "ci": None, "level": coverage}
     if degrees <= 0:
-        return entry | {"reason": intervals.NO_INTERVAL}
+        return entry | {"reason": level.no_interval}
     variance, ceiling = level.groups.variance(influence, weights), level.groups.ceiling(weights)
     entry["ci"] = list(compute(value, variance, ceiling, degrees, coverage))
     if compute is intervals.difference_interval:
@@ -520,23 +600,23 @@ def _compare(model: Level, other: Level, coverage: float, name: str) -> dict[str
 def _baseline(
     name: str,
     predictions: pd.DataFrame,
-    units: pd.DataFrame,
+    frame: _Frame,
     options: Mapping[str, Any],
-    independent: Independent,
     held_out: Sequence[str],
     seed: int,
 ) -> tuple[dict[str, Any], dict[str, Level]]:
     """Score a baseline as a model is scored: its entry without details, and its levels."""
     _check(predictions)
-    levels = by_level(predictions.reset_index(drop=True), units, str(options["aggregate"]))
-    scored, entries = _score_levels(levels, units, options, independent)
-    _add_null(entries, levels, units, options, None, held_out, seed)
+    levels = by_level(
+        predictions.reset_index(drop=True), frame.units, str(options["aggregate"]), frame.levels
+    )
+    scored, entries = _score_levels(levels, frame, options)
+    _add_null(entries, levels, frame, options, None, held_out, seed)
     chance = 1 / predictions["moa"].nunique()
     below = name == MAJORITY and entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
     result = {
         **entries["unit"],
-        "by_treatment": entries["treatment"],
-        "by_well": entries["well"],
+        **_beside_units(entries, frame),
         "comparator": not below,
     }
     if below:
@@ -549,49 +629,56 @@ def _baseline(
 def _add_null(
     entries: dict[str, dict[str, Any]],
     levels: Mapping[str, pd.DataFrame],
-    units: pd.DataFrame,
+    frame: _Frame,
     options: Mapping[str, Any],
     refits: pd.DataFrame | None,
     held_out: Sequence[str],
     seed: int,
 ) -> None:
     """Add a p-value and the interval of a permutation null to every score of every level."""
-    _, class_of = permutation.compound_codes(_compounds(levels["unit"], units, "unit"))
+    _, class_of = permutation.compound_codes(_compounds(levels["unit"], frame, "unit"))
     classes = pd.Index(class_names(levels["unit"])).get_indexer(pd.Index(class_of))
     distinct = permutation.distinct_deals(classes)
     n, coverage = int(options["permutations"]), float(options["confidence"])
     deals = permutation.deal(classes, n, seed)
     for level, rows in levels.items():
-        if refits is None and not holds_out_compounds(held_out):
+        if refits is None and not _is_held_out(frame):
+            unit = "compound" if frame.design.has_plates else frame.independent.name
+            reason = IN_TRAINING.format(unit=unit, units=plural(unit, 2).removeprefix("2 "))
             for name in SCORES:
-                if entries[level][name] is not None:
-                    entries[level][name] |= permutation.no_null(IN_TRAINING)
+                entries[level][name] |= permutation.no_null(reason)
             continue
         if refits is None:
-            null, how = _label_null(rows, units, level, deals), permutation.LABELS
+            null, how = _label_null(rows, frame, level, deals), permutation.LABELS
         else:
             chosen = refits[refits["level"] == level]
             null, how = {name: chosen[name].to_numpy() for name in SCORES}, permutation.REFIT
         for name, values in null.items():
             score = entries[level][name]
-            if score is not None:
-                score |= permutation.against_null(score["value"], values, coverage, distinct, how)
+            score |= permutation.against_null(score["value"], values, coverage, distinct, how)
+
+
+def _is_held_out(frame: _Frame) -> bool:
+    """Return whether no independent unit is in training where it is tested."""
+    one_unit_each = frame.independent.name != IMAGE or frame.units["site_id"].is_unique
+    return frame.independent.is_held_out and one_unit_each
 
 
 def _label_null(
-    rows: pd.DataFrame, units: pd.DataFrame, level: str, deals: npt.NDArray[np.int64]
+    rows: pd.DataFrame, frame: _Frame, level: str, deals: npt.NDArray[np.int64]
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Scores of fixed predictions with the classes of the compounds dealt out anew."""
     codes = _scored(rows)
-    compounds, _ = permutation.compound_codes(_compounds(rows, units, level))
+    compounds, _ = permutation.compound_codes(_compounds(rows, frame, level))
     return permutation.label_null(
         codes.predicted, codes.probabilities, codes.repeats, compounds, deals
     )
 
 
-def _compounds(rows: pd.DataFrame, units: pd.DataFrame, level: str) -> pd.DataFrame:
-    """Class and compound of every row of a level."""
-    names = _columns(rows, units, level, ["compound"])["compound"]
+def _compounds(rows: pd.DataFrame, frame: _Frame, level: str) -> pd.DataFrame:
+    """Class and compound of every row of a level, or what takes the place of compounds."""
+    columns = list(frame.design.exchanged(frame.independent.columns))
+    names = _joined(_columns(rows, frame, level, columns), columns)
     return pd.DataFrame({"moa": rows["moa"].to_numpy(), "compound": names.to_numpy()})
 
 
@@ -665,37 +752,40 @@ def _scored(predictions: pd.DataFrame) -> Scored:
 
 
 def _columns(
-    predictions: pd.DataFrame, units: pd.DataFrame, level: str, columns: list[str]
+    predictions: pd.DataFrame, frame: _Frame, level: str, columns: list[str]
 ) -> pd.DataFrame:
     """Columns of the units table for every row of a level."""
+    units = frame.units
     if level == "unit":
         return _metadata(predictions, units, columns)
     if set(columns) <= set(predictions.columns):
         return predictions[columns]
-    keys = list(LEVELS[level])
+    keys = list(frame.levels[level])
     lookup = units.drop_duplicates(keys)[list(dict.fromkeys([*keys, *columns]))]
     return predictions[keys].merge(lookup, on=keys, how="left")[columns]
 
 
 def _groups(
-    predictions: pd.DataFrame, units: pd.DataFrame, level: str, independent: Independent
+    predictions: pd.DataFrame, frame: _Frame, level: str, independent: Independent
 ) -> npt.NDArray[np.int64]:
     """Codes from 0 of the independent group of each row."""
     columns = _COARSER.get(level, {}).get(independent.name, independent.columns)
     if level == "treatment":  # whose wells lie on several plates
         columns = COLUMNS["compound"]
-    if level == "well" and _varies_within_wells(units, columns):
-        columns = COLUMNS["well"]
-    names = _columns(predictions, units, level, list(columns))
+    keys = frame.levels.get(level, ())
+    if keys and level != "treatment" and _varies_within(frame.units, keys, columns):
+        columns = keys  # what is scored holds several independent units, so it is one itself
+    names = _columns(predictions, frame, level, list(columns))
     codes = names.groupby(list(columns), sort=True, dropna=False).ngroup()
     return codes.to_numpy().astype(np.int64)
 
 
-def _varies_within_wells(units: pd.DataFrame, columns: Sequence[str]) -> bool:
+def _varies_within(units: pd.DataFrame, keys: Sequence[str], columns: Sequence[str]) -> bool:
     """Return whether a well holds several groups, as where its sites are of several patients."""
-    free = [name for name in columns if name not in COLUMNS["well"]]
-    wells = units.groupby(list(COLUMNS["well"]), sort=False)
-    return any(bool((wells[name].nunique(dropna=False) > 1).any()) for name in free)
+    rows = units.groupby(list(keys), sort=False)
+    return any(
+        bool((rows[name].nunique(dropna=False) > 1).any()) for name in columns if name not in keys
+    )
 
 
 def _reliability(scored: Scored, rows: npt.NDArray[np.bool_], bins: int) -> metrics.Reliability:
@@ -740,15 +830,14 @@ def _per_class(
             key: metrics.mean_over([_json_number(value) for value in values[:, index]])
             for key, values in scores.items()
         }
-        recall = recalls[index]
-        if recall is not None:
-            value, bounds = recall
-            entry["recall"] = {
-                "value": value,
-                "ci": None if bounds is None else list(bounds),
-                "level": coverage,
-                **({"reason": intervals.NO_INTERVAL} if bounds is None else {}),
-            }
+        value, bounds = recalls[index] or (None, None)
+        entry["recall"] = {
+            "value": value,
+            "ci": None if bounds is None else list(bounds),
+            "level": coverage,
+        }
+        if bounds is None:
+            entry["recall"]["reason"] = NO_UNITS if value is None else level.no_interval
         result[name] = entry | {"n": int(n.get(name, 0))}
     return result
 
@@ -776,14 +865,15 @@ def _folds(predictions: pd.DataFrame) -> list[dict[str, Any]]:
     return _records(grouped.agg(n="size", accuracy="mean").reset_index())
 
 
-def _mistakes(predictions: pd.DataFrame, units: pd.DataFrame) -> list[dict[str, Any]]:
+def _mistakes(predictions: pd.DataFrame, frame: _Frame) -> list[dict[str, Any]]:
     """List the wrong calls that the model was surest of."""
     wrong = predictions[predictions["moa"] != predictions["predicted"]]
     scored = _scored(wrong)
     confidence = np.take_along_axis(scored.probabilities, scored.predicted[:, None], axis=1)[:, 0]
     order = np.argsort(-confidence, kind="stable")[:_N_MISTAKES]
     chosen = wrong.iloc[order].reset_index(drop=True)
-    metadata = _metadata(chosen, units, ["plate", "well", "treatment"])
+    places = ["plate", "well", "treatment"] if frame.design.has_plates else [*frame.design.groups]
+    metadata = _metadata(chosen, frame.units, places)
     table = pd.concat([chosen[["unit_id", "moa", "predicted", "fold_name"]], metadata], axis=1)
     table["confidence"] = confidence[order]
     return _records(table)

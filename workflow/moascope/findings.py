@@ -10,6 +10,7 @@ import pandas as pd
 
 from moascope import verdicts
 from moascope.independence import plural
+from moascope.levels import scored_levels
 from moascope.permutation import LABELS
 from moascope.quality_review import BRIGHTFIELD, FAILED_PLATE, UNEVEN
 from moascope.report_context import Context, ModelContext
@@ -67,13 +68,17 @@ def interval(score: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def score(entry: Mapping[str, Any], metric: str = "accuracy") -> dict[str, str]:
-    """Give a score in per cent as text: value and interval."""
+    """Return a score in per cent as text: value, interval, and why there is no interval."""
     found = entry.get(metric)
     if not found:
-        return {"value": "–", "interval": ""}
+        return {"value": "–", "interval": "", "reason": ""}
     low, high = interval(found)
     bounds = f"{percent(low)}–{percent(high)}" if math.isfinite(low) else ""
-    return {"value": percent(found["value"]), "interval": bounds}
+    return {
+        "value": percent(found["value"]),
+        "interval": bounds,
+        "reason": "" if bounds else str(found.get("reason", "")),
+    }
 
 
 def units_word(entry: Mapping[str, Any], n: int = 2) -> str:
@@ -151,6 +156,7 @@ def checks(context: Context) -> list[dict[str, str]]:
             *_label_checks(context),
             *_split_checks(context),
             *_model_checks(context),
+            *_interval_checks(context),
         ]
     order = {"warn": 0, "note": 1, "ok": 2}
     return sorted(found, key=lambda check: order[check["status"]])
@@ -406,6 +412,37 @@ def _same_source(images: pd.DataFrame) -> str:
         "Test images come from the same set as training images. On images of other experiments, "
         "microscopes or stains, scores are usually lower."
     )
+
+
+def _interval_checks(context: Context) -> Iterable[dict[str, str]]:
+    """Say why there are no intervals or p-values, once per reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, model in context["models"].items():
+        entry = model["evaluation"]
+        for level, scores in {"units": entry, **scored_levels(entry)}.items():
+            reason = (scores.get("accuracy") or {}).get("reason")
+            if reason:
+                what = _level_word(level, entry)
+                reasons.setdefault(str(reason), []).append(f"{what} of model “{name}”")
+        for score in ("accuracy", "roc_auc"):
+            found = entry.get(score) or {}
+            if score == "roc_auc" and found.get("reason") and found.get("value") is None:
+                reasons.setdefault(str(found["reason"]), []).append(f"ROC AUC of model “{name}”")
+            if score == "accuracy" and found.get("p_reason"):
+                yield _check(
+                    "note", f"No p-value for model “{name}”", _sentence(str(found["p_reason"]))
+                )
+    for reason, where in reasons.items():
+        yield _check("warn", f"No intervals for {listed(where, 4)}", _sentence(reason))
+
+
+def _level_word(level: str, entry: Mapping[str, Any]) -> str:
+    """Name a level of an evaluation in the plural."""
+    return units_word(entry) if level == "units" else level
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def _count(n: int, one: str, many: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from moascope.errors import InputError
 
 AUTO = "auto"
+IMAGE = "image"
 
 LEAVE_ONE_OUT = {
     "leave-one-compound-out": "compound",
@@ -56,6 +57,10 @@ class Independent(NamedTuple):
     name: str
     columns: tuple[str, ...]
     """Columns of the units table whose values name one unit together."""
+    is_held_out: bool = False
+    """Whether the split promises to keep every unit on one side."""
+    others: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Other units that the split allows, with their columns."""
 
 
 def held_out_columns(options: Mapping[str, Any]) -> list[str]:
@@ -81,7 +86,11 @@ def held_out_columns(options: Mapping[str, Any]) -> list[str]:
 
 
 def independent_unit(
-    held_out: Sequence[str], chosen: str, split: str = "", groups: Collection[str] = ()
+    held_out: Sequence[str],
+    chosen: str,
+    split: str = "",
+    groups: Collection[str] = (),
+    has_plates: bool = True,
 ) -> Independent:
     """Return the independent unit of a split, or refuse one that is too fine.
 
@@ -97,6 +106,9 @@ def independent_unit(
         Name of the split, for the message.
     groups : collection of str
         Free columns of the units table, from ``input.groups``.
+    has_plates : bool
+        Whether there are wells, compounds and plates. Otherwise images are independent, or where
+        there are free groups the first of them.
 
     Returns
     -------
@@ -108,44 +120,55 @@ def independent_unit(
     InputError
         If the unit is unknown, or finer than what the split holds out.
     """
-    names = {**COLUMNS, **{name: (name,) for name in groups}}
+    names = {
+        **(COLUMNS if has_plates else {IMAGE: ("site_id",)}),
+        **{name: (name,) for name in groups},
+    }
     if chosen not in (AUTO, *names):
         raise InputError(
             f"evaluation.independent_unit: unknown unit {chosen!r}. Use {AUTO}, {', '.join(names)}"
         )
     columns = [part for combination in held_out for part in combination.split("+")]
+    allowed = _allowed(columns, groups, has_plates)
+    others = tuple((name, names[name]) for name in names if name in allowed)
     if chosen == AUTO:
-        return _automatic(columns)
-    if not columns:  # a list or random units: fields and wells of one compound may be on one side
-        allowed = {"compound", "plate", "batch", *groups}
-    elif "compound" in columns:  # a compound may be in several batches
-        allowed = {"compound"}
+        found = _automatic(columns, groups, has_plates)
+    elif chosen in allowed:
+        found = Independent(chosen, names[chosen])
     else:
-        free = {name: {name} for name in groups}
-        allowed = set().union(*({**_WITHIN, **free}.get(part, set()) for part in columns))
-    if chosen not in allowed:
         what = " and ".join(columns) or "units of the same compound"
         raise InputError(
             f"evaluation.independent_unit: {chosen!r} is finer than what the split {split!r} holds "
             f"out ({what}), so that its intervals would be too narrow. Fix: use "
-            f"{' or '.join([AUTO, *(name for name in names if name in allowed)])}"
+            f"{' or '.join([AUTO, *(name for name, _ in others)])}"
         )
-    return Independent(chosen, names[chosen])
+    whole = "compound" in columns if has_plates else found.name == IMAGE or bool(columns)
+    return found._replace(
+        is_held_out=whole, others=tuple(other for other in others if other[0] != found.name)
+    )
 
 
-def _automatic(columns: Sequence[str]) -> Independent:
-    """Take the compound where it is held out or nothing is, else what is held out."""
+def _allowed(columns: Sequence[str], groups: Collection[str], has_plates: bool) -> set[str]:
+    """Name the units that are not finer than what is held out."""
+    if not columns:  # a list or random units: fields and wells of one compound may be on one side
+        return {*groups, *(("compound", "plate", "batch") if has_plates else (IMAGE,))}
+    if "compound" in columns:  # a compound may be in several batches
+        return {"compound"}
+    free = {name: {name} for name in groups}
+    return set().union(*({**_WITHIN, **free}.get(part, set()) for part in columns))
+
+
+def _automatic(columns: Sequence[str], groups: Collection[str], has_plates: bool) -> Independent:
+    """Take what is held out; where nothing is, the compound, or the first free group, or images."""
+    if not columns and not has_plates:
+        name = next(iter(groups), IMAGE)
+        return Independent(name, ("site_id",) if name == IMAGE else (name,))
     if not columns or "compound" in columns:
         return Independent("compound", COLUMNS["compound"])
     if len(columns) == 1 and columns[0] in COLUMNS:
         return Independent(columns[0], COLUMNS[columns[0]])
     scoped = [part for name in columns for part in SCOPE.get(name, (name,))]
     return Independent(" x ".join(columns), tuple(dict.fromkeys(scoped)))
-
-
-def holds_out_compounds(held_out: Sequence[str]) -> bool:
-    """Return whether a split tests every compound by what was learnt from others."""
-    return "compound" in held_out
 
 
 def plural(unit: str, n: int) -> str:

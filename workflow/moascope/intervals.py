@@ -40,7 +40,11 @@ its wells by up to 0.28, of its treatments by up to 0.62, depending on the class
 (beta-binomial fits). The floors lie below these; larger correlations are estimated.
 """
 
-NO_INTERVAL = "every class has one independent group only, whose spread is not known"
+NO_INTERVAL = (
+    "every class has one {unit} only in the test set, so that the spread between independent "
+    "units is not known"
+)
+"""Why there is no interval; to be filled with the name of the independent unit."""
 
 
 class Interval(NamedTuple):
@@ -77,6 +81,11 @@ class Groups:
         """Share of each group in the units of its stratum, (n_groups,); 1 where it is alone."""
         sizes = self.actual.sum(axis=1)
         return sizes / self._in_stratum(sizes)
+
+    @cached_property
+    def show_spread(self) -> bool:
+        """Whether some class has several groups; without any, no interval is known."""
+        return bool((self.shares < 1).any())
 
     def variance(self, influence: FloatArray, class_weights: FloatArray) -> float:
         """Variance of a score from the influence of every group.

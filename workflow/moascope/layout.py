@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from moascope.levels import Design
 from moascope.wells import row_name
 
 PLACES: dict[str, tuple[str, ...]] = {
@@ -51,13 +52,15 @@ def one_hot(units: pd.DataFrame) -> npt.NDArray[np.float32]:
     return np.concatenate(parts, axis=1)
 
 
-def association(units: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def association(units: pd.DataFrame, design: Design | None = None) -> dict[str, dict[str, Any]]:
     """Measure how closely class and place go together, counted in wells.
 
     Parameters
     ----------
     units : pandas.DataFrame
         Units of known class: plate, well, batch, row, col and moa.
+    design : Design, optional
+        What the units belong to: free groups are places too, and the only ones without plates.
 
     Returns
     -------
@@ -67,9 +70,11 @@ def association(units: pd.DataFrame) -> dict[str, dict[str, Any]]:
         one place or one class) and ``single`` (classes of three wells or more that all lie in one
         of at least three places, or of two batches or plates, with that place).
     """
+    design = Design() if design is None else design
     wells = units.drop_duplicates(["plate", "well", "moa"])
+    places = PLACES if design.has_plates else {}
     result: dict[str, dict[str, Any]] = {}
-    for name, columns in PLACES.items():
+    for name, columns in {**places, **{name: (name,) for name in design.groups}}.items():
         place = wells[list(columns)].astype(str).agg("/".join, axis=1)
         table = pd.crosstab(wells["moa"], place)
         entry: dict[str, Any] = {"places": int(table.shape[1])}

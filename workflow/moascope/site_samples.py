@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
 from itertools import zip_longest
+from typing import Any
 
 import h5py
 import numpy as np

@@ -51,6 +51,10 @@ rule refit_null:
     params:
         options=head_options,
         aggregate=CONFIG.evaluation.aggregate,
+        design=CONFIG.design(),
+        exchanged=lambda wildcards: CONFIG.exchanged(
+            CONFIG.models[wildcards.model].split
+        ),
         seed=CONFIG.seed,
         code=code("refit_null.py"),
     script:
@@ -83,6 +87,7 @@ rule evaluate:
         options=CONFIG.section("evaluation"),
         split=lambda wildcards: CONFIG.models[wildcards.model].split,
         held_out=held_out_by_model,
+        design=CONFIG.design(),
         others=lambda wildcards: models_before(wildcards.model),
         unit=CONFIG.unit(),
         seed=CONFIG.seed,

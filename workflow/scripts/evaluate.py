@@ -6,6 +6,7 @@ start(snakemake.log[0])
 
 from moascope import evaluation, selection
 from moascope.files import read_parquet, write_json
+from moascope.levels import Design
 
 given, params = snakemake.input, snakemake.params
 baselines = read_parquet(given.baselines)
@@ -22,6 +23,7 @@ scores = evaluation.evaluate(
     unit=params.unit,
     split=params.split,
     held_out=params.held_out,
+    design=Design(**params.design),
     seed=params.seed,
 )
 if given.get("selection"):

@@ -1,4 +1,4 @@
-"""Fit a linear head to mechanisms that are dealt out anew among the compounds."""
+"""Fit a linear head to classes that are dealt out anew among the compounds."""
 
 from _job import start
 
@@ -7,6 +7,7 @@ start(snakemake.log[0])
 from moascope import evaluation
 from moascope.files import read_array, write_parquet
 from moascope.folds import Task
+from moascope.levels import Design
 
 given, params = snakemake.input, snakemake.params
 task = Task.read(given.units, given.groups, given.split)
@@ -18,5 +19,7 @@ scores = evaluation.refit_null(
     how=params.aggregate,
     n=evaluation.N_REFITS,
     seed=params.seed,
+    design=Design(**params.design),
+    exchanged=params.exchanged,
 )
 write_parquet(scores, snakemake.output[0])
