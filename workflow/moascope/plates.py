@@ -179,7 +179,7 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], l
     InputError
         If the folder is missing, the pattern is wrong, or nothing matches.
     """
-    pattern = _pattern(input_options["pattern"])
+    pattern = _pattern(input_options)
     root = input_options["images"]
     # Not by pathlib, which raises where a name is too long.
     if not root or not os.path.isdir(root):  # noqa: PTH112
@@ -243,6 +243,10 @@ def plate_names(
     InputError
         If there is no usable sheet or folder, or a plate name cannot be a file name.
     """
+    if input_options["format"] == "classes":
+        from moascope.class_images import part_names  # noqa: PLC0415  (which imports this)
+
+        return part_names(input_options, files)
     if input_options["format"] == "folder":
         wanted = {str(source) for source in input_options["channels"].values()}
         found = [file.groups for file in files or matching_files(input_options)[0]]
@@ -399,9 +403,16 @@ def _check_text(paths: Sequence[str], root: object) -> None:
         )
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _pattern(options: Mapping[str, Any]) -> re.Pattern[str]:
+    needed = {"plate", "well", "channel"}
+    if options["format"] == "classes":
+        from moascope.class_images import class_pattern  # noqa: PLC0415  (which imports this)
+
+        text, needed = class_pattern(options), {"label"}
+    else:
+        text = options["pattern"]
     pattern = compile_pattern(text, "input.pattern")
-    missing = {"plate", "well", "channel"} - set(pattern.groupindex)
+    missing = needed - set(pattern.groupindex)
     if missing:
         raise InputError(
             f"input.pattern: {text!r} lacks the named groups {', '.join(sorted(missing))}; "

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from moascope.wording import MECHANISM, Words, sentence_case
+
 Entry = Mapping[str, Any]
 """An entry of `moascope.evaluation.evaluate`."""
 
@@ -69,7 +71,7 @@ def points(difference: Entry, unit: str = " points") -> str:
     return text
 
 
-def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
+def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> Verdict | None:
     """Compare a model with chance and with its baselines.
 
     Parameters
@@ -78,6 +80,8 @@ def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
         The entry of the model.
     score : str
         Which score decides.
+    words : Words
+        What classes are called.
 
     Returns
     -------
@@ -90,7 +94,9 @@ def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
     p, null = found.get("p"), found.get("null")
     if p is not None and null["least_p"] <= alpha < p:
         return Verdict(
-            "warn", f"no better than with mechanisms permuted among compounds (p = {p:.2g})"
+            "warn",
+            f"no better than with {words.labels} permuted among {words.exchanged(entry)} "
+            f"(p = {p:.2g})",
         )
     if not compared:
         return None
@@ -107,8 +113,8 @@ def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
     return Verdict("note", f"not clearly better than the baseline {words}")
 
 
-def warnings(name: str, entry: Entry) -> Iterable[Warning]:
-    """Yield what else than mechanism could explain the scores of a model.
+def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warning]:
+    """Yield what else than the class could explain the scores of a model.
 
     Parameters
     ----------
@@ -116,6 +122,8 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
         Name of the model.
     entry : mapping
         Its entry.
+    words : Words
+        What classes are called.
 
     Yields
     ------
@@ -129,15 +137,17 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
         if strength is not None and strength >= _STRONG and kind != "position":
             yield Warning(
                 "class-and-place",
-                f"Mechanism and {kind} go together",
-                f"Cramer's V of mechanism and {kind} is {strength:.2f} (1: the {kind} tells the "
-                f"mechanism). The scores cannot tell what the images show from where they lie.",
+                f"{sentence_case(words.short)} and {kind} go together",
+                f"Cramer's V of {words.short} and {kind} is {strength:.2f} (1: the {kind} tells "
+                f"the {words.short}). The scores cannot tell what the images show from where they "
+                f"{'lie' if words.has_plates else 'are from'}.",
             )
         for label, place in found.get("single", {}).items():
             yield Warning(
                 "single-batch" if kind == "batch" else "few-places",
                 f"“{label}” lies in one {kind}",
-                f"All wells of this class are in {kind} {place}. A model can tell the class by the "
+                f"All {'wells' if words.has_plates else 'images'} of this class are in {kind} "
+                f"{place}. A model can tell the class by the "
                 f"look of that {kind}.",
             )
     alone = [label for label, n in entry.get("compounds", {}).items() if n < 2]
@@ -152,7 +162,7 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
 
 
 def summary_warnings(
-    evaluations: Mapping[str, Entry], audits: Mapping[str, Entry]
+    evaluations: Mapping[str, Entry], audits: Mapping[str, Entry], words: Words = MECHANISM
 ) -> list[dict[str, str]]:
     """Return the warnings of all models and the leaks of all splits, as for summary.json.
 
@@ -162,6 +172,8 @@ def summary_warnings(
         By model.
     audits : mapping of str to mapping
         Leakage audits by split.
+    words : Words
+        What classes are called.
 
     Returns
     -------
@@ -176,7 +188,7 @@ def summary_warnings(
     return leaks + [
         {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
         for name, entry in evaluations.items()
-        for warning in warnings(name, entry)
+        for warning in warnings(name, entry, words)
     ]
 
 

@@ -69,7 +69,7 @@ def remove_leftovers_of_killed_jobs():
 
 def folder_files():
     """List the image files, once, where no sheet does."""
-    if not SCREEN or CONFIG.input.format != "folder":
+    if not SCREEN or not CONFIG.input.lists_files():
         return None
     from moascope.plates import matching_files, unmatched_warning
 
@@ -118,7 +118,7 @@ def input_options():
         **{
             key: value
             for key, value in section.items()
-            if key not in [*READING, "unit"]
+            if key not in [*READING, "unit", "label_name"]
         },
         "needs_controls": CONFIG.needs_controls(),
         "labels_required": bool(CONFIG.models),
@@ -622,7 +622,7 @@ def counts_of_cells(wildcards):
 
 def baseline_names():
     """Name the baselines; there is no cell count where no cells are found."""
-    names = CONFIG.section("evaluation")["baselines"]
+    names = CONFIG.baselines()
     return [name for name in names if MEASURING or name != "cell-count"] or ["majority"]
 
 

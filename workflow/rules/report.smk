@@ -48,6 +48,7 @@ rule summary:
         models=list(CONFIG.models),
         splits=list(CONFIG.splits),
         engines=SCORED,
+        words=CONFIG.section("input", "format", "label_name") if SCREEN else None,
         seed=CONFIG.seed,
         code=code("summary.py"),
     script:

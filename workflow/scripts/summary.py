@@ -6,6 +6,7 @@ start(snakemake.log[0])
 
 from moascope import summary, verdicts
 from moascope.files import read_json, read_parquet, write_json
+from moascope.wording import words_of
 
 
 def read(paths):
@@ -22,7 +23,8 @@ if "inputs" in given:
         "audits": dict(zip(params.splits, read(given["audits"]), strict=True)),
     }
     checked = [warning for found in read(given["checked_models"]) for warning in found["warnings"]]
-    found = verdicts.summary_warnings(sections["evaluations"], sections["audits"])
+    words = words_of(params.words)
+    found = verdicts.summary_warnings(sections["evaluations"], sections["audits"], words)
     sections["warnings"] = [*checked, *found]
 content = summary.build(
     params.run,
