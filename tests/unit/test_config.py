@@ -418,8 +418,14 @@ def test_the_examples_of_the_documentation_are_valid(repository):
     text = (repository / "config/README.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     found = [config.load({"run": "mine", **yaml.safe_load(block)}) for block in blocks]
-    assert [loaded.input.format for loaded in found] == ["table", "loaddata", "folder"]
-    pattern = re.compile(found[2].input.pattern)
+    assert [loaded.input.format for loaded in found] == [
+        "table",
+        "table",
+        "classes",
+        "loaddata",
+        "folder",
+    ]
+    pattern = re.compile(found[-1].input.pattern)
     assert pattern.fullmatch("Plate1_B03_s2_w1.png").groupdict() == {
         "plate": "Plate1", "well": "B03", "site": "2", "channel": "1"
     }  # fmt: skip
