@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from moascope.augmentation_table import PARAMETERS
 from moascope.backbone_table import canonical_name
+from moascope.class_rules import WITHOUT_PLATES, adapt_to_classes, problems_of_input
 from moascope.config_problems import check, sections, unknown
 from moascope.config_section import (
     Cell,
@@ -49,6 +50,12 @@ class Columns(Section):
     well: Column = Field("well", description="well name such as B02 or b2")
     row: Column = Field(None, description="well row (letter or number), instead of `well`")
     column: Column = Field(None, description="well column (number), instead of `well`")
+    label: Column = Field("label", description="classes: class of the image")
+    set: Column = Field(
+        "set",
+        description="classes: train, validation or test, for a split with method fixed and no "
+        "file; used where the sheet has it",
+    )
     site: Column = Field(
         "site", description="field of view within the well; null: one image per well"
     )
@@ -125,14 +132,16 @@ class Input(Rooted):
     pattern: str | None = Field(
         None,
         description="folder: regular expression with named groups plate, well (or row and column), "
-        "channel and, where there are any, site and batch; matched against the file name, or where "
-        "it has a / against the path below the image root",
+        "channel and, where there are any, site and batch; classes: with the groups label and, "
+        "where there are any, set and those of `groups` (null: a folder per class, or train, "
+        "validation and test with a folder per class in each); matched against the file name, or "
+        "where it has a / against the path below the image root",
     )
     channels: dict[Name, Cell | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "
-        "number from 0 (table with path_column; folder with a pattern without the group `channel`; "
-        "the colours of an RGB image are planes), the LoadData or BBBC021 channel, or the value of "
-        "the group `channel` (folder)"
+        "number from 0 (table with path_column; classes; folder with a pattern without the group "
+        "`channel`; the colours of an RGB image are planes), the LoadData or BBBC021 channel, or "
+        "the value of the group `channel` (folder)"
     )
     brightfield: list[Name] = Field(
         [],
@@ -140,7 +149,9 @@ class Input(Rooted):
         "contrast, DIC); foreground is then where the image is textured",
     )
     path_column: Cell | None = Field(
-        None, description="table: the one column with the path of a multi-channel image"
+        None,
+        description="table: the one column with the path of a multi-channel image; classes: the "
+        "column of paths (null: path, file, filename or image)",
     )
     columns: Columns = Field(default_factory=Columns, description="columns of the sheet")
     platemap_columns: PlatemapColumns = Field(
@@ -164,6 +175,13 @@ class Input(Rooted):
     delimiter: Literal["auto", ",", "\t", ";"] = Field("auto", description="of the sheet")
     plate_format: Annotated[Literal[96, 384, 1536], Whole] = Field(
         96, description="wells per plate"
+    )
+    label_name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=60,
+        description="what a class is called in the report, in the singular, such as phenotype; "
+        "null: mechanism of action, or class (classes)",
     )
     batch_from_plate: str | None = Field(
         None, description="regular expression with one group that finds the batch in plate names"
@@ -224,6 +242,7 @@ class Input(Rooted):
             for name in self.brightfield
             if name not in self.channels
         ]
+        problems += problems_of_input(self)
         if self.format == "simulate" and self.groups:
             problems.append("groups: a simulated screen has no columns of its own; remove it")
         refuse([*problems, *self._problems_of_tables()])
@@ -243,6 +262,10 @@ class Input(Rooted):
         if not all(self.path_prefix):
             problems.append("path_prefix: a folder is empty; name the beginning of the paths")
         return problems
+
+    def lists_files(self) -> bool:
+        """Return whether the images are found by listing a folder."""
+        return self.format == "folder" or (self.format == "classes" and self.sheet is None)
 
 
 class Simulate(Section):
@@ -443,12 +466,15 @@ class Split(Section):
         "leave-one-batch-out",
         "leave-compound-and-batch-out",
         "leave-one-plate-out",
+        "leave-one-group-out",
         "group-k-fold",
         "stratified-k-fold",
         "fixed",
     ] = Field(description="how test units are chosen")
     group: list[str] = Field(
-        ["compound"], min_length=1, description="group-k-fold: columns that form a group"
+        ["compound"],
+        min_length=1,
+        description="group-k-fold, leave-one-group-out: columns that form a group",
     )
     folds: int = Field(5, ge=2, le=100, description="folds of the k-fold methods")
     repeats: int = Field(1, ge=1, le=50, description="repetitions with other seeds")
@@ -458,7 +484,8 @@ class Split(Section):
     file: FilePath | None = Field(
         None,
         description="fixed: CSV with `set` (train, validation, test), columns that say which units "
-        "(plate, well, compound and so on, or unit_id) and, for several folds, `fold`",
+        "(plate, well, compound and so on, a name of `input.groups`, image or unit_id) and, for "
+        "several folds, `fold`; null: the sets of the images themselves (classes)",
     )
     include_controls: bool = Field(
         False, description="controls are a class too (their label is their moa)"
@@ -472,8 +499,8 @@ class Split(Section):
 
     @consistency_check
     def _complete(self) -> Split:
-        if self.method == "fixed" and self.file is None:
-            raise ValueError("method 'fixed' also needs file")
+        if self.method == "leave-one-group-out" and "group" not in self.model_fields_set:
+            raise ValueError("method 'leave-one-group-out' also needs group")
         return self
 
     def may_validate(self) -> bool:
@@ -876,6 +903,13 @@ class Config(Section):
     @consistency_check
     def _consistent(self) -> Config:
         problems = self._problems_of_segmentation()
+        problems += adapt_to_classes(self) if self.input else []
+        if self.input is None or has_plates(self.input.format):
+            problems += [
+                f"splits.{name}: method 'fixed' also needs file"
+                for name, split in self.splits.items()
+                if split.method == "fixed" and split.file is None
+            ]
         if self.input is None:
             idle = [key for key in ("models", "splits") if getattr(self, key)]
             idle += ["units.cells"] if self.units.cells else []
@@ -891,7 +925,7 @@ class Config(Section):
                     f"temperature to; set splits.{model.split}.validation, for example to 0.2, or "
                     "calibrate to auto"
                 )
-            else:
+            elif not problems:
                 problems += self._problems_of_independence(model.split)
             channels = list(self.input.channels) if self.input else []
             for channel in model.triple or []:
@@ -979,6 +1013,11 @@ class Config(Section):
             "groups": list(self.input.groups),
         }
 
+    def baselines(self) -> list[str]:
+        """Name the baselines that make sense; there is no layout without plates."""
+        names: list[str] = list(self.evaluation.baselines)
+        return names if self.design()["has_plates"] else [n for n in names if n in WITHOUT_PLATES]
+
     def exchanged(self, split: str) -> list[str]:
         """Return the columns that name what classes are dealt out among for the null."""
         design = self.design()
@@ -994,6 +1033,8 @@ class Config(Section):
             return "cell"
         if max(self.units.tiles) > 1:
             return "tile"
+        if self.input and not has_plates(self.input.format) and self.input.unit == "site":
+            return "image"
         return self.input.unit if self.input else "site"
 
     def needs_controls(self) -> bool:

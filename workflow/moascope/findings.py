@@ -15,12 +15,14 @@ from moascope.permutation import LABELS
 from moascope.quality_review import BRIGHTFIELD, FAILED_PLATE, UNEVEN
 from moascope.report_context import Context, ModelContext
 from moascope.report_segmentation import SegmentationContext
+from moascope.wording import MECHANISM, Words, sentence_case, words_of
 
 _TESTED_ON = {
     "leave-one-compound-out": "of compounds the model had never seen",
     "leave-one-batch-out": "from imaging batches the model had never seen",
     "leave-compound-and-batch-out": "of compounds and imaging batches the model had never seen",
     "leave-one-plate-out": "from plates the model had never seen",
+    "leave-one-group-out": "of a {group} the model had never seen",
     "group-k-fold": "of a {group} the model had never seen",
     "stratified-k-fold": "held out at random",
     "fixed": "of the fixed test list",
@@ -31,6 +33,7 @@ _NOT_TESTED = {
     "leave-one-batch-out": "Their compounds may be in training, so a new compound may do worse.",
     "leave-compound-and-batch-out": "",
     "leave-one-plate-out": "Their compounds may be in training, so a new compound may do worse.",
+    "leave-one-group-out": "",
     "group-k-fold": "",
     "stratified-k-fold": "Images of the same well and compound were in training: this says how "
     "well known images are recognised, not how a new compound would do.",
@@ -41,7 +44,12 @@ _QUALITY_TITLES = {
     UNEVEN: "Loss of images and class go together",
     BRIGHTFIELD: "Is {about} a brightfield channel?",
 }
-_UNIT_NAMES = {"site": ("field", "fields"), "tile": ("tile", "tiles"), "cell": ("cell", "cells")}
+_UNIT_NAMES = {
+    "site": ("field", "fields"),
+    "image": ("image", "images"),
+    "tile": ("tile", "tiles"),
+    "cell": ("cell", "cells"),
+}
 
 
 def tested_on(split: Mapping[str, Any]) -> str:
@@ -49,8 +57,13 @@ def tested_on(split: Mapping[str, Any]) -> str:
     return _TESTED_ON[split["method"]].format(group=" and ".join(split.get("group", [])))
 
 
-def not_tested(split: Mapping[str, Any]) -> str:
+def not_tested(split: Mapping[str, Any], words: Words = MECHANISM) -> str:
     """Say what a split does not test; empty where it depends on the groups."""
+    if split["method"] == "stratified-k-fold" and not words.has_plates:
+        return (
+            "Images of the same source, such as the patient or the slide, may have been in "
+            "training: images of a new source may do worse."
+        )
     return _NOT_TESTED[split["method"]]
 
 
@@ -109,7 +122,7 @@ def headline(context: Context) -> dict[str, Any] | None:
     details = entry["details"]
     best = _best_baseline(entry)
     null = entry["accuracy"].get("null")
-    treatment = entry["by_treatment"]
+    words = words_of(context["config"]["input"])
     return {
         "model": name,
         "score": score(entry),
@@ -117,21 +130,28 @@ def headline(context: Context) -> dict[str, Any] | None:
         "units": units_word(entry),
         "n": entry["n"],
         "tested_on": tested_on(split),
-        "not_tested": not_tested(split),
+        "not_tested": not_tested(split, words),
+        "label": words.short,
+        "exchanged": words.exchanged(entry),
         "baseline": None
         if best is None
         else {"name": verdicts.baseline_name(best[0]), "value": percent(best[1])},
         "null": None if null is None else percent(null["mean"]),
         "p": None if null is None else f"{entry['accuracy']['p']:.2g}",
         "n_classes": len(details["classes"]),
-        "treatments": {
-            "right": round(float(treatment["accuracy"]["value"]) * treatment["n"]),
-            "n": treatment["n"],
-            **score(treatment),
-        },
+        "together": [
+            {
+                "level": level,
+                "right": round(float(scores["accuracy"]["value"]) * scores["n"]),
+                "n": scores["n"],
+                **score(scores),
+            }
+            for level, scores in scored_levels(entry).items()
+            if level != "wells"
+        ],
         "independent": plural(details["independent_unit"], details["n_independent"]),
         "n_models": len(models),
-        "verdict": verdicts.verdict(entry),
+        "verdict": verdicts.verdict(entry, words=words),
     }
 
 
@@ -207,17 +227,20 @@ def _input_checks(context: Context) -> Iterable[dict[str, str]]:
 
 def _quality_checks(context: Context) -> Iterable[dict[str, str]]:
     quality, config = context["quality"], context["config"]
+    words = words_of(config["input"])
     flagged, n = int(quality["flagged"].sum()), len(quality)
     kept = "left out of" if config["quality"]["exclude_flagged"] else "kept in"
     if flagged:
         yield _check(
             "note",
-            f"{flagged:,} of {n:,} sites flagged",
-            f"{percent(flagged / n)} % of sites failed quality control and were {kept} "
+            f"{flagged:,} of {n:,} {words.sites} flagged",
+            f"{percent(flagged / n)} % of {words.sites} failed quality control and were {kept} "
             "classification. The section Quality names them.",
         )
     else:
-        yield _check("ok", "No site flagged", f"All {n:,} sites passed quality control.")
+        yield _check(
+            "ok", f"No {words.site} flagged", f"All {n:,} {words.sites} passed quality control."
+        )
     for warning in context["summary"].get("warnings", []):
         if warning["id"] in _QUALITY_TITLES:
             title = _QUALITY_TITLES[warning["id"]].format(about=warning["about"])
@@ -226,7 +249,7 @@ def _quality_checks(context: Context) -> Iterable[dict[str, str]]:
     if unread:
         yield _check(
             "warn",
-            f"{_count(unread, 'site', 'sites')} could not be read",
+            f"{_count(unread, words.site, words.sites)} could not be read",
             "They were left out. "
             + " ".join(
                 f"Images are {reason}: {listed(sites)}."
@@ -235,8 +258,22 @@ def _quality_checks(context: Context) -> Iterable[dict[str, str]]:
         )
 
 
+def _left_out_baselines(context: Context) -> Iterable[dict[str, str]]:
+    if context["models"]:
+        yield _check(
+            "note",
+            "Baselines without plates",
+            "Baselines of the plate layout and of cell counts are left out, since the images have "
+            "no plates and no cells are searched.",
+        )
+
+
 def _label_checks(context: Context) -> Iterable[dict[str, str]]:
     units = context["units"]
+    words = words_of(context["config"]["input"])
+    if not words.has_plates:
+        yield from _left_out_baselines(context)
+        return
     labelled = units[(units["role"] == "treated") & (units["moa"] != "") & units["usable"]]
     if labelled.empty:
         return
@@ -254,7 +291,7 @@ def _label_checks(context: Context) -> Iterable[dict[str, str]]:
                 "warn",
                 f"{_count(len(single), 'class', 'classes')} imaged in a single batch",
                 f"{listed(single)}: a model can tell such a class by the look of its batch, and "
-                "the scores cannot tell mechanism and batch apart.",
+                f"the scores cannot tell {words.short} and batch apart.",
             )
     compounds = labelled.groupby("moa")["compound"].nunique()
     few = compounds[compounds < 3].index
@@ -262,7 +299,7 @@ def _label_checks(context: Context) -> Iterable[dict[str, str]]:
         yield _check(
             "note",
             f"{_count(len(few), 'class', 'classes')} with fewer than three compounds",
-            f"{listed(few)}: with so few compounds the mechanism and the compound's own look "
+            f"{listed(few)}: with so few compounds the {words.short} and the compound's own look "
             "cannot be told apart.",
         )
 
@@ -316,15 +353,16 @@ def gaps_words(audit: Mapping[str, Any]) -> str:
 
 def _model_checks(context: Context) -> Iterable[dict[str, str]]:
     said = set()
+    words = words_of(context["config"]["input"])
     for name, model in context["models"].items():
-        compared = verdicts.verdict(model["evaluation"])
+        compared = verdicts.verdict(model["evaluation"], words=words)
         if compared is None:
             yield _check(
                 "note", f"Model “{name}” has no baseline", "Nothing says what is easy here."
             )
         else:
             yield _check(compared.status, f"Model “{name}”", f"It is {compared.text}.")
-        for warning in verdicts.warnings(name, model["evaluation"]):
+        for warning in verdicts.warnings(name, model["evaluation"], words):
             # Models of one split share the layout; single batches are said of the whole screen.
             if warning.title not in said and warning.id != "single-batch":
                 said.add(warning.title)
@@ -442,7 +480,7 @@ def _level_word(level: str, entry: Mapping[str, Any]) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    return sentence_case(text) + ("" if text.endswith(".") else ".")
 
 
 def _count(n: int, one: str, many: str) -> str:
@@ -480,7 +518,8 @@ def score_table(context: Context) -> list[dict[str, Any]]:
                     rows.append(score_row("baseline", label, baseline))
         for name, entry in models.items():
             if entry["accuracy"].get("null"):
-                label = "permuted mechanisms" + (f", {name}" if len(models) > 1 else "")
+                word = words_of(context["config"]["input"]).labels
+                label = f"permuted {word}" + (f", {name}" if len(models) > 1 else "")
                 if entry["accuracy"]["null"]["how"] == LABELS:
                     label += " (truth only)"
                 rows.append(score_row("baseline", label, null_entry(entry)))
@@ -500,11 +539,16 @@ def null_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
         **{
             level: {"accuracy": as_score(entry.get(level, {}).get("accuracy"))}
             for level in ("by_well", "by_treatment")
+            if level in entry
+        },
+        "by_group": {
+            name: {"accuracy": as_score(scores.get("accuracy"))}
+            for name, scores in entry.get("by_group", {}).items()
         },
     }
 
 
-def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
+def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a row per model and baseline: by how much the model is ahead, in percentage points."""
     rows = []
     compared = [
@@ -513,7 +557,11 @@ def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
         for name, scores in entry.get(kind, {}).items()
     ]
     for kind, name, scores in compared:
-        by_treatment = entry.get("by_treatment", {}).get(kind, {}).get(name, {})
+        coarse = {
+            level: found[kind][name]["accuracy"]
+            for level, found in scored_levels(entry).items()
+            if level != "wells" and name in found.get(kind, {})
+        }
         is_model = kind == "model_comparisons"
         rows.append(
             {
@@ -521,7 +569,7 @@ def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
                 "accuracy": verdicts.points(scores["accuracy"], ""),
                 "p": f"{scores['accuracy']['p']:.2g}" if "p" in scores["accuracy"] else "–",
                 "balanced_accuracy": verdicts.points(scores["balanced_accuracy"], ""),
-                "treatment": verdicts.points(by_treatment["accuracy"], "") if by_treatment else "–",
+                "coarse": {level: verdicts.points(found, "") for level, found in coarse.items()},
             }
         )
     return rows
@@ -554,7 +602,6 @@ def place_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def score_row(kind: str, label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Give the scores of a model or baseline as text."""
-    treatment, well = entry.get("by_treatment", {}), entry.get("by_well", {})
     return {
         "kind": kind,
         "label": label,
@@ -563,8 +610,7 @@ def score_row(kind: str, label: str, entry: Mapping[str, Any]) -> dict[str, Any]
         "accuracy": score(entry),
         "balanced_accuracy": score(entry, "balanced_accuracy"),
         "macro_f1": score(entry, "macro_f1"),
-        "well": score(well),
-        "treatment": score(treatment),
+        "levels": {level: score(found) for level, found in scored_levels(entry).items()},
         "roc_auc": _plain(entry.get("roc_auc")),
         "calibration_error": percent(entry.get("calibration_error")),
     }

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from moascope.errors import InputError
+from moascope.wording import plural_of
 
 AUTO = "auto"
 IMAGE = "image"
@@ -82,7 +83,8 @@ def held_out_columns(options: Mapping[str, Any]) -> list[str]:
         return [LEAVE_ONE_OUT[method]]
     if method == "leave-compound-and-batch-out":
         return ["compound", "batch"]
-    return ["+".join(options["group"])] if method == "group-k-fold" else []
+    grouped = method in ("group-k-fold", "leave-one-group-out")
+    return ["+".join(options["group"])] if grouped else []
 
 
 def independent_unit(
@@ -121,7 +123,7 @@ def independent_unit(
         If the unit is unknown, or finer than what the split holds out.
     """
     names = {
-        **(COLUMNS if has_plates else {IMAGE: ("site_id",)}),
+        **(COLUMNS if has_plates else {IMAGE: (IMAGE,)}),
         **{name: (name,) for name in groups},
     }
     if chosen not in (AUTO, *names):
@@ -162,7 +164,7 @@ def _automatic(columns: Sequence[str], groups: Collection[str], has_plates: bool
     """Take what is held out; where nothing is, the compound, or the first free group, or images."""
     if not columns and not has_plates:
         name = next(iter(groups), IMAGE)
-        return Independent(name, ("site_id",) if name == IMAGE else (name,))
+        return Independent(name, (name,))
     if not columns or "compound" in columns:
         return Independent("compound", COLUMNS["compound"])
     if len(columns) == 1 and columns[0] in COLUMNS:
@@ -175,5 +177,4 @@ def plural(unit: str, n: int) -> str:
     """Return a number of independent units in words."""
     if not unit.isalpha():  # several columns, or patient_id
         return f"{n:,} group{'s' if n != 1 else ''} of {unit}"
-    ending = "" if n == 1 else "es" if unit.endswith(("ch", "sh", "s", "x")) else "s"
-    return f"{n:,} {unit}{ending}"
+    return f"{n:,} {unit if n == 1 else plural_of(unit)}"

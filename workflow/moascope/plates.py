@@ -179,7 +179,7 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], L
     InputError
         If the folder is missing, the pattern is wrong, or nothing matches.
     """
-    pattern = _pattern(input_options["pattern"], reads_planes(input_options))
+    pattern = _pattern(input_options)
     root = input_options["images"]
     # Not by pathlib, which raises where a name is too long.
     if not root or not os.path.isdir(root):  # noqa: PTH112
@@ -241,6 +241,10 @@ def plate_names(
     InputError
         If there is no usable sheet or folder, or a plate name cannot be a file name.
     """
+    if input_options["format"] == "classes":
+        from moascope.class_images import part_names  # noqa: PLC0415  (which imports this)
+
+        return part_names(input_options, files)
     if input_options["format"] == "folder":
         wanted = {str(source) for source in input_options["channels"].values()}
         found = [file.groups for file in files or matching_files(input_options)[0]]
@@ -413,15 +417,20 @@ def reads_planes(input_options: Mapping[str, Any]) -> bool:
     return is_numbered and "(?P<channel>" not in input_options["pattern"]
 
 
-def _pattern(text: str, without_channel: bool) -> re.Pattern[str]:
+def _pattern(options: Mapping[str, Any]) -> re.Pattern[str]:
+    if options["format"] == "classes":
+        from moascope.class_images import class_pattern  # noqa: PLC0415  (which imports this)
+
+        text, needed = class_pattern(options), {"label"}
+    else:
+        text, needed = options["pattern"], {"plate", "well", "channel"}
+        if reads_planes(options):
+            needed.remove("channel")
     pattern = compile_pattern(text, "input.pattern")
     groups = set(pattern.groupindex)
-    missing = {"plate", "channel"} - groups
-    if "well" not in groups:  # its row and column will do
-        parts = {"row", "column"} - groups
-        missing |= {"well"} if len(parts) == 2 else parts
-    if without_channel:
-        missing -= {"channel"}
+    missing = needed - groups
+    if "well" in missing and {"row", "column"} & groups:  # which will do
+        missing = missing - {"well"} | ({"row", "column"} - groups)
     if missing:
         raise InputError(
             f"input.pattern: {text!r} lacks the named groups {', '.join(sorted(missing))}; "

@@ -17,6 +17,7 @@ import yaml
 from moascope import composites, figures, findings, flag_balance, report_segmentation, verdicts
 from moascope.composites import Array
 from moascope.findings import percent
+from moascope.levels import scored_levels
 from moascope.report_context import (
     Context,
     class_labels,
@@ -28,6 +29,7 @@ from moascope.report_context import (
 )
 from moascope.robust import robust_z
 from moascope.wells import parse_well
+from moascope.wording import plural_of, sentence_case, words_of
 
 __all__ = ["Context", "build", "load_context", "standalone_figures"]
 
@@ -72,6 +74,9 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         has_screen=context["has_screen"],
         headline=findings.headline(context),
         facts=_facts(context),
+        words=words_of(config["input"]),
+        kicker=_kicker(context),
+        levels=_level_names(context),
         checks=findings.checks(context),
         scores=findings.score_table(context),
         confidence=percent(float(config["evaluation"]["confidence"]), 0),
@@ -87,6 +92,25 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
     )
     log.info("report: %.1f MB", len(page.encode()) / 1e6)
     return page
+
+
+def _kicker(context: Context) -> str:
+    """Return what a report is about in a word."""
+    if context["models"]:
+        return sentence_case(words_of(context["config"]["input"]).label)
+    if not context["has_screen"]:
+        return "Segmentation"
+    return "Screen" if words_of(context["config"]["input"]).has_plates else "Images"
+
+
+def _level_names(context: Context) -> list[str]:
+    """Return the levels beside the units at which some model was scored, in the plural."""
+    names = [
+        level
+        for model in context["models"].values()
+        for level in scored_levels(model["evaluation"])
+    ]
+    return list(dict.fromkeys(names))
 
 
 def _screen_sections(context: Context) -> dict[str, Any]:
@@ -156,6 +180,9 @@ def _facts(context: Context) -> list[tuple[str, str]]:
         device = context["summary"]["environment"].get("device", "no network was used")
         return [("device", str(device)), ("seed", str(context["config"]["seed"]))]
     inputs, config, units = context["summary"]["inputs"], context["config"], context["units"]
+    words = words_of(config["input"])
+    if not words.has_plates:
+        return [*_class_facts(context), *_run_facts(context)]
     treated = units[(units["role"] != "control") & (units["compound"] != "")]
     mechanisms = units.loc[units["moa"] != "", "moa"].nunique()
     return [
@@ -165,14 +192,33 @@ def _facts(context: Context) -> list[tuple[str, str]]:
         ("image files", f"{inputs['images']:,}"),
         *([("image sizes", inputs["image_sizes"]["text"])] if "image_sizes" in inputs else []),
         ("batches", f"{units['batch'].nunique():,}"),
-        ("mechanisms", f"{mechanisms:,}"),
+        (words.labels, f"{mechanisms:,}"),
         ("compounds", f"{treated['compound'].nunique():,}"),
         ("treatments", f"{treated['treatment'].nunique():,}"),
+        *_run_facts(context),
+    ]
+
+
+def _class_facts(context: Context) -> list[tuple[str, str]]:
+    """Return what images of classes are about: how many of each class and group."""
+    inputs, config, units = context["summary"]["inputs"], context["config"], context["units"]
+    counts = units.drop_duplicates("site_id")["moa"].replace("", "unlabelled").value_counts()
+    return [
+        ("images", f"{inputs['images']:,}"),
+        (words_of(config["input"]).labels, ", ".join(f"{k} ({n:,})" for k, n in counts.items())),
+        *((plural_of(name), f"{units[name].nunique():,}") for name in config["input"]["groups"]),
+    ]
+
+
+def _run_facts(context: Context) -> list[tuple[str, str]]:
+    """Return how a screen was seen and computed with, as names and values."""
+    config, summary = context["config"], context["summary"]
+    return [
         ("channels", ", ".join(config["input"]["channels"])),
         ("normalization", _normalization_words(config)),
-        ("device", str(context["summary"]["environment"].get("device", "no network was used"))),
+        ("device", str(summary["environment"].get("device", "no network was used"))),
         ("seed", str(config["seed"])),
-        ("input digest", str(inputs["digest"])[:12]),
+        ("input digest", str(summary["inputs"]["digest"])[:12]),
     ]
 
 
@@ -316,6 +362,8 @@ def _located(quality: pd.DataFrame, plate_format: int) -> pd.DataFrame:
 def _quality_section(context: Context, painter: _Painter) -> dict[str, Any]:
     config = context["config"]
     channels, plate_format = list(config["input"]["channels"]), config["input"]["plate_format"]
+    if not words_of(config["input"]).has_plates:
+        return _flagged_images(context, painter)
     table = _located(context["quality"], plate_format)
     grouped = table.groupby("plate", sort=True)["flagged"]
     plates = pd.DataFrame({"sites": grouped.size(), "flagged": grouped.sum()})
@@ -372,6 +420,22 @@ def _class_table(what: str, balance: Mapping[str, Any]) -> dict[str, Any]:
     return {"what": what, "permuted": balance["permuted"], "rows": rows}
 
 
+def _flagged_images(context: Context, painter: _Painter) -> dict[str, Any]:
+    """Return what the section on quality shows of images without plates."""
+    flagged = context["quality"][context["quality"]["flagged"]]
+    return {
+        "plates": [],
+        "maps": [],
+        "not_drawn": 0,
+        "flagged": flagged[["site_id", "reasons"]].head(MAX_ROWS).to_dict("records"),
+        "n_flagged": len(flagged),
+        "reasons": context["summary"]["quality"].get("reasons", {}),
+        "tiles": _flagged_tiles(context, painter),
+        "unread": context["quarantined"].head(MAX_ROWS).to_dict("records"),
+        "n_unread": len(context["quarantined"]),
+    }
+
+
 def _flagged_tiles(context: Context, painter: _Painter) -> list[dict[str, Any]]:
     units = context["units"].set_index("unit_id")
     tiles = []
@@ -390,6 +454,7 @@ class _Painter:
     def __init__(self, context: Context) -> None:
         self.colours = composites.channel_colours(list(context["config"]["input"]["channels"]))
         self.images = context["images"]
+        self.words = words_of(context["config"]["input"])
         self.pixel_um = context["pixel_um"]
         # Flagged sites would set the scale for all others, so that examples set it alone.
         examples = [self.images[unit] for _, chosen in _examples(context) for unit in chosen]
@@ -416,13 +481,21 @@ class _Painter:
 
     def tile(self, unit_id: str, units: pd.DataFrame) -> dict[str, Any]:
         unit = cast(dict[str, Any], units.loc[unit_id].to_dict())
+        if not self.words.has_plates:
+            label = str(unit["moa"]) or "unlabelled"
+            return {
+                "src": self.source(self.images[unit_id]),
+                "alt": f"{unit_id}, {self.words.label} {label}",
+                "treatment": label,
+                "place": unit_id,
+            }
         dose = "" if pd.isna(unit["concentration"]) else f" {unit['concentration']:g} µM"
         treatment = f"{unit['compound']}{dose}"
         return {
             "src": self.source(self.images[unit_id]),
-            "alt": f"{treatment}, plate {unit['plate']}, well {unit['well']}",
+            "alt": f"{unit_id}: {treatment}, plate {unit['plate']}, well {unit['well']}",
             "treatment": treatment,
-            "place": f"{unit['plate']} {unit['well']}",
+            "place": unit_id,
         }
 
 
@@ -470,7 +543,7 @@ def _split_section(context: Context, name: str) -> dict[str, Any]:
         "folds": int(first["fold"].nunique()),
         "groups": int(first["group"].nunique()),
         "tested_on": findings.tested_on(split["config"]),
-        "not_tested": findings.not_tested(split["config"]),
+        "not_tested": findings.not_tested(split["config"], words_of(context["config"]["input"])),
         "audit": split["audit"],
         "audit_words": findings.audit_words(split["audit"]),
         "audit_gaps": findings.gaps_words(split["audit"]),
@@ -529,7 +602,8 @@ def _model_section(context: Context, name: str, painter: _Painter) -> dict[str, 
         "row": findings.score_row("model", name, entry),
         "n": entry["n"],
         "units": findings.units_word(entry),
-        "verdict": verdicts.verdict(entry),
+        "verdict": verdicts.verdict(entry, words=painter.words),
+        "exchanged": painter.words.exchanged(entry),
         "null": entry["accuracy"].get("null"),
         "p": entry["accuracy"].get("p"),
         "p_reason": entry["accuracy"].get("p_reason"),
@@ -538,7 +612,9 @@ def _model_section(context: Context, name: str, painter: _Painter) -> dict[str, 
         "selection": findings.selection_rows(entry),
         "confusions": confusion_figures(name, entry),
         "per_class": _per_class_rows(entry, counts),
-        "compounds": _compound_rows(model["predictions"], context["units"]),
+        "compounds": _compound_rows(model["predictions"], context["units"])
+        if painter.words.has_plates
+        else [],
         "folds": entry["details"]["folds"][:MAX_ROWS],
         "calibration": calibration_figure(name, entry),
         "calibration_words": findings.calibration_words(entry),
@@ -566,9 +642,9 @@ def confusion_figures(name: str, entry: Mapping[str, Any]) -> list[dict[str, str
         title (the level) and svg; units first.
     """
     details = entry["details"]
-    titles = {"unit": findings.units_word(entry, 1), "well": "well", "treatment": "treatment"}
     found = []
-    for level, title in titles.items():
+    for level in details["confusion"]:
+        title = findings.units_word(entry, 1) if level == "unit" else level
         counts = np.asarray(details["confusion"][level])
         right = percent(float(counts.trace() / max(1, counts.sum())))
         alt = (
@@ -675,22 +751,24 @@ def embedding_figures(context: Context, name: str) -> list[dict[str, str]]:
     Returns
     -------
     list of dict
-        caption and svg: principal components and t-SNE by mechanism, t-SNE by batch; fewer where
-        there are too few units, none where there is no embedding.
+        caption and svg: principal components and t-SNE by class, t-SNE by batch or the first free
+        group; fewer where there are too few units, none where there is no embedding.
     """
     embedding = context["models"][name]["embedding"]
     if embedding is None:
         return []
-    columns = ["moa", "role", "batch"]
+    words = words_of(context["config"]["input"])
+    groups = ["batch"] if words.has_plates else list(context["config"]["input"]["groups"])[:1]
+    columns = ["moa", "role", *groups]
     table = embedding.join(context["units"].set_index("unit_id")[columns], on="unit_id")
     labels = class_labels(table)
     shares = [f" ({percent(share, 0)} % of variance)" for share in embedding.attrs["explained"]]
     components = tuple(f"component {k + 1}{shares[k]}" for k in range(2))
-    plots = [("Principal components, by mechanism", "pca", components, labels)]
+    plots = [(f"Principal components, by {words.short}", "pca", components, labels)]
     if "tsne_1" in table:
         axes = ("t-SNE 1", "t-SNE 2")
-        plots.append(("t-SNE, by mechanism", "tsne", axes, labels))
-        plots.append(("t-SNE, by batch", "tsne", axes, table["batch"]))
+        plots.append((f"t-SNE, by {words.short}", "tsne", axes, labels))
+        plots += [(f"t-SNE, by {name}", "tsne", axes, table[name]) for name in groups]
     return [
         {
             "caption": caption,

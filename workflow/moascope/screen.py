@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from moascope.annotations import annotate
+from moascope.classes_format import read_class_sites
 from moascope.errors import InputError
 from moascope.files import FILE_COLUMNS, write_parquet
 from moascope.group_columns import checked_groups
@@ -95,6 +96,8 @@ def read_screen(
     InputError
         With everything that is wrong, each naming line, column, value and fix.
     """
+    if input_options["format"] == "classes":
+        return read_class_sites(input_options, check_files=check_files)
     problems = Problems()
     source = heading(input_options)
     rows = read_rows(input_options, problems)
@@ -237,8 +240,11 @@ def summarise(sites: pd.DataFrame) -> dict[str, int]:
     Returns
     -------
     dict
-        `plates`, `wells`, `sites` and `images` (distinct image files).
+        `plates`, `wells`, `sites` and `images` (distinct image files); of images without plates
+        only the last.
     """
+    if "given_set" in sites:
+        return {"images": len(sites)}
     paths = pd.concat([sites[f"path:{channel}"] for channel in _channels(sites)])
     return {
         "plates": int(sites["plate"].nunique()),

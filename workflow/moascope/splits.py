@@ -14,6 +14,8 @@ leave-one-compound-out, leave-one-batch-out, leave-one-plate-out
 leave-compound-and-batch-out
     One fold per compound and batch in which it was imaged: tested are its units of that batch,
     learned from are units of neither that compound nor that batch. The rest is left out.
+leave-one-group-out
+    One fold per group (the columns of `group`): it is tested, the others are learned from.
 group-k-fold
     `folds` folds of whole groups (the columns of `group`), stratified by class as far as whole
     groups allow (scikit-learn's StratifiedGroupKFold).
@@ -72,9 +74,14 @@ FIXED_KEYS = (
     "treatment",
     "replicate",
 )
+_NO_KEYS = {
+    *("set", "fold", "moa", "role", "tile", "usable", "flagged", "given_set"),
+    *("row", "col", "concentration"),
+}
 METHODS = (
     *LEAVE_ONE_OUT,
     "leave-compound-and-batch-out",
+    "leave-one-group-out",
     "group-k-fold",
     "stratified-k-fold",
     "fixed",
@@ -245,7 +252,7 @@ def check_sites(
         As `make_split` or `leakage.audit` would, with the same message.
     """
     if tiles is None:
-        if options["method"] == "fixed" and _names_units(options["file"]):
+        if options["method"] == "fixed" and options["file"] and _names_units(options["file"]):
             return
         tiles = 1
     # Paths and sizes of images are most of the table and say nothing here.
@@ -544,12 +551,15 @@ def _assign(
     n_folds = int(options.get("folds", 5))
     if method in LEAVE_ONE_OUT:
         labelled = _with_groups(chosen, [LEAVE_ONE_OUT[method]])
-        base = _leave_one_out(labelled, method)
+        base = _leave_one_out(labelled, method, LEAVE_ONE_OUT[method])
+    elif method == "leave-one-group-out":
+        labelled = _with_groups(chosen, list(options["group"]))
+        base = _leave_one_out(labelled, method, "+".join(options["group"]))
     elif method == "leave-compound-and-batch-out":
         labelled = _with_groups(chosen, ["compound", "batch"])
         base = _leave_compound_and_batch_out(labelled)
     elif fixed is not None:
-        return _fixed(chosen, fixed, repeats, str(options["file"]))
+        return _fixed(chosen, fixed, repeats, str(options["file"] or "the sets of the images"))
     else:
         columns = ["unit_id"]
         if method == "group-k-fold":
@@ -569,8 +579,7 @@ def _with_groups(chosen: pd.DataFrame, columns: list[str]) -> _Labelled:
     return _Labelled(chosen, group, names, label, classes)
 
 
-def _leave_one_out(labelled: _Labelled, method: str) -> list[_Assignment]:
-    column = LEAVE_ONE_OUT[method]
+def _leave_one_out(labelled: _Labelled, method: str, column: str) -> list[_Assignment]:
     n_groups = len(labelled.group_names)
     if n_groups < 2:
         raise InputError(
@@ -647,11 +656,12 @@ def _k_fold(
 def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame:
     """Read and check a fixed list: its key columns, `set` and `fold` (all str)."""
     if not options.get("file"):
-        raise InputError("split method fixed needs `file`: a CSV file with the column set")
+        return _given_sets(units)
     path = Path(options["file"])
     table = _read_list(path)
-    keys = [column for column in table.columns if column in FIXED_KEYS]
-    allowed = ("set", "fold", *FIXED_KEYS)
+    possible = (*FIXED_KEYS, *(name for name in units.columns if name not in _NO_KEYS))
+    keys = [column for column in table.columns if column in possible]
+    allowed = ("set", "fold", *possible)
     problems = [
         f"unknown column {column!r}: {_suggestion(column, allowed)}"
         for column in table.columns
@@ -679,6 +689,26 @@ def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame
     if problems:
         raise InputError.collect(problems, str(path))
     return table[[*keys, "set", "fold"]].drop_duplicates()
+
+
+def _given_sets(units: pd.DataFrame) -> pd.DataFrame:
+    """Return the sets that the images themselves have as a fixed list."""
+    given = units.get("given_set", pd.Series("", index=units.index))
+    if not (given != "").any():
+        raise InputError(
+            "split method fixed: neither `file` is given nor a set of any image. Fix: give a CSV "
+            "file with the columns image and set, a column set of the sheet, or folders train and "
+            "test"
+        )
+    table = pd.DataFrame({"image": units["image"], "set": given})[given != ""]
+    problems = [
+        f"no image has the set {needed}; add some"
+        for needed in ("train", "test")
+        if not (given == needed).any()
+    ]
+    if problems:
+        raise InputError.collect(problems, "split method fixed")
+    return table.drop_duplicates().assign(fold="fixed")
 
 
 def _read_list(path: Path) -> pd.DataFrame:
@@ -726,7 +756,7 @@ def _fixed_problems(table: pd.DataFrame, keys: list[str], units: pd.DataFrame) -
 def _fixed(
     chosen: pd.DataFrame, table: pd.DataFrame, repeats: int, path: str
 ) -> tuple[_Labelled, list[_Assignment]]:
-    keys = [column for column in table.columns if column in FIXED_KEYS]
+    keys = [column for column in table.columns if column not in ("set", "fold")]
     listed = pd.MultiIndex.from_frame(chosen[keys].astype(str))
     wanted = pd.MultiIndex.from_frame(table[keys])
     inside = listed.isin(wanted)

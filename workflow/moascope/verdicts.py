@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from moascope.calibration import SWITCHED_OFF
+from moascope.wording import MECHANISM, Words, sentence_case
 
 Entry = Mapping[str, Any]
 """An entry of `moascope.evaluation.evaluate`."""
@@ -77,7 +78,7 @@ def points(difference: Entry, unit: str = " points") -> str:
     return text
 
 
-def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
+def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> Verdict | None:
     """Compare a model with chance and with its baselines.
 
     Parameters
@@ -86,6 +87,8 @@ def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
         The entry of the model.
     score : str
         Which score decides.
+    words : Words
+        What classes are called.
 
     Returns
     -------
@@ -98,7 +101,9 @@ def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
     p, null = found.get("p"), found.get("null")
     if p is not None and null["least_p"] <= alpha < p:
         return Verdict(
-            "warn", f"no better than with mechanisms permuted among compounds (p = {p:.2g})"
+            "warn",
+            f"no better than with {words.labels} permuted among {words.exchanged(entry)} "
+            f"(p = {p:.2g})",
         )
     if not compared:
         return None
@@ -107,16 +112,16 @@ def verdict(entry: Entry, score: str = "accuracy") -> Verdict | None:
         return Verdict("note", f"not compared with baselines: {compared[unknown[0]]['reason']}")
     name = min(compared, key=lambda key: compared[key]["ci"][0])
     difference = compared[name]
-    words = f"“{baseline_name(name)}” ({points(difference)})"
+    closest = f"“{baseline_name(name)}” ({points(difference)})"
     if difference["ci"][0] > 0:
-        return Verdict("ok", f"better than every baseline; the closest is {words}")
+        return Verdict("ok", f"better than every baseline; the closest is {closest}")
     if difference["value"] <= 0:
-        return Verdict("warn", f"not better than the baseline {words}")
-    return Verdict("note", f"not clearly better than the baseline {words}")
+        return Verdict("warn", f"not better than the baseline {closest}")
+    return Verdict("note", f"not clearly better than the baseline {closest}")
 
 
-def warnings(name: str, entry: Entry) -> Iterable[Warning]:
-    """Yield what else than mechanism could explain the scores of a model.
+def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warning]:
+    """Yield what else than the class could explain the scores of a model.
 
     Parameters
     ----------
@@ -124,6 +129,8 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
         Name of the model.
     entry : mapping
         Its entry.
+    words : Words
+        What classes are called.
 
     Yields
     ------
@@ -138,15 +145,17 @@ def warnings(name: str, entry: Entry) -> Iterable[Warning]:
         if strength is not None and strength >= _STRONG and kind != "position":
             yield Warning(
                 "class-and-place",
-                f"Mechanism and {kind} go together",
-                f"Cramer's V of mechanism and {kind} is {strength:.2f} (1: the {kind} tells the "
-                f"mechanism). The scores cannot tell what the images show from where they lie.",
+                f"{sentence_case(words.short)} and {kind} go together",
+                f"Cramer's V of {words.short} and {kind} is {strength:.2f} (1: the {kind} tells "
+                f"the {words.short}). The scores cannot tell what the images show from where they "
+                f"{'lie' if words.has_plates else 'are from'}.",
             )
         for label, place in found.get("single", {}).items():
             yield Warning(
                 "single-batch" if kind == "batch" else "few-places",
                 f"“{label}” lies in one {kind}",
-                f"All wells of this class are in {kind} {place}. A model can tell the class by the "
+                f"All {'wells' if words.has_plates else 'images'} of this class are in {kind} "
+                f"{place}. A model can tell the class by the "
                 f"look of that {kind}.",
             )
     alone = [label for label, n in entry.get("compounds", {}).items() if n < 2]
@@ -229,7 +238,7 @@ def cell_warnings(engine: str, doubts: Iterable[str]) -> list[dict[str, str]]:
 
 
 def summary_warnings(
-    evaluations: Mapping[str, Entry], audits: Mapping[str, Entry]
+    evaluations: Mapping[str, Entry], audits: Mapping[str, Entry], words: Words = MECHANISM
 ) -> list[dict[str, str]]:
     """Return the warnings of all models and the leaks of all splits, as for summary.json.
 
@@ -239,6 +248,8 @@ def summary_warnings(
         By model.
     audits : mapping of str to mapping
         Leakage audits by split.
+    words : Words
+        What classes are called.
 
     Returns
     -------
@@ -253,7 +264,7 @@ def summary_warnings(
     return leaks + [
         {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
         for name, entry in evaluations.items()
-        for warning in warnings(name, entry)
+        for warning in warnings(name, entry, words)
     ]
 
 

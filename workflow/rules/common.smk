@@ -90,7 +90,7 @@ def say_why_jobs_failed():
 
 def folder_files():
     """List the image files, once, where no sheet does."""
-    if not SCREEN or CONFIG.input.format != "folder":
+    if not SCREEN or not CONFIG.input.lists_files():
         return None
     from moascope.plates import matching_files
 
@@ -146,7 +146,7 @@ def input_options():
         **{
             key: value
             for key, value in section.items()
-            if key not in [*READING, "unit", "brightfield"]
+            if key not in [*READING, "unit", "brightfield", "label_name"]
         },
         # Files of a simulation are always there.
         "on_bad_image": "error" if SIMULATED else CONFIG.input.on_bad_image,
@@ -807,7 +807,7 @@ def counts_of_cells(wildcards):
 
 def baseline_names():
     """Name the baselines; there is no cell count where no cells are found."""
-    names = CONFIG.section("evaluation")["baselines"]
+    names = CONFIG.baselines()
     return [name for name in names if MEASURING or name != "cell-count"] or ["majority"]
 
 

@@ -51,6 +51,7 @@ rule summary:
         engines=SCORED,
         training={name: training_options(name) for name in TRAINED},
         cells={"name": CONFIG.segmentation.objects, "engine": MEASURING_NAME},
+        words=CONFIG.section("input", "format", "label_name") if SCREEN else None,
         seed=CONFIG.seed,
         code=code("summary.py"),
     script:

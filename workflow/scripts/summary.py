@@ -6,6 +6,7 @@ start(snakemake.log[0])
 
 from moascope import cell_counts, segmentation_course, summary, verdicts
 from moascope.files import read_json, read_parquet, write_json
+from moascope.wording import words_of
 
 
 def read(paths):
@@ -27,7 +28,8 @@ if "inputs" in given:
     checked = [warning for found in checks for warning in found.pop("warnings")]
     if given["sizes"]:
         sections["inputs"]["image_sizes"] = checks[-1]
-    found = verdicts.summary_warnings(sections["evaluations"], sections["audits"])
+    words = words_of(params.words)
+    found = verdicts.summary_warnings(sections["evaluations"], sections["audits"], words)
     sections["warnings"] = [
         *verdicts.input_warnings(inputs["notes"]),
         *sections["quality"].pop("warnings"),

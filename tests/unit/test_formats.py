@@ -1,0 +1,10 @@
+"""The list of formats."""
+
+from typing import get_args
+
+from moascope.config import Input
+from moascope.formats import FORMATS
+
+
+def test_the_configuration_knows_the_formats():
+    assert list(get_args(Input.model_fields["format"].annotation)) == list(FORMATS)

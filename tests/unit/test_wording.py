@@ -1,0 +1,34 @@
+"""Words for classes and what they are dealt out among."""
+
+import pytest
+
+from moascope.wording import plural_of, words_of
+
+
+@pytest.mark.parametrize(
+    ("noun", "plural"),
+    [
+        ("mechanism of action", "mechanisms of action"),
+        ("class", "classes"),
+        ("diagnosis", "diagnoses"),
+        ("phenotype", "phenotypes"),
+        ("batch", "batches"),
+        ("assay", "assays"),
+        ("study", "studies"),
+    ],
+)
+def test_plurals(noun, plural):
+    assert plural_of(noun) == plural
+
+
+def test_a_screen_speaks_of_mechanisms_unless_told_otherwise():
+    words = words_of({"format": "table", "label_name": None})
+    assert (words.label, words.short, words.sites) == ("mechanism of action", "mechanism", "sites")
+    assert words_of({"format": "table", "label_name": "phenotype"}).labels == "phenotypes"
+
+
+def test_images_of_classes_speak_of_classes_and_images():
+    words = words_of({"format": "classes", "label_name": None})
+    assert (words.label, words.labels, words.sites) == ("class", "classes", "images")
+    assert words.exchanged({"details": {"independent_unit": "patient"}}) == "patients"
+    assert words_of({"format": "classes", "label_name": "diagnosis"}).labels == "diagnoses"
