@@ -248,3 +248,44 @@ def test_units_that_are_all_alike_to_the_network_are_drawn():
     assert (table[["pca_1", "pca_2"]] == 0).all(axis=None)
     assert "tsne_1" not in table
     assert table.attrs["explained"] == [0.0, 0.0]
+
+
+def test_short_names_stay_different_and_recognisable():
+    names = [
+        "inhibitor of the mitotic kinesin Eg5, low dose",
+        "inhibitor of the mitotic kinesin Eg5, high dose",
+        "actin",
+    ]
+    low, high, actin = figures.distinct_labels(names, 28)
+    assert actin == "actin"
+    assert low != high
+    assert low.startswith("inhibitor of")
+    assert low.endswith("low dose")
+    assert high.endswith("high dose")
+    assert max(len(low), len(high)) <= 40
+
+
+def test_names_that_differ_in_their_middle_only_are_not_cut():
+    names = [f"{'a' * 40}{k}{'b' * 40}" for k in range(3)]
+    assert len(set(figures.distinct_labels(names, 20))) == 3
+
+
+def test_long_class_names_are_wrapped_between_words():
+    names = ["malignant tumour of the bile duct", "benign"]
+    assert figures.wrapped_labels(names) == ["malignant tumour of\nthe bile duct", "benign"]
+    svg = figures.confusion_matrix([[3, 1], [0, 2]], names, "alt")
+    assert "malignant tumour of" in svg
+    assert "the bile duct" in svg
+
+
+def test_the_word_fold_is_not_cut_where_group_names_are_short():
+    svg = figures.split_picture(
+        [["train", "test"], ["test", "train"]], ["a", "b"], 2, ["", ""], "alt"
+    )
+    place = re.search(
+        r'<text[^>]*?(?:transform="translate\(([-\d.]+)|x="([-\d.]+)")[^>]*>fold<', svg
+    )
+    assert place, svg
+    # Right-aligned text ends there; it is 18 px wide at 8 pt, in units of 1/72 inch.
+    anchor = float(place[1] or place[2])
+    assert anchor * 96 / 72 >= 18

@@ -53,6 +53,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from moascope.errors import InputError
 from moascope.independence import LEAVE_ONE_OUT, SCOPE
+from moascope.wells import row_name
 
 log = logging.getLogger(__name__)
 
@@ -402,7 +403,7 @@ def group_codes(units: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray
     n_groups = int(codes.max()) + 1 if len(codes) else 0
     first = np.full(n_groups, len(codes))
     np.minimum.at(first, codes, np.arange(len(codes)))
-    parts = units.iloc[first][full].astype(str)
+    parts = _printed(units.iloc[first][full])
     names = _shortest_names(parts, list(columns))
     order = np.array(sorted(range(n_groups), key=lambda i: _natural(str(names[i]))), dtype=np.int64)
     rank = np.empty(n_groups, np.int64)
@@ -970,6 +971,16 @@ def _group_of_rows(groups: pd.DataFrame, group_names: pd.Index, units: pd.DataFr
         raise InputError(f"{what} the units table: make the split again from this table")
     codes = group_names.get_indexer(pd.Index(groups["group"]))
     return np.where(position >= 0, codes[position], -1)
+
+
+def _printed(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return groups as text, rows and columns as they are printed on a plate."""
+    printed = parts.astype(str)
+    if "row" in parts:
+        printed["row"] = [row_name(int(row)) for row in parts["row"]]
+    if "col" in parts:
+        printed["col"] = [str(int(column) + 1) for column in parts["col"]]
+    return printed
 
 
 def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:
