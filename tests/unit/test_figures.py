@@ -289,3 +289,16 @@ def test_the_word_fold_is_not_cut_where_group_names_are_short():
     # Right-aligned text ends there; it is 18 px wide at 8 pt, in units of 1/72 inch.
     anchor = float(place[1] or place[2])
     assert anchor * 96 / 72 >= 18
+
+
+def test_the_chart_of_scores_fits_a_narrow_screen():
+    rows = [
+        ForestRow("split a", "heading", {}),
+        ForestRow("model", "model", {"accuracy": (0.99, 0.97, 1.0)}),
+        ForestRow(
+            "plate, batch, row and column, logistic", "baseline", {"accuracy": (0.1, 0, 0.3)}
+        ),
+    ]
+    svg = figures.accuracy_forest(rows, ["accuracy"], "alt", narrow=True)
+    assert float(re.search(r'width="([\d.]+)"', svg)[1]) <= 340
+    assert "99.0" in svg

@@ -265,7 +265,9 @@ class ForestRow:
     values: Mapping[str, tuple[float, float, float]]
 
 
-def accuracy_forest(rows: Sequence[ForestRow], metrics: Sequence[str], alt: str) -> str:
+def accuracy_forest(
+    rows: Sequence[ForestRow], metrics: Sequence[str], alt: str, *, narrow: bool = False
+) -> str:
     """Draw scores with their confidence intervals, models beside baselines.
 
     Parameters
@@ -276,14 +278,18 @@ def accuracy_forest(rows: Sequence[ForestRow], metrics: Sequence[str], alt: str)
         Keys of `ForestRow.values`, one panel each.
     alt : str
         Text for those who cannot see the figure.
+    narrow : bool
+        For the screen of a telephone: panels one below the other, names above their points.
 
     Returns
     -------
     str
         SVG text.
     """
+    labels = distinct_labels([row.label for row in rows], 34)
+    if narrow:
+        return _narrow_forest(rows, metrics, labels, alt)
     with mpl.rc_context(STYLE):
-        labels = distinct_labels([row.label for row in rows], 34)
         label_width = 16 + _widest(labels, 8.5)
         width, height = label_width + 250 * len(metrics), 58 + 22 * len(rows)
         figure = new_figure(width, height)
@@ -297,6 +303,34 @@ def accuracy_forest(rows: Sequence[ForestRow], metrics: Sequence[str], alt: str)
                 )
             )
             _forest_panel(axes, rows, metric, labels if column == 0 else None)
+        return svg_text(figure, alt)
+
+
+def _narrow_forest(
+    rows: Sequence[ForestRow], metrics: Sequence[str], labels: Sequence[str], alt: str
+) -> str:
+    pitch, panel = 32, 58 + 32 * len(rows)
+    width, height = 336, panel * len(metrics)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(width, height)
+        for number, metric in enumerate(metrics):
+            bottom = height - (number + 1) * panel + 26
+            place = (12 / width, bottom / height, (width - 26) / width, pitch * len(rows) / height)
+            axes = figure.add_axes(place)
+            _forest_panel(axes, rows, metric, None)
+            # Half a row lower than the names, which stand above their points.
+            axes.set_ylim(len(rows) - 0.6, -0.8)
+            for position, (row, label) in enumerate(zip(rows, labels, strict=True)):
+                is_model = row.kind == "model"
+                axes.text(
+                    0,
+                    position - 0.42,
+                    label,
+                    va="center",
+                    fontsize=8.5,
+                    fontweight="bold" if is_model else "normal",
+                    color=colour_of("fg" if is_model else "muted"),
+                )
         return svg_text(figure, alt)
 
 
@@ -324,8 +358,8 @@ def _forest_panel(
             mew=1.3,
         )
         # Beside the interval, on the side where there is room.
-        right = high if math.isfinite(high) else value
-        left = low if math.isfinite(low) else value
+        right = max(high, value) if math.isfinite(high) else value
+        left = min(low, value) if math.isfinite(low) else value
         there = right < 0.84
         axes.annotate(
             f"{100 * value:.1f}",

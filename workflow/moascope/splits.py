@@ -108,6 +108,15 @@ class Fold:
 
 
 @dataclass(frozen=True)
+class PlannedSplit:
+    """A split of sites that are not read yet: units, and what `make_split` makes of them."""
+
+    units: pd.DataFrame
+    split: pd.DataFrame
+    groups: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class _Assignment:
     """The side of every group in one fold: `sides` is int8 (n_groups,), see `SETS`."""
 
@@ -225,7 +234,7 @@ def check_sites(
     seed: int,
     tiles: int | None = 1,
     audited: Sequence[str] = (),
-) -> None:
+) -> PlannedSplit | None:
     """Find out before any image is read whether the sites allow a split.
 
     Every site counts as usable, so that what passes here can still fail once flagged sites and
@@ -245,6 +254,11 @@ def check_sites(
     audited : sequence of str
         Columns, or several joined with "+", that the audit is going to look at.
 
+    Returns
+    -------
+    PlannedSplit or None
+        The split as it would be if no site were flagged; None if it was not checked.
+
     Raises
     ------
     InputError
@@ -252,7 +266,7 @@ def check_sites(
     """
     if tiles is None:
         if options["method"] == "fixed" and options["file"] and _names_units(options["file"]):
-            return
+            return None
         tiles = 1
     # Paths and sizes of images are most of the table and say nothing here.
     units = sites[[column for column in sites.columns if ":" not in column]]
@@ -260,10 +274,11 @@ def check_sites(
     tile = np.tile(np.arange(tiles), len(sites))
     suffix = np.where(tiles > 1, pd.Series(tile, dtype="int64").map("#t{}".format), "")
     units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=True, flagged=False)
-    _, groups = make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
+    split, groups = make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
     chosen = units[units["unit_id"].isin(groups["unit_id"])]
     for column in audited:
         group_codes(chosen, column.split("+"))
+    return PlannedSplit(units, split, groups)
 
 
 def folds(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> Iterator[Fold]:
