@@ -10,7 +10,7 @@ from moascope.class_images import parts_of
 from moascope.config import load
 from moascope.errors import InputError
 from moascope.levels import Design
-from moascope.plates import matching_files, plate_names
+from moascope.plates import matching_files, plate_names, plate_words
 from moascope.screen import digest, divide_sites, read_sites, summarise
 from moascope.splits import check_sites, make_split
 
@@ -238,6 +238,24 @@ def test_defaults_fit_images_without_plates():
     assert found.unit() == "image"
     assert found.exchanged("s") == ["patient"]
     assert load(raw()).exchanged("s") == ["image"]
+
+
+def test_parts_are_not_called_plates():
+    assert plate_words("part-2-of-4") == "Part 2 of 4 of the images"
+    assert plate_words("Week1_22123") == "plate Week1_22123"
+
+
+def test_what_is_wrong_with_input_splits_and_normalization_comes_at_once():
+    with pytest.raises(InputError) as caught:
+        load(
+            raw(
+                input={"controls": ["DMSO"]},
+                splits={"s": {"method": "leave-one-plate-out"}},
+                normalization={"steps": [{"method": "zscore", "scope": "controls"}]},
+            )
+        )
+    for key in ("input.controls", "splits.s.method", "normalization.steps[0].scope"):
+        assert f"- {key}: " in str(caught.value)
 
 
 def units_of(patients: str, truth: str) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from moascope.augmentation_table import PARAMETERS
 from moascope.backbone_table import canonical_name
-from moascope.class_rules import WITHOUT_PLATES, adapt_to_classes, problems_of_input
+from moascope.class_rules import WITHOUT_PLATES, adapt_to_classes
 from moascope.config_section import NAME_PATTERN, Name, Rooted, Section, Whole
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
@@ -164,8 +164,6 @@ class Input(Rooted):
             raise ValueError(f"format {self.format!r} also needs {', '.join(missing)}")
         if not self.channels:
             raise ValueError("channels must name at least one channel")
-        if problems := problems_of_input(self):
-            raise ValueError("\n".join(problems))
         if self.format == "simulate" and self.groups:
             raise ValueError("groups: a simulated screen has no columns of its own; remove it")
         return self
@@ -844,7 +842,7 @@ class Config(Section):
 
     def baselines(self) -> list[str]:
         """Name the baselines that make sense; there is no layout without plates."""
-        names = list(self.evaluation.baselines)
+        names: list[str] = list(self.evaluation.baselines)
         return names if self.design()["has_plates"] else [n for n in names if n in WITHOUT_PLATES]
 
     def exchanged(self, split: str) -> list[str]:

@@ -273,12 +273,12 @@ def evaluate(
     consensus = _consensus(table)
     pictures = by_level(consensus, units, how, frame.levels)
     top = entries.pop("unit")
-    found = [f"{top['accuracy']['value']:.4f} of {plural(unit, top['n'])}"]
-    found += [
+    shares = [f"{top['accuracy']['value']:.4f} of {plural(unit, top['n'])}"]
+    shares += [
         f"{entry['accuracy']['value']:.4f} of {plural(level, entry['n'])}"
         for level, entry in entries.items()
     ]
-    logger.info("%s: accuracy %s", split or "evaluation", ", ".join(found))
+    logger.info("%s: accuracy %s", split or "evaluation", ", ".join(shares))
     members = units[units["unit_id"].isin(table["unit_id"])]
     return {
         "unit": unit,

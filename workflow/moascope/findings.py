@@ -500,7 +500,7 @@ def null_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
+def comparison_rows(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a row per model and baseline: by how much the model is ahead, in percentage points."""
     rows = []
     compared = [

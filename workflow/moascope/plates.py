@@ -89,6 +89,12 @@ class ImageFile:
     groups: dict[str, str]
 
 
+def plate_words(plate: str) -> str:
+    """Return what messages call a plate, or the part that images without plates are stored in."""
+    is_part = re.fullmatch(r"part-\d+-of-\d+", plate)
+    return plate.replace("-", " ").capitalize() + " of the images" if is_part else f"plate {plate}"
+
+
 def sheet_paths(input_options: Mapping[str, Any]) -> list[Path]:
     """Give the sample sheets.
 

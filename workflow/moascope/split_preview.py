@@ -100,7 +100,7 @@ def _notes(counts: pd.DataFrame) -> list[str]:
                 "its scores will say little"
             )
         if len(used):
-            worst = used.loc[used["train"].idxmin()]
+            worst = used.sort_values("train", kind="stable").iloc[0]
             notes.append(
                 f"class {name!r} has {worst['train']} training units in fold "
                 f"{worst['fold_name']!r}"

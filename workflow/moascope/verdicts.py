@@ -105,12 +105,12 @@ def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> 
         return Verdict("note", f"not compared with baselines: {compared[unknown[0]]['reason']}")
     name = min(compared, key=lambda key: compared[key]["ci"][0])
     difference = compared[name]
-    words = f"“{baseline_name(name)}” ({points(difference)})"
+    closest = f"“{baseline_name(name)}” ({points(difference)})"
     if difference["ci"][0] > 0:
-        return Verdict("ok", f"better than every baseline; the closest is {words}")
+        return Verdict("ok", f"better than every baseline; the closest is {closest}")
     if difference["value"] <= 0:
-        return Verdict("warn", f"not better than the baseline {words}")
-    return Verdict("note", f"not clearly better than the baseline {words}")
+        return Verdict("warn", f"not better than the baseline {closest}")
+    return Verdict("note", f"not clearly better than the baseline {closest}")
 
 
 def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warning]:
