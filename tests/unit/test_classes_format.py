@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from screens import options, touch
 
-from moascope import evaluation
+from moascope import evaluation, verdicts
 from moascope.class_images import parts_of
 from moascope.config import load
 from moascope.errors import InputError
@@ -13,6 +13,7 @@ from moascope.levels import Design
 from moascope.plates import matching_files, plate_names, plate_words
 from moascope.screen import digest, divide_sites, read_sites, summarise
 from moascope.splits import check_sites, make_split
+from moascope.wording import words_of
 
 GREY = {"grey": 0}
 
@@ -153,6 +154,16 @@ def test_the_table_fits_the_rest_of_the_workflow(tmp_path):
     out = dict.fromkeys(sites["plate"].unique(), tmp_path / "files")
     divide_sites(sites, list(out), out, dict.fromkeys(out, tmp_path / "roles"))
     assert "moa" not in pd.read_parquet(tmp_path / "files")
+
+
+def test_one_class_only_is_refused_in_the_words_of_images(tmp_path):
+    sites = read_sites(folder(tmp_path, "x/1.png", "x/2.png"))
+    with pytest.raises(InputError) as caught:
+        check_sites(sites, {"method": "stratified-k-fold", "folds": 2}, 1)
+    assert str(caught.value) == (
+        "a split needs images of at least two classes, found only the class 'x' among 2 (flagged "
+        "images do not count). Check the labels and the list of flagged images."
+    )
 
 
 def test_given_sets_are_a_fixed_split(tmp_path):
@@ -308,6 +319,17 @@ def test_scores_are_of_images_and_groups_and_of_nothing_else():
     assert not {"by_well", "by_treatment"} & set(entry)
     assert entry["compounds"] == {}
     assert list(entry["details"]["confusion"]) == ["unit", "patient"]
+
+
+def test_a_group_that_is_held_out_is_not_warned_of():
+    units = units_of("aabbccddeeff", "xxxxxxyyyyyy").assign(slide=list("pppppp" + "qqqqqq"))
+    design = Design(has_plates=False, groups=["patient", "slide"])
+    entry = evaluation.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
+    assert entry["confounding"]["patient"]["held_out"]
+    words = words_of({"format": "classes", "label_name": "diagnosis"})
+    said = [warning.title for warning in verdicts.warnings("m", entry, words)]
+    assert "Diagnosis and slide go together" in said
+    assert "Diagnosis and patient go together" not in said
 
 
 def test_groups_of_several_classes_are_no_level():

@@ -288,7 +288,7 @@ def evaluate(
         "per_class": _per_class(table, scored["unit"], coverage),
         "baselines": others,
         "compounds": _compounds_by_class(table, frame) if design.has_plates else {},
-        "confounding": layout.association(members, design) if _has_layout(members) else {},
+        "confounding": _confounding(members, design, held_out) if _has_layout(members) else {},
         "details": {
             "classes": class_names(table),
             "confusion": {level: _confusion(rows).tolist() for level, rows in pictures.items()},
@@ -327,6 +327,16 @@ def _beside_units(entries: Mapping[str, Any], frame: _Frame) -> dict[str, Any]:
     if frame.design.has_plates:
         return {"by_treatment": entries["treatment"], "by_well": entries["well"]}
     return {"by_group": {level: entries[level] for level in frame.levels}}
+
+
+def _confounding(
+    members: pd.DataFrame, design: Design, held_out: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Measure how closely class and place go together, and say which free groups are held out."""
+    found = layout.association(members, design)
+    for name in set(design.groups) & set(held_out):
+        found[name]["held_out"] = True
+    return found
 
 
 def _compounds_by_class(table: pd.DataFrame, frame: _Frame) -> dict[str, int]:

@@ -367,6 +367,11 @@ def labelled_units(units: pd.DataFrame, include_controls: bool) -> pd.DataFrame:
     classes = sorted(chosen["moa"].unique())
     if len(classes) < 2:
         found = f"only the class {classes[0]!r}" if classes else "no labelled, usable units"
+        if "given_set" in units:
+            raise InputError(
+                f"a split needs images of at least two classes, found {found} among {len(units)} "
+                "(flagged images do not count). Check the labels and the list of flagged images."
+            )
         raise InputError(
             f"a split needs units of at least two classes, found {found} among {len(units)} units "
             "(controls count only with include_controls: true, flagged units do not count). "
@@ -883,8 +888,9 @@ def _unlearnable_error(
                 "held-out groups per fold"
             )
     error = InputError.collect(problems, f"split method {method}")
+    source = "images" if "given_set" in labelled.units else "moa table"
     return InputError(
-        f"{error}\nFix: as said, or take the class out of the moa table, or set "
+        f"{error}\nFix: as said, or take the class out of the {source}, or set "
         "drop_unlearnable_classes: true to leave such classes out and report them."
     )
 
