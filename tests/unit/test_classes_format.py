@@ -10,7 +10,7 @@ from moascope.class_images import parts_of
 from moascope.config import load
 from moascope.errors import InputError
 from moascope.levels import Design
-from moascope.plates import matching_files, plate_names, plate_words
+from moascope.plates import matching_files, plate_names, plate_words, unmatched_warning
 from moascope.screen import digest, divide_sites, read_sites, summarise
 from moascope.splits import check_sites, make_split
 from moascope.wording import words_of
@@ -63,6 +63,22 @@ def test_a_folder_per_class_is_read_with_file_names_as_names(tmp_path):
     assert (sites["index:grey"] == 0).all()
     assert (sites["role"] == "treated").all()
     assert set(sites["compound"]) == set(sites["treatment"]) == {""}
+
+
+def test_images_outside_class_folders_are_counted(tmp_path):
+    section = folder(tmp_path, "a/1.png", "2.png", "3.png")
+    files, unmatched = matching_files(section)
+    assert unmatched_warning(section, len(files), unmatched) == (
+        f"input.images: 2 of 3 image files in {tmp_path} lie in no folder of a class and are left "
+        "out, such as '2.png'"
+    )
+
+
+def test_a_folder_without_class_folders_is_refused(tmp_path):
+    with pytest.raises(
+        InputError, match=r"lies in the folder of a class, such as '1\.png'; make a"
+    ):
+        read_sites(folder(tmp_path, "1.png"))
 
 
 def test_folders_of_sets_are_recognised(tmp_path):

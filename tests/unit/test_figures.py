@@ -131,7 +131,7 @@ def test_a_rare_confusion_is_not_called_zero():
 
 
 def test_forest_writes_the_value_beside_every_point():
-    assert {"90.0", "20.0"} <= set(texts(EXAMPLES["forest"]()))
+    assert {"90.0", "20.0, no interval"} <= set(texts(EXAMPLES["forest"]()))
 
 
 @pytest.mark.parametrize("plate_format", [96, 384, 1536])
@@ -302,3 +302,16 @@ def test_the_chart_of_scores_fits_a_narrow_screen():
     svg = figures.accuracy_forest(rows, ["accuracy"], "alt", narrow=True)
     assert float(re.search(r'width="([\d.]+)"', svg)[1]) <= 340
     assert "99.0" in svg
+
+
+def test_a_score_without_an_interval_says_so():
+    row = ForestRow("model", "model", {"accuracy": (0.9, float("nan"), float("nan"))})
+    assert "90.0, no interval" in figures.accuracy_forest([row], ["accuracy"], "alt")
+
+
+def test_points_at_the_edge_of_the_chart_are_not_cut():
+    def cuts(values):
+        row = ForestRow("model", "model", values)
+        return figures.accuracy_forest([row], ["accuracy"], "alt").count("clip-path")
+
+    assert cuts({"accuracy": (1.0, 0.9, 1.0)}) == cuts({})

@@ -347,7 +347,9 @@ def _forest_panel(
         model = row.kind == "model"
         colour = colour_of("accent" if model else "muted")
         if math.isfinite(low) and math.isfinite(high):
-            axes.plot([low, high], [position, position], color=colour, lw=2.2 if model else 1.4)
+            # Not cut at the edge, where the best and the worst scores lie.
+            width = 2.2 if model else 1.4
+            axes.plot([low, high], [position] * 2, color=colour, lw=width, clip_on=False)
         axes.plot(
             value,
             position,
@@ -356,13 +358,16 @@ def _forest_panel(
             mfc=colour if model else colour_of("paper"),
             mec=colour,
             mew=1.3,
+            clip_on=False,
+            zorder=3,
         )
         # Beside the interval, on the side where there is room.
         right = max(high, value) if math.isfinite(high) else value
         left = min(low, value) if math.isfinite(low) else value
-        there = right < 0.84
+        known = math.isfinite(low) and math.isfinite(high)
+        there = right < (0.84 if known else 0.5)
         axes.annotate(
-            f"{100 * value:.1f}",
+            f"{100 * value:.1f}" + ("" if known else ", no interval"),
             (right if there else left, position),
             xytext=(7 if there else -7, 0),
             textcoords="offset points",

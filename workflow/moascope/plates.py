@@ -196,6 +196,11 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], l
     if files:
         return files, other
     example = f"such as {other[0]!r}" if other else "and there is no image file at all"
+    if input_options["format"] == "classes" and not input_options["pattern"]:
+        raise InputError(
+            f"input.images: no image in {root} lies in the folder of a class, {example}; make a "
+            "folder for each class, or give input.sheet or input.pattern"
+        )
     raise InputError(
         f"input.pattern: of the files in {root} none matches {pattern.pattern!r}, {example}; "
         "a pattern with '/' must match the whole path below the folder, any other the file name"
@@ -221,6 +226,12 @@ def unmatched_warning(
     str
         One sentence with the first of them.
     """
+    if input_options["format"] == "classes" and not input_options["pattern"]:
+        return (
+            f"input.images: {len(unmatched)} of {matching + len(unmatched)} image files in "
+            f"{input_options['images']} lie in no folder of a class and are left out, such as "
+            f"{unmatched[0]!r}"
+        )
     return (
         f"input.pattern: {len(unmatched)} of {matching + len(unmatched)} image files in "
         f"{input_options['images']} do not match and are left out, such as {unmatched[0]!r}"
