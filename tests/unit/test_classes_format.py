@@ -5,14 +5,15 @@ import pandas as pd
 import pytest
 from screens import options, touch
 
-from moascope import evaluation
+from moascope import evaluation, verdicts
 from moascope.class_images import parts_of
 from moascope.config import load
 from moascope.errors import InputError
 from moascope.levels import Design
-from moascope.plates import matching_files, plate_names
-from moascope.screen import digest, divide_sites, read_sites, summarise
+from moascope.plates import plate_names, plate_words
+from moascope.screen import digest, divide_sites, read_screen, read_sites, summarise
 from moascope.splits import check_sites, make_split
+from moascope.wording import words_of
 
 GREY = {"grey": 0}
 
@@ -62,6 +63,22 @@ def test_a_folder_per_class_is_read_with_file_names_as_names(tmp_path):
     assert (sites["index:grey"] == 0).all()
     assert (sites["role"] == "treated").all()
     assert set(sites["compound"]) == set(sites["treatment"]) == {""}
+
+
+def test_images_outside_class_folders_are_counted(tmp_path):
+    section = folder(tmp_path, "a/1.png", "2.png", "3.png")
+    notes = read_screen(section)[1]
+    assert notes == [
+        f"{tmp_path}: 1 image files are read; left out: 2 image file(s) in no folder of a class, "
+        "such as '2.png'"
+    ]
+
+
+def test_a_folder_without_class_folders_is_refused(tmp_path):
+    with pytest.raises(
+        InputError, match=r"lies in the folder of a class, such as '1\.png'; make a"
+    ):
+        read_sites(folder(tmp_path, "1.png"))
 
 
 def test_folders_of_sets_are_recognised(tmp_path):
@@ -155,6 +172,16 @@ def test_the_table_fits_the_rest_of_the_workflow(tmp_path):
     assert "moa" not in pd.read_parquet(tmp_path / "files")
 
 
+def test_one_class_only_is_refused_in_the_words_of_images(tmp_path):
+    sites = read_sites(folder(tmp_path, "x/1.png", "x/2.png"))
+    with pytest.raises(InputError) as caught:
+        check_sites(sites, {"method": "stratified-k-fold", "folds": 2}, 1)
+    assert str(caught.value) == (
+        "a split needs images of at least two classes, found only the class 'x' among 2 (flagged "
+        "images do not count). Check the labels and the list of flagged images."
+    )
+
+
 def test_given_sets_are_a_fixed_split(tmp_path):
     names = [f"{s}/{c}/{k}.png" for s in ("train", "test") for c in "xy" for k in range(3)]
     sites = read_sites(folder(tmp_path, *names))
@@ -240,6 +267,24 @@ def test_defaults_fit_images_without_plates():
     assert load(raw()).exchanged("s") == ["image"]
 
 
+def test_parts_are_not_called_plates():
+    assert plate_words("part-2-of-4") == "Part 2 of 4 of the images"
+    assert plate_words("Week1_22123") == "plate Week1_22123"
+
+
+def test_what_is_wrong_with_input_splits_and_normalization_comes_at_once():
+    with pytest.raises(InputError) as caught:
+        load(
+            raw(
+                input={"controls": ["DMSO"]},
+                splits={"s": {"method": "leave-one-plate-out"}},
+                normalization={"steps": [{"method": "zscore", "scope": "controls"}]},
+            )
+        )
+    for key in ("input.controls", "splits.s.method", "normalization.steps[0].scope"):
+        assert f"- {key}: " in str(caught.value)
+
+
 def units_of(patients: str, truth: str) -> pd.DataFrame:
     names = [f"{moa}/{k}.png" for k, moa in enumerate(truth)]
     return pd.DataFrame(
@@ -290,6 +335,17 @@ def test_scores_are_of_images_and_groups_and_of_nothing_else():
     assert not {"by_well", "by_treatment"} & set(entry)
     assert entry["compounds"] == {}
     assert list(entry["details"]["confusion"]) == ["unit", "patient"]
+
+
+def test_a_group_that_is_held_out_is_not_warned_of():
+    units = units_of("aabbccddeeff", "xxxxxxyyyyyy").assign(slide=list("pppppp" + "qqqqqq"))
+    design = Design(has_plates=False, groups=["patient", "slide"])
+    entry = evaluation.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
+    assert entry["confounding"]["patient"]["held_out"]
+    words = words_of({"format": "classes", "label_name": "diagnosis"})
+    said = [warning.title for warning in verdicts.warnings("m", entry, words)]
+    assert "Diagnosis and slide go together" in said
+    assert "Diagnosis and patient go together" not in said
 
 
 def test_groups_of_several_classes_are_no_level():

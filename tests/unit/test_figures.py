@@ -131,7 +131,7 @@ def test_a_rare_confusion_is_not_called_zero():
 
 
 def test_forest_writes_the_value_beside_every_point():
-    assert {"90.0", "20.0"} <= set(texts(EXAMPLES["forest"]()))
+    assert {"90.0", "20.0, no interval"} <= set(texts(EXAMPLES["forest"]()))
 
 
 @pytest.mark.parametrize("plate_format", [96, 384, 1536])
@@ -248,3 +248,70 @@ def test_units_that_are_all_alike_to_the_network_are_drawn():
     assert (table[["pca_1", "pca_2"]] == 0).all(axis=None)
     assert "tsne_1" not in table
     assert table.attrs["explained"] == [0.0, 0.0]
+
+
+def test_short_names_stay_different_and_recognisable():
+    names = [
+        "inhibitor of the mitotic kinesin Eg5, low dose",
+        "inhibitor of the mitotic kinesin Eg5, high dose",
+        "actin",
+    ]
+    low, high, actin = figures.distinct_labels(names, 28)
+    assert actin == "actin"
+    assert low != high
+    assert low.startswith("inhibitor of")
+    assert low.endswith("low dose")
+    assert high.endswith("high dose")
+    assert max(len(low), len(high)) <= 40
+
+
+def test_names_that_differ_in_their_middle_only_are_not_cut():
+    names = [f"{'a' * 40}{k}{'b' * 40}" for k in range(3)]
+    assert len(set(figures.distinct_labels(names, 20))) == 3
+
+
+def test_long_class_names_are_wrapped_between_words():
+    names = ["malignant tumour of the bile duct", "benign"]
+    assert figures.wrapped_labels(names) == ["malignant tumour of\nthe bile duct", "benign"]
+    svg = figures.confusion_matrix([[3, 1], [0, 2]], names, "alt")
+    assert "malignant tumour of" in svg
+    assert "the bile duct" in svg
+
+
+def test_the_word_fold_is_not_cut_where_group_names_are_short():
+    svg = figures.split_picture(
+        [["train", "test"], ["test", "train"]], ["a", "b"], 2, ["", ""], "alt"
+    )
+    place = re.search(
+        r'<text[^>]*?(?:transform="translate\(([-\d.]+)|x="([-\d.]+)")[^>]*>fold<', svg
+    )
+    assert place, svg
+    # Right-aligned text ends there; it is 18 px wide at 8 pt, in units of 1/72 inch.
+    anchor = float(place[1] or place[2])
+    assert anchor * 96 / 72 >= 18
+
+
+def test_the_chart_of_scores_fits_a_narrow_screen():
+    rows = [
+        ForestRow("split a", "heading", {}),
+        ForestRow("model", "model", {"accuracy": (0.99, 0.97, 1.0)}),
+        ForestRow(
+            "plate, batch, row and column, logistic", "baseline", {"accuracy": (0.1, 0, 0.3)}
+        ),
+    ]
+    svg = figures.accuracy_forest(rows, ["accuracy"], "alt", narrow=True)
+    assert float(re.search(r'width="([\d.]+)"', svg)[1]) <= 340
+    assert "99.0" in svg
+
+
+def test_a_score_without_an_interval_says_so():
+    row = ForestRow("model", "model", {"accuracy": (0.9, float("nan"), float("nan"))})
+    assert "90.0, no interval" in figures.accuracy_forest([row], ["accuracy"], "alt")
+
+
+def test_points_at_the_edge_of_the_chart_are_not_cut():
+    def cuts(values):
+        row = ForestRow("model", "model", values)
+        return figures.accuracy_forest([row], ["accuracy"], "alt").count("clip-path")
+
+    assert cuts({"accuracy": (1.0, 0.9, 1.0)}) == cuts({})

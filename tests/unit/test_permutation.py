@@ -106,7 +106,7 @@ def test_p_values_count_the_score_itself():
 def test_classes_that_can_be_dealt_out_in_one_way_have_no_p_value():
     found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
     assert found["p"] is None
-    assert found["p_reason"].startswith("there is one way only to permute the mechanisms")
+    assert found["p_reason"].startswith("there is one way only to permute the classes")
 
 
 def test_refits_of_many_units_use_as_many_of_each_compound():

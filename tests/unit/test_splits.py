@@ -791,3 +791,9 @@ def test_real_set_validation_of_compound_and_batch_out_is_apart_from_training(la
         for column in ("compound", "batch"):
             assert not set(trained[column]) & set(validated[column])
     assert n_validated > 0
+
+
+def test_rows_and_columns_of_plates_are_named_as_they_are_printed():
+    units = pd.DataFrame({"unit_id": ["a", "b"], "row": [0, 7], "col": [0, 11]})
+    assert list(group_codes(units, ["row"])[1]) == ["A", "H"]
+    assert list(group_codes(units, ["col"])[1]) == ["1", "12"]

@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from moascope.errors import InputError
+from moascope.path_names import map_prefixes
 from moascope.plates import IMAGE_SUFFIXES, LAYOUTS, ImageFile, find_columns, matching_files
 from moascope.sheets import Sheet, nearest, read_sheet
 
@@ -71,6 +72,7 @@ class ClassImages:
     images: Sequence[ClassImage]
     labels: Mapping[str, str]
     problems: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def class_pattern(options: Mapping[str, Any]) -> str:
@@ -124,10 +126,13 @@ def read_images(
     if options["sheet"]:
         found = _images_of_sheet(options)
     else:
-        found = _images_of_folder(options, files or matching_files(options)[0])
-    return ClassImages(
-        sorted(found.images, key=lambda image: image.name), found.labels, found.problems
-    )
+        notes = []
+        if files is None:
+            files, left_out = matching_files(options)
+            notes = [left_out.warning(options["images"], len(files))]
+        found = _images_of_folder(options, files)
+        found = replace(found, notes=[note for note in notes if note])
+    return replace(found, images=sorted(found.images, key=lambda image: image.name))
 
 
 def parts_of(names: Iterable[str]) -> dict[str, str]:
@@ -202,7 +207,10 @@ def _images_of_sheet(options: Mapping[str, Any]) -> ClassImages:
         if not names or absent:
             problems.append(f"{place}: {missing}; {nearest((absent or [key])[0], sheet.header)}")
         else:
-            columns[key], labels[key] = sheet.values(names), f"column {'+'.join(names)!r}"
+            cells = sheet.paths(names[0]) if key == "path" else sheet.values(names)
+            if key == "path":
+                cells = map_prefixes(cells, options["path_prefix"])
+            columns[key], labels[key] = cells, f"column {'+'.join(names)!r}"
 
     path = options["path_column"] or _usual_path_column(sheet)
     take("path", "input.path_column", [path] if path else None, "name the column of image paths")
@@ -229,7 +237,7 @@ def _images_of_sheet(options: Mapping[str, Any]) -> ClassImages:
         )
         for row, line in enumerate(sheet.lines)
     ]
-    return ClassImages(images, labels, problems)
+    return ClassImages(images, labels, problems, sheet.cleaning())
 
 
 def _usual_path_column(sheet: Sheet) -> str | None:

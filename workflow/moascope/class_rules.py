@@ -25,15 +25,13 @@ _OWN_COLUMNS = {"label", "set"}
 _METHODS = ("stratified-k-fold", "group-k-fold", "leave-one-group-out", "fixed")
 
 
-def problems_of_input(section: Any) -> list[str]:
-    """Return a sentence per key of `input` that has no meaning for the format."""
-    if has_plates(section.format):
-        return []
+def _problems_of_input(section: Any) -> list[str]:
     keys = [key for key in _INPUT_KEYS if key in section.model_fields_set]
     columns = sorted(section.columns.model_fields_set - _OWN_COLUMNS)
     keys += [f"columns.{name}" for name in columns]
     return [
-        f"{key}: format 'classes' knows no plates, compounds or controls; remove it" for key in keys
+        f"input.{key}: format 'classes' knows no plates, compounds or controls; remove it"
+        for key in keys
     ]
 
 
@@ -56,6 +54,7 @@ def adapt_to_classes(config: Any) -> list[str]:
         if "groups" not in split.audit.model_fields_set:
             split.audit.groups = ["image", *config.input.groups]
     return [
+        *_problems_of_input(config.input),
         *_problems_of_splits(config),
         *_problems_of_normalization(config),
         *_problems_of_cells(config),

@@ -57,6 +57,8 @@ def read_class_sites(
     found = read_images(options)
     for sentence in found.problems:
         problems.add(sentence)
+    for sentence in found.notes:
+        problems.note(sentence)
     rows = _sample_rows(found, options, problems)
     places = rows.table["place"]
     moa = _labels(rows, options, problems)

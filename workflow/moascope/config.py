@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from moascope.augmentation_table import PARAMETERS
 from moascope.backbone_table import canonical_name
-from moascope.class_rules import WITHOUT_PLATES, adapt_to_classes, problems_of_input
+from moascope.class_rules import WITHOUT_PLATES, adapt_to_classes
 from moascope.config_problems import check, sections, unknown
 from moascope.config_section import (
     Cell,
@@ -242,7 +242,6 @@ class Input(Rooted):
             for name in self.brightfield
             if name not in self.channels
         ]
-        problems += problems_of_input(self)
         if self.format == "simulate" and self.groups:
             problems.append("groups: a simulated screen has no columns of its own; remove it")
         refuse([*problems, *self._problems_of_tables()])

@@ -275,12 +275,12 @@ def evaluate(
     consensus = _consensus(table)
     pictures = by_level(consensus, units, how, frame.levels)
     top = entries.pop("unit")
-    said = [f"{top['accuracy']['value']:.4f} of {plural(unit, top['n'])}"]
-    said += [
+    shares = [f"{top['accuracy']['value']:.4f} of {plural(unit, top['n'])}"]
+    shares += [
         f"{entry['accuracy']['value']:.4f} of {plural(level, entry['n'])}"
         for level, entry in entries.items()
     ]
-    logger.info("%s: accuracy %s", split or "evaluation", ", ".join(said))
+    logger.info("%s: accuracy %s", split or "evaluation", ", ".join(shares))
     members = units[units["unit_id"].isin(table["unit_id"])]
     return {
         "unit": unit,
@@ -290,7 +290,7 @@ def evaluate(
         "per_class": _per_class(table, scored["unit"], coverage),
         "baselines": others,
         "compounds": _compounds_by_class(table, frame) if design.has_plates else {},
-        "confounding": layout.association(members, design) if _has_layout(members) else {},
+        "confounding": _confounding(members, design, held_out) if _has_layout(members) else {},
         "calibration": summarise(table),
         "details": {
             "classes": class_names(table),
@@ -330,6 +330,16 @@ def _beside_units(entries: Mapping[str, Any], frame: _Frame) -> dict[str, Any]:
     if frame.design.has_plates:
         return {"by_treatment": entries["treatment"], "by_well": entries["well"]}
     return {"by_group": {level: entries[level] for level in frame.levels}}
+
+
+def _confounding(
+    members: pd.DataFrame, design: Design, held_out: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Measure how closely class and place go together, and say which free groups are held out."""
+    found = layout.association(members, design)
+    for name in set(design.groups) & set(held_out):
+        found[name]["held_out"] = True
+    return found
 
 
 def _compounds_by_class(table: pd.DataFrame, frame: _Frame) -> dict[str, int]:

@@ -12,8 +12,10 @@ import hashlib
 import io
 import math
 import re
+import textwrap
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -195,12 +197,50 @@ def text_width(text: str, points: float) -> float:
 
 
 def _widest(names: Sequence[str], points: float) -> float:
-    return max((text_width(name, points) for name in names), default=0.0)
+    lines = [line for name in names for line in name.split("\n")]
+    return max((text_width(line, points) for line in lines), default=0.0)
 
 
 def shortened(text: str, length: int = 28) -> str:
     """Cut a name to a length, with an ellipsis where something was cut."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def distinct_labels(names: Sequence[str], length: int = 28) -> list[str]:
+    """Shorten names so that different names stay different.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As they are.
+    length : int
+        Characters that a name may have where that suffices.
+
+    Returns
+    -------
+    list of str
+        Long names are cut at their end, or, where they begin alike, in their middle; where these
+        are alike too they are longer.
+    """
+    limit = max((len(name) for name in names), default=0)
+    found = {name: shortened(name, length) for name in names}
+    while length <= limit and len(set(found.values())) < len(found):
+        shared = Counter(found.values())
+        for name, label in found.items():
+            if shared[label] > 1:
+                tail = length // 2
+                head = name[: length - tail - 1].rstrip()
+                found[name] = f"{head}…{name[-tail:].lstrip()}" if len(name) > length else name
+        length += 4
+    if len(set(found.values())) < len(found):
+        return list(names)
+    return [found[name] for name in names]
+
+
+def wrapped_labels(names: Sequence[str], width: int = 22, lines: int = 2) -> list[str]:
+    """Break names between words into a few lines; shorten those that need more lines."""
+    short = dict(zip(names, distinct_labels(names, width * lines), strict=True))
+    return ["\n".join(textwrap.wrap(short[name], width, max_lines=lines)) or name for name in names]
 
 
 # --- accuracy beside baselines ---------------------------------------------------------------
@@ -225,7 +265,9 @@ class ForestRow:
     values: Mapping[str, tuple[float, float, float]]
 
 
-def accuracy_forest(rows: Sequence[ForestRow], metrics: Sequence[str], alt: str) -> str:
+def accuracy_forest(
+    rows: Sequence[ForestRow], metrics: Sequence[str], alt: str, *, narrow: bool = False
+) -> str:
     """Draw scores with their confidence intervals, models beside baselines.
 
     Parameters
@@ -236,14 +278,19 @@ def accuracy_forest(rows: Sequence[ForestRow], metrics: Sequence[str], alt: str)
         Keys of `ForestRow.values`, one panel each.
     alt : str
         Text for those who cannot see the figure.
+    narrow : bool
+        For the screen of a telephone: panels one below the other, names above their points.
 
     Returns
     -------
     str
         SVG text.
     """
+    labels = distinct_labels([row.label for row in rows], 34)
+    if narrow:
+        return _narrow_forest(rows, metrics, labels, alt)
     with mpl.rc_context(STYLE):
-        label_width = 16 + _widest([shortened(row.label, 34) for row in rows], 8.5)
+        label_width = 16 + _widest(labels, 8.5)
         width, height = label_width + 250 * len(metrics), 58 + 22 * len(rows)
         figure = new_figure(width, height)
         for column, metric in enumerate(metrics):
@@ -255,11 +302,41 @@ def accuracy_forest(rows: Sequence[ForestRow], metrics: Sequence[str], alt: str)
                     (22 * len(rows)) / height,
                 )
             )
-            _forest_panel(axes, rows, metric, with_labels=column == 0)
+            _forest_panel(axes, rows, metric, labels if column == 0 else None)
         return svg_text(figure, alt)
 
 
-def _forest_panel(axes: Axes, rows: Sequence[ForestRow], metric: str, *, with_labels: bool) -> None:
+def _narrow_forest(
+    rows: Sequence[ForestRow], metrics: Sequence[str], labels: Sequence[str], alt: str
+) -> str:
+    pitch, panel = 32, 58 + 32 * len(rows)
+    width, height = 336, panel * len(metrics)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(width, height)
+        for number, metric in enumerate(metrics):
+            bottom = height - (number + 1) * panel + 26
+            place = (12 / width, bottom / height, (width - 26) / width, pitch * len(rows) / height)
+            axes = figure.add_axes(place)
+            _forest_panel(axes, rows, metric, None)
+            # Half a row lower than the names, which stand above their points.
+            axes.set_ylim(len(rows) - 0.6, -0.8)
+            for position, (row, label) in enumerate(zip(rows, labels, strict=True)):
+                is_model = row.kind == "model"
+                axes.text(
+                    0,
+                    position - 0.42,
+                    label,
+                    va="center",
+                    fontsize=8.5,
+                    fontweight="bold" if is_model else "normal",
+                    color=colour_of("fg" if is_model else "muted"),
+                )
+        return svg_text(figure, alt)
+
+
+def _forest_panel(
+    axes: Axes, rows: Sequence[ForestRow], metric: str, labels: Sequence[str] | None
+) -> None:
     for position, row in enumerate(rows):
         if row.kind == "heading":
             axes.axhline(position + 0.42, color=colour_of("grid"), lw=0.7, xmin=0)
@@ -270,7 +347,9 @@ def _forest_panel(axes: Axes, rows: Sequence[ForestRow], metric: str, *, with_la
         model = row.kind == "model"
         colour = colour_of("accent" if model else "muted")
         if math.isfinite(low) and math.isfinite(high):
-            axes.plot([low, high], [position, position], color=colour, lw=2.2 if model else 1.4)
+            # Not cut at the edge, where the best and the worst scores lie.
+            width = 2.2 if model else 1.4
+            axes.plot([low, high], [position] * 2, color=colour, lw=width, clip_on=False)
         axes.plot(
             value,
             position,
@@ -279,13 +358,16 @@ def _forest_panel(axes: Axes, rows: Sequence[ForestRow], metric: str, *, with_la
             mfc=colour if model else colour_of("paper"),
             mec=colour,
             mew=1.3,
+            clip_on=False,
+            zorder=3,
         )
         # Beside the interval, on the side where there is room.
-        right = high if math.isfinite(high) else value
-        left = low if math.isfinite(low) else value
-        there = right < 0.84
+        right = max(high, value) if math.isfinite(high) else value
+        left = min(low, value) if math.isfinite(low) else value
+        known = math.isfinite(low) and math.isfinite(high)
+        there = right < (0.84 if known else 0.5)
         axes.annotate(
-            f"{100 * value:.1f}",
+            f"{100 * value:.1f}" + ("" if known else ", no interval"),
             (right if there else left, position),
             xytext=(7 if there else -7, 0),
             textcoords="offset points",
@@ -302,7 +384,7 @@ def _forest_panel(axes: Axes, rows: Sequence[ForestRow], metric: str, *, with_la
     axes.spines["left"].set_visible(False)
     axes.tick_params(length=0)
     axes.set_title(f"{metric}, %")
-    axes.set_yticks(range(len(rows)), [shortened(r.label, 34) for r in rows] if with_labels else [])
+    axes.set_yticks(range(len(rows)), labels or [])
     for label, row in zip(axes.get_yticklabels(), rows, strict=False):
         label.set_fontweight("bold" if row.kind == "model" else "normal")
         label.set_color(colour_of("fg" if row.kind == "model" else "muted"))
@@ -332,8 +414,8 @@ def confusion_matrix(counts: npt.ArrayLike, classes: Sequence[str], alt: str) ->
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
     n = len(classes)
-    names = [shortened(name) for name in classes]
-    longest = _widest(names, 8.5)
+    names = wrapped_labels(classes)
+    longest = _widest(names, 8.5) + 12 * max(name.count("\n") for name in names)
     margin = max(60, 16 + longest)
     cell = 58 if n <= 8 else 46 if n <= 14 else 34
     width, height = margin + 62 + n * cell, 26 + n * cell + 22 + 0.64 * longest
@@ -592,7 +674,8 @@ def scatter_map(
         SVG text.
     """
     x, y, names = np.asarray(x, float), np.asarray(y, float), np.asarray(groups, dtype=object)
-    longest = _widest([shortened(group, 30) for group in order], 8.5)
+    shown = distinct_labels(order, 30)
+    longest = _widest(shown, 8.5)
     columns = 2 if longest < 118 else 1
     lines = math.ceil(len(order) / columns)
     width, plot = 316, 276
@@ -634,7 +717,7 @@ def scatter_map(
         ]
         figure.legend(
             handles,
-            [shortened(group, 30) for group in order],
+            shown,
             loc="lower left",
             bbox_to_anchor=(10 / width, 0),
             ncols=columns,
@@ -678,9 +761,11 @@ def split_picture(
         SVG text.
     """
     cell = 15 if len(groups) > 24 else 18
-    names = [shortened(name, 24) for name in groups]
-    left = 14 + _widest(names, 8)
-    right = 22 + _widest([shortened(name, 26) for name in sections], 8)
+    names = distinct_labels(groups, 24)
+    # The word above the names needs room as well, where they are short.
+    left = 14 + _widest([*names, "fold"], 8)
+    sections = distinct_labels(sections, 26)
+    right = 22 + _widest(sections, 8)
     top, bottom = 24 if folds > 1 else 20, 34
     width = max(left + cell * folds + right, 300)
     height = top + cell * len(groups) + bottom
@@ -754,7 +839,7 @@ def _section_brackets(axes: Axes, sections: Sequence[str]) -> None:
             [x, x], [start - 0.3, stop - 0.7], color=colour_of("muted"), lw=1.4, clip_on=False
         )
         axes.annotate(
-            shortened(sections[start], 26),
+            sections[start],
             (x, (start + stop - 1) / 2),
             xytext=(5, 0),
             textcoords="offset points",
@@ -803,7 +888,7 @@ def split_bars(counts: pd.DataFrame, alt: str) -> str:
     str
         SVG text.
     """
-    names = [shortened(str(name), 24) for name in counts.index]
+    names = distinct_labels([str(name) for name in counts.index], 24)
     left = 14 + _widest(names, 8.5)
     width, height = left + 430, 62 + 20 * len(names)
     with mpl.rc_context(STYLE):

@@ -53,12 +53,15 @@ class LeftOut:
         Files in linked folders that are also found where they lie.
     listing : FolderListing
         What was passed over before.
+    reason : str
+        Why image files are unmatched.
     """
 
     unmatched: Sequence[str]
     others: Sequence[str]
     twice: Sequence[str]
     listing: FolderListing
+    reason: str = "that do not match input.pattern"
 
     def warning(self, root: str, matching: int) -> str | None:
         """Return a sentence that counts what images may be among, with the first of each kind.
@@ -78,7 +81,7 @@ class LeftOut:
         hidden = [path for path in self.listing.hidden if path.lower().endswith(IMAGE_SUFFIXES)]
         up = "set input.images further up"
         kinds = [
-            (self.unmatched, "image file(s) that do not match input.pattern"),
+            (self.unmatched, f"image file(s) {self.reason}"),
             (hidden, "hidden image file(s), as file attributes of a Mac are"),
             (self.listing.outside, f"link(s) that lead out of {root} ({up})"),
             (self.listing.loops, "link(s) that lead back into a folder above them"),

@@ -89,6 +89,12 @@ class ImageFile:
     groups: dict[str, str]
 
 
+def plate_words(plate: str) -> str:
+    """Return what messages call a plate, or the part that images without plates are stored in."""
+    is_part = re.fullmatch(r"part-\d+-of-\d+", plate)
+    return plate.replace("-", " ").capitalize() + " of the images" if is_part else f"plate {plate}"
+
+
 def sheet_paths(input_options: Mapping[str, Any]) -> list[Path]:
     """Give the sample sheets.
 
@@ -190,12 +196,19 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], L
     unmatched = [path for path in other if path.lower().endswith(IMAGE_SUFFIXES)]
     _check_text([*(file.path for file in files), *unmatched], root)
     others = [path for path in other if not path.lower().endswith(IMAGE_SUFFIXES)]
-    left_out = LeftOut(unmatched, others, twice, listing)
+    is_by_class = input_options["format"] == "classes" and not input_options["pattern"]
+    reason = "in no folder of a class" if is_by_class else "that do not match input.pattern"
+    left_out = LeftOut(unmatched, others, twice, listing, reason)
     if files:
         return files, left_out
     example = f"such as {unmatched[0]!r}" if unmatched else "and there is no image file at all"
     if not unmatched and listing.outside:
         example += f", but a link that leads out of it, {listing.outside[0]!r}"
+    if is_by_class:
+        raise InputError(
+            f"input.images: no image in {root} lies in the folder of a class, {example}; make a "
+            "folder for each class, or give input.sheet or input.pattern"
+        )
     raise InputError(
         f"input.pattern: of the files in {root} none matches {pattern.pattern!r}, {example}; "
         "a pattern with '/' must match the whole path below the folder, any other the file name"

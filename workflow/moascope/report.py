@@ -81,6 +81,7 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         scores=findings.score_table(context),
         confidence=percent(float(config["evaluation"]["confidence"]), 0),
         accuracy=accuracy_figure(context) if context["models"] else None,
+        narrow_accuracy=accuracy_figure(context, narrow=True) if context["models"] else None,
         segmentation=report_segmentation.section(
             context["segmentation"],
             config["input"]["plate_format"] if context["has_screen"] else 96,
@@ -233,8 +234,8 @@ def _normalization_words(config: Mapping[str, Any]) -> str:
     )
 
 
-def accuracy_figure(context: Context) -> str:
-    """Draw all models and baselines with their intervals."""
+def accuracy_figure(context: Context, *, narrow: bool = False) -> str:
+    """Draw all models and baselines with their intervals; narrow: for small screens."""
     metrics = {"accuracy": "accuracy", "balanced accuracy": "balanced_accuracy"}
     rows, words = [], []
     for row in findings.score_table(context):
@@ -248,7 +249,7 @@ def accuracy_figure(context: Context) -> str:
         if row["kind"] != "heading":
             words.append(f"{row['label']} {row['accuracy']['value']} %")
     alt = "Accuracy of models and baselines: " + ", ".join(words)
-    return figures.accuracy_forest(rows, list(metrics), alt)
+    return figures.accuracy_forest(rows, list(metrics), alt, narrow=narrow)
 
 
 # --- quality -----------------------------------------------------------------------------------

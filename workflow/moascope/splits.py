@@ -54,7 +54,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from moascope.errors import InputError
 from moascope.independence import LEAVE_ONE_OUT, SCOPE
 from moascope.sheets import read_sheet
-from moascope.wells import canonical_well
+from moascope.wells import canonical_well, row_name
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,15 @@ class Fold:
     def rows(self) -> dict[str, np.ndarray]:
         """The rows of each set by its name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+@dataclass(frozen=True)
+class PlannedSplit:
+    """A split of sites that are not read yet: units, and what `make_split` makes of them."""
+
+    units: pd.DataFrame
+    split: pd.DataFrame
+    groups: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -226,7 +235,7 @@ def check_sites(
     seed: int,
     tiles: int | None = 1,
     audited: Sequence[str] = (),
-) -> None:
+) -> PlannedSplit | None:
     """Find out before any image is read whether the sites allow a split.
 
     Every site counts as usable, so that what passes here can still fail once flagged sites and
@@ -246,6 +255,11 @@ def check_sites(
     audited : sequence of str
         Columns, or several joined with "+", that the audit is going to look at.
 
+    Returns
+    -------
+    PlannedSplit or None
+        The split as it would be if no site were flagged; None if it was not checked.
+
     Raises
     ------
     InputError
@@ -253,7 +267,7 @@ def check_sites(
     """
     if tiles is None:
         if options["method"] == "fixed" and options["file"] and _names_units(options["file"]):
-            return
+            return None
         tiles = 1
     # Paths and sizes of images are most of the table and say nothing here.
     units = sites[[column for column in sites.columns if ":" not in column]]
@@ -261,10 +275,11 @@ def check_sites(
     tile = np.tile(np.arange(tiles), len(sites))
     suffix = np.where(tiles > 1, pd.Series(tile, dtype="int64").map("#t{}".format), "")
     units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=True, flagged=False)
-    _, groups = make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
+    split, groups = make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
     chosen = units[units["unit_id"].isin(groups["unit_id"])]
     for column in audited:
         group_codes(chosen, column.split("+"))
+    return PlannedSplit(units, split, groups)
 
 
 def folds(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> Iterator[Fold]:
@@ -353,6 +368,11 @@ def labelled_units(units: pd.DataFrame, include_controls: bool) -> pd.DataFrame:
     classes = sorted(chosen["moa"].unique())
     if len(classes) < 2:
         found = f"only the class {classes[0]!r}" if classes else "no labelled, usable units"
+        if "given_set" in units:
+            raise InputError(
+                f"a split needs images of at least two classes, found {found} among {len(units)} "
+                "(flagged images do not count). Check the labels and the list of flagged images."
+            )
         raise InputError(
             f"a split needs units of at least two classes, found {found} among {len(units)} units "
             "(controls count only with include_controls: true, flagged units do not count). "
@@ -404,7 +424,7 @@ def group_codes(units: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray
     n_groups = int(codes.max()) + 1 if len(codes) else 0
     first = np.full(n_groups, len(codes))
     np.minimum.at(first, codes, np.arange(len(codes)))
-    parts = units.iloc[first][full].astype(str)
+    parts = _printed(units.iloc[first][full])
     names = _shortest_names(parts, list(columns))
     order = np.array(sorted(range(n_groups), key=lambda i: _natural(str(names[i]))), dtype=np.int64)
     rank = np.empty(n_groups, np.int64)
@@ -863,8 +883,9 @@ def _unlearnable_error(
                 "held-out groups per fold"
             )
     error = InputError.collect(problems, f"split method {method}")
+    source = "images" if "given_set" in labelled.units else "moa table"
     return InputError(
-        f"{error}\nFix: as said, or take the class out of the moa table, or set "
+        f"{error}\nFix: as said, or take the class out of the {source}, or set "
         "drop_unlearnable_classes: true to leave such classes out and report them."
     )
 
@@ -966,6 +987,16 @@ def _group_of_rows(groups: pd.DataFrame, group_names: pd.Index, units: pd.DataFr
         raise InputError(f"{what} the units table: make the split again from this table")
     codes = group_names.get_indexer(pd.Index(groups["group"]))
     return np.where(position >= 0, codes[position], -1)
+
+
+def _printed(parts: pd.DataFrame) -> pd.DataFrame:
+    """Return groups as text, rows and columns as they are printed on a plate."""
+    printed = parts.astype(str)
+    if "row" in parts:
+        printed["row"] = [row_name(int(row)) for row in parts["row"]]
+    if "col" in parts:
+        printed["col"] = [str(int(column) + 1) for column in parts["col"]]
+    return printed
 
 
 def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:

@@ -45,6 +45,7 @@ from moascope.ngff import (
     plate_documents,
     shard_name,
 )
+from moascope.plates import plate_words
 from moascope.zips import StoredZip, content_offset, crc32
 
 logger = logging.getLogger(__name__)
@@ -181,7 +182,7 @@ def ingest_plate(
             # The metadata were written for the plate as planned, and they come first in the file.
             with atomic_path(temporary) as repacked:
                 _repack(temporary, repacked, outcomes, fields, plan)
-    logger.info("plate %s: wrote %s", plate, out)
+    logger.info("%s: wrote %s", plate_words(plate), out)
     return _outcome_table(outcomes)
 
 
@@ -358,7 +359,8 @@ def _encoded_sites(
     step = max(1, len(sites) // 10)
     for i, result in enumerate(_in_order(encoded_site, announced(), workers), start=1):
         if i % step == 0 or i == len(sites):
-            logger.info("plate %s: %d of %d sites", sites["plate"].iloc[0], i, len(sites))
+            name = plate_words(str(sites["plate"].iloc[0]))
+            logger.info("%s: %d of %d sites", name, i, len(sites))
         yield result
 
 
@@ -628,7 +630,7 @@ def _check_outcomes(outcomes: Sequence[SiteOutcome], plate: str, on_bad_image: s
     types = {good_one.site_id: good_one.dtype for good_one in good}
     problems += _odd_ones(types, "pixels", "export all images of a plate with the same pixel type")
     if problems:
-        heading = f"plate {plate}: its images cannot be taken in"
+        heading = f"{plate_words(plate)}: its images cannot be taken in"
         if good and len(good) < len(outcomes) and on_bad_image == "error":
             heading += " (input.on_bad_image: quarantine goes on without them)"
         raise InputError.collect(problems, heading)

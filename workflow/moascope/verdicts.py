@@ -141,6 +141,8 @@ def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warn
     yield from _layout_warnings(name, entry)
     yield from _confidence_warnings(name, entry)
     for kind, found in entry.get("confounding", {}).items():
+        if found.get("held_out"):  # a group that was not in training tells no class
+            continue
         strength = found.get("cramers_v")
         if strength is not None and strength >= _STRONG and kind != "position":
             yield Warning(

@@ -27,7 +27,10 @@ rule check_splits:
             if CONFIG.units.cells
             else CONFIG.units.tiles[0] * CONFIG.units.tiles[1]
         ),
-        audited={name: split.audit.groups for name, split in CONFIG.splits.items()},
+        audits={
+            name: CONFIG.section(f"splits.{name}.audit", "groups", "on_leak")
+            for name in CONFIG.splits
+        },
         seed=CONFIG.seed,
         code=code("check_splits.py"),
     script:

@@ -4,18 +4,39 @@ from _job import start
 
 start(snakemake.log[0])
 
-from moascope import splits
+import logging
+import sys
+
+from moascope import independence, splits
 from moascope.errors import InputError
 from moascope.files import read_parquet, write_json
+from moascope.split_preview import preview
 
+log = logging.getLogger("check_splits")
 params = snakemake.params
 sites = read_parquet(snakemake.input.sites)
-problems = []
+problems, counts = [], {}
 for name, options in params.splits.items():
+    audit = params.audits[name]
     try:
-        splits.check_sites(sites, options, params.seed, params.tiles, params.audited[name])
+        planned = splits.check_sites(sites, options, params.seed, params.tiles, audit["groups"])
     except InputError as error:
         problems.append(f"splits.{name}: {error}")
+        continue
+    if planned is None:
+        continue
+    found = preview(planned, audit["groups"], independence.held_out_columns(options))
+    counts[name] = found.counts
+    said = [*found.notes, *(found.leaks if audit["on_leak"] == "warn" else [])]
+    text = "\n".join([f"split {name!r}, {found.table}", *(f"- {note}" for note in said)])
+    log.info("%s", text)
+    print(f"{text}\n", file=sys.stderr)
+    if audit["on_leak"] == "error":
+        problems += [
+            f"splits.{name}: {leak} Fix: name the column under group (method group-k-fold), "
+            "correct the list or the sheet, or set audit.on_leak: warn or other audit.groups"
+            for leak in found.leaks
+        ]
 if problems:
     raise InputError.collect(problems, "the screen cannot be split as configured")
-write_json({"splits": list(params.splits)}, snakemake.output[0])
+write_json({"splits": list(params.splits), "counts": counts}, snakemake.output[0])
