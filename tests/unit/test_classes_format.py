@@ -158,7 +158,7 @@ def test_parts_know_no_class_and_stay_as_images_are_added():
 def test_parts_are_named_alike_by_the_workflow_and_the_table(tmp_path):
     section = folder(tmp_path, *(f"{'xy'[k % 2]}/{k}.png" for k in range(900)))
     sites = read_sites(section, check_files=False)
-    assert plate_names(section, matching_files(section)[0]) == sorted(sites["plate"].unique())
+    assert plate_names(section) == sorted(sites["plate"].unique())
     assert not sites.duplicated(["plate", "well"]).any()
 
 
@@ -261,7 +261,8 @@ def test_keys_of_plates_are_refused_with_the_reason(changes, message):
 def test_defaults_fit_images_without_plates():
     found = load(raw(input={"groups": ["patient"]}))
     assert found.splits["s"].audit.groups == ["image", "patient"]
-    assert found.baselines() == ["majority", "channel-mean-sd", "hand-made", "hand-made-lda"]
+    kinds = ["majority", "channel-mean-sd", "hand-made", "hand-made-lda", "hand-made-svm"]
+    assert found.baselines() == kinds
     assert found.unit() == "image"
     assert found.exchanged("s") == ["patient"]
     assert load(raw()).exchanged("s") == ["image"]

@@ -409,8 +409,8 @@ def engine_problems(**engine):
     ("engine", "message"),
     [
         (
-            {"method": "unet", "diameter": 20},
-            "diameter is for method classical or cellpose, not un",
+            {"method": "unet", "smoothing": 0.1},
+            "smoothing is for method classical, not unet",
         ),
         (
             {"method": "classical", "turns": True},
@@ -540,9 +540,10 @@ def test_the_examples_of_the_documentation_are_valid(repository):
     text = (repository / "config/README.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     found = [config.load({"run": "mine", **yaml.safe_load(block)}) for block in blocks]
-    formats = ["table", "table", "classes", "loaddata", "folder", "folder"]
-    assert [loaded.input.format for loaded in found] == formats
-    pattern = re.compile(found[4].input.pattern)
+    screens = [loaded.input for loaded in found if loaded.input is not None]
+    formats = ["table", "table", "classes", "loaddata", "folder", "folder", "folder"]
+    assert [screen.format for screen in screens] == formats
+    pattern = re.compile(screens[4].pattern)
     assert pattern.fullmatch("Plate1_B03_s2_w1.png").groupdict() == {
         "plate": "Plate1", "well": "B03", "site": "2", "channel": "1"
     }  # fmt: skip
