@@ -178,7 +178,7 @@ def warnings(found: Mapping[str, Any]) -> list[dict[str, str]]:
         "pad": " The added pixels are the background of each channel (the median of its rim).",
     }
     text = found["text"] + loss[found["rule"]]
-    return [{"id": "image_sizes", "about": "input.on_size_mismatch", "text": text}]
+    return [{"id": "image-sizes", "about": "input.on_size_mismatch", "text": text}]
 
 
 def check(
