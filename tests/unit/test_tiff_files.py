@@ -78,6 +78,16 @@ def test_one_page_for_two_channels_is_refused(tmp_path):
         read_planes(path)
 
 
+@pytest.mark.parametrize("is_ome", [False, True])
+def test_smaller_copies_of_an_image_are_no_further_planes(tmp_path, is_ome):
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=is_ome) as writer:
+        options = {"tile": (16, 16), "photometric": "minisblack"}
+        writer.write(PLANES[0], subifds=1 if is_ome else 0, metadata={"axes": "YX"}, **options)
+        writer.write(PLANES[0][::2, ::2], subfiletype=1, metadata=None, **options)
+    np.testing.assert_array_equal(read_pixels(path), PLANES[:1])
+
+
 def test_ome_metadata_of_another_size_are_refused(tmp_path):
     path = ome_file(tmp_path / "a.ome.tif", PLANES[:1], 1)
     tifffile.tiffcomment(path, tifffile.tiffcomment(path).replace('SizeX="48"', 'SizeX="50"'))

@@ -96,7 +96,7 @@ def target_size(sizes: pd.DataFrame, rule: str) -> Size | None:
         Height and width in pixels; None for "error", or if no header can be read.
     """
     check_rule(rule)
-    known = sizes.loc[sizes["height"] > 0, ["height", "width"]]
+    known = sizes[(sizes["height"] > 0) & ~sizes["is_mixed"]]
     if rule == "error" or known.empty:
         return None
     reduce: dict[str, Callable[[Any], Any]] = {"crop": np.min, "pad": np.max, "resize": np.median}

@@ -111,14 +111,16 @@ def _check_pages(tiff: TiffFile, path: Path, advice: str) -> None:
     if len(tiff.series) != 1:
         return  # named, and refused, where images are read
     series, pages = tiff.series[0], len(tiff.pages)
-    read = series.size // max(1, series.keyframe.size)
+    # Smaller copies of a pyramid are pages of their own, or hang on a page.
+    levels = [level for level in series.levels if len(level.keyframe.treeindex) == 1]
+    read = sum(level.size // max(1, level.keyframe.size) for level in levels)
     if series.kind == "ome":
-        levels = [page for level in series.levels for page in level.pages if page is not None]
-        read = len({page.index for page in levels if page.parent is tiff})
-        if len(levels) > len(tiff.pages) and len(series.levels) == 1:
+        planes = [page.index for page in series.pages if page is not None]
+        read += len(set(planes)) - series.size // max(1, series.keyframe.size)
+        if len(planes) > len(set(planes)):
             raise ImageError(
-                f"{path}: its OME metadata list {len(levels)} planes, but the file holds "
-                f"{pages}: several planes are the same page. {advice}"
+                f"{path}: its OME metadata list {len(planes)} planes in {len(set(planes))} pages: "
+                f"several planes are the same page. {advice}"
             )
     if read < pages:
         source = {"ome": "OME metadata", "imagej": "ImageJ description"}
