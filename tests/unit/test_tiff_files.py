@@ -280,6 +280,19 @@ def test_a_strip_that_decompresses_to_more_than_its_rows_takes_no_memory(tmp_pat
     tracemalloc.stop()
 
 
+def test_a_jpeg_strip_that_declares_a_huge_image_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    strip = bytearray(imagecodecs.jpeg_encode(np.zeros((40, 48), np.uint8)))
+    place = strip.index(b"\xff\xc0") + 5
+    strip[place : place + 4] = struct.pack(">2H", 60_000, 60_000)
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(iter([bytes(strip)]), shape=(40, 48), dtype="uint8", compression="jpeg",
+                     metadata=None)  # fmt: skip
+    peak, message = peak_of(lambda: read_pixels(path))
+    assert "declares 10,800,000,000 bytes of pixels" in message
+    assert peak < 2**20
+
+
 def png_chunk(name, content):
     body = name + content
     return struct.pack(">I", len(content)) + body + struct.pack(">I", imagecodecs.zlib_crc32(body))
