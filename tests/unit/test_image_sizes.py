@@ -112,6 +112,7 @@ def test_sizes_are_said_before_and_after():
         1,
     )
     (warning,) = image_sizes.warnings(found)
+    assert (warning["id"], warning["about"]) == ("image-sizes", "input.on_size_mismatch")
     assert "What lies outside is lost; on_size_mismatch: resize or pad keeps it" in warning["text"]
 
 

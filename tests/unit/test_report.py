@@ -494,6 +494,19 @@ def test_nested_selection_is_shown(context):
     assert findings.selection_rows(entry) == [row]
 
 
+@pytest.mark.parametrize(("rule", "status"), [("crop", "warn"), ("resize", "note")])
+def test_images_of_different_size_are_said(context, rule, status):
+    text = "Images have 2 sizes, from 9 x 9 px to 12 x 12 px (height x width)."
+    warning = {"id": "image-sizes", "about": "input.on_size_mismatch", "text": text}
+    config = {**context["config"]["input"], "on_size_mismatch": rule}
+    sized = changed(
+        context,
+        summary={**context["summary"], "warnings": [warning]},
+        config={**context["config"], "input": config},
+    )
+    assert statuses(sized)["Images of different size"] == status
+
+
 def test_large_units_are_noted(context):
     warning = {"id": "large-units", "about": "lite0", "text": "Units of 1024 px are slow."}
     large = changed(context, summary={**context["summary"], "warnings": [warning]})

@@ -78,6 +78,16 @@ def test_one_page_for_two_channels_is_refused(tmp_path):
         read_planes(path)
 
 
+@pytest.mark.parametrize("is_ome", [False, True])
+def test_smaller_copies_of_an_image_are_no_further_planes(tmp_path, is_ome):
+    path = tmp_path / "a.ome.tif"
+    with tifffile.TiffWriter(path, ome=is_ome) as writer:
+        options = {"tile": (16, 16), "photometric": "minisblack"}
+        writer.write(PLANES[0], subifds=1 if is_ome else 0, metadata={"axes": "YX"}, **options)
+        writer.write(PLANES[0][::2, ::2], subfiletype=1, metadata=None, **options)
+    np.testing.assert_array_equal(read_pixels(path), PLANES[:1])
+
+
 def test_ome_metadata_of_another_size_are_refused(tmp_path):
     path = ome_file(tmp_path / "a.ome.tif", PLANES[:1], 1)
     tifffile.tiffcomment(path, tifffile.tiffcomment(path).replace('SizeX="48"', 'SizeX="50"'))
@@ -268,6 +278,19 @@ def test_a_strip_that_decompresses_to_more_than_its_rows_takes_no_memory(tmp_pat
         assert "damaged" in str(error)
     assert tracemalloc.get_traced_memory()[1] < 2**19
     tracemalloc.stop()
+
+
+def test_a_jpeg_strip_that_declares_a_huge_image_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    strip = bytearray(imagecodecs.jpeg_encode(np.zeros((40, 48), np.uint8)))
+    place = strip.index(b"\xff\xc0") + 5
+    strip[place : place + 4] = struct.pack(">2H", 60_000, 60_000)
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(iter([bytes(strip)]), shape=(40, 48), dtype="uint8", compression="jpeg",
+                     metadata=None)  # fmt: skip
+    peak, message = peak_of(lambda: read_pixels(path))
+    assert "declares 10,800,000,000 bytes of pixels" in message
+    assert peak < 2**20
 
 
 def png_chunk(name, content):

@@ -198,6 +198,10 @@ def _input_checks(context: Context) -> Iterable[dict[str, str]]:
             "Every image of this run was drawn by a program. The numbers show that the workflow "
             "works; they say nothing about real cells.",
         )
+    for found in context["summary"].get("warnings", []):
+        if found["id"] == "image-sizes":
+            status = "warn" if config["input"]["on_size_mismatch"] == "crop" else "note"
+            yield _check(status, "Images of different size", found["text"])
     steps = config["normalization"]["steps"]
     if any(step["scope"] == "plate" and step["method"] != "anscombe" for step in steps):
         yield _check(

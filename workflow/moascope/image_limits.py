@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from pathlib import Path
 
 from moascope.errors import ImageError
@@ -15,6 +16,7 @@ _GIGABYTE = 10**9
 # Beyond this size, the ratio of claimed pixels to the file that no compressor of images reaches.
 _CHECKED_BYTES = 2**28
 _MAX_RATIO = 20_000
+_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def check_claim(
@@ -49,3 +51,28 @@ def check_claim(
         f"{path}: damaged, or too large: it declares {claimed:,} bytes of pixels in a file of "
         f"{size:,} bytes, and at most {max_gigabytes:g} GB are read. {advice}{larger}"
     )
+
+
+def jpeg_size(data: bytes) -> tuple[int, int]:
+    """Return the height and width that a JPEG declares.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, or its beginning.
+
+    Returns
+    -------
+    (int, int)
+        In pixels; 0 and 0 where they are not in `data`.
+    """
+    place = 2
+    while place + 9 <= len(data):
+        if data[place] != 0xFF:
+            return 0, 0
+        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack(">2H", data[place + 5 : place + 9])
+            return height, width
+        place += 1 if marker == 0xFF else 2 + length
+    return 0, 0

@@ -96,7 +96,7 @@ def target_size(sizes: pd.DataFrame, rule: str) -> Size | None:
         Height and width in pixels; None for "error", or if no header can be read.
     """
     check_rule(rule)
-    known = sizes.loc[sizes["height"] > 0, ["height", "width"]]
+    known = sizes[(sizes["height"] > 0) & ~sizes["is_mixed"]]
     if rule == "error" or known.empty:
         return None
     reduce: dict[str, Callable[[Any], Any]] = {"crop": np.min, "pad": np.max, "resize": np.median}
@@ -178,7 +178,7 @@ def warnings(found: Mapping[str, Any]) -> list[dict[str, str]]:
         "pad": " The added pixels are the background of each channel (the median of its rim).",
     }
     text = found["text"] + loss[found["rule"]]
-    return [{"id": "image_sizes", "about": "input.on_size_mismatch", "text": text}]
+    return [{"id": "image-sizes", "about": "input.on_size_mismatch", "text": text}]
 
 
 def check(

@@ -17,7 +17,7 @@ from tifffile import TiffFile, TiffPageSeries, xml2dict
 
 from moascope.damage import machine_error
 from moascope.errors import ImageError, InputError, MissingImageError
-from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim
+from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.regular_files import open_regular, read_regular
 from moascope.rgb import RGB_NAMES
 from moascope.tiff_files import open_tiff
@@ -56,8 +56,6 @@ SUFFIXES = {
 UNNAMED_AXES = frozenset("QIU")
 
 AXIS_NAMES = {"Z": "focal planes (Z)", "T": "time points (T)"}
-
-_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def read_planes(
@@ -144,9 +142,9 @@ def read_size(
         if found == "PNG":
             width, height = struct.unpack(">2I", head[16:24])
         else:
-            height, width = _jpeg_size(head)
+            height, width = jpeg_size(head)
             if not height:  # behind large texts
-                height, width = _jpeg_size(read_regular(path))
+                height, width = jpeg_size(read_regular(path))
     except InputError:
         raise
     except Exception as error:  # a parser that is fed damaged bytes can raise anything
@@ -560,25 +558,11 @@ def _read_jpeg(
     # libjpeg paints the missing part grey and says nothing; a whole file has its end marker.
     if b"\xff\xd9" not in data[-64:]:
         raise ImageError(f"{path}: truncated JPEG (its end marker is missing). {COPY_AGAIN}")
-    check_claim(3 * math.prod(_jpeg_size(data)), len(data), path, COPY_AGAIN, max_gigabytes)
+    check_claim(3 * math.prod(jpeg_size(data)), len(data), path, COPY_AGAIN, max_gigabytes)
     array = imagecodecs.jpeg_decode(data)
     if array.ndim == 3 and array.shape[2] == 4:
         raise ImageError(f"{path}: a JPEG in CMYK colours. Export it as greyscale or RGB.")
     return _colour_planes(array, path)
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """Return the height and width in the head of a JPEG; 0 and 0 where there is none."""
-    place = 2
-    while place + 9 <= len(data):
-        if data[place] != 0xFF:
-            return 0, 0
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        if marker in _JPEG_FRAMES:
-            height, width = struct.unpack(">2H", data[place + 5 : place + 9])
-            return height, width
-        place += 1 if marker == 0xFF else 2 + length
-    return 0, 0
 
 
 def _colour_planes(

@@ -13,13 +13,15 @@ from pathlib import Path
 from tifffile import TiffFile, TiffPageSeries
 
 from moascope.errors import ImageError
-from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim
+from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.regular_files import open_regular
 from moascope.tiff_warnings import no_altered_pixels
 
 logger = logging.getLogger(__name__)
 
 _MAX_PLANES = 10**6
+_JPEG_CODECS = frozenset({6, 7})
+_JPEG_HEAD = 4096  # bytes in which a JPEG of a strip or tile says its size
 # Codecs whose decoder notices missing bytes: none, LZW, Deflate (two numbers), PackBits, LZMA, Zstd
 _EXACT_CODECS = frozenset({1, 5, 8, 32946, 32773, 34925, 50000})
 
@@ -59,6 +61,7 @@ def open_tiff(
     ):
         _check_ome_numbers(tiff, path, advice)
         _check_complete(tiff, path, advice)
+        _check_jpegs(tiff, path, advice, max_gigabytes)
         size = tiff.filehandle.size
         for series in tiff.series:
             check_claim(_claimed_bytes(series), size, path, advice, max_gigabytes)
@@ -88,6 +91,18 @@ def _check_ome_numbers(tiff: TiffFile, path: Path, advice: str) -> None:
         )
 
 
+def _check_jpegs(tiff: TiffFile, path: Path, advice: str, max_gigabytes: float) -> None:
+    """Refuse strips or tiles whose own JPEG header declares too many pixels."""
+    handle = tiff.filehandle
+    for page in tiff.pages:
+        if page.keyframe is None or page.keyframe.compression not in _JPEG_CODECS:
+            continue
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+            handle.seek(offset)
+            declared = 3 * math.prod(jpeg_size(handle.read(min(count, _JPEG_HEAD))))
+            check_claim(declared, handle.size, path, advice, max_gigabytes)
+
+
 def _claimed_bytes(series: TiffPageSeries) -> int:
     """Return how many bytes of memory the pixels take."""
     page = series.keyframe
@@ -111,14 +126,16 @@ def _check_pages(tiff: TiffFile, path: Path, advice: str) -> None:
     if len(tiff.series) != 1:
         return  # named, and refused, where images are read
     series, pages = tiff.series[0], len(tiff.pages)
-    read = series.size // max(1, series.keyframe.size)
+    # Smaller copies of a pyramid are pages of their own, or hang on a page.
+    levels = [level for level in series.levels if len(level.keyframe.treeindex) == 1]
+    read = sum(level.size // max(1, level.keyframe.size) for level in levels)
     if series.kind == "ome":
-        levels = [page for level in series.levels for page in level.pages if page is not None]
-        read = len({page.index for page in levels if page.parent is tiff})
-        if len(levels) > len(tiff.pages) and len(series.levels) == 1:
+        planes = [page.index for page in series.pages if page is not None]
+        read += len(set(planes)) - series.size // max(1, series.keyframe.size)
+        if len(planes) > len(set(planes)):
             raise ImageError(
-                f"{path}: its OME metadata list {len(levels)} planes, but the file holds "
-                f"{pages}: several planes are the same page. {advice}"
+                f"{path}: its OME metadata list {len(planes)} planes in {len(set(planes))} pages: "
+                f"several planes are the same page. {advice}"
             )
     if read < pages:
         source = {"ome": "OME metadata", "imagej": "ImageJ description"}

@@ -21,6 +21,7 @@ HARMLESS: tuple[tuple[str, str], ...] = (
     (r"TiffTag \d+ @\S+ coercing invalid ASCII", "a text in another encoding"),
     (r"<TiffTag\.fromfile> raised", "a tag of an unknown type; pages check the tags they need"),
     (r"OME series raised", "metadata that are no XML; pages are read without them"),
+    (r"invalid shaped series metadata", "pages without a description; all are then read as pages"),
     (r"invalid self\.subfiletype|invalid self\.\S*subfiletype", "what a page is used for"),
     (r"estimating ByteCounts", "the decoder stops by itself, or fails"),
     (r"GDAL_NODATA", "a value of geographic images"),
