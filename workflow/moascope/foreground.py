@@ -108,7 +108,7 @@ def texture_threshold(sketches: np.ndarray, noise: np.ndarray, *, is_rounded: bo
     level = max(float(np.median(noise)), _ROUNDING if is_rounded else 0.0)
     least = _ABOVE_NOISE * _NOISE_LEFT * level
     lowest = max(least / _ABOVE_NOISE, 1e-6 * float(sketches.max()), np.finfo(np.float32).tiny)
-    pooled = np.sort(np.log(np.maximum(sketches, lowest)), axis=None)
+    pooled = np.sort(np.log(np.maximum(sketches.astype(np.float64), lowest)), axis=None)
     return max(float(np.exp(_otsu(pooled))), least)
 
 
