@@ -182,6 +182,12 @@ def test_a_header_may_start_as_a_comment_does(sheet, header):
     assert sheet(f"# a comment\n{header}\n{row}\n").header == header.split(",")
 
 
+@pytest.mark.parametrize("title", ["Experiment 12", "Experiment 12,,", '"Experiment 12";;'])
+def test_a_title_above_the_header_is_named(sheet, title):
+    with pytest.raises(InputError, match=r"Experiment 12.* names no columns; if it is a title ab"):
+        sheet(f"{title}\nplate,well,site\nP1,A1,1\n")
+
+
 def test_a_file_of_comments_only_is_refused(sheet):
     with pytest.raises(InputError, match="the header is a single column"):
         sheet("# nothing\n# here\n")

@@ -130,7 +130,7 @@ class NamesOnDisk:
         if folder not in self._folders:
             try:
                 names = os.listdir(folder)  # noqa: PTH208  (names, and many of them)
-            except OSError:
+            except (OSError, ValueError):  # ValueError: a name that no folder can have
                 names = []
             by_form: dict[str, list[str]] = {}
             for name in names:

@@ -169,6 +169,11 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     if delimiter == "auto":
         delimiter = _likely_delimiter(text)
     header, lines, rows, problems = _parse(path, text, delimiter)
+    if len(list(filter(None, header))) < 2 and (title := _title(text)):
+        raise InputError(
+            f"{path}: {title!r} names no columns; if it is a title above the header, remove the "
+            "line, or start it with '#'"
+        )
     if len(header) < 2:
         raise InputError(f"{path}: {_one_column(text, delimiter)}")
     if not rows and not problems:
@@ -344,6 +349,16 @@ def _parse(
             "or a file that is no table"
         ) from None
     return header, lines, rows, problems
+
+
+def _title(text: str) -> str:
+    """Return the first line if it is one cell above a line of several; else nothing."""
+    lines = [line for line in io.StringIO(text, newline="") if line.strip()][:2]
+    widths = [
+        max(len(list(filter(str.strip, _first_record(line, mark)))) for mark in DELIMITERS)
+        for line in lines
+    ]
+    return lines[0].strip(" \t\r\n,;")[:60] if len(lines) == 2 and widths[0] < 2 < widths[1] else ""
 
 
 def _one_column(text: str, delimiter: str) -> str:
