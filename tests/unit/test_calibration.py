@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 from test_heads import Fold, blobs
 
-from moascope import calibration, heads, verdicts
+from moascope import calibration, findings, heads, verdicts
 
 LDA = {"type": "lda", "shrinkage": 0.01, "balanced": True}
 COLUMNS = ["p:a", "p:b", "p:c"]
@@ -155,3 +155,16 @@ def test_overconfidence_is_warned_of_with_the_key(found, fix):
     assert "19 points above" in warning.text
     assert fix in warning.text
     assert not list(verdicts._confidence_warnings("m", entry_of(0.85, 0.8, found)))
+
+
+def test_the_report_says_what_was_done_and_names_the_key_where_nothing_was():
+    found = {"folds": 3, "calibrated_folds": 3, "temperature": 4.26}
+    assert findings.calibration_words(entry_of(0.8, 0.8, found)).endswith(
+        "a temperature, 4.26 in the median, fitted in 3 of 3 folds to units that were not "
+        "trained on."
+    )
+    found = {"folds": 3, "calibrated_folds": 0, "reason": calibration.TOO_FEW_GROUPS}
+    assert findings.calibration_words(entry_of(0.99, 0.8, found)) == (
+        "It is more confident than right, by 19.0 points on average. Its probabilities are not "
+        f"calibrated: {calibration.TOO_FEW_GROUPS} (key `calibrate` of the head)."
+    )
