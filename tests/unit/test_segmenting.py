@@ -461,6 +461,10 @@ def test_an_engine_is_held_to_sites_of_the_plate_that_have_something_in_them(pla
     segmenting.segment_plate(engine, plate[0], quality, out, channels=["DNA"], **options)
     assert held == [1, 3]
     held.clear()
+    sparse = quality.assign(**{"foreground:DNA": [0.0, 0.002, 0.004, 0.004]})
+    segmenting.segment_plate(engine, plate[0], sparse, out, channels=["DNA"], **options)
+    assert held == [2, 3]
+    held.clear()
     none = quality.assign(**{"foreground:DNA": 0.0})
     segmenting.segment_plate(engine, plate[0], none, out, channels=["DNA"], **options)
     assert held == [0, 1, 2, 3]

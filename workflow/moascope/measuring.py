@@ -21,14 +21,13 @@ logger = logging.getLogger(__name__)
 
 TYPICAL = 48
 """Sites of a plate that are enough for medians."""
-_LEAST_FOREGROUND = 0.01  # share of the pixels; sites with less are hardly typical
+_FOREGROUND = 0.01  # share of the pixels; sites with less are hardly typical
 
 
 class TypicalSites:
     """Images of sites that say what is usual on a plate, read whenever they are looked at.
 
-    At most 48 sites, evenly spread over those with something in them; over all sites if there are
-    none.
+    At most 48 sites, evenly spread over those with something in them.
 
     Parameters
     ----------
@@ -52,13 +51,12 @@ class TypicalSites:
     ) -> None:
         self._plate, self._channels = plate, list(channels)
         chosen = np.arange(len(plate))
-        if quality is not None:
-            names = [f"foreground:{plate.channels[channel]}" for channel in channels]
-            known = quality.set_index("site_id")[[name for name in names if name in quality]]
-            has_cells = (known >= _LEAST_FOREGROUND).any(axis=1).reindex(plate.site_ids)
-            chosen = chosen[has_cells.fillna(False).to_numpy(bool)]
-        if not len(chosen):
-            chosen = np.arange(len(plate))
+        names = [f"foreground:{plate.channels[channel]}" for channel in channels]
+        if quality is not None and (known := [name for name in names if name in quality]):
+            fullest = quality.set_index("site_id")[known].max(axis=1).reindex(plate.site_ids)
+            shares = fullest.fillna(0).to_numpy(float)
+            # Of a sparse plate the fullest quarter.
+            chosen = np.flatnonzero(shares >= min(_FOREGROUND, np.quantile(shares, 0.75)))
         spread = np.linspace(0, len(chosen) - 1, min(most, len(chosen))).round().astype(int)
         self.indices = chosen[spread]
 
