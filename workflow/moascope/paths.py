@@ -414,7 +414,7 @@ _OUTPUTS = {
     "export_unet": ("exported",),
     "train_stardist": ("stardist", "engine_history", "engine_device"),
     "tune_classical": ("classical",),
-    "segment_test_unet": ("test_labels", "test_times"),
+    "segment_test_unet": ("test_labels", "test_times", "test_device"),
     "segment_test_classical": ("test_labels", "test_times"),
     "segment_test_stardist": ("test_labels", "test_times", "test_device"),
     "segment_test_cellpose": ("test_labels", "test_times", "test_device"),
