@@ -418,7 +418,10 @@ def test_the_examples_of_the_documentation_are_valid(repository):
     text = (repository / "config/README.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     found = [config.load({"run": "mine", **yaml.safe_load(block)}) for block in blocks]
-    assert [loaded.input.format for loaded in found] == ["table", "loaddata", "folder"]
+    screens = [loaded.input.format for loaded in found if loaded.input]
+    assert screens == ["table", "loaddata", "folder"]
+    (alone,) = (loaded.segmentation for loaded in found if not loaded.input)
+    assert alone.needed_sets() == ["test"]
     pattern = re.compile(found[2].input.pattern)
     assert pattern.fullmatch("Plate1_B03_s2_w1.png").groupdict() == {
         "plate": "Plate1", "well": "B03", "site": "2", "channel": "1"
