@@ -543,6 +543,8 @@ def test_the_examples_of_the_documentation_are_valid(repository):
     screens = [loaded.input for loaded in found if loaded.input is not None]
     formats = ["table", "table", "classes", "loaddata", "folder", "folder", "folder"]
     assert [screen.format for screen in screens] == formats
+    (alone,) = (loaded.segmentation for loaded in found if not loaded.input)
+    assert alone.needed_sets() == ["test"]
     pattern = re.compile(screens[4].pattern)
     assert pattern.fullmatch("Plate1_B03_s2_w1.png").groupdict() == {
         "plate": "Plate1", "well": "B03", "site": "2", "channel": "1"

@@ -35,13 +35,28 @@ def _problems_of_input(section: Any) -> list[str]:
     ]
 
 
-def adapt_to_classes(config: Any) -> list[str]:
-    """Fit defaults of splits to images without plates, and return what cannot be.
+def fit_defaults(config: Any) -> None:
+    """Fit defaults to images without plates: an audit looks at images and at all free groups.
 
     Parameters
     ----------
     config : Config
-        Changed in place: an audit without groups of its own looks at images and at all free groups.
+        Changed in place.
+    """
+    if config.input is None or has_plates(config.input.format):
+        return
+    for split in config.splits.values():
+        if "groups" not in split.audit.model_fields_set:
+            split.audit.groups = ["image", *config.input.groups]
+
+
+def problems_of_classes(config: Any) -> list[str]:
+    """Return what a configuration asks of images that have no plates.
+
+    Parameters
+    ----------
+    config : Config
+        With the section `input`.
 
     Returns
     -------
@@ -50,9 +65,6 @@ def adapt_to_classes(config: Any) -> list[str]:
     """
     if has_plates(config.input.format):
         return []
-    for split in config.splits.values():
-        if "groups" not in split.audit.model_fields_set:
-            split.audit.groups = ["image", *config.input.groups]
     return [
         *_problems_of_input(config.input),
         *_problems_of_splits(config),

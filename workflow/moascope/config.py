@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from moascope.augmentation_table import PARAMETERS
 from moascope.backbone_table import canonical_name
-from moascope.class_rules import WITHOUT_PLATES, adapt_to_classes
+from moascope.class_rules import WITHOUT_PLATES, fit_defaults, problems_of_classes
 from moascope.config_problems import check, sections, unknown
 from moascope.config_section import (
     Cell,
@@ -902,7 +902,7 @@ class Config(Section):
     @consistency_check
     def _consistent(self) -> Config:
         problems = self._problems_of_segmentation()
-        problems += adapt_to_classes(self) if self.input else []
+        problems += problems_of_classes(self) if self.input else []
         if self.input is None or has_plates(self.input.format):
             problems += [
                 f"splits.{name}: method 'fixed' also needs file"
@@ -1095,6 +1095,7 @@ def load(raw: Mapping[str, Any], source: str = "config", *, with_files: bool = F
         problems += missing_files(config)
     if problems or not isinstance(config, Config):
         raise InputError.collect(problems, source)
+    fit_defaults(config)
     return config
 
 

@@ -450,7 +450,7 @@ _OUTPUTS = {
     "measure_size_unet": ("engine_size",),
     "measure_size_classical": ("engine_size",),
     "measure_size_stardist": ("engine_size",),
-    "segment_test_unet": ("test_labels", "test_times"),
+    "segment_test_unet": ("test_labels", "test_times", "test_device"),
     "segment_test_classical": ("test_labels", "test_times"),
     "segment_test_stardist": ("test_labels", "test_times", "test_device"),
     "segment_test_cellpose": ("test_labels", "test_times", "test_device"),

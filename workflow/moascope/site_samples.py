@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
 
 import h5py
 import numpy as np
@@ -56,9 +55,10 @@ def choose(counts: pd.DataFrame, quality: pd.DataFrame, objects: str) -> pd.Data
     many = _z(np.sqrt(sites["count"].to_numpy(float)), least=0.5)
     large = _z(np.log(sites[f"{objects}_AreaShape_Area"].to_numpy(float)), least=0.05)
     flagged = sites[sites["flagged"].eq(True)].sort_values("count", ascending=False)
-    reasons = flagged["reasons"].str.replace(";", ", ")
-    queues: list[dict[Any, str]] = [
-        {row: f"flagged: {reason}" for row, reason in reasons.items()},
+    reasons = flagged["reasons"].str.replace(";", ", ").tolist()
+    marked = zip(flagged.index.tolist(), reasons, strict=True)
+    queues: list[dict[int, str]] = [
+        {row: f"flagged: {reason}" for row, reason in marked},
         _outliers(many, f"unusually many {noun}", f"unusually few {noun}"),
         _outliers(large, f"unusually large {noun}", f"unusually small {noun}"),
     ]

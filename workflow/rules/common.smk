@@ -521,7 +521,7 @@ def devices_of(wildcards):
     """Give the notes on which device each network was computed."""
     frozen = [PATHS.feature_device.format(model=model) for model in PASSES]
     heads = [PATHS.model_device.format(model=model) for model in [*KERAS_HEADS, *TUNED]]
-    others = [name for name in SCORED if ENGINES[name].method in OTHER_NETWORKS]
+    others = [name for name in SCORED if ENGINES[name].method != "classical"]
     return [
         *frozen,
         *heads,

@@ -253,6 +253,7 @@ rule segment_test_unet:
     output:
         labels=PATHS.test_labels,
         times=PATHS.test_times,
+        device=PATHS.test_device,
     log:
         PATHS.log("segmentation/{engine}.test"),
     benchmark:

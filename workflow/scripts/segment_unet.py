@@ -9,11 +9,11 @@ from moascope import devices
 params = snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-from moascope import image_scale, segmenting
+from moascope import image_scale, segmenting, summary
 from moascope.engine_unet import UNet
 from moascope.files import write_json
 
-devices.confirm(params.compute["gpu"], device)
+device = devices.confirm(params.compute["gpu"], device)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
 engine = UNet.load(given["model"], params.channels, params.options)
 if "size" in out:
@@ -23,3 +23,5 @@ else:
     factor = image_scale.factor_of_job(given, params.options, given["model"])
     options = {**dict(params.items()), "channels": engine.channels}
     segmenting.run(engine, given, out, options, factor=factor)
+if "device" in out:
+    write_json(summary.computed_with(params.compute["keras_backend"], device), out["device"])
