@@ -421,10 +421,14 @@ def test_the_examples_of_the_documentation_are_valid(repository):
     text = (repository / "config/README.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     found = [config.load({"run": "mine", **yaml.safe_load(block)}) for block in blocks]
-    assert [loaded.input.format for loaded in found] == ["table", "loaddata", "folder"]
+    assert [loaded.input.format for loaded in found] == ["table", "loaddata", "folder", "folder"]
     pattern = re.compile(found[2].input.pattern)
     assert pattern.fullmatch("Plate1_B03_s2_w1.png").groupdict() == {
         "plate": "Plate1", "well": "B03", "site": "2", "channel": "1"
+    }  # fmt: skip
+    pattern = re.compile(found[3].input.pattern)
+    assert pattern.fullmatch("P1/B - 03(fld 02 wv DAPI - DAPI).tif").groupdict() == {
+        "plate": "P1", "row": "B", "column": "03", "site": "02", "channel": "DAPI"
     }  # fmt: skip
 
 
