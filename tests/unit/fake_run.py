@@ -138,7 +138,14 @@ def quality_table(units: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame
         )
         for measure in ("p1", "p50", "p99", "mean", "sd"):
             table[f"{measure}:{channel}"] = 1000 * np.exp(0.2 * rng.standard_normal(n))
-    read = {"status": "ok", "message": "", "height": SIDE, "width": SIDE, "pixel_size_um": 0.8}
+    read = {
+        "status": "ok",
+        "reason": "",
+        "message": "",
+        "height": SIDE,
+        "width": SIDE,
+        "pixel_size_um": 0.8,
+    }
     return pd.DataFrame({**table, **read, "flagged": units["flagged"], "reasons": reason})
 
 

@@ -183,7 +183,7 @@ JOINED = [name for name in FROZEN if CONFIG.models[name].uses_hand_crafted()]
 
 
 def check_until():
-    """Stop where --until names a rule that Snakemake cannot stop at: it would do nothing at all."""
+    """Stop where --until names what Snakemake cannot stop at, so that it would do nothing at all."""
     if not workflow.is_main_process:
         return
     # Snakemake knows its targets only after it has read the rules.
