@@ -237,7 +237,6 @@ def test_single_cells_are_classified(project, small_config):
         ("cells/Batch1_P1.parquet", "measure_cells"),
         ("labels/Batch1_P1.ozx", "segment_plate"),
         ("cell_counts.parquet", "collect_cells"),
-        ("site_samples.parquet", "sample_sites"),
         ("predictions/lite0.parquet", "fit_head"),
     ):
         file = results / name
