@@ -324,7 +324,7 @@ def _narrow_forest(
                 is_model = row.kind == "model"
                 axes.text(
                     0,
-                    position - 0.42,
+                    position - 0.36,
                     label,
                     va="center",
                     fontsize=8.5,
