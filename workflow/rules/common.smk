@@ -693,7 +693,7 @@ def measured_size(name, images):
     """Return the file with the size of objects in a screen or annotated images, if measured."""
     if not measures_size(name):
         return {}
-    return {"size": PATHS.engine_size.format(engine=name, images=images)}
+    return {"measured": PATHS.engine_size.format(engine=name, images=images)}
 
 
 def sample_of_size(wildcards):

@@ -221,7 +221,7 @@ for METHOD in SIZED_METHODS:
         input:
             unpack(sample_of_size),
         output:
-            size=PATHS.engine_size,
+            measured=PATHS.engine_size,
         log:
             PATHS.log("segmentation/{engine}.{images}.size"),
         benchmark:
