@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from moascope.errors import ImageError
+from moascope.image_sizes import fit_labels
 from moascope.masks import (
-    Mask,
     check_size,
     checked,
     consecutive,
-    cropped,
     read_labels,
     read_mask,
 )
@@ -233,7 +232,7 @@ def test_ignored_pixels_are_neither_objects_nor_background(tmp_path, value, dtyp
 def test_ignored_pixels_stay_so_where_a_mask_is_cut_or_split():
     labels = np.zeros((8, 8), np.int32)
     labels[:, 6:], labels[3:5, 3:5], labels[0, 0] = -1, 2, 1
-    found = cropped(Mask(labels), 4, 6).labels
+    found = fit_labels(labels, "crop", (4, 6))
     assert np.unique(found).tolist() == [-1, 0, 1]
     assert (found == -1).sum() == 4
 

@@ -93,6 +93,7 @@ def page():
     }
     quality = pd.DataFrame({"site_id": units["site_id"], "flagged": units["flagged"]})
     quality["reasons"] = np.where(quality["flagged"], "empty", "")
+    quality["reason"] = ""
     embedding = units[["unit_id"]].assign(
         pca_1=rng.random(len(units)), pca_2=rng.random(len(units))
     )

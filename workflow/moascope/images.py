@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tifffile import TiffFile, TiffPageSeries, xml2dict
 
-from moascope.damage import machine_error
+from moascope.damage import MachineError, machine_error
 from moascope.errors import ImageError, InputError, MissingImageError
 from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.regular_files import open_regular, read_regular
@@ -223,6 +223,8 @@ def shape_of_first(
     for path in islice(paths, 10):
         try:
             return read_size(path, axes)
+        except MachineError:
+            raise
         except InputError:
             continue
     return None

@@ -24,7 +24,7 @@ from moascope.annotated import AnnotatedSet
 from moascope.engines import Engine
 from moascope.errors import InputError
 from moascope.files import reading
-from moascope.units import resize
+from moascope.resampling import resize
 
 logger = logging.getLogger(__name__)
 

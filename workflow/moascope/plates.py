@@ -196,7 +196,7 @@ def matching_files(input_options: Mapping[str, Any]) -> tuple[list[ImageFile], L
     unmatched = [path for path in other if path.lower().endswith(IMAGE_SUFFIXES)]
     _check_text([*(file.path for file in files), *unmatched], root)
     others = [path for path in other if not path.lower().endswith(IMAGE_SUFFIXES)]
-    is_by_class = input_options["format"] == "classes" and not input_options["pattern"]
+    is_by_class = input_options.get("format") == "classes" and not input_options["pattern"]
     reason = "in no folder of a class" if is_by_class else "that do not match input.pattern"
     left_out = LeftOut(unmatched, others, twice, listing, reason)
     if files:
@@ -431,7 +431,7 @@ def reads_planes(input_options: Mapping[str, Any]) -> bool:
 
 
 def _pattern(options: Mapping[str, Any]) -> re.Pattern[str]:
-    if options["format"] == "classes":
+    if options.get("format") == "classes":
         from moascope.class_images import class_pattern  # noqa: PLC0415  (which imports this)
 
         text, needed = class_pattern(options), {"label"}
