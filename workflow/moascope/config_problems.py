@@ -29,7 +29,10 @@ _ROUNDS = 4
 _DEPENDS_ON: dict[str, tuple[Place, ...]] = {
     "unknown split": (("splits", "any name"),),
     "unknown channel": (("input", "channels"),),
-    "": (("input", "channels"), ("input", "columns"), ("splits",), ("segmentation",)),
+    "": (
+        *(("input", "channels"), ("input", "columns"), ("input", "brightfield")),
+        *(("splits",), ("segmentation",)),
+    ),
 }
 _KEY_PART = "[key]"  # how pydantic calls the name of an item
 
