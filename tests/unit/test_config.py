@@ -246,7 +246,7 @@ def test_units_of_a_fixed_list_may_calibrate(tmp_path):
 
 def test_files_of_a_screen_that_is_simulated_are_not_looked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    given = {**MINIMAL["input"], "format": "simulate", "platemap": "x" * 5000}
+    given = {**MINIMAL["input"], "format": "simulate", "sheet": None, "platemap": "x" * 5000}
     assert config.missing_files(config.load({"run": "x", "input": given})) == []
     loaded = config.load({"run": "x", "input": {**given, "format": "table", "sheet": "."}})
     assert len(config.missing_files(loaded)) == 2

@@ -25,6 +25,10 @@ def with_split(**options):
     return {**SCREEN, "splits": {"s": {"method": "leave-one-compound-out", **options}}}
 
 
+def with_input(**options):
+    return {"run": "mine", "input": {"channels": {"DNA": 0}, **options}}
+
+
 def with_steps(*steps):
     return {**SCREEN, "normalization": {"steps": list(steps)}}
 
@@ -144,6 +148,45 @@ def test_without_features_of_the_network_channels_need_no_mapping():
     assert loaded.network_pass() is None
     raw = with_model(candidates={"a": TEXTURE, "b": {**TEXTURE, "head": {"type": "svm"}}})
     assert config.load(raw).models["m"].network_pass() is None
+
+
+FOLDER = {"format": "folder", "images": "i", "pattern": "p"}
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "reason"),
+    [
+        ({**FOLDER, "sheet": "s.csv"}, "sheet", "format 'folder'"),
+        ({**FOLDER, "delimiter": ","}, "delimiter", "format 'folder'"),
+        ({**FOLDER, "path_column": "p"}, "path_column", "format 'folder'"),
+        ({**FOLDER, "path_prefix": {"/a": "/b"}}, "path_prefix", "format 'folder'"),
+        ({"format": "table", "sheet": "s.csv", "pattern": "p"}, "pattern", "format 'table'"),
+        ({"format": "simulate", "sheet": "s.csv"}, "sheet", "format 'simulate'"),
+        ({"format": "loaddata", "sheet": "s", "path_column": "p"}, "path_column", "format 'load"),
+        ({"format": "classes", "images": "i", "path_column": "p"}, "path_column", "sheet null"),
+        (
+            {"format": "classes", "images": "i", "sheet": "s.csv", "pattern": "p"},
+            "pattern",
+            "sheet 's.csv'",
+        ),
+    ],
+)
+def test_keys_of_other_formats_are_named(options, key, reason):
+    (line,) = problems(with_input(**options))
+    assert line.startswith(f"input: {key} has no effect with {reason}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**FOLDER, "sheet": None, "path_column": None},
+        {"format": "table", "sheet": "s.csv", "path_column": "p", "delimiter": ","},
+        {"format": "classes", "images": "i", "pattern": "p"},
+        {"format": "classes", "images": "i", "sheet": "s.csv", "path_column": "p"},
+    ],
+)
+def test_keys_of_the_format_are_taken(options):
+    assert config.load(with_input(**options)).input.format == options["format"]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ def full(raw):
         for name, each in written[section].items():
             kept = {key: value for key, value in each.items() if key not in refused}
             written[section][name] = {**kept, **given[section][name]}
+    if written["input"] and written["input"]["format"] == "simulate":
+        del written["input"]["delimiter"], written["input"]["path_prefix"]
     engines = given.get("segmentation", {}).get("engines", {})
     written["segmentation"] = {**written["segmentation"], "engines": engines}
     return {**written, **{key: given[key] for key in ("simulate", "normalization") if key in given}}

@@ -257,11 +257,26 @@ class Input(Rooted):
             problems.append("platemap_columns has no effect without platemap; remove it")
         if self.moa_table is None and self.moa_table_columns != MoaTableColumns():
             problems.append("moa_table_columns has no effect without moa_table; remove it")
-        if self.path_prefix and self.format in ("folder", "simulate"):
-            problems.append(f"path_prefix has no effect with format {self.format!r}; remove it")
+        problems += self._idle_keys()
         if not all(self.path_prefix):
             problems.append("path_prefix: a folder is empty; name the beginning of the paths")
         return problems
+
+    def _idle_keys(self) -> list[str]:
+        """Name the keys that were set, but do nothing with this format."""
+        given = f"format {self.format!r}"
+        reasons: dict[str, str] = {}
+        if self.format not in ("table", "classes"):
+            reasons["path_column"] = given
+        if self.format not in ("folder", "classes"):
+            reasons["pattern"] = given
+        if self.format in ("folder", "simulate"):
+            reasons |= dict.fromkeys(("sheet", "delimiter", "path_prefix"), given)
+        if self.format == "classes" and self.sheet is None:
+            reasons |= dict.fromkeys(("path_column", "delimiter", "path_prefix"), "sheet null")
+        elif self.format == "classes":
+            reasons["pattern"] = f"sheet {self.sheet!r}"
+        return without_effect(self, reasons)
 
     def lists_files(self) -> bool:
         """Return whether the images are found by listing a folder."""
@@ -369,10 +384,10 @@ class NormalizationStep(Section):
     scope: Literal["image", "plate", "controls"] = Field(
         "image", description="what the statistics are taken from"
     )
-    low: float = Field(0.1, ge=0, lt=100, description="lower percentile that becomes 0")
-    high: float = Field(99.9, gt=0, le=100, description="upper percentile that becomes 1")
+    low: float = Field(0.1, ge=0, lt=100, description="percentile: lower one, which becomes 0")
+    high: float = Field(99.9, gt=0, le=100, description="percentile: upper one, which becomes 1")
     z_range: tuple[float, float] = Field(
-        (-3.0, 9.0), description="z-scores that become 0 and 1 after the last z-score"
+        (-3.0, 9.0), description="zscore: z-scores that become 0 and 1, where it is the last step"
     )
 
     @consistency_check
