@@ -78,7 +78,7 @@ def test_a_job_resizes_by_what_is_known_of_model_and_images(tmp_path, packed):
     assert image_scale.factor_of_job(packed, {"diameter": 18.0}, path) == 2
     assert image_scale.factor_of_job(packed, {"diameter": None}, path) == 0.5
     (tmp_path / "size.json").write_text('{"factor": 0.1}')
-    given = {**packed, "size": str(tmp_path / "size.json")}
+    given = {**packed, "measured": str(tmp_path / "size.json")}
     assert image_scale.factor_of_job(given, {"diameter": "auto"}, path) == 0.1
 
 
@@ -89,7 +89,7 @@ def test_the_classical_engine_takes_the_measured_diameter_or_the_stored_one(tmp_
     assert image_scale.diameter_of_job(given, {"diameter": None}) == 80
     assert image_scale.diameter_of_job(given, {"diameter": 30.0}) == 30
     (tmp_path / "size.json").write_text('{"diameter": 55.0}')
-    given["size"] = str(tmp_path / "size.json")
+    given["measured"] = str(tmp_path / "size.json")
     assert image_scale.diameter_of_job(given, {"diameter": "auto"}) == 55
     (tmp_path / "size.json").write_text('{"diameter": null}')
     assert image_scale.diameter_of_job(given, {"diameter": "auto"}) == 80

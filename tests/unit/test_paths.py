@@ -26,11 +26,7 @@ def made_by_rules(repository):
 
 
 def test_the_table_of_outputs_is_that_of_the_rules(repository):
-    known = {
-        rule: set(names)
-        for rule, names in paths._OUTPUTS.items()
-        if not rule.startswith("measure_size_")  # made in a loop over methods
-    }
+    known = {rule: set(names) for rule, names in paths._OUTPUTS.items()}
     assert known == made_by_rules(repository)
 
 

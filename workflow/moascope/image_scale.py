@@ -30,7 +30,7 @@ def factor_of_job(
     Parameters
     ----------
     given : mapping of str to path
-        `store`, or `images` and `table`; and `size`, where it was measured.
+        `store`, or `images` and `table`; and `measured`, if the size was.
     options : mapping
         Of the engine: `diameter`.
     model : str or path
@@ -41,8 +41,8 @@ def factor_of_job(
     float
         See `object_size.factor_for`.
     """
-    if "size" in given:
-        return float(read_json(given["size"])["factor"])
+    if "measured" in given:
+        return float(read_json(given["measured"])["factor"])
     shown = Size(told_diameter(options), _pixel_size(given))
     factor = factor_for(size_of_model(model), shown, f"engine {model}")
     if factor != 1:
@@ -65,7 +65,7 @@ def diameter_of_job(given: Mapping[str, Any], options: Mapping[str, Any]) -> flo
     float or None
         The measured diameter, the one that the user told, or the stored one; None for the default.
     """
-    measured = read_json(given["size"]) if "size" in given else None
+    measured = read_json(given["measured"]) if "measured" in given else None
     learnt = size_of_model(given["model"]) if "model" in given else Size()
     return expected_diameter(learnt, Size(told_diameter(options), _pixel_size(given)), measured)
 

@@ -682,16 +682,11 @@ def measures_size(name):
     return ENGINES[name].diameter == "auto"
 
 
-SIZED_METHODS = list(
-    dict.fromkeys(ENGINES[name].method for name in ENGINES if measures_size(name))
-)
-
-
 def measured_size(name, images):
     """Return the file with the size of objects in a screen or annotated images, if measured."""
     if not measures_size(name):
         return {}
-    return {"size": PATHS.engine_size.format(engine=name, images=images)}
+    return {"measured": PATHS.engine_size.format(engine=name, images=images)}
 
 
 def sample_of_size(wildcards):

@@ -213,36 +213,86 @@ rule tune_classical:
         "../scripts/tune_classical.py"
 
 
-for METHOD in SIZED_METHODS:
+rule measure_size_unet:
+    input:
+        unpack(sample_of_size),
+    output:
+        measured=PATHS.engine_size,
+    log:
+        PATHS.log("segmentation/{engine}.{images}.size"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.{images}.size")
+    wildcard_constraints:
+        engine=one_of(engines("unet")),
+        images="screen|annotated",
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: engine_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
+        code=code("segment_unet.py"),
+    script:
+        "../scripts/segment_unet.py"
 
-    rule:
-        name:
-            f"measure_size_{METHOD}"
-        input:
-            unpack(sample_of_size),
-        output:
-            size=PATHS.engine_size,
-        log:
-            PATHS.log("segmentation/{engine}.{images}.size"),
-        benchmark:
-            PATHS.benchmark("segmentation/{engine}.{images}.size")
-        wildcard_constraints:
-            engine=one_of(engines(METHOD)),
-            images="screen|annotated",
-        conda:
-            environment(ENGINE_ENVIRONMENTS[METHOD])
-        threads: 8
-        resources:
-            mem_mb=memory(6000),
-            runtime=240,
-            gpu=gpus() if METHOD != "classical" else 0,
-        params:
-            options=lambda wildcards: engine_options(wildcards.engine),
-            channels=ENGINE_CHANNELS,
-            compute=CONFIG.section("compute") if METHOD != "classical" else {},
-            code=code(f"segment_{METHOD}.py"),
-        script:
-            f"../scripts/segment_{METHOD}.py"
+
+rule measure_size_classical:
+    input:
+        unpack(sample_of_size),
+    output:
+        measured=PATHS.engine_size,
+    log:
+        PATHS.log("segmentation/{engine}.{images}.size"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.{images}.size")
+    wildcard_constraints:
+        engine=one_of(engines("classical")),
+        images="screen|annotated",
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=240,
+    params:
+        options=lambda wildcards: engine_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        code=code("segment_classical.py"),
+    script:
+        "../scripts/segment_classical.py"
+
+
+rule measure_size_stardist:
+    input:
+        unpack(sample_of_size),
+    output:
+        measured=PATHS.engine_size,
+    log:
+        PATHS.log("segmentation/{engine}.{images}.size"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.{images}.size")
+    wildcard_constraints:
+        engine=one_of(engines("stardist")),
+        images="screen|annotated",
+    conda:
+        environment("stardist")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: engine_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
+        code=code("segment_stardist.py"),
+    script:
+        "../scripts/segment_stardist.py"
 
 
 rule segment_test_unet:

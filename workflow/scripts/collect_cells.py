@@ -20,7 +20,7 @@ widths = quality["pixel_size_um"].dropna().unique()
 shown = Size(told_diameter(params.options), float(widths[0]) if len(widths) == 1 else None)
 model = given.get("model") or params.options.get("model")
 learnt = image_scale.size_of_model(model) if isinstance(model, str) else Size()
-measured = read_json(given["size"]) if "size" in given else None
+measured = read_json(given["measured"]) if "measured" in given else None
 diameter = image_scale.expected_diameter(learnt, shown, measured)
 if diameter is None and params.method == "classical":
     diameter = USUAL_DIAMETER

@@ -18,8 +18,8 @@ engine = engine_stardist.stardist(
     prob_threshold=options["prob_threshold"],
     nms_threshold=options["nms_threshold"],
 )
-if "size" in out:
-    write_json(image_scale.measure_job(engine, given, channels, model), out["size"])
+if "measured" in out:
+    write_json(image_scale.measure_job(engine, given, channels, model), out["measured"])
 else:
     factor = image_scale.factor_of_job(given, options, model)
     segmenting.run(

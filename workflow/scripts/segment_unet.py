@@ -16,9 +16,9 @@ from moascope.files import write_json
 device = devices.confirm(params.compute["gpu"], device)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())
 engine = UNet.load(given["model"], params.channels, params.options)
-if "size" in out:
+if "measured" in out:
     found = image_scale.measure_job(engine, given, engine.channels, given["model"])
-    write_json(found, out["size"])
+    write_json(found, out["measured"])
 else:
     factor = image_scale.factor_of_job(given, params.options, given["model"])
     options = {**dict(params.items()), "channels": engine.channels}
