@@ -295,6 +295,33 @@ def test_keys_of_other_sections_with_an_effect_are_taken(raw):
     assert config.load(raw).run == raw["run"]
 
 
+def with_segmentation(annotated, **engine):
+    engines = {"u": {"method": "unet", **engine}}
+    section = {"channels": ["DNA"], "annotated": {"sheet": "s.csv", **annotated}}
+    return {"run": "mine", "segmentation": {**section, "engines": engines}}
+
+
+def test_keys_of_segmentation_without_effect_are_named():
+    annotated = {"set_file": "sets.json", "set_column": "set", "sets": {"1": "train"}}
+    augmentation = {"warp": 0, "rotation": 9, "zoom": [0.5, 2], "elastic": 1}
+    place = "segmentation.engines.u.augmentation"
+    assert problems(with_segmentation(annotated, augmentation=augmentation)) == [
+        "segmentation.annotated: set_column has no effect with set_file 'sets.json'; remove it",
+        "segmentation.annotated: sets has no effect with set_file 'sets.json'; remove it",
+        f"{place}: rotation has no effect with warp 0; remove it",
+        f"{place}: zoom has no effect with warp 0; remove it",
+        f"{place}: elastic has no effect with warp 0; remove it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("annotated", "augmentation"),
+    [({"set_file": "s.json"}, {"warp": 0}), ({"set_column": "set"}, {"warp": 0.1, "elastic": 1})],
+)
+def test_keys_of_segmentation_with_an_effect_are_taken(annotated, augmentation):
+    assert config.load(with_segmentation(annotated, augmentation=augmentation)).run == "mine"
+
+
 def test_a_written_out_configuration_of_set_keys_is_read_again():
     raw = with_model(channel_mapping="inflate", head={"type": "svm", "C": 2})
     loaded = config.load(raw)

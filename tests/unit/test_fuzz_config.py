@@ -46,8 +46,9 @@ def full(raw):
             written[section][name] = {**kept, **given[section][name]}
     if written["input"] and written["input"]["format"] == "simulate":
         del written["input"]["delimiter"], written["input"]["path_prefix"]
-    engines = given.get("segmentation", {}).get("engines", {})
-    written["segmentation"] = {**written["segmentation"], "engines": engines}
+    segmentation = given.get("segmentation", {})
+    kept = {key: segmentation[key] for key in ("engines", "annotated") if key in segmentation}
+    written["segmentation"] |= {"engines": {}, **kept}
     return {**written, **{key: given[key] for key in ("simulate", "normalization") if key in given}}
 
 
