@@ -159,15 +159,15 @@ def test_what_does_not_go_together_comes_with_the_wrong_values():
         seed="many",  # a value
         qualty={},  # a key
         models__m__split="lco",  # a reference
-        simulate={"plates": 2, "batches": 3},  # within a section
+        normalization={"steps": [{"method": "percentile", "low": 5, "high": 1}]},  # in a section
         splits__fixed={"method": "fixed"},
         models__n={"split": "loco"},
     )
     assert [line.partition(":")[0] for line in found] == [
         "seed",
-        "simulate",
-        "splits.fixed",
+        "normalization.steps.0",
         "qualty",
+        "splits.fixed",
         "models.m.split",
         "models.n.channel_mapping",
     ]
@@ -216,7 +216,7 @@ def test_a_rule_of_a_section_is_not_judged_by_a_replaced_value_deep_within():
     head = {"type": "mpl", "calibrate": "x"}
     (line, other) = lines(models__m={"split": "loco", "channel_mapping": "inflate", "head": head})
     assert line.endswith("got 'mpl'; did you mean 'mlp'?")
-    assert other == "models.m.head.calibrate: write true or false; got 'x'"
+    assert other == "models.m.head.calibrate: write 'auto' or true or false; got 'x'"
 
 
 def test_equal_problems_stand_in_one_line():

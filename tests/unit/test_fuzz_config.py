@@ -25,9 +25,31 @@ def places(value, above=()):
             yield from places(value[key], (*above, key))
 
 
+# Keys that are refused where they do nothing, so that not all can be written out at once.
+REFUSED = {
+    "splits": {"group", "folds", "file"},
+    "models": {"views", "features", "candidates", "augment", "training", "head"},
+}
+
+
 def full(raw):
-    """Give a configuration with every key written out."""
-    return config.load(raw).model_dump(mode="json")
+    """Return a configuration with every key written out that has an effect wherever it stands."""
+    loaded = config.load(raw)
+    given = loaded.model_dump(mode="json", exclude_unset=True)
+    written = loaded.model_dump(mode="json")
+    for key in ("simulate", "normalization"):
+        del written[key]
+    del written["quality"]["min_sharpness_brightfield"]
+    for section, refused in REFUSED.items():
+        for name, each in written[section].items():
+            kept = {key: value for key, value in each.items() if key not in refused}
+            written[section][name] = {**kept, **given[section][name]}
+    if written["input"] and written["input"]["format"] == "simulate":
+        del written["input"]["delimiter"], written["input"]["path_prefix"]
+    segmentation = given.get("segmentation", {})
+    kept = {key: segmentation[key] for key in ("engines", "annotated") if key in segmentation}
+    written["segmentation"] |= {"engines": {}, **kept}
+    return {**written, **{key: given[key] for key in ("simulate", "normalization") if key in given}}
 
 
 FULL = [full(raw) for raw in WHOLE]
@@ -69,7 +91,12 @@ def check(raw):
         assert "\x1b" not in message
         message.encode("utf-8")
     else:
-        assert config.load(loaded.model_dump(mode="json")) == loaded
+        assert config.load(loaded.model_dump(mode="json", exclude_unset=True)) == loaded
+
+
+@pytest.mark.parametrize("raw", FULL)
+def test_the_configurations_that_are_varied_are_right(raw):
+    assert config.load(raw).run == raw["run"]
 
 
 @cases(400)

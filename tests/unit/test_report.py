@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import io
 import re
 from html.parser import HTMLParser
 
@@ -9,8 +10,10 @@ import fake_run
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from moascope import findings, report, report_context, verdicts
+from moascope.files import read_parquet, write_parquet
 
 EVIL = "<script>alert(1)</script>"
 
@@ -475,6 +478,32 @@ def test_standalone_figures_are_those_the_workflow_declares(context):
         expected |= {f"{model}.{kind}.svg" for kind in ("confusion", "calibration", "embedding")}
     assert set(files) == expected | {"lenet.curves.svg"}
     assert files["examples.png"].startswith(b"\x89PNG")
+
+
+def flag_every_site(paths):
+    for name in ("units", "quality"):
+        file = paths["screen"][name]
+        write_parquet(read_parquet(file).assign(flagged=True), file)
+
+
+def test_figures_are_written_although_every_unit_is_flagged(tmp_path):
+    paths, config = fake_run.write(tmp_path)
+    flag_every_site(paths)
+    flagged = report.load_context(paths, config)
+    files = report.standalone_figures(flagged)
+    with Image.open(io.BytesIO(files["examples.png"])) as picture:
+        assert picture.width > 300
+        assert np.ptp(np.asarray(picture)) > 200  # there is text
+    brief = changed(flagged, models={}, augmentation=None)
+    brief["config"]["report"] |= {"max_plates": 1}
+    text = Outline(report.build(brief)).text
+    assert "No images to show: all 264 units are flagged or have too little foreground." in text
+
+
+def test_figures_are_written_although_there_are_too_few_units_for_a_map(context):
+    models = {name: model | {"embedding": None} for name, model in context["models"].items()}
+    svg = report.standalone_figures(changed(context, models=models))["lite0.embedding.svg"]
+    assert b"Fewer than 3 units have features: there is no map of them." in svg
 
 
 def test_every_declared_caption_exists(repository):

@@ -17,6 +17,8 @@ from moascope.stores import PlateStore
 def with_input(config, **changes):
     changed = copy.deepcopy(config)
     changed["input"].update(changes)
+    if changed["input"]["format"] != "simulate":
+        del changed["simulate"]
     return changed
 
 
@@ -65,16 +67,15 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     (project.folder / "1.keras").rename(network)
     assert project.planned() == {}
 
-    def reruns(**changes):
+    def reruns(model="lenet", **changes):
         changed = copy.deepcopy(config)
         changed["augmentation"] = changes.pop("augmentation", config["augmentation"])
-        changed["models"]["lenet"].update(changes)
+        changed["models"][model].update(changes)
         project.write(changed)
         return "train_fold" in project.planned()
 
     assert reruns(augmentation=[{"name": "flip"}])
-    assert not reruns(views=4)
-    assert not reruns(unfreeze_from="conv1")  # transfer is full
+    assert not reruns(model="mlp", views=4)
     assert reruns(augment=False)
 
 

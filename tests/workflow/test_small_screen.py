@@ -311,6 +311,7 @@ def test_an_edited_sheet_reruns_the_plates_it_changes(finished, small_config, pr
     sheet = pd.concat(sheets, ignore_index=True)
     config = copy.deepcopy(small_config)
     config["input"].update({"format": "table", "sheet": "sheet.csv", "images": str(simulated)})
+    del config["simulate"]
     config["segmentation"] = {"engines": {"classical": {"method": "classical"}}}
 
     def ran(sheet, modified=None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -215,12 +216,41 @@ def montage(rows: Mapping[str, Sequence[npt.NDArray[np.uint8]]]) -> bytes:
         for column, image in enumerate(images):
             x = gap + column * (width + gap)
             sheet[y : y + image.shape[0], x : x + image.shape[1]] = image
-    figure = Figure(figsize=(sheet.shape[1] / 100, sheet.shape[0] / 100), dpi=100)
-    FigureCanvasAgg(figure)
+    figure = _new_figure(sheet.shape[1], sheet.shape[0])
     figure.figimage(sheet)
     for line, label in enumerate(rows):
         y = 1 - (line * (height + gap + title) + 15) / sheet.shape[0]
         figure.text(gap / sheet.shape[1], y, label, fontsize=9, parse_math=False)
+    return _png(figure)
+
+
+def notice(text: str) -> bytes:
+    """Draw a sheet that says why there are no images.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+
+    Returns
+    -------
+    bytes
+        A PNG file.
+    """
+    lines = textwrap.wrap(text, 60)
+    figure = _new_figure(480, 20 + 18 * len(lines))
+    figure.text(0.03, 0.5, "\n".join(lines), va="center", fontsize=9, parse_math=False)
+    return _png(figure)
+
+
+def _new_figure(width: int, height: int) -> Figure:
+    """Return an empty figure of a size in pixels."""
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -31,6 +31,7 @@ from moascope.config_section import (
     Whole,
     consistency_check,
     refuse,
+    without_effect,
 )
 from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
@@ -256,11 +257,26 @@ class Input(Rooted):
             problems.append("platemap_columns has no effect without platemap; remove it")
         if self.moa_table is None and self.moa_table_columns != MoaTableColumns():
             problems.append("moa_table_columns has no effect without moa_table; remove it")
-        if self.path_prefix and self.format in ("folder", "simulate"):
-            problems.append(f"path_prefix has no effect with format {self.format!r}; remove it")
+        problems += self._idle_keys()
         if not all(self.path_prefix):
             problems.append("path_prefix: a folder is empty; name the beginning of the paths")
         return problems
+
+    def _idle_keys(self) -> list[str]:
+        """Name the keys that were set, but do nothing with this format."""
+        given = f"format {self.format!r}"
+        reasons: dict[str, str] = {}
+        if self.format not in ("table", "classes"):
+            reasons["path_column"] = given
+        if self.format not in ("folder", "classes"):
+            reasons["pattern"] = given
+        if self.format in ("folder", "simulate"):
+            reasons |= dict.fromkeys(("sheet", "delimiter", "path_prefix"), given)
+        if self.format == "classes" and self.sheet is None:
+            reasons |= dict.fromkeys(("path_column", "delimiter", "path_prefix"), "sheet null")
+        elif self.format == "classes":
+            reasons["pattern"] = f"sheet {self.sheet!r}"
+        return without_effect(self, reasons)
 
     def lists_files(self) -> bool:
         """Return whether the images are found by listing a folder."""
@@ -338,6 +354,27 @@ class Quality(Section):
     )
 
 
+# Methods that use a key; keys that are not named are used by all.
+_METHODS_OF_STEP_KEYS = {
+    "scope": ("percentile", "zscore", "minmax"),
+    "low": ("percentile",),
+    "high": ("percentile",),
+    "z_range": ("zscore",),
+}
+_METHODS_OF_SPLIT_KEYS = {
+    "group": ("group-k-fold", "leave-one-group-out"),
+    "folds": ("group-k-fold", "stratified-k-fold"),
+    "file": ("fixed",),
+}
+
+
+def _keys_of_other_methods(
+    section: NormalizationStep | Split, methods: Mapping[str, tuple[str, ...]]
+) -> list[str]:
+    idle = [key for key, names in methods.items() if section.method not in names]
+    return without_effect(section, dict.fromkeys(idle, f"method {section.method!r}"))
+
+
 class NormalizationStep(Section):
     """One step of the intensity chain."""
 
@@ -347,18 +384,20 @@ class NormalizationStep(Section):
     scope: Literal["image", "plate", "controls"] = Field(
         "image", description="what the statistics are taken from"
     )
-    low: float = Field(0.1, ge=0, lt=100, description="lower percentile that becomes 0")
-    high: float = Field(99.9, gt=0, le=100, description="upper percentile that becomes 1")
+    low: float = Field(0.1, ge=0, lt=100, description="percentile: lower one, which becomes 0")
+    high: float = Field(99.9, gt=0, le=100, description="percentile: upper one, which becomes 1")
     z_range: tuple[float, float] = Field(
-        (-3.0, 9.0), description="z-scores that become 0 and 1 after the last z-score"
+        (-3.0, 9.0), description="zscore: z-scores that become 0 and 1, where it is the last step"
     )
 
     @consistency_check
-    def _ordered(self) -> NormalizationStep:
+    def _consistent(self) -> NormalizationStep:
+        problems = _keys_of_other_methods(self, _METHODS_OF_STEP_KEYS)
         if self.low >= self.high:
-            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+            problems.append(f"low ({self.low}) must be below high ({self.high})")
         if self.z_range[0] >= self.z_range[1]:
-            raise ValueError("z_range must go from a lower to a higher z-score")
+            problems.append("z_range must go from a lower to a higher z-score")
+        refuse(problems)
         return self
 
 
@@ -378,6 +417,14 @@ class Normalization(Section):
 
     @consistency_check
     def _honest(self) -> Normalization:
+        idle = {"z_range": "steps behind it"}
+        refuse(
+            [
+                f"steps[{number}].{sentence}"
+                for number, step in enumerate(self.steps[:-1])
+                for sentence in without_effect(step, idle)
+            ]
+        )
         if self.steps and self.steps[-1].method == "anscombe":
             raise ValueError(
                 "steps must not end with 'anscombe', which leaves counts: add a zscore, percentile "
@@ -422,7 +469,9 @@ class Units(Section):
     )
 
     @consistency_check
-    def _positive(self) -> Units:
+    def _consistent(self) -> Units:
+        if self.cells is not None:
+            refuse(without_effect(self, {"min_foreground": "cells"}))
         if min(self.tiles) < 1 or max(self.tiles) > 64:
             raise ValueError("tiles must be between 1 and 64 in each direction")
         if self.cells is not None and max(self.tiles) > 1:
@@ -455,6 +504,13 @@ class Audit(Section):
         True, description="look for turned and mirrored copies and overlaps too"
     )
     on_leak: Literal["error", "warn"] = Field("error", description="stop, or only report")
+
+    @consistency_check
+    def _uses_its_keys(self) -> Audit:
+        keys = ("min_correlation", "min_overlap_correlation", "orientations")
+        if not self.images:
+            refuse(without_effect(self, dict.fromkeys(keys, "images false")))
+        return self
 
 
 class Split(Section):
@@ -498,8 +554,10 @@ class Split(Section):
 
     @consistency_check
     def _complete(self) -> Split:
+        problems = _keys_of_other_methods(self, _METHODS_OF_SPLIT_KEYS)
         if self.method == "leave-one-group-out" and "group" not in self.model_fields_set:
-            raise ValueError("method 'leave-one-group-out' also needs group")
+            problems.append("method 'leave-one-group-out' also needs group")
+        refuse(problems)
         return self
 
     def may_validate(self) -> bool:
@@ -620,6 +678,12 @@ class Training(Section):
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
     mixed_precision: bool = Field(False, description="float16 arithmetic on GPUs")
 
+    @consistency_check
+    def _uses_its_keys(self) -> Training:
+        if self.optimizer != "sgd":
+            refuse(without_effect(self, {"momentum": f"optimizer {self.optimizer!r}"}))
+        return self
+
 
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
 
@@ -631,6 +695,13 @@ class Candidate(Section):
     taps: list[str] | None = Field(None, description="as of the model")
     pooling: Literal["mean", "mean+sd"] | None = Field(None, description="as of the model")
     head: Head | None = Field(None, description="as of the model; any type but mlp")
+
+
+_KEYS_OF_NETWORKS = (
+    *("backbone", "weights", "channel_mapping", "triple", "input_size"),
+    *("taps", "pooling", "views"),
+)
+"""Keys of a model that only features of the network depend on."""
 
 
 class Model(Section):
@@ -689,43 +760,71 @@ class Model(Section):
     @consistency_check
     def _consistent(self) -> Model:
         canonical_name(self.backbone)
+        problems = [*self._idle_keys(), *self._idle_keys_of_candidates()]
         if self.transfer == "partial" and self.unfreeze_from is None:
-            raise ValueError("transfer 'partial' also needs unfreeze_from (a layer name)")
+            problems.append("transfer 'partial' also needs unfreeze_from (a layer name)")
         if self.triple is not None and len(self.triple) != 3:
-            raise ValueError(f"triple must name three channels, got {len(self.triple)}")
+            problems.append(f"triple must name three channels, got {len(self.triple)}")
         if (
             self.transfer != "frozen"
             and self.head.type != "mlp"
             and "head" in self.model_fields_set
         ):
-            raise ValueError(
+            problems.append(
                 f"head type {self.head.type!r} works on frozen features only; use type mlp"
             )
-        problems = [*self._problems_of_features(), *self._problems_of_candidates()]
-        if problems:
-            raise ValueError("\n".join(problems))
+        refuse([*problems, *self._problems_of_features(), *self._problems_of_candidates()])
         return self
+
+    def _idle_keys(self) -> list[str]:
+        """Name the keys that were set, but do nothing beside the values of others."""
+        transfer = f"transfer {self.transfer!r}"
+        reasons: dict[str, str] = {}
+        if self.transfer != "partial":
+            reasons["unfreeze_from"] = transfer
+        if self.channel_mapping != "triple":
+            reasons["triple"] = f"channel_mapping {self.channel_mapping!r}"
+        if self.transfer != "frozen":
+            reasons |= dict.fromkeys(("views", "features", "candidates"), transfer)
+            return without_effect(self, reasons)
+        reasons["augment"] = transfer
+        if self.candidates:
+            reasons["training"] = "candidates"
+            reasons |= dict.fromkeys(self._replaced_keys(), "candidates that all have their own")
+        elif self.head.type != "mlp":
+            reasons["training"] = f"{transfer} and head.type {self.head.type!r}"
+        if not self.uses_network():
+            reasons |= dict.fromkeys(_KEYS_OF_NETWORKS, "features [hand-crafted]")
+        return without_effect(self, reasons)
+
+    def _replaced_keys(self) -> list[str]:
+        """Return the keys of the model that no candidate takes over."""
+        given = [each.model_dump(exclude_none=True) for each in self.candidates.values()]
+        seen = [each for each in given if "network" in each.get("features", self.features)]
+        users = {"features": given, "head": given, "taps": seen, "pooling": seen}
+        return [key for key, each in users.items() if all(key in own for own in each)]
+
+    def _idle_keys_of_candidates(self) -> list[str]:
+        reasons = dict.fromkeys(("taps", "pooling"), "features [hand-crafted]")
+        return [
+            f"candidates.{name}.{sentence}"
+            for name, candidate in self.candidates.items()
+            if "network" not in (candidate.features or self.features)
+            for sentence in without_effect(candidate, reasons)
+        ]
 
     def _problems_of_features(self) -> list[str]:
         lists = [self.features, *(each.features for each in self.candidates.values())]
-        problems = [
+        return [
             f"features names {names[0]!r} twice; remove one"
             for names in lists
             if names and len(set(names)) < len(names)
         ]
-        if self.transfer != "frozen" and self.features != ["network"]:
-            problems.append(
-                "features other than [network] need transfer 'frozen'; remove features, or set "
-                "transfer to frozen"
-            )
-        return problems
 
     def _problems_of_candidates(self) -> list[str]:
-        if not self.candidates:
+        if not self.candidates or self.transfer != "frozen":
             return []
         problems = []
-        if self.transfer != "frozen":
-            problems.append("candidates need transfer 'frozen'; remove them, or set it to frozen")
         if len(self.candidates) < 2:
             problems.append("candidates: there is only one; add another, or remove it")
         choices = self.choices()
@@ -794,6 +893,10 @@ class Model(Section):
             "taps": [] if taps == [""] else taps,
             "pooling": "mean+sd" if has_sd else "mean",
         }
+
+    def uses_network(self) -> bool:
+        """Return whether images go through the backbone at all."""
+        return self.transfer != "frozen" or self.network_pass() is not None
 
     def uses_hand_crafted(self) -> bool:
         """Tell whether a candidate sees hand-crafted features."""
@@ -932,15 +1035,27 @@ class Config(Section):
                     problems.append(
                         f"models.{name}.triple: " + unknown("channel", channel, channels)
                     )
-            if model.channel_mapping == "triple" and model.triple is None and len(channels) != 3:
+            lacks_triple = model.channel_mapping == "triple" and model.triple is None
+            if lacks_triple and len(channels) != 3 and model.uses_network():
                 problems.append(
                     f"models.{name}.channel_mapping: 'triple' needs three channels, the input has "
                     f"{len(channels)}; name three under triple (repeats are allowed) or use "
                     "'inflate' or 'per-channel'"
                 )
-        if problems:
-            raise ValueError("\n".join(problems))
+        refuse([*problems, *self._idle_keys()])
         return self
+
+    def _idle_keys(self) -> list[str]:
+        """Name the keys that were set, but do nothing with the input as it is."""
+        problems = []
+        given = f"format {self.input.format!r}" if self.input else ""
+        if "simulate" in self.model_fields_set and given != "format 'simulate'":
+            value = f"input.{given}" if given else "input null"
+            problems.append(f"simulate: this section has no effect with {value}; remove it")
+        if self.input is None or not self.input.brightfield:
+            idle = {"min_sharpness_brightfield": "input.brightfield []"}
+            problems += [f"quality: {text}" for text in without_effect(self.quality, idle)]
+        return problems
 
     def _problems_of_independence(self, name: str) -> list[str]:
         held_out = held_out_columns(self.splits[name].model_dump())

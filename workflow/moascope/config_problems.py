@@ -29,7 +29,10 @@ _ROUNDS = 4
 _DEPENDS_ON: dict[str, tuple[Place, ...]] = {
     "unknown split": (("splits", "any name"),),
     "unknown channel": (("input", "channels"),),
-    "": (("input", "channels"), ("input", "columns"), ("splits",), ("segmentation",)),
+    "": (
+        *(("input", "channels"), ("input", "columns"), ("input", "brightfield")),
+        *(("splits",), ("segmentation",)),
+    ),
 }
 _KEY_PART = "[key]"  # how pydantic calls the name of an item
 
@@ -96,8 +99,10 @@ class _Search:
     def problems(self) -> list[str]:
         """Return the sentences, equal ones of several places as one."""
         if self.is_complete:
-            # What belongs together within a section was checked in the first round.
-            self._check(lambda section: not isinstance(section, self.root))
+            # A section was not checked in the first round if one within it was wrong.
+            levels = _levels(self.root)
+            for level in range(1, levels[self.root] + 1):
+                self._check(lambda section, level=level: levels[type(section)] != level)
         return _grouped(list(self.found.values()))
 
     def read(self) -> Section | None:
@@ -380,6 +385,16 @@ def _grouped(sentences: Sequence[str]) -> list[str]:
 
 
 # --- Sections -------------------------------------------------------------------------------------
+
+
+def _levels(root: type[BaseModel]) -> dict[type[BaseModel], int]:
+    """Return how many levels of sections each section has within it."""
+    fields = root.model_fields.values()
+    inner = [section for field in fields for section in sections(field.annotation)]
+    found: dict[type[BaseModel], int] = {}
+    for section in inner:
+        found |= _levels(section)
+    return found | {root: max((1 + found[section] for section in inner), default=0)}
 
 
 def _keys_at(model: type[BaseModel], parents: Sequence[str | int]) -> list[str]:

@@ -86,6 +86,28 @@ def refuse(problems: Sequence[str]) -> None:
         raise ValueError("\n".join(problems))
 
 
+def without_effect(section: Section, reasons: Mapping[str, str]) -> list[str]:
+    """Name keys that were set although they do nothing beside the values of other keys.
+
+    Parameters
+    ----------
+    section : Section
+        With the keys that were set, those with defaults not among them.
+    reasons : mapping
+        By key without effect: the other key and its value, such as "transfer 'full'".
+
+    Returns
+    -------
+    list of str
+        A sentence per key; none for keys that are not set or null.
+    """
+    return [
+        f"{key} has no effect with {reason}; remove it"
+        for key, reason in reasons.items()
+        if key in section.model_fields_set and getattr(section, key) is not None
+    ]
+
+
 class Rooted(Section):
     """A section whose paths may be given below one folder, so that a copy elsewhere is one key.
 

@@ -8,7 +8,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from moascope.config_section import FilePath, Name, Rooted, Section, Whole, consistency_check
+from moascope.config_section import (
+    FilePath,
+    Name,
+    Rooted,
+    Section,
+    Whole,
+    consistency_check,
+    refuse,
+    without_effect,
+)
 from moascope.image_limits import MAX_GIGABYTES
 
 METHODS = Literal["unet", "classical", "stardist", "cellpose"]
@@ -116,11 +125,14 @@ class Annotated(Rooted):
 
     @consistency_check
     def _one_source(self) -> Annotated:
+        idle = ("set_column", "sets") if self.set_file is not None else ()
+        problems = without_effect(self, dict.fromkeys(idle, f"set_file {self.set_file!r}"))
         if self.channels and self.image != "{image}":
-            raise ValueError(
+            problems.append(
                 "image and channels both name the images; keep image (all channels in one file) or "
                 "channels (a file for each)"
             )
+        refuse(problems)
         return self
 
 
@@ -220,9 +232,12 @@ class PatchAugmentation(Section):
     noise: float = Field(0.05, ge=0, le=1, description="largest SD of the noise")
 
     @consistency_check
-    def _ordered(self) -> PatchAugmentation:
+    def _consistent(self) -> PatchAugmentation:
+        idle = () if self.warp else ("rotation", "zoom", "elastic")
+        problems = without_effect(self, dict.fromkeys(idle, "warp 0"))
         if not 0 < self.zoom[0] <= self.zoom[1]:
-            raise ValueError("zoom must go from a smaller to a larger magnification above 0")
+            problems.append("zoom must go from a smaller to a larger magnification above 0")
+        refuse(problems)
         return self
 
 

@@ -137,6 +137,26 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def notice(text: str) -> str:
+    """Draw a figure that says why there is nothing to draw.
+
+    Parameters
+    ----------
+    text : str
+        A sentence.
+
+    Returns
+    -------
+    str
+        SVG text.
+    """
+    lines = textwrap.wrap(text, 60)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(480, 24 + 18 * len(lines))
+        figure.text(0.03, 0.5, "\n".join(lines), va="center", color=colour_of("muted"))
+    return svg_text(figure, text)
+
+
 def colour_of(name: str) -> str:
     """Give a colour of `COLOURS`, which follows the light or dark scheme of the page."""
     return _SENTINELS[name]

@@ -124,6 +124,7 @@ def _screen_sections(context: Context) -> dict[str, Any]:
     return {
         "quality": _quality_section(context, painter),
         "examples": _examples_section(context, painter),
+        "no_examples": _no_examples(context),
         "augmentation": _augmentation_section(context, painter),
         "augmentation_names": [step["name"].replace("_", " ") for step in config["augmentation"]],
         "channels": painter.colours,
@@ -145,8 +146,9 @@ def standalone_figures(context: Context) -> dict[str, bytes]:
     -------
     dict of str to bytes
         By file name: accuracy.svg (with models), splits.{split}.svg, {model}.confusion.svg,
-        {model}.calibration.svg, {model}.curves.svg (with training curves), {model}.embedding.svg
-        and examples.png (with enough units), segmentation.ap.svg and segmentation.sizes.svg.
+        {model}.calibration.svg, {model}.curves.svg (with training curves), {model}.embedding.svg,
+        examples.png (of a screen), segmentation.ap.svg and segmentation.sizes.svg. Where there are
+        too few units for a figure, it says so.
     """
     drawn: dict[str, str] = {}
     if context["models"]:
@@ -156,9 +158,9 @@ def standalone_figures(context: Context) -> dict[str, bytes]:
     for name, model in context["models"].items():
         drawn[f"{name}.confusion.svg"] = confusion_figures(name, model["evaluation"])[0]["svg"]
         drawn[f"{name}.calibration.svg"] = calibration_figure(name, model["evaluation"])
-        maps = embedding_figures(context, name)
-        if maps:
-            drawn[f"{name}.embedding.svg"] = maps[min(1, len(maps) - 1)]["svg"]
+        maps = [each["svg"] for each in embedding_figures(context, name)]
+        maps = maps or [figures.notice(_NO_MAP)]
+        drawn[f"{name}.embedding.svg"] = maps[min(1, len(maps) - 1)]
         if model["history"] is not None:
             drawn[f"{name}.curves.svg"] = curves_figure(name, model["history"])
     drawn |= report_segmentation.standalone_figures(context["segmentation"])
@@ -170,9 +172,8 @@ def standalone_figures(context: Context) -> dict[str, bytes]:
         name: [painter.rgb(context["images"][unit]) for unit in chosen]
         for name, chosen in _examples(context)
     }
-    if rows:
-        files["examples.png"] = composites.montage(rows)
-    return files
+    sheet = composites.montage(rows) if rows else composites.notice(_no_examples(context))
+    return {**files, "examples.png": sheet}
 
 
 def _facts(context: Context) -> list[tuple[str, str]]:
@@ -503,6 +504,15 @@ class _Painter:
 def _examples(context: Context) -> list[tuple[str, list[str]]]:
     config = context["config"]
     return example_units(context["units"], int(config["seed"]), config["report"]["max_examples"])
+
+
+_NO_MAP = "Fewer than 3 units have features: there is no map of them."
+
+
+def _no_examples(context: Context) -> str:
+    """Return why there are no example images."""
+    count = len(context["units"])
+    return f"No images to show: all {count:,} units are flagged or have too little foreground."
 
 
 def _examples_section(context: Context, painter: _Painter) -> list[dict[str, Any]]:

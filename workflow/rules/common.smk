@@ -272,8 +272,6 @@ def all_plates(pattern):
 def tuning_options(wildcards):
     """Give the options of a network that decide what it learns when it is trained."""
     options = CONFIG.section(f"models.{wildcards.model}")
-    is_partial = options["transfer"] == "partial"
-    options["unfreeze_from"] = options["unfreeze_from"] if is_partial else None
     unused = ("split", "views", "features", "candidates")
     return {key: value for key, value in options.items() if key not in unused}
 
