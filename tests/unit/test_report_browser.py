@@ -139,7 +139,8 @@ def test_every_image_and_figure_is_drawn(driver, page):
     assert broken == 0
     flat = driver.execute_script(
         "return [...document.querySelectorAll('svg.figure')].filter(s => !s.closest("
-        "'details:not([open])') && s.getBoundingClientRect().height < 50).length"
+        "'details:not([open])') && s.getClientRects().length && "
+        "s.getBoundingClientRect().height < 50).length"
     )
     assert flat == 0
 

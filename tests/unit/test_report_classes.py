@@ -112,7 +112,9 @@ def page():
         "has_screen": True,
         "summary": content,
         "quality": quality,
-        "quarantined": pd.DataFrame({"site_id": ["sick tissue/x.png"], "message": ["truncated"]}),
+        "quarantined": pd.DataFrame(
+            {"site_id": ["sick tissue/x.png"], "reason": ["unreadable"], "message": ["truncated"]}
+        ),
         "units": units,
         "splits": {
             "patients": {"config": options, "table": split, "groups": groups, "audit": audit}

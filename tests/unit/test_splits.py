@@ -16,13 +16,13 @@ from moascope.splits import (
     METHODS,
     check_sites,
     folds,
-    group_codes,
     labelled_units,
     make_split,
     separate_validation_groups,
     summary,
     validation_groups,
 )
+from moascope.unit_groups import group_codes
 
 
 def units_table(rows, sites=2):

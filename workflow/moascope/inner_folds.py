@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
 
-from moascope import splits
+from moascope.unit_groups import group_codes
 
 IntArray = npt.NDArray[np.integer[Any]]
 
@@ -54,7 +54,7 @@ def inner_groups(
     group_of = members.set_index("unit_id")["group"]
     inside = units["unit_id"].isin(group_of.index).to_numpy()
     if columns:
-        groups[inside], _ = splits.group_codes(units[inside], columns[0].split("+"))
+        groups[inside], _ = group_codes(units[inside], columns[0].split("+"))
     else:
         groups[inside], _ = pd.factorize(group_of.loc[units["unit_id"][inside]])
     return groups

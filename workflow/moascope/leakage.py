@@ -37,7 +37,8 @@ from moascope.overlaps import (
     grow_leaves,
     reduce_to_details,
 )
-from moascope.splits import EXCLUDED, SETS, TEST, TRAIN, VALIDATION, folds, group_codes
+from moascope.splits import EXCLUDED, SETS, TEST, TRAIN, VALIDATION, folds
+from moascope.unit_groups import group_codes
 
 log = logging.getLogger(__name__)
 

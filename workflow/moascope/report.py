@@ -394,14 +394,17 @@ def _quality_section(context: Context, painter: _Painter) -> dict[str, Any]:
         "n_flagged": len(flagged),
         "reasons": reviewed.get("reasons", {}),
         "failed": failed,
-        "by_class": [
-            _class_table(what, balance) for what, balance in reviewed.get("by_class", {}).items()
-        ],
+        "by_class": _class_tables(reviewed),
         "brightfield": config["input"].get("brightfield", []),
         "tiles": _flagged_tiles(context, painter),
         "unread": context["quarantined"].head(MAX_ROWS).to_dict("records"),
         "n_unread": len(context["quarantined"]),
     }
+
+
+def _class_tables(reviewed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a table per kind of loss, from the section on quality of summary.json."""
+    return [_class_table(what, balance) for what, balance in reviewed.get("by_class", {}).items()]
 
 
 def _class_table(what: str, balance: Mapping[str, Any]) -> dict[str, Any]:
@@ -425,13 +428,17 @@ def _class_table(what: str, balance: Mapping[str, Any]) -> dict[str, Any]:
 def _flagged_images(context: Context, painter: _Painter) -> dict[str, Any]:
     """Return what the section on quality shows of images without plates."""
     flagged = context["quality"][context["quality"]["flagged"]]
+    reviewed = context["summary"]["quality"]
     return {
         "plates": [],
         "maps": [],
         "not_drawn": 0,
         "flagged": flagged[["site_id", "reasons"]].head(MAX_ROWS).to_dict("records"),
         "n_flagged": len(flagged),
-        "reasons": context["summary"]["quality"].get("reasons", {}),
+        "reasons": reviewed.get("reasons", {}),
+        "failed": {},
+        "by_class": _class_tables(reviewed),
+        "brightfield": context["config"]["input"].get("brightfield", []),
         "tiles": _flagged_tiles(context, painter),
         "unread": context["quarantined"].head(MAX_ROWS).to_dict("records"),
         "n_unread": len(context["quarantined"]),

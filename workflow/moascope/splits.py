@@ -38,9 +38,7 @@ with validation, so that validation is to training what the test is to both.
 
 from __future__ import annotations
 
-import difflib
 import logging
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -52,9 +50,10 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from moascope.errors import InputError
-from moascope.independence import LEAVE_ONE_OUT, SCOPE
+from moascope.independence import LEAVE_ONE_OUT
 from moascope.sheets import read_sheet
-from moascope.wells import canonical_well, row_name
+from moascope.unit_groups import group_codes, natural_key, suggest
+from moascope.wells import canonical_well
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +178,7 @@ def make_split(
     """
     method = options["method"]
     if method not in METHODS:
-        raise InputError(f"unknown split method {method!r}: {_suggestion(method, METHODS)}")
+        raise InputError(f"unknown split method {method!r}: {suggest(method, METHODS)}")
     chosen = labelled_units(units, bool(options.get("include_controls", False)))
     fixed = _read_fixed(options, units) if method == "fixed" else None
     dropped: list[str] = []
@@ -379,57 +378,6 @@ def labelled_units(units: pd.DataFrame, include_controls: bool) -> pd.DataFrame:
             "Check the moa column and the list of flagged sites."
         )
     return chosen
-
-
-def group_codes(units: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Give every unit the number of the group that one or more columns put it in.
-
-    A well is identified by plate and well, a site or field by plate, well and site or field;
-    other columns stand for themselves.
-
-    Parameters
-    ----------
-    units : pandas.DataFrame
-        The units table.
-    columns : sequence of str
-        Names of columns, at least one.
-
-    Returns
-    -------
-    codes : int64 array (n_units,)
-        Group number of every unit.
-    names : object array (n_groups,)
-        Unique name of every group, in natural order (Week2 before Week10).
-
-    Raises
-    ------
-    InputError
-        If a column does not exist or is empty for some unit.
-    """
-    for column in columns:
-        if column not in units.columns:
-            raise InputError(
-                f"unknown group column {column!r}: {_suggestion(column, list(units.columns))}"
-            )
-    full = list(dict.fromkeys(part for column in columns for part in SCOPE.get(column, (column,))))
-    for column in full:
-        empty = (units[column].isna() | (units[column].astype(str) == "")).to_numpy()
-        if empty.any():
-            raise InputError(
-                f"column {column!r} is empty for {int(empty.sum())} units (first: "
-                f"{units['unit_id'].iloc[int(np.argmax(empty))]!r}), which can then not be grouped "
-                f"by it. Fill the column in the sample sheet or group by another one."
-            )
-    codes = units.groupby(full, sort=False, dropna=False).ngroup().to_numpy()
-    n_groups = int(codes.max()) + 1 if len(codes) else 0
-    first = np.full(n_groups, len(codes))
-    np.minimum.at(first, codes, np.arange(len(codes)))
-    parts = _printed(units.iloc[first][full])
-    names = _shortest_names(parts, list(columns))
-    order = np.array(sorted(range(n_groups), key=lambda i: _natural(str(names[i]))), dtype=np.int64)
-    rank = np.empty(n_groups, np.int64)
-    rank[order] = np.arange(n_groups)
-    return rank[codes], names[order]
 
 
 def summary(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
@@ -683,7 +631,7 @@ def _read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame
     keys = [column for column in table.columns if column in possible]
     allowed = ("set", "fold", *possible)
     problems = [
-        f"unknown column {column!r}: {_suggestion(column, allowed)}"
+        f"unknown column {column!r}: {suggest(column, allowed)}"
         for column in table.columns
         if column not in allowed
     ]
@@ -797,7 +745,7 @@ def _fixed(
     combinations = pd.MultiIndex.from_tuples(list(combinations), names=keys)
     base = []
     for fold, (name, part) in enumerate(
-        sorted(table.groupby("fold"), key=lambda item: _natural(str(item[0])))
+        sorted(table.groupby("fold"), key=lambda item: natural_key(str(item[0])))
     ):
         sides = np.full(len(names), EXCLUDED, np.int8)
         position = combinations.get_indexer(pd.MultiIndex.from_frame(part[keys]))
@@ -989,35 +937,6 @@ def _group_of_rows(groups: pd.DataFrame, group_names: pd.Index, units: pd.DataFr
     return np.where(position >= 0, codes[position], -1)
 
 
-def _printed(parts: pd.DataFrame) -> pd.DataFrame:
-    """Return groups as text, rows and columns as they are printed on a plate."""
-    printed = parts.astype(str)
-    if "row" in parts:
-        printed["row"] = [row_name(int(row)) for row in parts["row"]]
-    if "col" in parts:
-        printed["col"] = [str(int(column) + 1) for column in parts["col"]]
-    return printed
-
-
-def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Join the values of a group, or keep those of the asked columns if they suffice."""
-    short = parts[columns]
-    if not short.duplicated().any():
-        parts = short
-    if parts.shape[1] == 1:
-        return parts.iloc[:, 0].to_numpy(dtype=object)
-    # A bar inside a value is doubled, so that different groups never get the same name.
-    rows = parts.to_numpy(dtype=object)
-    joined = [" | ".join(value.replace("|", "||") for value in row) for row in rows]
-    return np.array(joined, dtype=object)
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    pieces = re.split(r"(\d+)", text)
-    key = [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces]
-    return [*key, (2, 0, text)]
-
-
 def _canonical_wells(wells: pd.Series) -> tuple[pd.Series, list[str]]:
     """Return wells in their canonical form, "" where they are none, and what is wrong with them."""
     problems = []
@@ -1030,11 +949,6 @@ def _canonical_wells(wells: pd.Series) -> tuple[pd.Series, list[str]]:
             more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
             problems.append(f"row {lines[0]}{more}: {error}")
     return wells.map(names), problems
-
-
-def _suggestion(value: str, allowed: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(value), allowed, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(allowed)}"
 
 
 def _pairs(row: pd.Series, keys: list[str]) -> str:
