@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import tifffile
 
+from moascope.object_size import learnt_size
+
 TINY = {
     "method": "unet",
     "network": {"encoder": "none", "depth": 2, "filters": 4},
@@ -213,7 +215,8 @@ def engines(engine):
 
 
 def test_single_cells_are_classified(project, small_config):
-    config = cells_config(small_config, {"classical": {"method": "classical"}}, plates=2)
+    engine = {"method": "classical", "diameter": "auto"}
+    config = cells_config(small_config, {"classical": engine}, plates=2)
     config["units"] = {"cells": {"crop": 32, "per_site": 6}}
     project.write(config)
     project.snakemake()
@@ -232,6 +235,8 @@ def test_single_cells_are_classified(project, small_config):
     assert "cells-samples" in page
     found = project.summary()["cells"]
     assert found["objects"] == counts["count"].sum()
+    measured = json.loads((results / "segmentation/classical.screen.size.json").read_text())
+    assert found["expected_diameter"] == measured["diameter"] == pytest.approx(24, abs=6)
     assert set(found["plates"]) == set(counts["plate"])
     for name, rule in (
         ("cells/Batch1_P1.parquet", "measure_cells"),
@@ -246,7 +251,6 @@ def test_single_cells_are_classified(project, small_config):
         file.write_bytes(content)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert project.planned() == {}
-    engine = config["segmentation"]["engines"]["classical"]
     for options, reruns in (
         ({"quality": {"focus_z": 9.0}}, {"measure_cells", "collect_cells", "prepare"}),
         ({"segmentation": engines({**engine, "min_area": 9})}, {"segment_plate", "measure_cells"}),
@@ -288,17 +292,25 @@ def test_a_unet_learns_on_some_plates_of_a_screen_and_segments_others(project, s
     assert scores["n_images"] == (sites["set"] == "test").sum()
 
     # The trained network, on a screen whose masks are not known.
-    given = {"method": "unet", "model": "results/small/segmentation/unet.keras"}
+    model = "results/small/segmentation/unet.keras"
+    given = {"method": "unet", "model": model, "diameter": "auto"}
     del config["input"]["columns"]
     config["run"] = "other"
     config["segmentation"]["engines"] = {"unet": given}
     project.write(config)
     planned = project.planned()
     assert planned["segment_plate"] == 3
+    assert planned["measure_size_unet"] == 1
     assert not {"train_unet", "tune_unet", "annotate_sites", "score_engine"} & set(planned)
     project.snakemake("results/other/cells/Batch1_P1.parquet")
     cells = pd.read_parquet(project.folder / "results/other/cells/Batch1_P1.parquet")
     assert "Nuclei_AreaShape_Area" in cells
+    sizes = json.loads(
+        (project.folder / "results/other/segmentation/unet.screen.size.json").read_text()
+    )
+    assert learnt_size(project.folder / model).diameter == pytest.approx(
+        sizes["factor"] * sizes["diameter"]
+    )
     config["segmentation"]["channels"] = ["Actin"]
     project.write(config)
     code, output = project.snakemake("results/other/models.json", check=False)
