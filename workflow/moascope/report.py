@@ -510,7 +510,12 @@ class _Painter:
 
 def _examples(context: Context) -> list[tuple[str, list[str]]]:
     config = context["config"]
-    return example_units(context["units"], int(config["seed"]), config["report"]["max_examples"])
+    return example_units(
+        context["units"],
+        int(config["seed"]),
+        config["report"]["max_examples"],
+        with_flagged=not config["quality"]["exclude_flagged"],
+    )
 
 
 _NO_MAP = "Fewer than 3 units have features: there is no map of them."
