@@ -109,7 +109,7 @@ def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> 
         return None
     unknown = [name for name, difference in compared.items() if not difference["ci"]]
     if unknown:
-        return Verdict("note", f"not compared with baselines: {compared[unknown[0]]['reason']}")
+        return Verdict("note", "not compared with baselines, since there is no interval")
     name = min(compared, key=lambda key: compared[key]["ci"][0])
     difference = compared[name]
     closest = f"“{baseline_name(name)}” ({points(difference)})"
@@ -136,10 +136,20 @@ def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warn
     ------
     Warning
         With the ids ``layout-alone``, ``class-and-place``, ``few-places``, ``single-batch``,
-        ``few-compounds`` and ``overconfident``.
+        ``few-compounds``, ``overconfident`` and ``shared-groups``.
     """
     yield from _layout_warnings(name, entry)
     yield from _confidence_warnings(name, entry)
+    shared = entry.get("details", {}).get("shared_groups", [])
+    if shared:
+        unit = entry["details"]["independent_unit"]
+        groups = " and one ".join(shared)
+        yield Warning(
+            "shared-groups",
+            f"Intervals of “{name}” may be too narrow",
+            f"They take each {unit} as independent, but several are of one {groups}. Fix: set "
+            f"evaluation.independent_unit to {' or '.join(shared)}.",
+        )
     for kind, found in entry.get("confounding", {}).items():
         if found.get("held_out"):  # a group that was not in training tells no class
             continue
