@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from moascope import verdicts
+from moascope.calibration import at_limit
 from moascope.independence import held_out_columns, plural
 from moascope.levels import scored_levels
 from moascope.permutation import LABELS
@@ -685,8 +686,10 @@ def calibration_words(entry: Mapping[str, Any]) -> str:
         return text
     done, folds = found["calibrated_folds"], found["folds"]
     if done:
+        limit = ", at the limit of the search," if at_limit(found["temperature"]) else ""
         text += (
-            f" Its logits were divided by a temperature, {found['temperature']:.2f} in the median, "
+            f" Its logits were divided by a temperature, {found['temperature']:.2f} in the "
+            f"median{limit or ','} "
             f"fitted in {done:,} of {folds:,} folds to units that were not trained on."
         )
     if done < folds:

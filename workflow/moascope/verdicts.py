@@ -110,12 +110,13 @@ def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> 
     unknown = [name for name, difference in compared.items() if not difference["ci"]]
     if unknown:
         return Verdict("note", "not compared with baselines, since there is no interval")
-    name = min(compared, key=lambda key: compared[key]["ci"][0])
-    difference = compared[name]
-    closest = f"“{baseline_name(name)}” ({points(difference)})"
-    if difference["ci"][0] > 0:
+    ordered = sorted(compared, key=lambda key: compared[key]["value"])
+    unclear = [name for name in ordered if compared[name]["ci"][0] <= 0]
+    name = (unclear or ordered)[0]
+    closest = f"“{baseline_name(name)}” ({points(compared[name])})"
+    if not unclear:
         return Verdict("ok", f"better than every baseline; the closest is {closest}")
-    if difference["value"] <= 0:
+    if compared[name]["value"] <= 0:
         return Verdict("warn", f"not better than the baseline {closest}")
     return Verdict("note", f"not clearly better than the baseline {closest}")
 
