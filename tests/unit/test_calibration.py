@@ -163,8 +163,19 @@ def test_the_report_says_what_was_done_and_names_the_key_where_nothing_was():
         "a temperature, 4.26 in the median, fitted in 3 of 3 folds to units that were not "
         "trained on."
     )
+    found["temperature"] = 99.9994
+    assert "a temperature, 100.00 in the median, at the limit of the search, fitted" in (
+        findings.calibration_words(entry_of(0.8, 0.8, found))
+    )
     found = {"folds": 3, "calibrated_folds": 0, "reason": calibration.TOO_FEW_GROUPS}
     assert findings.calibration_words(entry_of(0.99, 0.8, found)) == (
         "It is more confident than right, by 19.0 points on average. Its probabilities are not "
         f"calibrated: {calibration.TOO_FEW_GROUPS} (key `calibrate` of the head)."
     )
+
+
+def test_a_temperature_at_a_limit_of_the_search_is_known():
+    logits = np.array([[9.0, 0.0], [0.0, 9.0]] * 20)
+    wrong = np.array([1, 0] * 20)
+    assert calibration.at_limit(calibration.temperature(logits, wrong))
+    assert not calibration.at_limit(4.26)

@@ -50,6 +50,11 @@ def raw(**changes):
     return section
 
 
+def test_keys_of_plates_have_no_effect_on_images_without_plates():
+    with pytest.raises(InputError, match=r"exclude_flagged_plates.*input\.format 'classes'"):
+        load(raw(quality={"exclude_flagged_plates": True}))
+
+
 def test_a_folder_per_class_is_read_with_file_names_as_names(tmp_path):
     section = folder(tmp_path, "sick/a b.png", "sick/deep/2.TIF", "well/1.png", "sick/notes.txt")
     sites = read_sites(section)

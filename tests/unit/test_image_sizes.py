@@ -136,6 +136,25 @@ def test_different_sizes_on_a_plate_are_refused_with_counts_and_fixes():
         check(sizes, rule)
 
 
+def test_images_without_plates_are_counted_as_images():
+    sizes = table((100, 120), (100, 120), (90, 120), plates=["part-1-of-1"] * 3)
+    with pytest.raises(InputError) as caught:
+        check(sizes, "error", has_plates=False)
+    message = str(caught.value)
+    assert "images differ in size: 2 of 100 x 120 px, 1 of 90 x 120 px" in message
+    assert "plate" not in message
+    assert "part-1" not in message
+    sizes["plate"] = ["part-1-of-2", "part-1-of-2", "part-2-of-2"]
+    with pytest.raises(InputError, match=r"images differ in size: .* cannot be put together"):
+        check(sizes, "error", lambda size: size, has_plates=False)
+
+
+def test_what_resizing_loses_is_said():
+    with pytest.raises(InputError, match="the common magnification is lost") as caught:
+        check(table((100, 120), (90, 120)), "error")
+    assert "nothing is lost" not in str(caught.value)
+
+
 def test_many_sizes_are_summed_up():
     sizes = table(*[(100 + n, 200 - n) for n in range(20)])
     with pytest.raises(InputError, match="20 sizes from 100 x 181 px to 119 x 200 px, most often"):

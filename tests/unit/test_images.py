@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from moascope.errors import ImageError, InputError
-from moascope.images import read_pixel_size, read_pixels, read_planes
+from moascope.images import common_size, read_pixel_size, read_pixels, read_planes
 
 RNG = np.random.default_rng(0)
 CYX = RNG.integers(0, 60_000, (3, 20, 30)).astype(np.uint16)
@@ -453,3 +453,15 @@ def test_real_png_fields(shared_data: Path):
     planes, names = read_planes(path)
     assert names == ["red", "green", "blue"]
     np.testing.assert_array_equal(planes, imagecodecs.imread(path).transpose(2, 0, 1))
+
+
+def test_images_have_a_common_size_only_where_a_sample_has_one(tmp_path):
+    paths = [tmp_path / f"{k}.png" for k in range(100)]
+    for path in paths:
+        Image.fromarray(np.zeros((40, 50), np.uint8)).save(path)
+    paths[0].write_bytes(b"damaged")
+    assert common_size(paths) == (40, 50)
+    Image.fromarray(np.zeros((67, 78), np.uint8)).save(paths[50])
+    assert common_size(paths) is None
+    assert common_size([]) is None
+    assert common_size(paths[:1]) is None

@@ -114,6 +114,14 @@ def test_other_units_than_a_held_out_free_group_are_refused(chosen):
         independent_unit(["patient"], chosen, "s", ["patient", "slide"])
 
 
+def test_images_are_too_fine_where_free_groups_are_declared():
+    with pytest.raises(
+        InputError, match=r"groups of input\.groups \(patient\).*use auto or patient"
+    ):
+        independent_unit([], "image", "s", ["patient"], has_plates=False)
+    assert independent_unit([], "image", "s", has_plates=False).name == "image"
+
+
 def test_free_groups_are_named_where_a_unit_is_unknown():
     with pytest.raises(InputError, match=r"unknown unit 'patent'\. Use .*batch, patient"):
         independent_unit([], "patent", "s", ["patient"])

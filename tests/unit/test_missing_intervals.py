@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import evaluation, findings, summary
+from moascope import evaluation, findings, summary, verdicts
+from moascope.errors import InputError
 from moascope.levels import Design
 
 OPTIONS = {
@@ -62,12 +63,12 @@ def missing(value, place=""):
     return []
 
 
-def test_one_compound_per_class_is_the_reason_and_plates_are_the_way_out():
+def test_one_compound_per_class_is_the_reason_and_finer_units_are_no_way_out():
     units = screen("AAAABBBB", "xxxxyyyy", "PPQQPPQQ")
     entry = evaluation.evaluate(predictions(units), units, OPTIONS)
     reason = ALONE.format(unit="compound", units="compounds")
     assert entry["accuracy"]["ci"] is None
-    assert entry["accuracy"]["reason"] == reason + ", or set evaluation.independent_unit to plate"
+    assert entry["accuracy"]["reason"] == reason
     assert entry["by_treatment"]["accuracy"]["reason"] == reason
 
 
@@ -77,11 +78,30 @@ def test_without_a_way_out_none_is_named():
     assert entry["accuracy"]["reason"] == ALONE.format(unit="compound", units="compounds")
 
 
-def test_a_free_group_is_named_as_the_way_out():
-    units = screen("AAAABBBB", "xxxxyyyy").assign(patient=list("ppqqppqq"))
-    design = Design(groups=["patient"])
+def test_images_of_one_patient_per_class_are_not_taken_as_independent():
+    units = screen("AAAABBBB", "xxxxyyyy").assign(patient=list("ppppqqqq"), image=list("12345678"))
+    design = Design(has_plates=False, groups=["patient"])
     entry = evaluation.evaluate(predictions(units), units, OPTIONS, design=design)
-    assert entry["accuracy"]["reason"].endswith("set evaluation.independent_unit to patient")
+    assert entry["accuracy"]["reason"] == ALONE.format(unit="patient", units="patients")
+    with pytest.raises(InputError, match=r"'image' is finer than the groups of input\.groups"):
+        evaluation.evaluate(
+            predictions(units), units, OPTIONS | {"independent_unit": "image"}, design=design
+        )
+
+
+def test_a_unit_within_another_free_group_is_warned_of():
+    units = screen("AAAABBBB", "xxxxyyyy").assign(patient=list("ppppqqqq"), slide=list("11223344"))
+    design = Design(has_plates=False, groups=["patient", "slide"])
+    options = OPTIONS | {"independent_unit": "slide"}
+    entry = evaluation.evaluate(predictions(units), units, options, design=design)
+    assert entry["details"]["shared_groups"] == ["patient"]
+    (warning,) = [w for w in verdicts.warnings("m", entry) if w.id == "shared-groups"]
+    assert warning.text == (
+        "They take each slide as independent, but several are of one patient. Fix: set "
+        "evaluation.independent_unit to patient."
+    )
+    entry = evaluation.evaluate(predictions(units), units, OPTIONS, design=design)
+    assert entry["details"]["shared_groups"] == []
 
 
 def test_every_null_interval_has_a_reason_also_in_the_summary():
@@ -132,6 +152,13 @@ def test_scores_are_shown_with_the_reason(name):
     shown = findings.score(entry, name)
     assert shown["interval"] == ""
     assert shown["reason"] == entry[name]["reason"]
+
+
+def test_the_verdict_does_not_repeat_the_reason():
+    units = screen("AAAABBBB", "xxxxyyyy")
+    rows = predictions(units)
+    entry = evaluation.evaluate(rows, units, OPTIONS, baselines={"majority": rows})
+    assert verdicts.verdict(entry).text == "not compared with baselines, since there is no interval"
 
 
 def test_the_report_warns_once_per_reason():

@@ -7,6 +7,7 @@ import pytest
 
 from moascope.config import Quality
 from moascope.quality_review import review
+from moascope.wording import MECHANISM, Words
 
 CHANNELS = ["DNA"]
 
@@ -34,13 +35,14 @@ def screen(n=40):
     return sites, quality, units
 
 
-def reviewed(tables, brightfield=(), include_controls=False, **options):
+def reviewed(tables, brightfield=(), include_controls=False, words=MECHANISM, **options):
     return review(
         *tables,
         CHANNELS,
         Quality(**options).model_dump(),
         brightfield=brightfield,
         include_controls=include_controls,
+        words=words,
     )
 
 
@@ -127,3 +129,18 @@ def test_a_channel_that_looks_like_brightfield_is_warned_of_with_the_key():
     assert warning["id"] == "undeclared-brightfield"
     assert "Set input.brightfield: [DNA]" in warning["text"]
     assert reviewed((sites, quality, units), brightfield=["DNA"])["warnings"] == []
+
+
+def test_images_without_plates_get_no_verdict_on_plates_and_are_counted_as_images():
+    sites, quality, units = screen()
+    sites["plate"] = "part-1-of-1"
+    sites["well"] = sites["site_id"]
+    quality["flagged"] = sites["moa"] == "A"
+    quality["sharpness:DNA"] = -2.4
+    found = reviewed((sites, quality, units), words=Words("class", "class", has_plates=False))
+    assert found["flagged_plates"] == {}
+    assert found["by_class"]["flagged images"]["permuted"] == "image"
+    (warning,) = found["warnings"]
+    assert warning["about"] == "flagged images"
+    assert "permutation test of classes among images." in warning["text"]
+    assert not {"plate", "well", "site"} & set(warning["text"].lower().split())

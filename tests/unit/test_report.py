@@ -385,6 +385,14 @@ def test_examples_take_turns_between_compounds_and_leave_flagged_units_out(conte
         assert known.loc[chosen[name], "usable"].all()
 
 
+def test_flagged_units_are_examples_where_they_are_classified(context):
+    units = context["units"]
+    name = min(fake_run.MECHANISMS)
+    units = units.assign(flagged=units["moa"] == name)
+    assert name not in dict(report_context.example_units(units, 1, 6))
+    assert len(dict(report_context.example_units(units, 1, 6, with_flagged=True))[name]) == 6
+
+
 def test_only_the_pixels_that_are_shown_are_read(context):
     shown = {u for _, row in report_context.example_units(context["units"], 1, 6) for u in row}
     assert shown <= set(context["images"])

@@ -152,6 +152,20 @@ def test_a_verdict_needs_the_whole_interval(given, status, text):
     assert found.text.startswith(text)
 
 
+def test_the_closest_baseline_is_that_of_the_smallest_difference():
+    given = entry(0.062, -0.3)
+    better = {"value": 0.0, "ci": [-0.01, 0.01], "level": 0.95, "p": 0.5}
+    given["comparisons"]["channel-mean-sd"] = {"accuracy": better}
+    found = verdicts.verdict(given)
+    assert found.status == "warn"
+    assert found.text.startswith("not better than the baseline “channel mean and SD” (+0.0 points")
+    # What is not clear decides, though another baseline is closer.
+    better |= {"value": 0.05, "ci": [0.01, 0.09]}
+    found = verdicts.verdict(given)
+    assert found.status == "note"
+    assert "“hand-crafted features, logistic” (+6.2 points" in found.text
+
+
 def test_differences_are_written_in_points():
     found = verdicts.points({"value": -0.0106, "ci": [-0.0451, 0.0239]})
     assert found == "−1.1 points [−4.5, +2.4]"

@@ -46,6 +46,9 @@ class Calibration(NamedTuple):
     """Why it was not fitted; empty where it was."""
 
 
+_LEAST, _MOST = 0.05, 100.0
+"""Limits of the search for a temperature."""
+
 TOO_FEW_GROUPS = (
     "fewer than two classes have two groups or more among the training units, so that no "
     "prediction of held-out groups is left to calibrate by"
@@ -82,8 +85,13 @@ def temperature(logits: FloatArray, labels: IntArray) -> float:
         wanted = (1 - doubt) * scaled[rows, labels] + doubt * scaled[rows, rivals]
         return -float(wanted.mean())
 
-    bounds = (np.log(0.05), np.log(100.0))
+    bounds = (np.log(_LEAST), np.log(_MOST))
     return float(np.exp(minimize_scalar(cross_entropy, bounds=bounds, method="bounded").x))
+
+
+def at_limit(found: float) -> bool:
+    """Return whether a temperature is at a limit of the search, up to the tolerance of it."""
+    return not _LEAST * 1.01 < found < _MOST / 1.01
 
 
 def calibrate_by_rows(

@@ -941,7 +941,8 @@ class Evaluation(Section):
         "auto",
         description="what intervals treat as independent: field, well, compound, plate, batch, a "
         "name of `input.groups`, or auto: what the split holds out (the compound, where it holds "
-        "out nothing); units finer than that are refused",
+        "out nothing); units finer than that are refused, as are images where `input.groups` has "
+        "names",
     )
     baselines: list[Baseline] = Field(
         [name for name in typing.get_args(Baseline) if name != "hand-made-gradient-boosting"],
@@ -1052,6 +1053,9 @@ class Config(Section):
         if "simulate" in self.model_fields_set and given != "format 'simulate'":
             value = f"input.{given}" if given else "input null"
             problems.append(f"simulate: this section has no effect with {value}; remove it")
+        if self.input is not None and not has_plates(self.input.format):
+            idle = dict.fromkeys(("plate_z", "exclude_flagged_plates"), f"input.{given}")
+            problems += [f"quality: {text}" for text in without_effect(self.quality, idle)]
         if self.input is None or not self.input.brightfield:
             idle = {"min_sharpness_brightfield": "input.brightfield []"}
             problems += [f"quality: {text}" for text in without_effect(self.quality, idle)]

@@ -21,7 +21,7 @@ from moascope.baselines import MAJORITY
 from moascope.calibration import summarise
 from moascope.errors import InputError
 from moascope.heads import FoldLike
-from moascope.independence import COLUMNS, IMAGE, Independent, independent_unit, plural
+from moascope.independence import AUTO, COLUMNS, IMAGE, Independent, independent_unit, plural
 from moascope.levels import PLATE_LEVELS, Columns, Design
 from moascope.sampling import sample_alike
 
@@ -301,6 +301,7 @@ def evaluate(
             "repeats": int(table["repeat"].nunique()),
             "independent_unit": independent.name,
             "n_independent": len(scored["unit"].groups.actual),
+            "shared_groups": _shared_groups(members, frame, str(options["independent_unit"])),
             "aggregate": how,
         },
     }
@@ -323,6 +324,21 @@ class _Frame:
     design: Design
     independent: Independent
     levels: Columns
+
+
+def _shared_groups(members: pd.DataFrame, frame: _Frame, chosen: str) -> list[str]:
+    """Name the free groups that hold several independent units, though others were possible."""
+    columns = frame.independent.columns
+    if (chosen == AUTO and frame.design.has_plates) or not set(columns) <= set(members.columns):
+        return []
+    unit = members.groupby(list(columns)).ngroup()
+    return [
+        name
+        for name in frame.design.groups
+        if name not in columns
+        and bool((members[name].groupby(unit).nunique() == 1).all())
+        and bool((unit.groupby(members[name]).nunique() > 1).any())
+    ]
 
 
 def _beside_units(entries: Mapping[str, Any], frame: _Frame) -> dict[str, Any]:
@@ -506,28 +522,14 @@ def _score(predictions: pd.DataFrame, frame: _Frame, level: str) -> Level:
         values=values if area is None else values | {AREA: area},
         counts=counts,
         groups=held,
-        no_interval="" if held.show_spread else _no_interval(predictions, frame, level),
+        no_interval="" if held.show_spread else _no_interval(frame, level),
     )
 
 
-def _no_interval(predictions: pd.DataFrame, frame: _Frame, level: str) -> str:
+def _no_interval(frame: _Frame, level: str) -> str:
     """Say why a level has no intervals, and what to set."""
     unit = _unit_of_level(frame, level)
-    spread = [
-        name
-        for name, columns in frame.independent.others
-        if level == "unit"
-        and set(columns) <= set(frame.units.columns)
-        and (
-            pd.Series(_groups(predictions, frame, level, Independent(name, columns)))
-            .groupby(predictions["moa"].to_numpy())
-            .nunique()
-            > 1
-        ).any()
-    ]
     fix = f"test several {plural(unit, 2).removeprefix('2 ')} of a class"
-    if spread:
-        fix += f", or set evaluation.independent_unit to {' or '.join(spread)}"
     return f"{intervals.NO_INTERVAL.format(unit=unit)}. Fix: {fix}"
 
 

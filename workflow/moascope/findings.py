@@ -9,12 +9,14 @@ from typing import Any
 import pandas as pd
 
 from moascope import verdicts
-from moascope.independence import plural
+from moascope.calibration import at_limit
+from moascope.independence import held_out_columns, plural
 from moascope.levels import scored_levels
 from moascope.permutation import LABELS
 from moascope.quality_review import BRIGHTFIELD, FAILED_PLATE, UNEVEN
 from moascope.report_context import Context, ModelContext
 from moascope.report_segmentation import SegmentationContext
+from moascope.splits import folds
 from moascope.wording import MECHANISM, Words, sentence_case, words_of
 
 _TESTED_ON = {
@@ -65,6 +67,52 @@ def not_tested(split: Mapping[str, Any], words: Words = MECHANISM) -> str:
             "training: images of a new source may do worse."
         )
     return _NOT_TESTED[split["method"]]
+
+
+def known_from_training(context: Context, name: str) -> str:
+    """Count what of a split was tested though training had it as well, fold by fold.
+
+    Parameters
+    ----------
+    context : Context
+        See there.
+    name : str
+        Name of the split.
+
+    Returns
+    -------
+    str
+        A sentence per kind of group (compound and batch, or the free groups of images without
+        plates) that the split does not hold out; empty where training had none of them.
+    """
+    split, units, inputs = context["splits"][name], context["units"], context["config"]["input"]
+    columns = ["compound", "batch"] if words_of(inputs).has_plates else list(inputs["groups"])
+    held_out = {part for names in held_out_columns(split["config"]) for part in names.split("+")}
+    sentences = []
+    for column in [column for column in columns if column not in held_out and column in units]:
+        values = units[column].fillna("").astype(str)
+        named = (values != "") & (units["role"] != "control")
+        tested, known = set(), set()
+        for fold in folds(split["table"], split["groups"], units):
+            test = set(values.iloc[fold.test][named.iloc[fold.test]])
+            tested |= test
+            known |= test & set(values.iloc[fold.train])
+        if known:
+            many = plural(column, 2).removeprefix("2 ")
+            count = (
+                f"All test {many}"
+                if known == tested
+                else f"{len(known):,} of {len(tested):,} test {many}"
+            )
+            sentences.append(f"{count} were in training as well, so a new {column} may do worse.")
+    return " ".join(sentences)
+
+
+def caveat(context: Context, name: str) -> str:
+    """Say what a split does not test: by its method, or else by what training had as well."""
+    words = words_of(context["config"]["input"])
+    found = not_tested(context["splits"][name]["config"], words)
+    return found or known_from_training(context, name)
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -130,7 +178,7 @@ def headline(context: Context) -> dict[str, Any] | None:
         "units": units_word(entry),
         "n": entry["n"],
         "tested_on": tested_on(split),
-        "not_tested": not_tested(split, words),
+        "not_tested": caveat(context, entry["split"]),
         "label": words.short,
         "exchanged": words.exchanged(entry),
         "baseline": None
@@ -638,8 +686,10 @@ def calibration_words(entry: Mapping[str, Any]) -> str:
         return text
     done, folds = found["calibrated_folds"], found["folds"]
     if done:
+        limit = ", at the limit of the search," if at_limit(found["temperature"]) else ""
         text += (
-            f" Its logits were divided by a temperature, {found['temperature']:.2f} in the median, "
+            f" Its logits were divided by a temperature, {found['temperature']:.2f} in the "
+            f"median{limit or ','} "
             f"fitted in {done:,} of {folds:,} folds to units that were not trained on."
         )
     if done < folds:

@@ -36,7 +36,9 @@ def used_labels(sites: pd.DataFrame, *, include_controls: bool) -> pd.Series:
     return labels if include_controls else labels.mask(sites["role"] == "control", "")
 
 
-def groups(sites: pd.DataFrame, labels: pd.Series) -> tuple[str, pd.Series]:
+def groups(
+    sites: pd.DataFrame, labels: pd.Series, *, has_plates: bool = True
+) -> tuple[str, pd.Series]:
     """Choose what is permuted: wells, whose sites share their faults, or sites.
 
     Parameters
@@ -45,13 +47,17 @@ def groups(sites: pd.DataFrame, labels: pd.Series) -> tuple[str, pd.Series]:
         Columns site_id, plate and well.
     labels : pandas.Series
         Class of every site.
+    has_plates : bool
+        Whether images lie in wells of plates.
 
     Returns
     -------
     tuple of str and pandas.Series
-        "well" or "site", and the name of the one that each row belongs to. Sites are taken where
-        some class has fewer than three wells, or wells are not known.
+        "well" or "site", without plates "image", and the name of the one that each row belongs
+        to. Sites are taken where some class has fewer than three wells, or wells are not known.
     """
+    if not has_plates:
+        return "image", sites["site_id"]
     if sites["well"].fillna("").astype(str).ne("").all():
         names = sites["plate"].astype(str) + "/" + sites["well"].astype(str)
         if names.groupby(labels).nunique().min() >= _LEAST_WELLS:
@@ -143,7 +149,7 @@ def describe(what: str, balance: dict[str, Any]) -> str:
     what : str
         What is counted, such as "Flagged sites".
     balance : dict
-        From `balance_test`, with `permuted`: "well" or "site".
+        From `balance_test`, with `permuted`: "well", "site" or "image".
 
     Returns
     -------

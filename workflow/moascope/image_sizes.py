@@ -186,6 +186,7 @@ def check(
     rule: str,
     unit_shape: Callable[[Size], Size] | None = None,
     on_bad_image: str = "error",
+    has_plates: bool = True,
 ) -> None:
     """Refuse sizes that cannot go into one screen, before any pixel is read.
 
@@ -200,6 +201,8 @@ def check(
         their units do not. None where units do not depend on the size of images.
     on_bad_image : str
         The key of this name; sites whose channels differ in size are left out with "quarantine".
+    has_plates : bool
+        Whether images lie on plates, for the message.
 
     Raises
     ------
@@ -216,23 +219,26 @@ def check(
         )
     known = sizes[(sizes["height"] > 0) & ~sizes["is_mixed"]]
     if rule == "error" and len(known):
-        problems += _size_problems(known, unit_shape)
+        problems += _size_problems(known, unit_shape, has_plates)
     if problems:
         raise InputError.collect(problems, "sizes of images")
 
 
-def _size_problems(known: pd.DataFrame, unit_shape: Callable[[Size], Size] | None) -> list[str]:
+def _size_problems(
+    known: pd.DataFrame, unit_shape: Callable[[Size], Size] | None, has_plates: bool
+) -> list[str]:
     kinds = known.groupby("plate")[["height", "width"]].nunique().max(axis=1)
     uneven = kinds.index[kinds > 1]
     fixes = (
-        "Leave the odd ones out, or set input.on_size_mismatch to resize (to the median size, "
-        "nothing is lost), pad (to the largest, with background) or crop (to the smallest, what "
-        "is outside is lost)"
+        "Leave the odd ones out, or set input.on_size_mismatch to resize (to the median size; "
+        "the common magnification is lost), pad (to the largest, with background) or crop (to the "
+        "smallest; what is outside is lost)"
     )
     if len(uneven):
+        where = f"on {len(uneven)} of {len(kinds)} plates, such as {uneven[0]}, "
         return [
-            f"on {len(uneven)} of {len(kinds)} plates, such as {uneven[0]}, images differ in size: "
-            f"{_list(known)} (height x width). {fixes}"
+            f"{where if has_plates else ''}images differ in size: {_list(known)} (height x width). "
+            f"{fixes}"
         ]
     if unit_shape is None:
         return []
@@ -240,8 +246,8 @@ def _size_problems(known: pd.DataFrame, unit_shape: Callable[[Size], Size] | Non
     if len(shapes) < 2:
         return []
     return [
-        f"plates differ in the size of their images: {_list(known)} (height x width), so that "
-        f"their units cannot be put together. {fixes}"
+        f"{'plates differ in the size of their images' if has_plates else 'images differ in size'}"
+        f": {_list(known)} (height x width), so that their units cannot be put together. {fixes}"
     ]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +22,8 @@ from moascope.rgb import RGB_NAMES
 from moascope.tiff_files import open_tiff
 
 Pixel = TypeVar("Pixel", bound=np.generic)
+
+_SAMPLE = 64  # images whose headers are enough to judge models by
 
 SIGNATURES = {
     b"II*\0": "TIFF",
@@ -202,32 +203,33 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
     return size * factor if factor is not None and 0 < size < math.inf else None
 
 
-def shape_of_first(
-    paths: Iterable[str | os.PathLike[str]], axes: str | None = None
+def common_size(
+    paths: Sequence[str | os.PathLike[str]], axes: str | None = None
 ) -> tuple[int, int] | None:
-    """Return the size of the first image with a whole header, if it is among the first ten.
+    """Return the size of images, if a sample of them has a single one.
 
     Parameters
     ----------
-    paths : iterable of path
-        Image files.
+    paths : sequence of path
+        Image files; up to 64, evenly spaced, are looked at.
     axes : str, optional
         See `read_planes`.
 
     Returns
     -------
     (int, int) or None
-        Height and width in pixels; None where no header can be read, which is said when it is
-        needed.
+        Height and width in pixels. None where sizes differ or no header can be read, which is said
+        when all headers are read.
     """
-    for path in islice(paths, 10):
+    sizes = set()
+    for path in paths[:: -(-len(paths) // _SAMPLE) or 1]:
         try:
-            return read_size(path, axes)
+            sizes.add(read_size(path, axes))
         except MachineError:
             raise
         except InputError:
             continue
-    return None
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def image_format(path: Path) -> str:

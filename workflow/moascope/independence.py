@@ -60,8 +60,6 @@ class Independent(NamedTuple):
     """Columns of the units table whose values name one unit together."""
     is_held_out: bool = False
     """Whether the split promises to keep every unit on one side."""
-    others: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Other units that the split allows, with their columns."""
 
 
 def held_out_columns(options: Mapping[str, Any]) -> list[str]:
@@ -120,7 +118,7 @@ def independent_unit(
     Raises
     ------
     InputError
-        If the unit is unknown, or finer than what the split holds out.
+        If the unit is unknown, or finer than what the split holds out or the free groups.
     """
     names = {
         **(COLUMNS if has_plates else {IMAGE: (IMAGE,)}),
@@ -132,28 +130,30 @@ def independent_unit(
         )
     columns = [part for combination in held_out for part in combination.split("+")]
     allowed = _allowed(columns, groups, has_plates)
-    others = tuple((name, names[name]) for name in names if name in allowed)
     if chosen == AUTO:
         found = _automatic(columns, groups, has_plates)
     elif chosen in allowed:
         found = Independent(chosen, names[chosen])
     else:
-        what = " and ".join(columns) or "units of the same compound"
+        what = (
+            " and ".join(columns or (() if has_plates else groups)) or "units of the same compound"
+        )
+        is_free = not columns and not has_plates
+        held = "the groups of input.groups" if is_free else f"what the split {split!r} holds out"
         raise InputError(
-            f"evaluation.independent_unit: {chosen!r} is finer than what the split {split!r} holds "
-            f"out ({what}), so that its intervals would be too narrow. Fix: use "
-            f"{' or '.join([AUTO, *(name for name, _ in others)])}"
+            f"evaluation.independent_unit: {chosen!r} is finer than {held} ({what}), "
+            f"so that its intervals would be too narrow. Fix: use "
+            f"{' or '.join([AUTO, *(name for name in names if name in allowed)])}"
         )
     whole = "compound" in columns if has_plates else found.name == IMAGE or bool(columns)
-    return found._replace(
-        is_held_out=whole, others=tuple(other for other in others if other[0] != found.name)
-    )
+    return found._replace(is_held_out=whole)
 
 
 def _allowed(columns: Sequence[str], groups: Collection[str], has_plates: bool) -> set[str]:
-    """Name the units that are not finer than what is held out."""
+    """Name the units that are not finer than what is held out, nor images where groups exist."""
     if not columns:  # a list or random units: fields and wells of one compound may be on one side
-        return {*groups, *(("compound", "plate", "batch") if has_plates else (IMAGE,))}
+        coarse = ("compound", "plate", "batch") if has_plates else () if groups else (IMAGE,)
+        return {*groups, *coarse}
     if "compound" in columns:  # a compound may be in several batches
         return {"compound"}
     free = {name: {name} for name in groups}

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from moascope import flag_balance, plate_quality
+from moascope.wording import MECHANISM, Words
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ def review(
     *,
     brightfield: Sequence[str] = (),
     include_controls: bool = False,
+    words: Words = MECHANISM,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Review the quality of a screen, and log what could mislead.
@@ -45,6 +47,8 @@ def review(
         Channels that are declared brightfield.
     include_controls : bool
         Whether any split makes a class of the controls.
+    words : Words
+        Words of the run; images without plates get no verdicts on plates.
     seed : int
         Seed of the permutations.
 
@@ -58,10 +62,13 @@ def review(
     table = quality.merge(
         sites[["site_id", "plate", "well", "moa", "role"]], on="site_id", validate="1:1"
     )
-    medians = plate_quality.plate_medians(table, channels)
     found = {
-        "flagged_plates": plate_quality.judge(medians, channels, options, brightfield),
-        "by_class": _balances(table, units, include_controls=include_controls, seed=seed),
+        "flagged_plates": _failed_plates(table, channels, options, brightfield)
+        if words.has_plates
+        else {},
+        "by_class": _balances(
+            table, units, include_controls=include_controls, words=words, seed=seed
+        ),
         "undeclared_brightfield": plate_quality.suspected_brightfield(
             quality, channels, brightfield
         ),
@@ -72,7 +79,7 @@ def review(
         for identifier, about, text in (
             *_plate_warnings(found["flagged_plates"], bool(options["exclude_flagged_plates"])),
             *_class_warnings(found["by_class"], bool(options["exclude_flagged"])),
-            *_brightfield_warnings(found["undeclared_brightfield"], n_read),
+            *_brightfield_warnings(found["undeclared_brightfield"], n_read, words.sites),
         )
     ]
     for warning in warnings:
@@ -80,13 +87,23 @@ def review(
     return {**found, "warnings": warnings}
 
 
+def _failed_plates(
+    table: pd.DataFrame,
+    channels: Sequence[str],
+    options: Mapping[str, Any],
+    brightfield: Sequence[str],
+) -> dict[str, dict[str, str]]:
+    medians = plate_quality.plate_medians(table, channels)
+    return plate_quality.judge(medians, channels, options, brightfield)
+
+
 def _balances(
-    table: pd.DataFrame, units: pd.DataFrame, *, include_controls: bool, seed: int
+    table: pd.DataFrame, units: pd.DataFrame, *, include_controls: bool, words: Words, seed: int
 ) -> dict[str, Any]:
     """Test flagged sites, unreadable ones, and units without foreground."""
     tables = {
-        "flagged sites": table.assign(lost=table["flagged"].eq(True)),
-        "unreadable sites": table.assign(lost=table["status"] == "quarantined"),
+        f"flagged {words.sites}": table.assign(lost=table["flagged"].eq(True)),
+        f"unreadable {words.sites}": table.assign(lost=table["status"] == "quarantined"),
         "units without foreground": units[~units["flagged"].astype(bool)].assign(
             lost=lambda rows: ~rows["usable"].astype(bool)
         ),
@@ -98,7 +115,7 @@ def _balances(
         if used.empty or not used["lost"].any():
             continue
         labels = labels[labels != ""]
-        permuted, groups = flag_balance.groups(used, labels)
+        permuted, groups = flag_balance.groups(used, labels, has_plates=words.has_plates)
         result[what] = {
             "permuted": permuted,
             **flag_balance.balance_test(used["lost"], labels, groups, seed),
@@ -138,7 +155,7 @@ def _class_warnings(
         words = flag_balance.describe(what.capitalize(), balance)
         if not words:
             continue
-        left_out = excluded or what != "flagged sites"
+        left_out = excluded or not what.startswith("flagged ")
         yield (
             UNEVEN,
             what,
@@ -150,14 +167,14 @@ def _class_warnings(
 
 
 def _brightfield_warnings(
-    suspected: Mapping[str, int], n_read: int
+    suspected: Mapping[str, int], n_read: int, noun: str
 ) -> Iterator[tuple[str, str, str]]:
     for channel, sites in suspected.items():
         yield (
             BRIGHTFIELD,
             channel,
-            f"Channel “{channel}” looks like brightfield in {sites:,} of {n_read:,} sites: dark "
+            f"Channel “{channel}” looks like brightfield in {sites:,} of {n_read:,} {noun}: dark "
             "objects on a bright background, or a grey relief. Its foreground is taken to be "
-            f"bright, so good sites can be flagged as empty. Set input.brightfield: [{channel}] "
+            f"bright, so good {noun} can be flagged as empty. Set input.brightfield: [{channel}] "
             "if it is.",
         )

@@ -510,7 +510,12 @@ class _Painter:
 
 def _examples(context: Context) -> list[tuple[str, list[str]]]:
     config = context["config"]
-    return example_units(context["units"], int(config["seed"]), config["report"]["max_examples"])
+    return example_units(
+        context["units"],
+        int(config["seed"]),
+        config["report"]["max_examples"],
+        with_flagged=not config["quality"]["exclude_flagged"],
+    )
 
 
 _NO_MAP = "Fewer than 3 units have features: there is no map of them."
@@ -561,7 +566,7 @@ def _split_section(context: Context, name: str) -> dict[str, Any]:
         "folds": int(first["fold"].nunique()),
         "groups": int(first["group"].nunique()),
         "tested_on": findings.tested_on(split["config"]),
-        "not_tested": findings.not_tested(split["config"], words_of(context["config"]["input"])),
+        "not_tested": findings.caveat(context, name),
         "audit": split["audit"],
         "audit_words": findings.audit_words(split["audit"]),
         "audit_gaps": findings.gaps_words(split["audit"]),

@@ -191,7 +191,12 @@ def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
         name: _load_model(files, config["models"][name], seed)
         for name, files in paths["models"].items()
     }
-    examples = example_units(units, seed, config["report"]["max_examples"])
+    examples = example_units(
+        units,
+        seed,
+        config["report"]["max_examples"],
+        with_flagged=not config["quality"]["exclude_flagged"],
+    )
     shown = {unit for _, chosen in examples for unit in chosen}
     shown.update(flagged_units(units, quality)["unit_id"])
     for model in models.values():
@@ -271,7 +276,9 @@ def _pixel_size(
     return float(originals[0]) * width / first.shape[1]
 
 
-def example_units(units: pd.DataFrame, seed: int, n: int) -> list[tuple[str, list[str]]]:
+def example_units(
+    units: pd.DataFrame, seed: int, n: int, *, with_flagged: bool = False
+) -> list[tuple[str, list[str]]]:
     """Choose examples of every class, and of the controls, that show its variety.
 
     Parameters
@@ -282,13 +289,15 @@ def example_units(units: pd.DataFrame, seed: int, n: int) -> list[tuple[str, lis
         Seed of the choice.
     n : int
         Examples per class.
+    with_flagged : bool
+        Whether flagged units are classified, so that they can be examples.
 
     Returns
     -------
     list of (str, list of str)
         Class and unit ids; compounds take turns. Controls come first, unlabelled units last.
     """
-    shown = units["usable"] & ~units["flagged"]
+    shown = units["usable"] & (with_flagged | ~units["flagged"].astype(bool))
     usable = units[shown].sample(frac=1, random_state=seed)
     labels = class_labels(usable)
     chosen = []

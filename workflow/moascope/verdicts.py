@@ -109,13 +109,14 @@ def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> 
         return None
     unknown = [name for name, difference in compared.items() if not difference["ci"]]
     if unknown:
-        return Verdict("note", f"not compared with baselines: {compared[unknown[0]]['reason']}")
-    name = min(compared, key=lambda key: compared[key]["ci"][0])
-    difference = compared[name]
-    closest = f"“{baseline_name(name)}” ({points(difference)})"
-    if difference["ci"][0] > 0:
+        return Verdict("note", "not compared with baselines, since there is no interval")
+    ordered = sorted(compared, key=lambda key: compared[key]["value"])
+    unclear = [name for name in ordered if compared[name]["ci"][0] <= 0]
+    name = (unclear or ordered)[0]
+    closest = f"“{baseline_name(name)}” ({points(compared[name])})"
+    if not unclear:
         return Verdict("ok", f"better than every baseline; the closest is {closest}")
-    if difference["value"] <= 0:
+    if compared[name]["value"] <= 0:
         return Verdict("warn", f"not better than the baseline {closest}")
     return Verdict("note", f"not clearly better than the baseline {closest}")
 
@@ -136,10 +137,20 @@ def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warn
     ------
     Warning
         With the ids ``layout-alone``, ``class-and-place``, ``few-places``, ``single-batch``,
-        ``few-compounds`` and ``overconfident``.
+        ``few-compounds``, ``overconfident`` and ``shared-groups``.
     """
     yield from _layout_warnings(name, entry)
     yield from _confidence_warnings(name, entry)
+    shared = entry.get("details", {}).get("shared_groups", [])
+    if shared:
+        unit = entry["details"]["independent_unit"]
+        groups = " and one ".join(shared)
+        yield Warning(
+            "shared-groups",
+            f"Intervals of “{name}” may be too narrow",
+            f"They take each {unit} as independent, but several are of one {groups}. Fix: set "
+            f"evaluation.independent_unit to {' or '.join(shared)}.",
+        )
     for kind, found in entry.get("confounding", {}).items():
         if found.get("held_out"):  # a group that was not in training tells no class
             continue

@@ -147,6 +147,7 @@ if not SIMULATED:
         params:
             on_size_mismatch=CONFIG.input.on_size_mismatch,
             on_bad_image=CONFIG.input.on_bad_image,
+            has_plates=CONFIG.design()["has_plates"],
             max_gigabytes=CONFIG.input.max_image_gigabytes,
             units=(
                 CONFIG.section("units", "size", "tiles")

@@ -41,6 +41,7 @@ checkpoint split:
     input:
         unpack(fixed_list),
         units=PATHS.units,
+        quality=PATHS.all_quality,
         review=PATHS.quality_review if CONFIG.quality.exclude_flagged_plates else [],
     output:
         split=PATHS.split,
@@ -58,6 +59,7 @@ checkpoint split:
     params:
         options=lambda wildcards: split_options(wildcards.split),
         exclude_flagged=CONFIG.quality.exclude_flagged,
+        channels=[name for name in CHANNELS if name not in CONFIG.input.brightfield],
         seed=CONFIG.seed,
         code=code("split.py"),
     script:

@@ -91,6 +91,7 @@ rule review_quality:
             "exclude_flagged_plates",
         ),
         brightfield=CONFIG.section("input")["brightfield"],
+        has_plates=CONFIG.design()["has_plates"],
         include_controls=any(split.include_controls for split in CONFIG.splits.values()),
         seed=CONFIG.seed,
         code=code("review_quality.py"),

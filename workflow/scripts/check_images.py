@@ -18,7 +18,9 @@ def unit_shape(size):
     return units.shape_of_units(size, **shape)
 
 
-image_sizes.check(sizes, rule, unit_shape if shape else None, params.on_bad_image)
+image_sizes.check(
+    sizes, rule, unit_shape if shape else None, params.on_bad_image, params.has_plates
+)
 if params.binary_masks is not None:
     masks = read_parquet(snakemake.input.masks)
     binary_masks.check_sample(masks["path"].tolist(), params.binary_masks, params.max_gigabytes)

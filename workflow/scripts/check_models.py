@@ -23,8 +23,8 @@ if image_shape is None and snakemake.input.target:
     image_shape = read_json(snakemake.input.target)["size"]
 elif image_shape is None:
     column = f"path:{params.channels[0]}"
-    paths = read_parquet(snakemake.input.sites, [column])[column]
-    image_shape = images.shape_of_first(paths, params.reading["axes"])
+    paths = read_parquet(snakemake.input.sites, [column])[column].tolist()
+    image_shape = images.common_size(paths, params.reading["axes"])
 unit_shape = image_shape and units.shape_of_units(image_shape, **params.units)
 problems, warnings = [], []
 for name, options in params.models.items():

@@ -6,6 +6,7 @@ start(snakemake.log[0])
 
 from moascope import quality_review
 from moascope.files import read_parquet, write_json
+from moascope.wording import Words
 
 given, params = snakemake.input, snakemake.params
 found = quality_review.review(
@@ -16,6 +17,7 @@ found = quality_review.review(
     params.options,
     brightfield=params.brightfield,
     include_controls=params.include_controls,
+    words=Words(has_plates=params.has_plates),
     seed=params.seed,
 )
 write_json(found, snakemake.output[0])
