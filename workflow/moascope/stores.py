@@ -452,8 +452,8 @@ def encode_site(
         except ImageError as error:
             problems.append(error)
     if problems:
-        is_missing = all(isinstance(error, MissingImageError) for error in problems)
-        kind = MissingImageError if is_missing else ImageError
+        kinds_of_error = {type(error) for error in problems}
+        kind = kinds_of_error.pop() if len(kinds_of_error) == 1 else ImageError
         raise kind(" ".join(map(str, problems)))
     if len(set(kinds.values())) > 1:
         listed = ", ".join(
