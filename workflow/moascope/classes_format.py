@@ -71,6 +71,7 @@ def read_class_sites(
         check_files,
         problems,
         on_bad_image=options["on_bad_image"],
+        path_prefix=options["path_prefix"],
     )
     for note in problems.notes:
         logger.warning("%s", note)

@@ -161,7 +161,7 @@ class Input(Rooted):
     moa_table_columns: MoaTableColumns = Field(
         default_factory=MoaTableColumns, description="columns of the table of mechanisms"
     )
-    path_prefix: dict[str, str] = Field(
+    path_prefix: dict[str, FilePath] = Field(
         {},
         description="folders at the beginning of paths in the sheet, and what they are called on "
         "this machine, as in {/mnt/imaging: /data}; relative ones are below `images`. The longest "

@@ -123,9 +123,11 @@ def read_screen(
         check_files,
         problems,
         on_bad_image=input_options["on_bad_image"],
+        path_prefix=input_options["path_prefix"],
     )
     if "mask" in rows.labels:
-        files = files.join(mask_columns(rows, check_files, problems).add_prefix("mask:"))
+        masks = mask_columns(rows, check_files, problems, input_options["path_prefix"])
+        files = files.join(masks.add_prefix("mask:"))
     for note in problems.notes:
         logger.warning("%s", note)
     problems.raise_if_any(source)
