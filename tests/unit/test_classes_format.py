@@ -127,6 +127,7 @@ def test_all_that_is_wrong_with_a_sheet_is_said_at_once(tmp_path):
         "'sick' (line 3) and 'Sick' (line 5) look like one class",
     ]:
         assert sentence in str(caught.value)
+    assert str(caught.value).count("line 4") == 1
     assert "well" not in str(caught.value)
     assert "plate" not in str(caught.value)
 

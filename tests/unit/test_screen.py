@@ -795,6 +795,7 @@ def test_config_keys_that_do_not_fit_the_sheet_are_named(screen, keys, message):
         ("P1,B3,1/2,taxol,1,Stabilizer,a,b", "line 7, column 'site': site '1/2': leave out '/'"),
         ("P1,B3,1,taxol,-1,Stabilizer,a,b", "column 'concentration': '-1' is negative"),
         ("P1,B3,1,taxol,3 uM,Stabilizer,a,b", "column 'concentration': '3 uM' is not a number"),
+        ("P1,B3,1,taxol,>10,Stabilizer,a,b", "without a unit or a sign such as '>'"),
         ("P1,B3,1,taxol,inf,Stabilizer,a,b", "column 'concentration': 'inf' is not a number"),
         (
             'P1,B3,1,taxol,"0,4",Stabilizer,a,b',

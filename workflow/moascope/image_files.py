@@ -80,7 +80,7 @@ def image_columns(
             if not leaves_out:
                 _check_blank(rows, channel, label, problems)
             usable, outside = _usable_paths(table[f"file:{channel}"], paths, label, rows, problems)
-            foreign.append(outside)
+            foreign.append(outside.assign(label=rows.labels.get(f"folder:{channel}", label)))
             image = {"path": paths, "plane": planes, "label": label, "root": table["root"]}
             images[label] = pd.DataFrame(image)[usable]
     if not images:
@@ -395,10 +395,10 @@ def _find_files(
         folder, n_others = rows["folder"].iloc[0], len(folders_of_reason) - 1
         others = f" and {amount(n_others, 'other folder')}" if n_others else ""
         more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-        keys = _keys_of_paths(folder, rows["root"].iloc[0], path_prefix)
+        advice = _keys_of_paths(folder, rows["root"].iloc[0], path_prefix)
         problems.add(
             f"{places[rows.index[0]]}{more}, image files: the folder {folder}{others} cannot be "
-            f"listed ({reason}); correct {keys}"
+            f"listed ({reason}); correct {advice}"
         )
     faulty = every[every["path"].isin(set(faults))]
     for label, group in faulty.groupby("label", sort=False):
