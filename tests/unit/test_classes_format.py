@@ -12,6 +12,7 @@ from moascope.errors import InputError
 from moascope.levels import Design
 from moascope.plates import plate_names, plate_words
 from moascope.screen import digest, divide_sites, read_screen, read_sites, summarise
+from moascope.split_preview import preview
 from moascope.splits import check_sites, make_split
 from moascope.wording import words_of
 
@@ -380,3 +381,15 @@ def test_one_group_is_left_out_at_a_time():
     )
     split, _ = make_split(units, {"method": "leave-one-group-out", "group": ["patient"]}, seed=1)
     assert list(split[split["set"] == "test"]["group"]) == list("abcdef")
+
+
+def test_images_that_are_missing_are_in_no_split(tmp_path):
+    text = "path,label\n" + "".join(f"{k}.png,{'xy'[k % 2]}\n" for k in range(12))
+    section = sheet(tmp_path, text, *(f"{k}.png" for k in range(10)))
+    sites = read_sites({**section, "on_bad_image": "quarantine"})
+    assert len(sites) == 12
+    assert summarise(sites) == {"images": 10}
+    planned = check_sites(sites, {"method": "stratified-k-fold", "folds": 2}, 1)
+    assert set(planned.groups["unit_id"]) == {f"{k}.png" for k in range(10)}
+    counts = pd.DataFrame(preview(planned, []).counts)
+    assert counts.loc[counts["fold"] == 0, ["train", "validation", "test"]].sum().sum() == 10

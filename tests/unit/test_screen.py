@@ -17,7 +17,9 @@ from moascope.screen import (
     METADATA,
     digest,
     divide_sites,
+    have_all_files,
     plate_names,
+    read_screen,
     read_sites,
     summarise,
     write_sites,
@@ -1035,6 +1037,10 @@ def test_missing_images_are_left_to_quarantine(screen, caplog):
     assert by_site.loc["P1/B02/1", "bytes:DNA"] == -1
     assert by_site.loc["P2/H12/1", "path:Actin"] == ""
     assert "2 of 5 sites have no file for every channel and are left out" in caplog.text
+    _, notes = read_screen(screen.options(on_bad_image="quarantine"))
+    assert any("2 of 5 sites have no file for every channel" in note for note in notes)
+    assert summarise(sites)["images"] == 8
+    assert have_all_files(sites).sum() == 3
     assert "a/3d.tif does not exist; correct the name" in caplog.text
 
 
