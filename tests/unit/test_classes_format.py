@@ -184,11 +184,14 @@ def test_one_class_only_is_refused_in_the_words_of_images(tmp_path):
     )
 
 
-def test_given_sets_are_a_fixed_split(tmp_path):
+def test_given_sets_are_a_fixed_split(tmp_path, caplog):
+    caplog.set_level("INFO")
     names = [f"{s}/{c}/{k}.png" for s in ("train", "test") for c in "xy" for k in range(3)]
     sites = read_sites(folder(tmp_path, *names))
     units = sites.assign(unit_id=sites["site_id"], tile=0, usable=True, flagged=False)
     split, _ = make_split(units, {"method": "fixed", "file": None}, seed=1)
+    assert "12 units in 12 groups, 2 classes, 1 fold" in caplog.text
+    assert "1 folds" not in caplog.text
     sets = split.set_index("group")["set"].to_dict()
     assert sets == {name: name.split("/")[0] for name in names}
     check_sites(sites, {"method": "fixed", "file": None}, 1, audited=["image"])

@@ -114,7 +114,7 @@ class _Search:
             return None
 
     def _mend(self) -> bool:
-        """Check and mend single values until none is wrong; return whether that worked."""
+        """Check and correct single values until none is wrong; return whether that worked."""
         for _ in range(_ROUNDS):
             details = self._check(lambda section: False)
             single = [detail for detail in details if detail["type"] != "value_error"]

@@ -253,7 +253,7 @@ def image_format(path: Path) -> str:
             head = handle.read(32)
     except FileNotFoundError:
         raise MissingImageError(
-            f"{path}: no such file. Mend the path in the sample sheet, or copy the file there."
+            f"{path}: no such file. Correct the path in the sample sheet, or copy the file there."
         ) from None
     except OSError as error:
         raise machine_error(path, error) or ImageError(

@@ -49,6 +49,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from moascope.cell_text import amount
 from moascope.errors import InputError
 from moascope.independence import LEAVE_ONE_OUT
 from moascope.screen import have_all_files
@@ -219,12 +220,12 @@ def make_split(
         }
     )
     log.info(
-        "%s: %d units in %d groups, %d classes, %d folds",
+        "%s: %d units in %s, %d classes, %s",
         method,
         len(groups),
-        len(labelled.group_names),
+        amount(len(labelled.group_names), "group"),
         len(labelled.classes),
-        len(assignments),
+        amount(len(assignments), "fold"),
     )
     return split, groups
 
