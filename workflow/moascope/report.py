@@ -587,8 +587,8 @@ def split_figure(context: Context, name: str) -> str:
     wide = first.pivot(index="group", columns="fold", values="set")
     wide = wide.reindex(index=order, columns=folds["fold"]).fillna("")
     alt = (
-        f"Split {name}: {len(order)} groups by {amount(len(folds), 'fold')}; each fold tests on the "
-        "groups marked as test and learns from the others"
+        f"Split {name}: {len(order)} groups by {amount(len(folds), 'fold')}; each fold tests on "
+        "the groups marked as test and learns from the others"
     )
     return figures.split_picture(
         wide.to_numpy().tolist(), order, len(folds), [sections.get(g, "") for g in order], alt
