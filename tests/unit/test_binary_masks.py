@@ -50,6 +50,23 @@ def test_binary_masks_are_refused_with_the_fixes(annotated_set, value):
     assert "a folder with one mask per object" in str(caught.value)
 
 
+def test_refused_masks_have_one_message_that_names_the_sheet(annotated_set, caplog):
+    with pytest.raises(InputError) as caught:
+        annotated_set([discs(count, 255) for count in (5, 4)], source="masks.csv")
+    assert str(caught.value).startswith("masks.csv: images or masks cannot be used: 1 problem")
+    assert "2 of 2 masks have no value but 0 and 255, though 255 has several" in str(caught.value)
+    assert "split_merged" not in caplog.text
+
+
+def test_masks_of_one_value_that_are_taken_as_labels_bring_a_warning(annotated_set, caplog):
+    annotated_set([discs(4, 255), discs(2, 255)], binary_masks="labels")
+    assert "none of 2 masks has more than one value, so that every image has one" in caplog.text
+    assert "several unconnected parts" in caplog.text
+    caplog.clear()
+    annotated_set([discs(4, 0), discs(2, 255)], binary_masks="labels")
+    assert "every image has one object" not in caplog.text
+
+
 def test_connected_parts_become_objects_where_wanted(annotated_set):
     masks = [discs(count, 255) for count in (5, 4, 1, 0)]
     table = annotated_set(masks, binary_masks="components")

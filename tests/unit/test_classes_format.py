@@ -12,6 +12,7 @@ from moascope.errors import InputError
 from moascope.levels import Design
 from moascope.plates import plate_names, plate_words
 from moascope.screen import digest, divide_sites, read_screen, read_sites, summarise
+from moascope.split_preview import preview
 from moascope.splits import check_sites, make_split
 from moascope.wording import words_of
 
@@ -132,6 +133,7 @@ def test_all_that_is_wrong_with_a_sheet_is_said_at_once(tmp_path):
         "'sick' (line 3) and 'Sick' (line 5) look like one class",
     ]:
         assert sentence in str(caught.value)
+    assert str(caught.value).count("line 4") == 1
     assert "well" not in str(caught.value)
     assert "plate" not in str(caught.value)
 
@@ -187,11 +189,14 @@ def test_one_class_only_is_refused_in_the_words_of_images(tmp_path):
     )
 
 
-def test_given_sets_are_a_fixed_split(tmp_path):
+def test_given_sets_are_a_fixed_split(tmp_path, caplog):
+    caplog.set_level("INFO")
     names = [f"{s}/{c}/{k}.png" for s in ("train", "test") for c in "xy" for k in range(3)]
     sites = read_sites(folder(tmp_path, *names))
     units = sites.assign(unit_id=sites["site_id"], tile=0, usable=True, flagged=False)
     split, _ = make_split(units, {"method": "fixed", "file": None}, seed=1)
+    assert "12 units in 12 groups, 2 classes, 1 fold" in caplog.text
+    assert "1 folds" not in caplog.text
     sets = split.set_index("group")["set"].to_dict()
     assert sets == {name: name.split("/")[0] for name in names}
     check_sites(sites, {"method": "fixed", "file": None}, 1, audited=["image"])
@@ -384,3 +389,15 @@ def test_one_group_is_left_out_at_a_time():
     )
     split, _ = make_split(units, {"method": "leave-one-group-out", "group": ["patient"]}, seed=1)
     assert list(split[split["set"] == "test"]["group"]) == list("abcdef")
+
+
+def test_images_that_are_missing_are_in_no_split(tmp_path):
+    text = "path,label\n" + "".join(f"{k}.png,{'xy'[k % 2]}\n" for k in range(12))
+    section = sheet(tmp_path, text, *(f"{k}.png" for k in range(10)))
+    sites = read_sites({**section, "on_bad_image": "quarantine"})
+    assert len(sites) == 12
+    assert summarise(sites) == {"images": 10}
+    planned = check_sites(sites, {"method": "stratified-k-fold", "folds": 2}, 1)
+    assert set(planned.groups["unit_id"]) == {f"{k}.png" for k in range(10)}
+    counts = pd.DataFrame(preview(planned, []).counts)
+    assert counts.loc[counts["fold"] == 0, ["train", "validation", "test"]].sum().sum() == 10

@@ -324,3 +324,18 @@ def test_braces_in_paths_of_files_are_refused_with_the_reason(tmp_path, monkeypa
         "input.sheet: '{plate}/a.csv' has a '{', which Snakemake takes for the name of a wildcard; "
         "rename the file or its folder"
     )
+
+
+def test_keys_that_were_removed_say_what_to_use():
+    assert lines(evaluation__bootstrap=100) == [
+        "evaluation.bootstrap: this key was removed; delete it, and use evaluation.permutations"
+    ]
+
+
+def test_a_group_of_a_split_that_no_column_has_is_found_in_the_configuration():
+    found = lines(splits={"loco": {"method": "leave-one-group-out", "group": ["patient"]}})
+    assert len(found) == 1
+    assert found[0].startswith("splits.loco.group: unknown group column 'patient'; ")
+    assert found[0].endswith(
+        "; a column of the sheet is named under input.groups, as in {patient: patient}"
+    )

@@ -50,7 +50,8 @@ def test_files_of_a_microscope_are_refused_with_the_reason(tmp_path):
     assert heading == "the first images cannot be read: 2 problems"
     assert found[0] == (
         f"  - channel 'DNA': {czi[0]}: not a TIFF, PNG or JPEG image (it is Zeiss CZI). Export it "
-        "again as TIFF. (4 files of this channel end in '.czi')"
+        f"again as TIFF. The same is true of {czi[2]}, {czi[3]}. (of 4 .czi files of this channel, "
+        "3 were looked at)"
     )
     assert "1.lif" not in found[1]
 
@@ -90,3 +91,26 @@ def test_images_that_are_missing_are_not_looked_at(tmp_path):
     table = sites(DNA=[tmp_path / "gone.tif", tiff(tmp_path / "a.tif")])
     table.loc[len(table)] = ["", -1, -1]
     check_first_images(table, on_bad_image="quarantine")
+
+
+@pytest.mark.parametrize("n_bad", [3, 12])
+def test_damaged_images_do_not_stop_a_run_with_quarantine(tmp_path, caplog, n_bad):
+    whole = tiff(tmp_path / "whole.tif").read_bytes()
+    damaged = [write(tmp_path / f"{n}.tif", whole[:200] if n % 2 else b"") for n in range(n_bad)]
+    check_first_images(sites(DNA=damaged), on_bad_image="quarantine")
+    n_looked_at = min(n_bad, 10)
+    assert f"of {n_bad} .tif files of this channel, {n_looked_at} were looked at" in caplog.text
+    with_whole = [*damaged[:3], *(tiff(tmp_path / f"w{n}.tif") for n in range(17))]
+    caplog.clear()
+    check_first_images(sites(DNA=with_whole), on_bad_image="quarantine")
+    assert caplog.text == ""
+
+
+def test_all_images_that_were_tried_and_cannot_be_read_are_named(tmp_path):
+    empty = write(tmp_path / "a.tif", b"")
+    czi = write(tmp_path / "b.tif", b"ZISRAWFILE" + bytes(64))
+    found = problems(sites(DNA=[empty, tiff(tmp_path / "c.tif"), czi]))
+    assert len(found) == 2
+    assert f"{empty}: the file is empty" in found[1]
+    assert f"{czi}: not a TIFF, PNG or JPEG image (it is Zeiss CZI)" in found[1]
+    assert found[1].endswith("(of 3 .tif files of this channel, 3 were looked at)")

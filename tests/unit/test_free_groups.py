@@ -171,3 +171,17 @@ def test_intervals_are_over_the_free_group_that_is_held_out():
     assert entry["details"]["independent_unit"] == "patient"
     assert entry["details"]["n_independent"] == 8
     assert entry["by_well"]["accuracy"]["ci"] is not None
+
+
+def test_the_advice_for_a_name_that_is_taken_keeps_the_column():
+    raw = {
+        "run": "r",
+        "input": {
+            "format": "table",
+            "sheet": "s",
+            "channels": {"a": "a"},
+            "groups": {"compound": "patient_id"},
+        },
+    }
+    with pytest.raises(InputError, match=r"as in \{my_compound: patient_id\}"):
+        load(raw)

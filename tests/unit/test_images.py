@@ -325,7 +325,7 @@ def test_pixels_that_are_not_numbers_are_refused(tmp_path, value):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(ImageError, match=r"a\.tif: no such file\. Mend the path"):
+    with pytest.raises(ImageError, match=r"a\.tif: no such file\. Correct the path"):
         read_planes(tmp_path / "a.tif")
 
 

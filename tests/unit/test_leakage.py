@@ -1,6 +1,7 @@
 """What the leakage audit finds, and what it leaves in peace."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -512,3 +513,20 @@ def test_real_images_are_each_others_duplicates_only_when_copied(lab):
     _, images = lab
     copied = np.concatenate([images.thumbnails, images.thumbnails[:3]])
     assert pairs_of(near_duplicates(copied, 0.98)) == {(0, 660), (1, 661), (2, 662)}
+
+
+def test_a_pair_with_common_content_says_which_value_lets_it_pass():
+    units = units_table(24)
+    images = fields(24)
+    rng = np.random.default_rng(0)
+    noise = gaussian_filter(rng.normal(0, 1, images[2].shape), (2, 2, 0))
+    noise *= 0.85 * images[2].std() / noise.std()
+    images[5] = np.roll(images[2], (6, 9), axis=(0, 1)) + noise
+    split = make_split(units, {"method": "leave-one-compound-out"}, seed=0)
+    result = audit(units, *split, OPTIONS, reduce_images([images]))
+    (example,) = result["overlaps"]["examples"]
+    assert example["correlation"] < OPTIONS["min_overlap_correlation"] < example["counts_as"]
+    found = re.search(r"audit\.min_overlap_correlation ([0-9.]+) lets this", result["messages"][0])
+    assert f"correlation {example['correlation']:.2f}, counts as" in result["messages"][0]
+    options = {**OPTIONS, "min_overlap_correlation": float(found[1])}
+    assert audit(units, *split, options, reduce_images([images]))["messages"] == []

@@ -187,3 +187,16 @@ def test_threads_do_not_change_the_result(fields):
     details = np.concatenate([reduce_to_details(units)] * 2)
     one, two = (find_overlaps(details, 0.92, threads=threads) for threads in (1, 2))
     pd.testing.assert_frame_equal(one, two)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_pair_passes_above_what_it_counts_as(channels):
+    fields = make_fields(10, channels=channels)
+    copies = [add_noise(crop(fields, 12, 25), strength) for strength in (0.02, 0.05, 0.1)]
+    details = reduce_to_details(np.concatenate([crop(fields, 16, 16), *copies]))
+    pairs = find_overlaps(details, 0.7)
+    assert (pairs["counts_as"] > pairs["correlation"] + 0.1).any()
+    for requirement in (0.8, 0.9, 0.95):
+        found = find_overlaps(details, requirement)
+        expected = pairs[pairs["counts_as"] >= requirement]
+        assert found[["a", "b"]].to_numpy().tolist() == expected[["a", "b"]].to_numpy().tolist()

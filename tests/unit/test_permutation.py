@@ -70,6 +70,30 @@ def test_a_class_without_training_compounds_does_not_count():
     assert np.isnan(found).all()
 
 
+@pytest.mark.parametrize("share", ["some", "all"])
+def test_permutations_without_two_classes_to_train_on_are_skipped(share):
+    units = screen(n_classes=2, n_compounds=2 if share == "some" else 1)
+    # Two patients, each with both classes: dealt one class each, no fold has two to train on.
+    rank = units.groupby("moa")["compound"].transform(lambda names: pd.factorize(names)[0])
+    units["patient"] = np.where(rank == 0, "A", "B") if share == "some" else units["compound"]
+    units["group"] = units["patient"]
+    folds = folds_of(units, "patient")
+    features = features_of(units, np.random.default_rng(2), 2.0)
+    refits = evaluation.refit_null(
+        features, units, folds, LDA, how="mean", n=30, seed=1, exchanged=["patient"]
+    )
+    assert set(refits) == {"deal", "level", *evaluation.SCORES}
+    n_deals = refits["deal"].nunique()
+    assert (0 < n_deals < 30) if share == "some" else n_deals == 0
+    null = refits.loc[refits["level"] == "unit", "accuracy"].to_numpy()
+    found = permutation.against_null(0.9, null, 0.95, 6, permutation.REFIT)
+    if share == "some":
+        assert found["null"]["deals"] == n_deals
+    else:
+        assert found["p"] is None
+        assert found["p_reason"] == "the score is not defined where mechanisms are permuted"
+
+
 def test_refits_tell_skill_from_chance():
     units = screen(n_classes=3, n_compounds=4)
     folds = folds_of(units)

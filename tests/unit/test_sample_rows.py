@@ -264,7 +264,7 @@ def loaddata(screen, folder, prefix=""):
 def test_paths_of_another_machine_are_one_problem(screen):
     loaddata(screen, "/mnt/imaging/2024")
     assert screen.error().splitlines()[1:] == [
-        "  - line 2, column 'FileName_D' and 1 more: 10 paths are below /mnt/imaging/2024, outside "
+        "  - line 2, column 'PathName_D' and 1 more: 10 paths are below /mnt/imaging/2024, outside "
         f"the image root {screen.folder}; if the images lie elsewhere here, set "
         "input.path_prefix: {'/mnt/imaging/2024': ...}"
     ]
@@ -285,6 +285,31 @@ def test_a_prefix_maps_paths_of_another_machine(screen, folder, prefix, key):
     for target in (".", str(screen.folder)):
         sites = screen.read(path_prefix={key: target})
         assert sites["path:DNA"][0] == f"{screen.folder}/a/1d.tif"
+
+
+@pytest.mark.parametrize("on_bad_image", ["error", "quarantine"])
+def test_a_prefix_to_a_folder_that_is_not_there_is_one_problem(screen, on_bad_image):
+    loaddata(screen, "/mnt/imaging")
+    keys = {"path_prefix": {"/mnt/imaging": "gone"}, "on_bad_image": on_bad_image}
+    found = screen.error(**keys).splitlines()[1:]
+    assert len(found) == 1
+    gone = f"{screen.folder}/gone"
+    assert gone in found[0]
+    if on_bad_image == "error":
+        assert "other folder" in found[0]
+        assert (
+            "cannot be listed (No such file or directory); correct input.path_prefix, " in found[0]
+        )
+    else:
+        assert "'P1' and 1 more: 5 of 5 sites lack image files" in found[0]
+        assert "correct input.path_prefix, input.images" in found[0]
+
+
+def test_the_home_folder_is_filled_in_where_paths_are_mapped(screen, monkeypatch):
+    monkeypatch.setenv("HOME", str(screen.folder))
+    loaddata(screen, "/mnt/imaging")
+    sites = screen.read(path_prefix={"/mnt/imaging": "~"})
+    assert sites["path:DNA"][0] == f"{screen.folder}/a/1d.tif"
 
 
 def test_paths_of_this_machine_outside_the_root_need_another_root(screen, tmp_path):

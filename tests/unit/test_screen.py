@@ -17,7 +17,9 @@ from moascope.screen import (
     METADATA,
     digest,
     divide_sites,
+    have_all_files,
     plate_names,
+    read_screen,
     read_sites,
     summarise,
     write_sites,
@@ -422,8 +424,8 @@ def test_missing_images_of_bbbc021_are_reported_by_folder(shared_data, tmp_path)
     with pytest.raises(InputError) as caught:
         read_sites(bbbc021(shared_data, tmp_path))
     message = str(caught.value)
-    assert f"line 2 (and 719 more), image files: the folder {tmp_path}/Week4/Week4_27481" in message
-    assert "... and 53 more values in image files with the same problem: '" in message
+    first = f"the folder {tmp_path}/Week4/Week4_27481 and 54 other folders cannot be listed"
+    assert f"line 2 (and 39599 more), image files: {first}" in message
 
 
 def test_the_lab_set_is_read(shared_data):
@@ -795,6 +797,7 @@ def test_config_keys_that_do_not_fit_the_sheet_are_named(screen, keys, message):
         ("P1,B3,1/2,taxol,1,Stabilizer,a,b", "line 7, column 'site': site '1/2': leave out '/'"),
         ("P1,B3,1,taxol,-1,Stabilizer,a,b", "column 'concentration': '-1' is negative"),
         ("P1,B3,1,taxol,3 uM,Stabilizer,a,b", "column 'concentration': '3 uM' is not a number"),
+        ("P1,B3,1,taxol,>10,Stabilizer,a,b", "without a unit or a sign such as '>'"),
         ("P1,B3,1,taxol,inf,Stabilizer,a,b", "column 'concentration': 'inf' is not a number"),
         (
             'P1,B3,1,taxol,"0,4",Stabilizer,a,b',
@@ -1034,6 +1037,10 @@ def test_missing_images_are_left_to_quarantine(screen, caplog):
     assert by_site.loc["P1/B02/1", "bytes:DNA"] == -1
     assert by_site.loc["P2/H12/1", "path:Actin"] == ""
     assert "2 of 5 sites have no file for every channel and are left out" in caplog.text
+    _, notes = read_screen(screen.options(on_bad_image="quarantine"))
+    assert any("2 of 5 sites have no file for every channel" in note for note in notes)
+    assert summarise(sites)["images"] == 8
+    assert have_all_files(sites).sum() == 3
     assert "a/3d.tif does not exist; correct the name" in caplog.text
 
 

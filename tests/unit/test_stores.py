@@ -396,7 +396,7 @@ def test_all_bad_images_are_named_in_one_error(tmp_path, sites):
     with pytest.raises(InputError) as caught:
         ingest_plate(sites, CHANNELS, tmp_path / "P.ozx", workers=2)
     message = str(caught.value)
-    assert message.startswith("plate P 1: its images cannot be taken in (input.on_bad_image: ")
+    assert message.startswith("plate P 1: cannot ingest images (input.on_bad_image: ")
     assert "2 problems" in message
     assert f"site P 1/A01/0: {sites['path:actin'].iloc[0]}: truncated TIFF" in message
     for channel in ("DNA", "tubulin"):

@@ -62,6 +62,7 @@ def write(
     as_read: Mapping[Any, tuple[int, int]] | None = None,
     size_rule: str = "error",
     pixel_size_um: float | None = None,
+    source: str | os.PathLike[str] | None = None,
     workers: int = 2,
 ) -> pd.DataFrame:
     """Read images and masks, check them, and write them as an annotated set.
@@ -100,6 +101,8 @@ def write(
         How that was done, see `image_sizes.fit`.
     pixel_size_um : float or None
         Width of a pixel in micrometres; None: not known.
+    source : path or None
+        Sheet of the user that lists the images, for messages; None: `table`.
     workers : int
         Threads that read; four images per thread are in memory at most.
 
@@ -165,8 +168,15 @@ def write(
             facts.append(_facts(found))
         binary = problem_of(values) if binary_masks == "error" else None
         problems += [binary] if binary else []
+        if binary_masks == "labels":
+            _warn_of_single_objects(values)
+        if binary is None:  # whose parts are said already
+            for entry in facts:
+                for warning in entry["warnings"]:
+                    logger.warning("%s", warning)
         if problems:
-            raise InputError.collect(problems, f"{table}: images or masks cannot be used")
+            place = table if source is None else source
+            raise InputError.collect(problems, f"{place}: images or masks cannot be used")
         shape = (len(facts), len(channels))
         file.create_dataset("low", data=np.reshape(lows, shape).astype(np.float64))
         file.create_dataset("high", data=np.reshape(highs, shape).astype(np.float64))
@@ -175,7 +185,7 @@ def write(
             file.attrs["pixel_size_um"] = float(pixel_size_um)
         file.attrs["dtype"] = np.result_type(*dtypes).name if dtypes else "uint8"
         written = _table(rows, facts)
-        _check_objects(written, table)
+        _check_objects(written, table if source is None else source)
     write_parquet(written, table)
     return written
 
@@ -237,20 +247,30 @@ def _write_pair(file: h5py.File, number: int, pair: _Pair) -> None:
 
 
 def _facts(pair: _Pair) -> dict[str, Any]:
-    for warning in pair.mask.warnings:
-        logger.warning("%s", warning)
     height, width = pair.mask.labels.shape
     return {
         "height": height,
         "width": width,
         "n_objects": max(0, int(pair.mask.labels.max())),
-        "warnings": " ".join(pair.mask.warnings),
+        "warnings": list(pair.mask.warnings),
     }
+
+
+def _warn_of_single_objects(values: Sequence[Values | None]) -> None:
+    """Warn where every mask that is taken as a label image has one value."""
+    single = [mask.single for mask in values if mask is not None]
+    if len(single) > 1 and all(single):
+        logger.warning(
+            "segmentation.binary_masks is labels, and none of %d masks has more than one value, so "
+            "that every image has one object",
+            len(single),
+        )
 
 
 def _table(rows: pd.DataFrame, facts: list[dict[str, Any]]) -> pd.DataFrame:
     columns = ["height", "width", "n_objects", "warnings"]
     found = pd.DataFrame(facts, columns=columns, index=rows.index)
+    found["warnings"] = found["warnings"].map(" ".join).astype("str")
     keys = ["name", "set", "group"]
     others = rows.drop(columns=[*keys, "image", "mask"])
     return pd.concat([rows[keys], found, others], axis=1).reset_index(drop=True)

@@ -116,7 +116,10 @@ def _numbers(text: pd.Series, places: pd.Series, label: str, problems: Problems)
         if value not in read.wrong:
             return f"{value!r} is negative; a concentration is 0 or more, in micromolar"
         if read.wrong[value].endswith("is not a number"):
-            return f"{read.wrong[value]}; write the micromolar concentration without a unit"
+            return (
+                f"{read.wrong[value]}; write the micromolar concentration as a plain number, "
+                "without a unit or a sign such as '>'"
+            )
         return read.wrong[value]
 
     negative = [cell for cell, number in read.values.items() if number < 0]

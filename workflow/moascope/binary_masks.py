@@ -75,9 +75,10 @@ def problem_of(masks: Sequence[Values | None]) -> str | None:
     is_usual = several >= 1 if value == 255 else 2 * several > count
     if count < _SHARE * len(filled) or not is_usual:
         return None
+    which = "" if several == count else f"in {several} of them "
     return (
-        f"{count} of {len(filled)} masks have no value but 0 and {value}, though in {several} of "
-        f"them {value} has several unconnected parts (up to {max(parts)}): they tell objects from "
+        f"{count} of {len(filled)} masks have no value but 0 and {value}, though {which}"
+        f"{value} has several unconnected parts (up to {max(parts)}): they tell objects from "
         "background, but not one object from another. Give label images (a number per object) or a "
         "folder with one mask per object, or set segmentation.binary_masks: components, which "
         "numbers the connected parts (objects that touch become one). If each image truly has one "

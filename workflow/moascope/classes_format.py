@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,14 @@ def read_class_sites(
     moa = _labels(rows, options, problems)
     groups = checked_groups(rows, list(options["groups"]), problems)
     given = _sets(rows, problems)
-    _check_repeated(rows, problems)
+    repeated = _repeated(rows, problems)
     files = image_columns(
-        rows,
+        replace(rows, table=rows.table.drop(index=repeated)),
         list(options["channels"]),
         check_files,
         problems,
         on_bad_image=options["on_bad_image"],
+        path_prefix=options["path_prefix"],
     )
     for note in problems.notes:
         logger.warning("%s", note)
@@ -168,7 +170,8 @@ def _sets(rows: SampleRows, problems: Problems) -> pd.Series:
     return known.fillna("").astype("str")
 
 
-def _check_repeated(rows: SampleRows, problems: Problems) -> None:
+def _repeated(rows: SampleRows, problems: Problems) -> pd.Index:
+    """Return the rows of images that an earlier row has given, after noting them."""
     names, places = rows.table["name"], rows.table["place"]
     first = places.groupby(names).transform("first")
     again = names.index[first != places]
@@ -180,3 +183,4 @@ def _check_repeated(rows: SampleRows, problems: Problems) -> None:
         ),
         "repeated images",
     )
+    return again

@@ -37,7 +37,7 @@ from moascope.config_segmentation import Segmentation
 from moascope.errors import InputError
 from moascope.escaping import show
 from moascope.formats import FORMATS, has_plates
-from moascope.free_groups import problems_of_names
+from moascope.free_groups import RESERVED, problems_of_names
 from moascope.image_limits import MAX_GIGABYTES
 from moascope.independence import held_out_columns, independent_unit
 
@@ -161,7 +161,7 @@ class Input(Rooted):
     moa_table_columns: MoaTableColumns = Field(
         default_factory=MoaTableColumns, description="columns of the table of mechanisms"
     )
-    path_prefix: dict[str, str] = Field(
+    path_prefix: dict[str, FilePath] = Field(
         {},
         description="folders at the beginning of paths in the sheet, and what they are called on "
         "this machine, as in {/mnt/imaging: /data}; relative ones are below `images`. The longest "
@@ -1017,6 +1017,7 @@ class Config(Section):
             idle = [key for key in ("models", "splits") if getattr(self, key)]
             idle += ["units.cells"] if self.units.cells else []
             problems += [f"{key}: there is nothing to classify without input" for key in idle]
+        problems += self._problems_of_groups()
         for name, model in self.models.items():
             if model.split not in self.splits:
                 problems.append(
@@ -1068,6 +1069,18 @@ class Config(Section):
         except InputError as error:
             return [str(error)]
         return []
+
+    def _problems_of_groups(self) -> list[str]:
+        """Find groups of splits that are neither our own columns nor named under input.groups."""
+        named = self.input.groups if self.input else {}
+        return [
+            f"splits.{name}.group: "
+            + unknown("group column", column, [*named, *sorted(RESERVED)])
+            + f"; a column of the sheet is named under input.groups, as in {{{column}: {column}}}"
+            for name, split in self.splits.items()
+            for column in split.group
+            if column not in named and column not in RESERVED
+        ]
 
     def _problems_of_segmentation(self) -> list[str]:
         section = self.segmentation

@@ -114,7 +114,7 @@ class _Search:
             return None
 
     def _mend(self) -> bool:
-        """Check and mend single values until none is wrong; return whether that worked."""
+        """Check and correct single values until none is wrong; return whether that worked."""
         for _ in range(_ROUNDS):
             details = self._check(lambda section: False)
             single = [detail for detail in details if detail["type"] != "value_error"]
@@ -280,7 +280,8 @@ def _sentences(place: Place, details: Sequence[ErrorDetails], root: type[BaseMod
         return [f"{key}: {line}" if key else line for line in lines]
     if "extra_forbidden" in kinds:
         *parents, name = place
-        return [f"{key}: " + unknown("key", str(name), _keys_at(root, parents))]
+        removed = f"this key was removed; {_REMOVED[key]}" if key in _REMOVED else None
+        return [f"{key}: " + (removed or unknown("key", str(name), _keys_at(root, parents)))]
     if "missing" in kinds:
         if not _lacks_key(first):
             count = int(first["loc"][-1]) + 1
@@ -291,6 +292,9 @@ def _sentences(place: Place, details: Sequence[ErrorDetails], root: type[BaseMod
     wanted = " or ".join(dict.fromkeys(filter(None, map(_expected, details))))
     return [f"{key or 'config'}: write {wanted}; got {_got(details)}{_hint(details)}"]
 
+
+_REMOVED = {"evaluation.bootstrap": "delete it, and use evaluation.permutations"}
+"""What to do about keys that earlier versions had."""
 
 _NAME_RULE = "use letters, digits, _ and -"
 

@@ -54,3 +54,7 @@ class ImageError(InputError):
 
 class MissingImageError(ImageError):
     """An image file that is not there."""
+
+
+class DamagedImageError(ImageError):
+    """An image file that is damaged or incomplete, where others of its kind may be whole."""

@@ -401,7 +401,8 @@ def refit_null(
     Returns
     -------
     pandas.DataFrame
-        ``deal, level`` and a column per score; a row per deal and level.
+        ``deal, level`` and a column per score; a row per deal and level. Deals that leave no fold
+        with two classes to train on have no rows.
     """
     design = Design() if design is None else design
     levels = design.levels(units)
@@ -439,13 +440,18 @@ def refit_null(
         labels = np.where(codes >= 0, deal[codes], -1)
         found = permutation.refit_predictions(features, labels, folds, head, len(classes), seed)
         known = ~np.isnan(found[:, 0])
+        if not known.any():  # no fold has two classes to train on
+            continue
         table = rows[known].reset_index(drop=True)
         table["moa"] = classes[labels[tested[known]]]
         table["predicted"] = classes[found[known].argmax(axis=1)]
         table[columns] = found[known]
         for level, predictions in _dealt_levels(table, units, how, levels).items():
             records.append({"deal": number, "level": level, **_plain_scores(predictions)})
-    return pd.DataFrame(records)
+    if len(records) == 0:
+        logger.warning("no permutation of the classes leaves two classes to train on")
+    types = {"deal": "int64", "level": "str"} | dict.fromkeys(SCORES, "float64")
+    return pd.DataFrame(records, columns=list(types)).astype(types)
 
 
 def _dealt_levels(

@@ -5,7 +5,7 @@ Free of pandas on purpose: the configuration is read each time a job starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from moascope.errors import InputError
@@ -65,12 +65,12 @@ class _Notes(Protocol):
     def add(self, sentence: str) -> None: ...
 
 
-def problems_of_names(names: Iterable[str]) -> list[str]:
-    """Return a sentence per name that one of our own columns has."""
+def problems_of_names(groups: Mapping[str, str]) -> list[str]:
+    """Return a sentence per group, by name and column, that is named as one of our own columns."""
     return [
         f"{name!r} is the name of a column of the workflow; choose another name, as in "
-        f"{{my_{name}: {name}}}"
-        for name in names
+        f"{{my_{name}: {column}}}"
+        for name, column in groups.items()
         if name.casefold() in RESERVED
     ]
 

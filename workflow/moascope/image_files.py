@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def image_columns(
     problems: Problems,
     *,
     on_bad_image: str = "error",
+    path_prefix: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Find the image files of every site.
 
@@ -49,6 +51,8 @@ def image_columns(
     on_bad_image : {"error", "quarantine"}
         With quarantine, files that are not named or not there are only counted in a warning, unless
         more than half of the sites of a plate lack one. Reading the plate leaves these sites out.
+    path_prefix : mapping of str to str, optional
+        What the beginning of paths was replaced by, for messages; see `path_names.map_prefixes`.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def image_columns(
             if not leaves_out:
                 _check_blank(rows, channel, label, problems)
             usable, outside = _usable_paths(table[f"file:{channel}"], paths, label, rows, problems)
-            foreign.append(outside)
+            foreign.append(outside.assign(label=rows.labels.get(f"folder:{channel}", label)))
             image = {"path": paths, "plane": planes, "label": label, "root": table["root"]}
             images[label] = pd.DataFrame(image)[usable]
     if not images:
@@ -85,12 +89,12 @@ def image_columns(
     every = pd.concat(images.values())
     _check_repeated_images(every, places, problems)
     facts = (
-        _find_files(every, places, problems, absent=absent if leaves_out else None)
+        _find_files(every, places, problems, path_prefix, absent=absent if leaves_out else None)
         if check_files
         else {}
     )
     if leaves_out:
-        _check_missing_share(rows, columns, absent, problems)
+        _check_missing_share(rows, columns, absent, problems, path_prefix)
     for channel in [name.removeprefix("path:") for name in columns if name.startswith("path:")]:
         found = [facts.get(path, (-1, -1)) for path in columns[f"path:{channel}"].tolist()]
         size_and_time = np.array(found, dtype=np.int64)
@@ -99,7 +103,12 @@ def image_columns(
     return pd.DataFrame(columns)
 
 
-def mask_columns(rows: SampleRows, check_files: bool, problems: Problems) -> pd.DataFrame:
+def mask_columns(
+    rows: SampleRows,
+    check_files: bool,
+    problems: Problems,
+    path_prefix: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """Find the label images, or folders of one mask per object, of the sites that have one.
 
     Parameters
@@ -110,6 +119,8 @@ def mask_columns(rows: SampleRows, check_files: bool, problems: Problems) -> pd.
         As for `image_columns`.
     problems : Problems
         Takes files that are not there or outside the image root.
+    path_prefix : mapping of str to str, optional
+        As for `image_columns`.
 
     Returns
     -------
@@ -125,7 +136,9 @@ def mask_columns(rows: SampleRows, check_files: bool, problems: Problems) -> pd.
     _refuse_foreign(outside, table["place"], problems)
     image = pd.DataFrame({"path": paths, "label": label, "root": table["root"]})[usable]
     wanted = check_files and len(image) > 0
-    facts = _find_files(image, table["place"], problems, or_folders=True) if wanted else {}
+    facts = (
+        _find_files(image, table["place"], problems, path_prefix, or_folders=True) if wanted else {}
+    )
     found = np.array([facts.get(path, (-1, -1)) for path in paths.tolist()], dtype=np.int64)
     return pd.DataFrame(
         {"path": paths, "bytes": found[:, 0], "mtime_ns": found[:, 1]}, index=table.index
@@ -243,9 +256,13 @@ def _check_blank(rows: SampleRows, channel: str, label: str, problems: Problems)
 
 
 def _check_missing_share(
-    rows: SampleRows, columns: dict[str, pd.Series], absent: dict[str, str], problems: Problems
+    rows: SampleRows,
+    columns: dict[str, pd.Series],
+    absent: dict[str, str],
+    problems: Problems,
+    path_prefix: Mapping[str, str] | None,
 ) -> None:
-    """Warn of sites without an image file; refuse a plate that lacks more than half of them."""
+    """Warn of sites without an image file; refuse plates that lack more than half of them."""
     paths = pd.DataFrame({name: columns[name] for name in columns if name.startswith("path:")})
     is_missing = (paths.isin(set(absent)) | (paths == "")).any(axis=1)
     if not is_missing.any():
@@ -253,21 +270,29 @@ def _check_missing_share(
     first = rows.table["place"][is_missing].iloc[0]
     example = next(iter(absent), None)
     shown = f"{example} {absent[example]}" if example is not None else "no file is named there"
-    logger.warning(
-        "%d of %d sites have no file for every channel and are left out; the first is in %s. "
-        "For example: %s",
-        *(is_missing.sum(), len(is_missing), first, shown),
+    problems.note(
+        f"{is_missing.sum()} of {len(is_missing)} sites have no file for every channel and are "
+        f"left out; the first is in {first}. For example: {shown}"
     )
-    for plate, lost in is_missing.groupby(rows.table["plate"]):
-        if lost.mean() <= _MAX_MISSING:
-            continue
-        missing = [path for path in paths.loc[lost.index].to_numpy().ravel() if path in absent]
-        such = f" (such as {missing[0]})" if missing else ""
-        problems.add(
-            f"plate {plate!r}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. "
-            "Where more than half of a plate is missing, the folder is usually wrong or not "
-            "mounted; correct input.images (or input.root) or the paths, or leave the plate out"
-        )
+    plates = rows.table["plate"]
+    share = is_missing.groupby(plates, sort=True).mean()
+    empty = [str(plate) for plate in share.index[share > _MAX_MISSING]]
+    if not empty:
+        return
+    lost = is_missing[plates.isin(empty)]
+    missing = [path for path in paths.loc[lost.index].to_numpy().ravel() if path in absent]
+    such = f" (such as {missing[0]})" if missing else ""
+    keys = "input.images (or input.root) or the paths"
+    if missing and "path_prefix" in _keys_of_paths(
+        missing[0], rows.table["root"].iloc[0], path_prefix
+    ):
+        keys = f"input.path_prefix, {keys}"
+    named = f"plate {empty[0]!r}" + (f" and {len(empty) - 1} more" if len(empty) > 1 else "")
+    problems.add(
+        f"{named}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. "
+        "Where more than half of a plate is missing, the folder is usually wrong or not "
+        f"mounted; correct {keys}, or leave the plate out"
+    )
 
 
 def _usable_paths(
@@ -329,6 +354,7 @@ def _find_files(
     every: pd.DataFrame,
     places: pd.Series,
     problems: Problems,
+    path_prefix: Mapping[str, str] | None,
     *,
     or_folders: bool = False,
     absent: dict[str, str] | None = None,
@@ -363,19 +389,28 @@ def _find_files(
             absent |= {os.path.join(folder, name): why for name, why in gone.items()}  # noqa: PTH118
         facts |= {os.path.join(folder, name): fact for name, fact in found.items()}  # noqa: PTH118
         faults |= {os.path.join(folder, name): why for name, why in wrong.items()}  # noqa: PTH118
-    problems.values(
-        every["folder"][every["folder"].isin(set(folder_faults))],
-        places,
-        "image files",
-        lambda folder: (
-            f"the folder {folder} cannot be listed ({folder_faults[folder]}); correct the paths or "
-            "input.images"
-        ),
-    )
+    for reason in dict.fromkeys(folder_faults.values()):
+        folders_of_reason = [name for name, why in folder_faults.items() if why == reason]
+        rows = every[every["folder"].isin(folders_of_reason)]
+        folder, n_others = rows["folder"].iloc[0], len(folders_of_reason) - 1
+        others = f" and {amount(n_others, 'other folder')}" if n_others else ""
+        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+        advice = _keys_of_paths(folder, rows["root"].iloc[0], path_prefix)
+        problems.add(
+            f"{places[rows.index[0]]}{more}, image files: the folder {folder}{others} cannot be "
+            f"listed ({reason}); correct {advice}"
+        )
     faulty = every[every["path"].isin(set(faults))]
     for label, group in faulty.groupby("label", sort=False):
         problems.values(group["path"], places, str(label), lambda path: f"{path} {faults[path]}")
     return facts
+
+
+def _keys_of_paths(path: str, root: str, path_prefix: Mapping[str, str] | None) -> str:
+    """Name what a user can correct where a path is wrong."""
+    targets = [os.path.normpath(os.path.join(root, new)) for new in (path_prefix or {}).values()]  # noqa: PTH118
+    mapped = any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)
+    return "input.path_prefix, the paths or input.images" if mapped else "the paths or input.images"
 
 
 def _listed(

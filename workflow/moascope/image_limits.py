@@ -6,7 +6,7 @@ import math
 import struct
 from pathlib import Path
 
-from moascope.errors import ImageError
+from moascope.errors import DamagedImageError
 
 COPY_AGAIN = "Copy it again from the microscope, or leave its site out of the sample sheet."
 MAX_GIGABYTES = 2.0
@@ -47,7 +47,7 @@ def check_claim(
         return
     needed = math.ceil(claimed / _GIGABYTE * 10) / 10
     larger = "" if is_absurd else f" If the size is right, set max_image_gigabytes: {needed:g}."
-    raise ImageError(
+    raise DamagedImageError(
         f"{path}: damaged, or too large: it declares {claimed:,} bytes of pixels in a file of "
         f"{size:,} bytes, and at most {max_gigabytes:g} GB are read. {advice}{larger}"
     )

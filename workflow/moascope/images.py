@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tifffile import TiffFile, TiffPageSeries, xml2dict
 
 from moascope.damage import MachineError, machine_error
-from moascope.errors import ImageError, InputError, MissingImageError
+from moascope.errors import DamagedImageError, ImageError, InputError, MissingImageError
 from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.regular_files import open_regular, read_regular
 from moascope.rgb import RGB_NAMES
@@ -151,7 +151,7 @@ def read_size(
     except Exception as error:  # a parser that is fed damaged bytes can raise anything
         raise _unreadable(path, found, error) from error
     if not height * width:
-        raise ImageError(f"{path}: has no pixels ({height} x {width} px). {COPY_AGAIN}")
+        raise DamagedImageError(f"{path}: has no pixels ({height} x {width} px). {COPY_AGAIN}")
     return height, width
 
 
@@ -255,14 +255,14 @@ def image_format(path: Path) -> str:
             head = handle.read(32)
     except FileNotFoundError:
         raise MissingImageError(
-            f"{path}: no such file. Mend the path in the sample sheet, or copy the file there."
+            f"{path}: no such file. Correct the path in the sample sheet, or copy the file there."
         ) from None
     except OSError as error:
         raise machine_error(path, error) or ImageError(
             f"{path}: cannot be opened ({error.strerror}). Check that it is a readable file."
         ) from error
     if not head:
-        raise ImageError(
+        raise DamagedImageError(
             f"{path}: the file is empty (0 bytes). Copy it again from the microscope, or leave "
             "its site out of the sample sheet."
         )
@@ -283,7 +283,7 @@ def image_format(path: Path) -> str:
 
 
 def _unreadable(path: Path, found: str, error: Exception) -> InputError:
-    return machine_error(path, error) or ImageError(
+    return machine_error(path, error) or DamagedImageError(
         f"{path}: damaged or truncated {found} ({type(error).__name__}: {error}). {COPY_AGAIN}"
     )
 
@@ -561,7 +561,7 @@ def _read_jpeg(
     data = read_regular(path)
     # libjpeg paints the missing part grey and says nothing; a whole file has its end marker.
     if b"\xff\xd9" not in data[-64:]:
-        raise ImageError(f"{path}: truncated JPEG (its end marker is missing). {COPY_AGAIN}")
+        raise DamagedImageError(f"{path}: truncated JPEG (its end marker is missing). {COPY_AGAIN}")
     check_claim(3 * math.prod(jpeg_size(data)), len(data), path, COPY_AGAIN, max_gigabytes)
     array = imagecodecs.jpeg_decode(data)
     if array.ndim == 3 and array.shape[2] == 4:
@@ -582,7 +582,7 @@ def _colour_planes(
 def _supported_pixels(planes: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
     """Bring pixels to native uint8, uint16 or float32, only ever rounding 64-bit floats."""
     if planes.size == 0:
-        raise ImageError(f"{path}: has no pixels (shape {planes.shape}). Export it again.")
+        raise DamagedImageError(f"{path}: has no pixels (shape {planes.shape}). Export it again.")
     dtype = planes.dtype.newbyteorder("=")
     if dtype in (np.uint8, np.uint16):
         return planes.astype(dtype, copy=False)
@@ -596,7 +596,7 @@ def _supported_pixels(planes: NDArray[np.generic], path: Path) -> NDArray[np.gen
     finite = np.isfinite(planes)
     if not finite.all():
         channel, y, x = np.argwhere(~finite)[0]
-        raise ImageError(
+        raise DamagedImageError(
             f"{path}: {int((~finite).sum())} pixels are NaN or infinite, the first at plane "
             f"{channel}, y {y}, x {x}. Export it again, or replace them with a number."
         )

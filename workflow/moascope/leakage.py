@@ -18,6 +18,7 @@ audit could not look at is listed in its result; an audit that compared no image
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -473,6 +474,8 @@ class _PairCheck:
             "b": str(names[int(pair["b"])]),
             "correlation": float(pair["correlation"]),
         }
+        if "counts_as" in pair:
+            example["counts_as"] = float(pair["counts_as"])
         return example | ({"direction": pair["direction"]} if "direction" in pair else {}) | place
 
 
@@ -498,9 +501,24 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
             messages.append(
                 f"{_counted(found['pairs'], words)} on two sides, for example {example['a']!r} in "
                 f"{example['sets'][0]} and {example['b']!r} in {example['sets'][1]} of "
-                f"{_place(example)} (correlation {example['correlation']:.2f})."
+                f"{_place(example)} ({_correlation(kind, example)})."
             )
     return messages
+
+
+def _correlation(kind: str, example: Mapping[str, Any]) -> str:
+    """Write the correlation of a pair, and the value of the key that lets the pair pass."""
+    shown = f"correlation {example['correlation']:.2f}"
+    keys = {"near_duplicates": "min_correlation", "overlaps": "min_overlap_correlation"}
+    if kind not in keys:
+        return shown
+    value = float(example.get("counts_as", example["correlation"]))
+    if value - example["correlation"] > 0.005:
+        shown += f", counts as {value:.2f} because many details agree"
+    passes = math.floor(value * 100 + 1) / 100
+    if passes > 1:
+        return f"{shown}; no value of audit.{keys[kind]} lets this pair pass"
+    return f"{shown}; audit.{keys[kind]} {passes:.2f} lets this pair pass"
 
 
 def _counted(n: int, pairs: str) -> str:

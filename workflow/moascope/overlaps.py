@@ -137,7 +137,8 @@ def find_overlaps(
     Returns
     -------
     pandas.DataFrame
-        Columns a, b (row numbers, a < b), correlation, overlap (common area, share of an image).
+        Columns a, b (row numbers, a < b), correlation, overlap (common area, share of an image) and
+        counts_as: the largest `min_correlation` with which the pair is reported.
     """
     if len(details) < 2:
         return _no_pairs()
@@ -146,6 +147,7 @@ def find_overlaps(
     with ThreadPoolExecutor(threads) as pool:
         confirmed = list(pool.map(lambda rows: _confirm(details, rows, min_correlation), parts))
     pairs = pd.concat([_no_pairs(), *confirmed], ignore_index=True)
+    pairs["counts_as"] = pairs.groupby(["a", "b"])["counts_as"].transform("max")
     pairs = pairs.sort_values("correlation", ascending=False).drop_duplicates(["a", "b"])
     return pairs.sort_values(["a", "b"], ignore_index=True)
 
@@ -153,7 +155,8 @@ def find_overlaps(
 def _no_pairs() -> pd.DataFrame:
     none = np.zeros(0)
     rows = none.astype(np.int64)
-    return pd.DataFrame({"a": rows, "b": rows, "correlation": none, "overlap": none})
+    columns = {"a": rows, "b": rows, "correlation": none, "overlap": none, "counts_as": none}
+    return pd.DataFrame(columns)
 
 
 @cache
@@ -633,7 +636,7 @@ def _split_blocks(values: np.ndarray) -> np.ndarray:
 
 
 def _confirm(details: np.ndarray, rows: pd.DataFrame, min_correlation: float) -> pd.DataFrame:
-    """Keep the candidates whose details correlate: columns a, b, correlation, overlap."""
+    """Keep the candidates whose details correlate, with the columns of `find_overlaps`."""
     kept, pose = _align(details, rows)
     a, b, votes = (rows[name].to_numpy()[kept] for name in ("a", "b", "votes"))
     overlay = _lay(details, a, b, pose, step=1)
@@ -647,7 +650,8 @@ def _confirm(details: np.ndarray, rows: pd.DataFrame, min_correlation: float) ->
         & (correlation >= min_correlation - _LENIENCE)
     )
     sure = (correlation >= min_correlation) | (votes >= _LENIENT_VOTES)
-    all_alike = by_channel.mean(axis=1) >= min_correlation - _LENIENCE
+    mean = by_channel.mean(axis=1)
+    all_alike = mean >= min_correlation - _LENIENCE
     all_alike &= by_channel.shape[1] >= _LENIENT_CHANNELS
     accepted = plausible & (sure | all_alike | (votes >= _SURE_VOTES))
     doubtful = np.flatnonzero(accepted & (correlation < _SAME))
@@ -655,9 +659,20 @@ def _confirm(details: np.ndarray, rows: pd.DataFrame, min_correlation: float) ->
     symmetry = _measure_symmetry(details, images)[which.reshape(2, -1)].max(axis=0)
     excess = np.arctanh(correlation[doubtful]) - np.arctanh(symmetry)
     accepted[doubtful] = excess >= np.where(sure[doubtful], _MIN_ASYMMETRY, _LENIENT_ASYMMETRY)
-    pairs = {"a": a, "b": b, "correlation": correlation, "overlap": overlap}
+    lenient = (correlation >= _SAME) | (votes >= _LENIENT_VOTES)
+    lenient[doubtful] |= excess >= _LENIENT_ASYMMETRY
+    alike = np.minimum(correlation, mean if by_channel.shape[1] >= _LENIENT_CHANNELS else -1)
+    allowed = np.where(votes >= _SURE_VOTES, correlation, alike) + _LENIENCE
+    counts_as = np.where(lenient, np.maximum(correlation, allowed), correlation)
+    pairs = {
+        "a": a,
+        "b": b,
+        "correlation": correlation,
+        "overlap": overlap,
+        "counts_as": counts_as,
+    }
     return pd.DataFrame({name: values[accepted] for name, values in pairs.items()}).astype(
-        {"a": np.int64, "b": np.int64, "correlation": np.float64}
+        {"a": np.int64, "b": np.int64, "correlation": np.float64, "counts_as": np.float64}
     )
 
 

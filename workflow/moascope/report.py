@@ -15,6 +15,7 @@ import pandas as pd
 import yaml
 
 from moascope import composites, figures, findings, flag_balance, report_segmentation, verdicts
+from moascope.cell_text import amount
 from moascope.composites import Array
 from moascope.findings import percent
 from moascope.levels import scored_levels
@@ -591,8 +592,8 @@ def split_figure(context: Context, name: str) -> str:
     wide = first.pivot(index="group", columns="fold", values="set")
     wide = wide.reindex(index=order, columns=folds["fold"]).fillna("")
     alt = (
-        f"Split {name}: {len(order)} groups by {len(folds)} folds; each fold tests on the groups "
-        "marked as test and learns from the others"
+        f"Split {name}: {len(order)} groups by {amount(len(folds), 'fold')}; each fold tests on "
+        "the groups marked as test and learns from the others"
     )
     return figures.split_picture(
         wide.to_numpy().tolist(), order, len(folds), [sections.get(g, "") for g in order], alt
@@ -607,7 +608,7 @@ def _split_bars(name: str, first: pd.DataFrame, members: pd.DataFrame, folds: pd
         index="fold", columns="set", values="units", aggfunc="sum", fill_value=0
     ).reindex(index=shown["fold"], columns=list(figures.SETS), fill_value=0)
     counts.index = pd.Index([str(fold) for fold in shown["fold_name"]])
-    alt = f"Split {name}: units in training, validation and test of {len(shown)} folds"
+    alt = f"Split {name}: units in training, validation and test of {amount(len(shown), 'fold')}"
     return figures.split_bars(counts, alt)
 
 
@@ -745,7 +746,7 @@ def calibration_figure(name: str, entry: Mapping[str, Any]) -> str:
 def curves_figure(name: str, history: pd.DataFrame) -> str:
     """Draw the training curves of a model."""
     folds = len(history[["repeat", "fold"]].drop_duplicates())
-    return figures.training_curves(history, f"Training curves of {name}, {folds} folds")
+    return figures.training_curves(history, f"Training curves of {name}, {amount(folds, 'fold')}")
 
 
 def _mistake_tiles(

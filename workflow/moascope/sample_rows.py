@@ -398,6 +398,8 @@ def _rows_of_sheet(
             labels[f"file:{channel}"], files, planes = found
             columns[f"file:{channel}"] = map_prefixes(files, options["path_prefix"])
             columns[f"index:{channel}"] = planes
+            if folder := _folder_column(sheet, source, options):
+                labels[f"folder:{channel}"] = _label([folder])
     series = {name: pd.Series(values, index=index, dtype="str") for name, values in columns.items()}
     exempt = pd.Series(False, index=index)
     return SampleRows(pd.DataFrame(series, index=index), labels, exempt, misnamed)
@@ -492,6 +494,14 @@ def _table_channel(
             "numbers from 0"
         )
     return _label([column]), [*map(_local_path, sheet.paths(column))], str(int(source))
+
+
+def _folder_column(sheet: Sheet, source: str | int, options: Mapping[str, Any]) -> str | None:
+    """Return the column of the folders of a channel, where files and folders have their own."""
+    if options["format"] not in ("loaddata", "bbbc021"):
+        return None
+    names = (f"PathName_{source}", f"Image_PathName_{source}")
+    return next((name for name in names if name in sheet.header), None)
 
 
 def _loaddata_channel(

@@ -123,9 +123,11 @@ def read_screen(
         check_files,
         problems,
         on_bad_image=input_options["on_bad_image"],
+        path_prefix=input_options["path_prefix"],
     )
     if "mask" in rows.labels:
-        files = files.join(mask_columns(rows, check_files, problems).add_prefix("mask:"))
+        masks = mask_columns(rows, check_files, problems, input_options["path_prefix"])
+        files = files.join(masks.add_prefix("mask:"))
     for note in problems.notes:
         logger.warning("%s", note)
     problems.raise_if_any(source)
@@ -240,18 +242,35 @@ def summarise(sites: pd.DataFrame) -> dict[str, int]:
     Returns
     -------
     dict
-        `plates`, `wells`, `sites` and `images` (distinct image files); of images without plates
-        only the last.
+        `plates`, `wells`, `sites` and `images` (distinct image files, without those that were
+        looked for and are missing); of images without plates only the last.
     """
     if "given_set" in sites:
-        return {"images": len(sites)}
-    paths = pd.concat([sites[f"path:{channel}"] for channel in _channels(sites)])
+        return {"images": int(have_all_files(sites).sum())}
+    paths = pd.concat(
+        [sites.loc[_are_there(sites, channel), f"path:{channel}"] for channel in _channels(sites)]
+    )
     return {
         "plates": int(sites["plate"].nunique()),
         "wells": len(sites[["plate", "well"]].drop_duplicates()),
         "sites": len(sites),
         "images": int(paths.nunique()),
     }
+
+
+def have_all_files(sites: pd.DataFrame) -> pd.Series:
+    """Return for each site whether all its files are there; true if none was looked for."""
+    complete = pd.Series(True, index=sites.index)
+    for channel in _channels(sites):
+        complete &= _are_there(sites, channel)
+    return complete
+
+
+def _are_there(sites: pd.DataFrame, channel: str) -> pd.Series:
+    names = [f"bytes:{name}" for name in _channels(sites)]
+    if not (sites.reindex(columns=names) >= 0).any(axis=None):  # none was looked for
+        return pd.Series(True, index=sites.index)
+    return sites[f"bytes:{channel}"].ge(0)
 
 
 def _channels(sites: pd.DataFrame) -> list[str]:

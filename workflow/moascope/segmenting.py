@@ -240,7 +240,7 @@ def segment_plate(
         if missing:
             raise InputError(
                 f"{os.fspath(store)}: has no channel {', '.join(missing)}, which the engine needs; "
-                f"it has {', '.join(plate.channels)}. Mend segmentation.channels."
+                f"it has {', '.join(plate.channels)}. Correct segmentation.channels."
             )
         seen = [plate.channels.index(channel) for channel in channels]
 

@@ -49,8 +49,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+from moascope.cell_text import amount
 from moascope.errors import InputError
 from moascope.independence import LEAVE_ONE_OUT
+from moascope.screen import have_all_files
 from moascope.sheets import read_sheet
 from moascope.unit_groups import group_codes, natural_key, suggest
 from moascope.wells import canonical_well
@@ -218,12 +220,12 @@ def make_split(
         }
     )
     log.info(
-        "%s: %d units in %d groups, %d classes, %d folds",
+        "%s: %d units in %s, %d classes, %s",
         method,
         len(groups),
-        len(labelled.group_names),
+        amount(len(labelled.group_names), "group"),
         len(labelled.classes),
-        len(assignments),
+        amount(len(assignments), "fold"),
     )
     return split, groups
 
@@ -237,8 +239,8 @@ def check_sites(
 ) -> PlannedSplit | None:
     """Find out before any image is read whether the sites allow a split.
 
-    Every site counts as usable, so that what passes here can still fail once flagged sites and
-    empty tiles are known.
+    Every site that has its files counts as usable, so that what passes here can still fail once
+    flagged sites and empty tiles are known.
 
     Parameters
     ----------
@@ -273,7 +275,9 @@ def check_sites(
     units = units.loc[units.index.repeat(tiles)].reset_index(drop=True)
     tile = np.tile(np.arange(tiles), len(sites))
     suffix = np.where(tiles > 1, pd.Series(tile, dtype="int64").map("#t{}".format), "")
-    units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=True, flagged=False)
+    # Sites that lack a file under quarantine are in no split.
+    usable = have_all_files(sites).to_numpy().repeat(tiles)
+    units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=usable, flagged=False)
     split, groups = make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
     chosen = units[units["unit_id"].isin(groups["unit_id"])]
     for column in audited:

@@ -452,8 +452,8 @@ def encode_site(
         except ImageError as error:
             problems.append(error)
     if problems:
-        is_missing = all(isinstance(error, MissingImageError) for error in problems)
-        kind = MissingImageError if is_missing else ImageError
+        kinds_of_error = {type(error) for error in problems}
+        kind = kinds_of_error.pop() if len(kinds_of_error) == 1 else ImageError
         raise kind(" ".join(map(str, problems)))
     if len(set(kinds.values())) > 1:
         listed = ", ".join(
@@ -462,7 +462,7 @@ def encode_site(
         )
         raise ImageError(
             f"{paths[0]}: the channels of this site differ in size or pixel type ({listed}), so "
-            "they are not one field of view. Export them alike, or mend the paths."
+            "they are not one field of view. Export them alike, or correct the paths."
         )
     height, width, dtype = kinds[0]
     return EncodedSite(
@@ -484,7 +484,7 @@ def _plane(planes: NDArray[np.generic], index: int, path: str, channel: str) -> 
     if not -1 <= index < len(planes):
         raise ImageError(
             f"{path}: has no plane {index} for the channel {channel}; it holds {len(planes)} "
-            "(counted from 0). Mend input.channels."
+            "(counted from 0). Correct input.channels."
         )
     return planes[index]
 
@@ -630,7 +630,7 @@ def _check_outcomes(outcomes: Sequence[SiteOutcome], plate: str, on_bad_image: s
     types = {good_one.site_id: good_one.dtype for good_one in good}
     problems += _odd_ones(types, "pixels", "export all images of a plate with the same pixel type")
     if problems:
-        heading = f"{plate_words(plate)}: its images cannot be taken in"
+        heading = f"{plate_words(plate)}: cannot ingest images"
         if good and len(good) < len(outcomes) and on_bad_image == "error":
             heading += " (input.on_bad_image: quarantine goes on without them)"
         raise InputError.collect(problems, heading)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tifffile import TiffFile, TiffPageSeries
 
-from moascope.errors import ImageError
+from moascope.errors import DamagedImageError
 from moascope.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.regular_files import open_regular
 from moascope.tiff_warnings import no_altered_pixels
@@ -85,7 +85,7 @@ def _check_ome_numbers(tiff: TiffFile, path: Path, advice: str) -> None:
     if any(int(number[:9]) > _MAX_PLANES for number in numbers) or max(products, default=0) > (
         _MAX_PLANES
     ):
-        raise ImageError(
+        raise DamagedImageError(
             f"{path}: its OME metadata speak of more than {_MAX_PLANES:,} planes, so they are "
             f"damaged. {advice}"
         )
@@ -116,7 +116,7 @@ def _check_end(series: TiffPageSeries, size: int, path: Path, advice: str) -> No
     page = series.keyframe
     end = _claimed_bytes(series) + (series.dataoffset or 0)
     if page.compression == 1 and page.bitspersample % 8 == 0 and end > size:
-        raise ImageError(
+        raise DamagedImageError(
             f"{path}: truncated TIFF (its pixels need {end:,} bytes, and it has {size:,}). {advice}"
         )
 
@@ -133,13 +133,13 @@ def _check_pages(tiff: TiffFile, path: Path, advice: str) -> None:
         planes = [page.index for page in series.pages if page is not None]
         read += len(set(planes)) - series.size // max(1, series.keyframe.size)
         if len(planes) > len(set(planes)):
-            raise ImageError(
+            raise DamagedImageError(
                 f"{path}: its OME metadata list {len(planes)} planes in {len(set(planes))} pages: "
                 f"several planes are the same page. {advice}"
             )
     if read < pages:
         source = {"ome": "OME metadata", "imagej": "ImageJ description"}
-        raise ImageError(
+        raise DamagedImageError(
             f"{path}: holds {pages} pages, but its {source.get(series.kind, 'description')} "
             f"speaks of {read}, so that {pages - read} would not be read. Export it again with "
             "metadata that name all channels, or remove its metadata and set input.axes."
@@ -163,7 +163,7 @@ def _check_complete(tiff: TiffFile, path: Path, advice: str) -> None:
             if count <= 0 or not 0 < offset < size or (is_beyond and not is_exact):
                 is_whole = False
     if not is_whole:
-        raise ImageError(
+        raise DamagedImageError(
             f"{path}: truncated TIFF (it points beyond its {size} bytes, or to pixels that were "
             f"never written). {advice}"
         )

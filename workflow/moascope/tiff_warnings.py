@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from moascope.errors import ImageError
+from moascope.errors import DamagedImageError
 
 # Tags that say where pixels are and what they mean: sizes, types, offsets, colours, descriptions.
 _PIXEL_TAGS = (
@@ -109,7 +109,7 @@ class TiffWarnings(logging.Handler):
             what = meaning(message)
             if what is not None:
                 plain = re.sub(r"<tifffile\.Tiff(File|Page|Frame|Pages)[^>]*> ?", "", message)
-                raise ImageError(
+                raise DamagedImageError(
                     f"{self._path}: incomplete: {what} (tifffile: {plain.strip()}). {self._advice}"
                 )
 

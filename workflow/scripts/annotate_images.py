@@ -22,5 +22,6 @@ annotated.write(
     binary_masks=params.binary_masks,
     max_gigabytes=params.options["max_image_gigabytes"],
     pixel_size_um=params.options["pixel_size_um"],
+    source=params.options["sheet"],
     workers=snakemake.threads,
 )

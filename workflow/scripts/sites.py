@@ -4,6 +4,8 @@ from _job import start
 
 start(snakemake.log[0])
 
+import sys
+
 from moascope import first_images, screen
 from moascope.files import write_json
 
@@ -11,6 +13,8 @@ options, output = snakemake.params.options, snakemake.output
 if options["format"] == "simulate":
     options = {**options, "format": "table", "sheet": list(snakemake.input.sheets)}
 sites, notes = screen.read_screen(options)
+if notes:
+    print("\n".join(f"- {note}" for note in notes) + "\n", file=sys.stderr)
 if snakemake.params.reads_images:
     first_images.check_first_images(sites, snakemake.params.axes, options["on_bad_image"])
 screen.write_sites(sites, output.sites, output.masks)
