@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from moascope.errors import DamagedImageError, ImageError, InputError, MissingImageError
-from moascope.stores import encode_site
+from moascope.images import plane_of, read_pixels
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def _faults(
     faults: dict[str, ImageError] = {}
     for path, plane in files.itertuples(index=False):
         try:
-            encode_site([path], [plane], [channel], axes)
+            plane_of(read_pixels(path, axes), plane, path, channel)
         except ImageError as error:
             faults[path] = error
         else:

@@ -111,6 +111,46 @@ def read_pixels(
     return _read(Path(path), axes, max_gigabytes, with_names=False)[0]
 
 
+def plane_of(
+    planes: NDArray[np.generic], index: int, path: str | os.PathLike[str], channel: str
+) -> NDArray[np.generic]:
+    """Return the plane of a file that shows a channel.
+
+    Parameters
+    ----------
+    planes : (C, Y, X) array
+        From `read_pixels`.
+    index : int
+        Number of the plane, from 0; -1 for the only one.
+    path : path
+        The file, for messages.
+    channel : str
+        What the plane shows.
+
+    Returns
+    -------
+    (Y, X) array
+        The plane.
+
+    Raises
+    ------
+    ImageError
+        If the file has no such plane, or has several and none is named.
+    """
+    if index == -1 and len(planes) != 1:
+        raise ImageError(
+            f"{path}: holds {len(planes)} planes, and which of them is the channel {channel} is "
+            "not said. Name the column of files in input.path_column and give each channel its "
+            f"plane in input.channels ({channel}: 0), or export one channel per file."
+        )
+    if not -1 <= index < len(planes):
+        raise ImageError(
+            f"{path}: has no plane {index} for the channel {channel}; it holds {len(planes)} "
+            "(counted from 0). Correct input.channels."
+        )
+    return planes[index]
+
+
 def read_size(
     path: str | os.PathLike[str], axes: str | None = None, max_gigabytes: float = MAX_GIGABYTES
 ) -> tuple[int, int]:

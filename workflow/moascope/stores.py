@@ -32,7 +32,7 @@ from moascope.errors import ImageError, InputError, MissingImageError
 from moascope.files import Closing, atomic_path, damaged, reading
 from moascope.image_limits import MAX_GIGABYTES
 from moascope.image_sizes import Size, check_rule, fit
-from moascope.images import check_axes, read_pixel_size, read_pixels
+from moascope.images import check_axes, plane_of, read_pixel_size, read_pixels
 from moascope.ngff import (
     ARCHIVE_COMMENT,
     BIT_SHUFFLE,
@@ -444,7 +444,7 @@ def encode_site(
             planes = read_pixels(path, axes, max_gigabytes)
             dtype = planes.dtype.name
             for channel in (i for i, other in enumerate(paths) if other == path):
-                plane = _plane(planes, indices[channel], path, channels[channel])
+                plane = plane_of(planes, indices[channel], path, channels[channel])
                 kinds[channel] = (*plane.shape, dtype)
                 plane = fitted(plane)
                 shape = plane.shape
@@ -472,21 +472,6 @@ def encode_site(
         dtype=dtype,
         bytes_read=sum(map(os.path.getsize, dict.fromkeys(paths))),
     )
-
-
-def _plane(planes: NDArray[np.generic], index: int, path: str, channel: str) -> NDArray[np.generic]:
-    if index == -1 and len(planes) != 1:
-        raise ImageError(
-            f"{path}: holds {len(planes)} planes, and which of them is the channel {channel} is "
-            "not said. Name the column of files in input.path_column and give each channel its "
-            f"plane in input.channels ({channel}: 0), or export one channel per file."
-        )
-    if not -1 <= index < len(planes):
-        raise ImageError(
-            f"{path}: has no plane {index} for the channel {channel}; it holds {len(planes)} "
-            "(counted from 0). Correct input.channels."
-        )
-    return planes[index]
 
 
 def encode_chunk(plane: NDArray[np.generic]) -> bytes | bytearray:

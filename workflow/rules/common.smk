@@ -495,9 +495,11 @@ def files_of_part(wildcards):
 
 
 def size_of_screen(wildcards):
-    """Return the size that images get, where they are made one size."""
-    if SIMULATED or CONFIG.input.on_size_mismatch == "error":
+    """Return the size that images get, where they are made one size, once it has been checked."""
+    if SIMULATED:
         return {}
+    if CONFIG.input.on_size_mismatch == "error":
+        return {"checked": ancient(PATHS.image_target)}
     if SHEET_WAS_READ:
         checkpoints.check_images.get()
     return {"common_size": PATHS.image_target}
@@ -660,7 +662,7 @@ def engine_options(name):
     return options
 
 
-def tuning_options(name):
+def engine_tuning_options(name):
     """Return the options of an engine that decide how it is tuned on annotated images."""
     options = engine_options(name)
     if ENGINES[name].method != "classical":

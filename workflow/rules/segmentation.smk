@@ -122,7 +122,7 @@ rule tune_unet:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: tuning_options(wildcards.engine),
+        options=lambda wildcards: engine_tuning_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
         code=code("tune_unet.py"),
@@ -207,7 +207,7 @@ rule tune_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
-        options=lambda wildcards: tuning_options(wildcards.engine),
+        options=lambda wildcards: engine_tuning_options(wildcards.engine),
         code=code("tune_classical.py"),
     script:
         "../scripts/tune_classical.py"
@@ -475,9 +475,9 @@ if MEASURING:
     # A rule of its own, so that editing what counts as a bad site finds no cells anew.
     rule measure_cells:
         input:
-            store=PATHS.store,
-            ingested=PATHS.ingested,
-            labels=PATHS.labels,
+            store=of_plate(PATHS.store),
+            ingested=of_plate(PATHS.ingested),
+            labels=of_plate(PATHS.labels),
         output:
             PATHS.plate_cells,
         log:
