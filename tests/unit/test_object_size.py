@@ -11,11 +11,11 @@ from moascope.object_size import (
     at_scale,
     diameter_of_foreground,
     diameters,
-    enlarged,
     find_factor,
     resized,
     typical_diameter,
 )
+from moascope.resampling import resize_labels
 
 LEARNT = 16.0
 
@@ -84,7 +84,7 @@ def test_without_foreground_there_is_no_diameter():
 @pytest.mark.parametrize("shape", [(40, 60), (7, 9), (120, 55)])
 def test_label_images_come_back_in_the_size_of_the_image(shape):
     labels = np.arange(20 * 30, dtype=np.int32).reshape(20, 30)
-    found = enlarged(labels, shape)
+    found = resize_labels(labels, shape)
     assert found.shape == shape
     assert set(np.unique(found)) <= set(np.unique(labels))
 
@@ -92,7 +92,7 @@ def test_label_images_come_back_in_the_size_of_the_image(shape):
 def test_labels_stay_where_they_are_when_enlarged():
     _, labels = _discs(12.0, 64, 4, 0)
     half = labels[::2, ::2]
-    again = enlarged(half, (64, 64))
+    again = resize_labels(half, (64, 64))
     for number in range(1, 5):
         one = ndimage.center_of_mass(labels == number)
         assert ndimage.center_of_mass(again == number) == pytest.approx(one, abs=1)

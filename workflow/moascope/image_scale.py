@@ -41,10 +41,9 @@ def factor_of_job(
     float
         See `object_size.factor_for`.
     """
-    if "measured" in given:
-        return float(read_json(given["measured"])["factor"])
+    measured = read_json(given["measured"]) if "measured" in given else None
     shown = Size(told_diameter(options), _pixel_size(given))
-    factor = factor_for(size_of_model(model), shown, f"engine {model}")
+    factor = factor_for(size_of_model(model), shown, f"engine {model}", measured)
     if factor != 1:
         logger.info("images are resized by %.3g, so that objects have the learnt size", factor)
     return factor

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from moascope.errors import ImageError, InputError
 from moascope.image_limits import MAX_GIGABYTES
 from moascope.images import Pixel, centre_crop, read_size
-from moascope.resampling import resize
+from moascope.resampling import resize, resize_labels
 
 logger = logging.getLogger(__name__)
 
@@ -325,12 +325,7 @@ def fit_labels(labels: NDArray[np.int32], rule: str, size: Size) -> NDArray[np.i
         return centre_crop(labels, *size)
     inner = labels
     if rule == "resize":
-        height, width = _inner_size(labels.shape, size)
-        rows, columns = (
-            ((np.arange(new) + 0.5) * old / new).astype(int)
-            for new, old in zip((height, width), labels.shape, strict=True)
-        )
-        inner = labels[np.ix_(rows, columns)]
+        inner = resize_labels(labels, _inner_size(labels.shape, size))
     result = np.zeros(size, labels.dtype)
     centre_crop(result, *inner.shape)[:] = inner
     return result

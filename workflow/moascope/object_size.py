@@ -24,7 +24,7 @@ from moascope.annotated import AnnotatedSet
 from moascope.engines import Engine
 from moascope.errors import InputError
 from moascope.files import reading
-from moascope.resampling import resize
+from moascope.resampling import resize, resize_labels
 
 logger = logging.getLogger(__name__)
 
@@ -265,7 +265,7 @@ class Rescaled:
     def label(self, predicted: tuple[tuple[int, int], Any]) -> NDArray[np.int32]:
         """Cut out the objects, and resize the label image (Y, X) to that of the image."""
         shape, maps = predicted
-        return enlarged(self.engine.label(maps), shape)
+        return resize_labels(self.engine.label(maps), shape)
 
 
 def at_scale(engine: Engine, factor: float) -> Engine:
@@ -305,28 +305,6 @@ def resized(image: NDArray[np.generic], factor: float) -> NDArray[np.float32]:
     """
     shape = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[2] * factor)))
     return resize(image[None].astype(np.float32), shape)[0]
-
-
-def enlarged(labels: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Resize a label image by its nearest pixels.
-
-    Parameters
-    ----------
-    labels : (Y, X) int32
-        0 is background.
-    shape : (int, int)
-        Height and width to get.
-
-    Returns
-    -------
-    (height, width) int32
-        The same labels.
-    """
-    y, x = (
-        np.minimum((np.arange(new) + 0.5) * old // new, old - 1).astype(np.intp)
-        for old, new in zip(labels.shape, shape, strict=True)
-    )
-    return labels[np.ix_(y, x)]
 
 
 def find_factor(

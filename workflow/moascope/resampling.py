@@ -32,6 +32,28 @@ def resize(images: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return _weights(height, shape[0]) @ images @ _weights(width, shape[1]).T
 
 
+def resize_labels(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize a label image by its nearest pixels.
+
+    Parameters
+    ----------
+    labels : array (Y, X)
+        Whole numbers.
+    shape : (int, int)
+        Height and width to get.
+
+    Returns
+    -------
+    array (height, width)
+        No other values than those of the labels.
+    """
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(int)
+        for new, old in zip(shape, labels.shape, strict=True)
+    )
+    return labels[np.ix_(rows, columns)]
+
+
 @lru_cache(maxsize=32)
 def _weights(length: int, new: int) -> np.ndarray:
     """Matrix (new, length), float32, whose rows are the weights of the old pixels in a new one."""
