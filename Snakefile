@@ -13,16 +13,15 @@ if not workflow.overwrite_configfiles:
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
+include: "workflow/rules/setup.smk"
 
 
 if SCREEN:
 
-    include: "workflow/rules/input.smk"
-    include: "workflow/rules/units.smk"
+    include: "workflow/rules/screen.smk"
+    include: "workflow/rules/preprocessing.smk"
     include: "workflow/rules/splits.smk"
-    include: "workflow/rules/models.smk"
-    include: "workflow/rules/evaluation.smk"
+    include: "workflow/rules/classification.smk"
 
 
 if ENGINES:

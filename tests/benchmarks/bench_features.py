@@ -1,6 +1,6 @@
 """What streaming costs the frozen feature pass: `uv run python tests/benchmarks/bench_features.py`.
 
-Images per second of `moascope.features.extract` (units on disk to features on disk) against bare
+Images per second of `features.extract` (units on disk to features on disk) against bare
 calls of the same model on arrays in memory, alternating, in one process.
 """
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from moascope import backbones, features
+from moascope.classification import features
+from moascope.networks import backbones
 
 
 def main(units, side, views, rounds):

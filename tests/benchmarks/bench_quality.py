@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
-from moascope import plate_quality, quality
-from moascope.config import Quality
-from moascope.foreground import noise_level
-from moascope.stores import PlateStore
+from moascope.config.root import Quality
+from moascope.images.plate_store import PlateStore
+from moascope.preprocessing import plate_quality, quality
+from moascope.preprocessing.foreground import noise_level
 
 MAX_SITES = 40
 OPTIONS = Quality().model_dump()

@@ -67,8 +67,8 @@ def memory(model: str, side: int) -> None:
     """Segment one large image of blurred discs."""
     from scipy import ndimage
 
-    from moascope.engine_unet import UNet
-    from moascope.training import load_model
+    from moascope.networks.saving import load_model
+    from moascope.segmentation.engines.unet import UNet
 
     channels = load_model(model)[1]["channels"]
     engine = UNet.load(model, channels, {"turns": False, "tile": 1280, "overlap": 320})
@@ -96,11 +96,11 @@ def encoder(images: str, table: str, minutes: float) -> None:
     """
     import tempfile
 
-    from moascope.annotated import AnnotatedSet
-    from moascope.segmentation import NetworkOptions
-    from moascope.segmentation_course import TrainingOptions
-    from moascope.segmentation_data import PairedAugmentation
-    from moascope.segmentation_training import train
+    from moascope.segmentation.data.dataset import AnnotatedSet
+    from moascope.segmentation.data.patches import PairedAugmentation
+    from moascope.segmentation.schedule import TrainingOptions
+    from moascope.segmentation.unet.architecture import NetworkOptions
+    from moascope.segmentation.unet.training import train
 
     for name in ("efficientnet-lite0", "none"):
         network = NetworkOptions(encoder=name)

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from small_screen import SCREEN, Screen
 
-from moascope import provenance
+from moascope.pipeline import code_digests
 
 TOOLS = [
     "py-rattler==0.28.0",
@@ -198,7 +198,7 @@ def scripts(repository: Path) -> dict[str, set[Path]]:
 def test_an_environment_imports_all_that_its_scripts_need(repository, environments, name):
     needed: set[str] = set()
     for script in scripts(repository)[name]:
-        needed |= provenance.library_modules(script) | provenance.third_party(script)
+        needed |= code_digests.library_modules(script) | code_digests.third_party(script)
     # Without Snakemake, which lets scripts import from its own environment, too.
     code = [environments[name] / "bin/python", "-I", "-c", IMPORT, repository / "workflow"]
     answer = ran(*code, *sorted(needed - {"_job"}))
@@ -219,7 +219,7 @@ def test_a_screen_runs_in_its_environments_and_takes_nothing_from_the_runner(
     assert set(screen.summary()["segmentation"]) == {"unet", "stardist"}
     assert (screen.results / "segmentation/unet.bioimageio.zip").is_file()
     for name, folder in environments.items():
-        needed = set().union(*map(provenance.third_party, scripts(repository)[name]))
+        needed = set().union(*map(code_digests.third_party, scripts(repository)[name]))
         outside = set(Path(f"{folder}.outside").read_text().split())
         assert "moascope" in outside, f"no job ran in {name}"
         # Only what is needed: Keras also tries for matplotlib, and does without.

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from moascope import annotated
-from moascope.masks import Mask
+from moascope.segmentation.data import dataset
+from moascope.segmentation.data.masks import Mask
 
 
 def discs(shape: tuple[int, int], n: int, rng: np.random.Generator) -> np.ndarray:
@@ -27,7 +27,7 @@ def write_discs(
     sets: tuple[str, ...] = ("train",) * 4 + ("validation",) * 2,
     channels: tuple[str, ...] = ("DNA",),
     shapes: tuple[tuple[int, int], ...] = ((64, 80),),
-) -> annotated.AnnotatedSet:
+) -> dataset.AnnotatedSet:
     """Write images of uint16, the last one of each set without objects."""
     rng = np.random.default_rng(0)
     pairs = []
@@ -44,11 +44,11 @@ def write_discs(
         {"name": names, "set": sets, "group": names, "image": numbers, "mask": numbers}
     )
     paths = folder / "discs.h5", folder / "discs.parquet"
-    annotated.write(
+    dataset.write(
         rows,
         list(channels),
         *paths,
         read_image=lambda i: pairs[i][0],
         read_labels=lambda i: pairs[i][1],
     )
-    return annotated.AnnotatedSet(*paths)
+    return dataset.AnnotatedSet(*paths)

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moascope import evaluation, quality_review, report, report_segmentation, summary
-from moascope.config import Quality
-from moascope.files import write_json, write_parquet
+from moascope.classification.evaluation import scoring
+from moascope.config.root import Quality
+from moascope.core.files import write_json, write_parquet
+from moascope.pipeline import run_summary
+from moascope.preprocessing import quality_review
+from moascope.report import page
+from moascope.report import segmentation as report_segmentation
 
 CHANNELS = ["DNA", "Actin", "Tubulin"]
 MECHANISMS = {
@@ -291,11 +295,11 @@ def write(
         seed=config["seed"],
     )
     warnings = reviewed.pop("warnings")
-    content = summary.build(
+    content = run_summary.build(
         config["run"],
-        summary.environment([{"device": "CPU", "backend": "tensorflow"}], config["seed"]),
+        run_summary.environment([{"device": "CPU", "backend": "tensorflow"}], config["seed"]),
         inputs={**inputs, "digest": "5f3a9c" * 10},
-        quality=summary.count_quality(quality) | reviewed,
+        quality=run_summary.count_quality(quality) | reviewed,
         warnings=warnings,
         evaluations=scores,
         audits=dict.fromkeys(config["splits"], audit),
@@ -330,7 +334,7 @@ def _write_model(
         "hand-made": predictions(units, column, 1.9, rng),
     }
     split, options = config["models"][name]["split"], config["evaluation"]
-    entry = evaluation.evaluate(
+    entry = scoring.evaluate(
         table, units, options, baselines=simple, split=split, held_out=[column], seed=1
     )
     write_json(entry, files["evaluation"])
@@ -344,6 +348,6 @@ def _write_model(
     return files, entry
 
 
-def context(folder: Path, **options: Any) -> report.Context:
+def context(folder: Path, **options: Any) -> page.Context:
     """Write the run and read it as the report does."""
-    return report.load_context(*write(folder, **options))
+    return page.load_context(*write(folder, **options))

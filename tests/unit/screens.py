@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from moascope.config import Input
-from moascope.errors import InputError
-from moascope.screen import read_sites
+from moascope.config.root import Input
+from moascope.core.errors import InputError
+from moascope.screen.site_table import read_sites
 
 HEADER = "plate,well,site,compound,concentration,moa,dna,actin"
 ROWS = [

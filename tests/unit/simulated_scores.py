@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from scipy.optimize import brentq
 
-from moascope import intervals, metrics
+from moascope.core.statistics import intervals, metrics
 
 UNITS = np.array([72, 36, 36, 36, 36, 12, 12, 36, 48, 36, 24, 12, 24, 84, 60, 24, 36, 36])
 """Fields per compound of the real set."""

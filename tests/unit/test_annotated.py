@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope.annotated import AnnotatedSet, write
-from moascope.annotated_sheet import SheetOptions, read_annotations
-from moascope.errors import InputError
-from moascope.intensities import percentiles
-from moascope.masks import Mask
+from moascope.core.errors import InputError
+from moascope.images.intensities import percentiles
+from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.masks import Mask
+from moascope.segmentation.data.sheet import SheetOptions, read_annotations
 
 RNG = np.random.default_rng(0)
 SIZES = {"a": (20, 30), "b": (40, 25), "c": (16, 16), "d": (20, 30)}

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from moascope import augmentation
-from moascope.augmentation_table import PARAMETERS, validated
-from moascope.errors import InputError
+from moascope.classification.training import augmentation
+from moascope.classification.training.augmentation_registry import PARAMETERS, validated
+from moascope.core.errors import InputError
 
 
 def images(n=4, size=24, channels=5, seed=0):

@@ -4,9 +4,9 @@ import pytest
 import skimage.data
 import skimage.transform
 
-from moascope import backbones
-from moascope.backbone_table import APPLICATIONS, BACKBONES, canonical_name
-from moascope.errors import InputError
+from moascope.core.errors import InputError
+from moascope.networks import backbones
+from moascope.networks.registry import APPLICATIONS, BACKBONES, canonical_name
 
 RGB = ["a", "b", "c"]
 TRIPLE = {"kind": "triple", "triple": RGB}

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import baselines
-from moascope.errors import InputError
+from moascope.classification import baselines
+from moascope.core.errors import InputError
 
 NOBODY = np.empty(0, dtype=np.int64)
 

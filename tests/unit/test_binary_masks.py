@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope import annotated
-from moascope.binary_masks import Values, check_sample, problem_of
-from moascope.errors import InputError
-from moascope.masks import read_mask
+from moascope.core.errors import InputError
+from moascope.segmentation.data import dataset
+from moascope.segmentation.data.binary_masks import Values, check_sample, problem_of
+from moascope.segmentation.data.masks import read_mask
 
 
 def discs(count, value):
@@ -31,7 +31,7 @@ def annotated_set(tmp_path):
             tifffile.imwrite(label, mask)
             rows.append((f"i{number}", "train", f"i{number}", str(image), str(label)))
         table = pd.DataFrame(rows, columns=["name", "set", "group", "image", "mask"])
-        return annotated.write(
+        return dataset.write(
             table, ["DNA"], tmp_path / "set.h5", tmp_path / "set.parquet", **options
         )
 

@@ -9,7 +9,8 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 from test_heads import Fold, blobs
 
-from moascope import calibration, findings, heads, verdicts
+from moascope.classification.heads import calibration, cross_validation
+from moascope.report import checks, verdicts
 
 LDA = {"type": "lda", "shrinkage": 0.01, "balanced": True}
 COLUMNS = ["p:a", "p:b", "p:c"]
@@ -32,7 +33,7 @@ def leave_one_out(compounds):
 
 
 def predict(features, labels, compounds, how, head=LDA, groups=None):
-    return heads.fit_predict_folds(
+    return cross_validation.fit_predict_folds(
         features,
         np.arange(len(labels)),
         labels,
@@ -106,11 +107,11 @@ def test_rows_without_a_mistake_do_not_give_infinite_certainty():
 
 def test_a_head_that_is_cooled_has_calibrated_probabilities():
     features, labels, compounds = screen()
-    fit = partial(heads.fit_head, head=LDA)
+    fit = partial(cross_validation.fit_head, head=LDA)
     found = calibration.calibrate_by_folds(features, labels, compounds, fit, 0)
     fitted = fit(features, labels)
     np.testing.assert_allclose(
-        heads.cooled(fitted, found.temperature).logits(features),
+        cross_validation.cooled(fitted, found.temperature).logits(features),
         fitted.logits(features) / found.temperature,
         rtol=1e-9,
     )
@@ -123,7 +124,7 @@ def test_calibration_is_the_same_in_every_run():
 
 def test_validation_units_of_unknown_classes_are_left_out():
     features, labels = blobs(seed=3)
-    fitted = heads.fit_head(features[labels != "c"], labels[labels != "c"], LDA)
+    fitted = cross_validation.fit_head(features[labels != "c"], labels[labels != "c"], LDA)
     only_c = labels == "c"
     found = calibration.calibrate_by_rows(fitted, features[only_c], labels[only_c])
     assert found == (1.0, calibration.NO_VALIDATION)
@@ -159,16 +160,16 @@ def test_overconfidence_is_warned_of_with_the_key(found, fix):
 
 def test_the_report_says_what_was_done_and_names_the_key_where_nothing_was():
     found = {"folds": 3, "calibrated_folds": 3, "temperature": 4.26}
-    assert findings.calibration_words(entry_of(0.8, 0.8, found)).endswith(
+    assert checks.calibration_words(entry_of(0.8, 0.8, found)).endswith(
         "a temperature, 4.26 in the median, fitted in 3 of 3 folds to units that were not "
         "trained on."
     )
     found["temperature"] = 99.9994
     assert "a temperature, 100.00 in the median, at the limit of the search, fitted" in (
-        findings.calibration_words(entry_of(0.8, 0.8, found))
+        checks.calibration_words(entry_of(0.8, 0.8, found))
     )
     found = {"folds": 3, "calibrated_folds": 0, "reason": calibration.TOO_FEW_GROUPS}
-    assert findings.calibration_words(entry_of(0.99, 0.8, found)) == (
+    assert checks.calibration_words(entry_of(0.99, 0.8, found)) == (
         "It is more confident than right, by 19.0 points on average. Its probabilities are not "
         f"calibrated: {calibration.TOO_FEW_GROUPS} (key `calibrate` of the head)."
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moascope.cell_text import (
+from moascope.core.text.cell_text import (
     changed_characters,
     clean,
     describe_difference,

@@ -10,8 +10,9 @@ from scipy.spatial.distance import cdist
 from skimage.feature import graycoprops
 from skimage.measure import regionprops
 
-from moascope.cells import GREY_LEVELS, crops, measure
-from moascope.instances import tidied
+from moascope.preprocessing.cell_units import crops
+from moascope.profiling.cell_measurements import GREY_LEVELS, measure
+from moascope.segmentation.instances import tidied
 
 CHANNELS = ["DNA", "actin"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from moascope.channel_maps import matched_channels
-from moascope.errors import InputError
+from moascope.core.errors import InputError
+from moascope.segmentation.channel_maps import matched_channels
 
 
 def matched(learnt, channels, channel_map):

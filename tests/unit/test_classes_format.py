@@ -5,16 +5,17 @@ import pandas as pd
 import pytest
 from screens import options, touch
 
-from moascope import evaluation, verdicts
-from moascope.class_images import parts_of
-from moascope.config import load
-from moascope.errors import InputError
-from moascope.levels import Design
-from moascope.plates import plate_names, plate_words
-from moascope.screen import digest, divide_sites, read_screen, read_sites, summarise
-from moascope.split_preview import preview
-from moascope.splits import check_sites, make_split
-from moascope.wording import words_of
+from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation.levels import Design
+from moascope.config.root import load
+from moascope.core.errors import InputError
+from moascope.report import verdicts
+from moascope.screen.formats.class_images import parts_of
+from moascope.screen.plates import plate_names, plate_words
+from moascope.screen.site_table import digest, divide_sites, read_screen, read_sites, summarise
+from moascope.screen.wording import words_of
+from moascope.splits.make import check_sites, make_split
+from moascope.splits.preview import preview
 
 GREY = {"grey": 0}
 
@@ -336,7 +337,7 @@ OPTIONS = {
 def test_scores_are_of_images_and_groups_and_of_nothing_else():
     units = units_of("aabbccddeeff", "xxxxxxyyyyyy")
     design = Design(has_plates=False, groups=["patient"])
-    entry = evaluation.evaluate(
+    entry = scoring.evaluate(
         predict(units), units, OPTIONS, unit="image", held_out=["patient"], design=design
     )
     assert entry["by_group"]["patient"]["n"] == 6
@@ -351,7 +352,7 @@ def test_scores_are_of_images_and_groups_and_of_nothing_else():
 def test_a_group_that_is_held_out_is_not_warned_of():
     units = units_of("aabbccddeeff", "xxxxxxyyyyyy").assign(slide=list("pppppp" + "qqqqqq"))
     design = Design(has_plates=False, groups=["patient", "slide"])
-    entry = evaluation.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
+    entry = scoring.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
     assert entry["confounding"]["patient"]["held_out"]
     words = words_of({"format": "classes", "label_name": "diagnosis"})
     said = [warning.title for warning in verdicts.warnings("m", entry, words)]
@@ -362,14 +363,14 @@ def test_a_group_that_is_held_out_is_not_warned_of():
 def test_groups_of_several_classes_are_no_level():
     units = units_of("abcdef" * 2, "xxxxxxyyyyyy")
     design = Design(has_plates=False, groups=["patient"])
-    entry = evaluation.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
+    entry = scoring.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
     assert entry["by_group"] == {}
     assert entry["details"]["n_independent"] == 6
 
 
 def test_images_are_independent_where_there_are_no_groups():
     units = units_of("a" * 12, "xxxxxxyyyyyy")
-    entry = evaluation.evaluate(predict(units), units, OPTIONS, design=Design(has_plates=False))
+    entry = scoring.evaluate(predict(units), units, OPTIONS, design=Design(has_plates=False))
     assert entry["details"]["independent_unit"] == "image"
     assert entry["details"]["n_independent"] == 12
     assert entry["accuracy"]["p"] < 0.05
@@ -378,7 +379,7 @@ def test_images_are_independent_where_there_are_no_groups():
 def test_without_a_held_out_group_fixed_predictions_give_no_p_value():
     units = units_of("aabbccddeeff", "xxxxxxyyyyyy")
     design = Design(has_plates=False, groups=["patient"])
-    entry = evaluation.evaluate(predict(units), units, OPTIONS, design=design)
+    entry = scoring.evaluate(predict(units), units, OPTIONS, design=design)
     assert entry["details"]["independent_unit"] == "patient"
     assert entry["accuracy"]["p_reason"].startswith("patients are in training as well")
 

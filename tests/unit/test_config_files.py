@@ -3,8 +3,8 @@ import json
 import pytest
 import yaml
 
-from moascope.config_files import repeated_keys
-from moascope.files import unique_keys
+from moascope.config.files import repeated_keys
+from moascope.core.files import unique_keys
 
 
 def found(tmp_path, text, name="mine.yaml"):

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from moascope import config
-from moascope.config_problems import _EXPECTED, unknown
-from moascope.errors import InputError
+from moascope.config import root
+from moascope.config.problems import _EXPECTED, unknown
+from moascope.core.errors import InputError
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
 LIBRARY_WORDS = re.compile(
@@ -35,7 +35,7 @@ def lines(**changes):
             target = target.setdefault(parent, {})
         target[key] = value
     with pytest.raises(InputError) as caught:
-        config.load(raw, "mine.yaml")
+        root.load(raw, "mine.yaml")
     text = str(caught.value)
     assert not LIBRARY_WORDS.search(text), text
     return [line.removeprefix("  - ") for line in text.splitlines()[1:]]
@@ -126,7 +126,7 @@ def test_no_value_of_any_key_brings_up_the_words_of_the_library():
     """Of the shipped configurations, every key in turn has odd values."""
     count = 0
     for path in sorted(FOLDER.glob("*.yaml")):
-        full = config.load(yaml.safe_load(path.read_text())).model_dump(mode="json")
+        full = root.load(yaml.safe_load(path.read_text())).model_dump(mode="json")
         for number, place in enumerate(places(full)):
             raw = copy.deepcopy(full)
             target = raw
@@ -134,7 +134,7 @@ def test_no_value_of_any_key_brings_up_the_words_of_the_library():
                 target = target[part]
             target[place[-1]] = ODD[number % len(ODD)]
             try:
-                config.load(raw, "x")
+                root.load(raw, "x")
             except InputError as error:
                 count += 1
                 assert not LIBRARY_WORDS.search(str(error)), str(error)
@@ -230,7 +230,7 @@ def test_files_are_looked_for_although_other_things_are_wrong(tmp_path):
     raw = copy.deepcopy(MINIMAL) | {"seed": "many"}
     raw["input"]["images"] = str(tmp_path / "none")
     with pytest.raises(InputError) as caught:
-        config.load(raw, "mine.yaml", with_files=True)
+        root.load(raw, "mine.yaml", with_files=True)
     text = str(caught.value)
     assert "3 problems" in text
     assert "seed: write" in text
@@ -239,12 +239,12 @@ def test_files_are_looked_for_although_other_things_are_wrong(tmp_path):
 
 
 def test_a_right_configuration_has_no_problems():
-    assert config.load(MINIMAL).models["m"].split == "loco"
+    assert root.load(MINIMAL).models["m"].split == "loco"
 
 
 def test_sections_are_strict_by_themselves():
     with pytest.raises(ValidationError):
-        config.Simulate(plates=2, batches=3)
+        root.Simulate(plates=2, batches=3)
 
 
 def test_a_name_that_is_like_none_gets_all():
@@ -284,9 +284,9 @@ KEYS = 12
 
 def test_the_home_folder_is_filled_in_in_every_path(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    assert config.load(with_paths("~/d")) == config.load(with_paths("/home/me/d"))
+    assert root.load(with_paths("~/d")) == root.load(with_paths("/home/me/d"))
     # A key with a path that is added later is caught here.
-    texts = str(config.load(with_paths("~/d")).model_dump())
+    texts = str(root.load(with_paths("~/d")).model_dump())
     assert "~" not in texts
     assert texts.count("/home/me/d/") == KEYS
 
@@ -294,7 +294,7 @@ def test_the_home_folder_is_filled_in_in_every_path(monkeypatch):
 def test_the_home_folder_is_filled_in_before_paths_are_joined(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     given = {**MINIMAL["input"], "root": "~/plates", "platemap": "~/map.csv", "images": "sub/~"}
-    loaded = config.load({**MINIMAL, "input": given}).input
+    loaded = root.load({**MINIMAL, "input": given}).input
     assert loaded.sheet == "/home/me/plates/sheet.csv"
     assert loaded.platemap == "/home/me/map.csv"
     assert loaded.images == "/home/me/plates/sub/~"
@@ -310,14 +310,14 @@ def test_the_home_folder_is_filled_in_before_paths_are_joined(monkeypatch):
     ],
 )
 def test_a_path_that_is_not_there_comes_with_its_likely_cause(path, advice):
-    loaded = config.load({**MINIMAL, "input": {**MINIMAL["input"], "sheet": path}})
-    (line,) = config.missing_files(loaded)
+    loaded = root.load({**MINIMAL, "input": {**MINIMAL["input"], "sheet": path}})
+    (line,) = root.missing_files(loaded)
     assert f"input.sheet: there is no file '{path}'; {advice}" in line
 
 
 def test_braces_in_paths_of_files_are_refused_with_the_reason(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    lines = config.missing_files(config.load(with_paths("{plate}")))
+    lines = root.missing_files(root.load(with_paths("{plate}")))
     refused = [line for line in lines if "'{'" in line]
     assert len(refused) == KEYS - 2  # folders of images are no inputs of a rule
     assert refused[0] == (

@@ -15,9 +15,9 @@ import tifffile
 from imagecodecs import jpeg_encode, png_encode
 
 import moascope
-from moascope.damage import MachineError, machine_error
-from moascope.errors import ImageError, InputError, MissingImageError
-from moascope.files import damaged
+from moascope.core.damage import MachineError, machine_error
+from moascope.core.errors import ImageError, InputError, MissingImageError
+from moascope.core.files import damaged
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(moascope.__file__).parents[1])}
 BEFORE = """
@@ -200,7 +200,7 @@ def test_a_file_of_the_run_is_not_called_damaged_where_the_disk_fails():
 
 
 def test_sites_without_files_are_quarantined_as_missing(tmp_path):
-    from moascope.stores import ingest_plate
+    from moascope.images.plate_store import ingest_plate
 
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), np.uint8))
     (tmp_path / "bad.tif").write_bytes(b"II*\0" + bytes(20))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from moascope import devices
-from moascope.errors import InputError
+from moascope.core.errors import InputError
+from moascope.pipeline import devices
 
 TWO_GPUS = """\
 0, GPU-aaa, NVIDIA A100, 30000, 40960

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moascope import digests
-from moascope.digests import array_digest, file_digest
+from moascope.core import digests
+from moascope.core.digests import array_digest, file_digest
 
 
 def test_the_digest_of_a_file_is_that_of_the_checksums_of_its_blocks(tmp_path):

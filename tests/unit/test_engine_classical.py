@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from moascope import engine_classical
-from moascope.engine_classical import (
+from moascope.core.errors import InputError
+from moascope.segmentation.engines import classical
+from moascope.segmentation.engines.classical import (
     Classical,
     ClassicalParameters,
     parameters_of,
@@ -14,8 +15,7 @@ from moascope.engine_classical import (
     tune_classical,
     tune_with,
 )
-from moascope.errors import InputError
-from moascope.matching import scores, tally
+from moascope.segmentation.matching import scores, tally
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_tuning_improves_the_parameters(nuclei):
 def test_surroundings_are_those_of_the_gaussian_filter_of_scipy(shape, radius):
     plane = np.random.default_rng(0).gamma(2, 1000, shape).astype(np.float32)
     expected = ndimage.gaussian_filter(plane.astype(np.float64), radius)
-    blurred = engine_classical._blur(plane, radius)
+    blurred = classical._blur(plane, radius)
     assert blurred.dtype == np.float32
     np.testing.assert_allclose(blurred, expected, rtol=0, atol=1e-6 * plane.max())
 
@@ -94,7 +94,7 @@ def test_objects_are_those_that_the_gaussian_filter_of_scipy_finds(nuclei, radiu
     clouds = ndimage.gaussian_filter(rough, (0, 3, 3)).astype(np.uint16)
     parameters = ClassicalParameters(correction=0.1, local_radius=radius / 20, separation=0.05)
     found = [segment_classical(image, parameters) for image in (nuclei[0], clouds)]
-    monkeypatch.setattr(engine_classical, "_blur", ndimage.gaussian_filter)
+    monkeypatch.setattr(classical, "_blur", ndimage.gaussian_filter)
     for image, labels in zip((nuclei[0], clouds), found, strict=True):
         assert labels.max() > 4
         np.testing.assert_array_equal(labels, segment_classical(image, parameters))

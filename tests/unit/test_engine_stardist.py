@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from annotated_discs import discs, write_discs
 
-from moascope.engine_stardist import fit, shown_channels, stardist
-from moascope.errors import InputError
-from moascope.matching import scores, tally
+from moascope.core.errors import InputError
+from moascope.segmentation.engines.stardist import fit, shown_channels, stardist
+from moascope.segmentation.matching import scores, tally
 
 HAS_STARDIST = importlib.util.find_spec("stardist") is not None
 needs_stardist = pytest.mark.skipif(not HAS_STARDIST, reason="StarDist is not installed here")

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import engine_unet, training
-from moascope.annotated import AnnotatedSet, write
-from moascope.engine_unet import UNet, fit, tune_saved
-from moascope.errors import InputError
-from moascope.instances import InstanceParameters
-from moascope.masks import Mask
+from moascope.core.errors import InputError
+from moascope.networks import saving
+from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.masks import Mask
+from moascope.segmentation.engines import unet
+from moascope.segmentation.engines.unet import UNet, fit, tune_saved
+from moascope.segmentation.instances import InstanceParameters
 
 USE = {"turns": False, "tile": 64, "overlap": 16}
 OPTIONS = {
@@ -64,7 +65,7 @@ def fitted(tmp_path_factory):
 
 def test_the_model_carries_what_it_was_tuned_to(fitted):
     model, history = fitted
-    _, about = training.load_model(model)
+    _, about = saving.load_model(model)
     assert about["channels"] == ["DNA"]
     assert about["options"]["network"]["filters"] == 4
     assert 0 <= about["validation"]["mean_ap"] <= 1
@@ -82,7 +83,7 @@ def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatc
         tried = pd.DataFrame({"ap_50": [0.9], "mean_ap": [0.8]})
         return InstanceParameters(seed_threshold=0.21), tried
 
-    monkeypatch.setattr(engine_unet, "tune", chosen)
+    monkeypatch.setattr(unet, "tune", chosen)
     network = folder / "unet.network.keras"
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
         tune_saved([network], annotated, ["DNA"], given, tmp_path / "tuned.keras")
@@ -177,7 +178,7 @@ def test_what_the_user_sets_is_not_tuned(fitted, tmp_path):
     given = {**USE, "prominence": 0.33, "min_area": 17}
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
         tune_saved([folder / "unet.network.keras"], annotated, ["DNA"], given, out)
-    _, about = training.load_model(out)
+    _, about = saving.load_model(out)
     assert (about["instances"]["prominence"], about["instances"]["min_area"]) == (0.33, 17)
 
 
@@ -185,7 +186,7 @@ def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):
     image, _ = discs(9)
     engine = UNet.load(fitted[0], ["DNA"], USE)
     whole = engine.predict(image)
-    monkeypatch.setattr(engine_unet, "_LARGE", 1000)
+    monkeypatch.setattr(unet, "_LARGE", 1000)
     small = engine.predict(image)
     for name, values in whole.items():
         assert small[name].dtype == np.float16
@@ -246,7 +247,7 @@ def train_further(annotated, folder, start, options=FURTHER):
 def test_a_given_network_is_trained_further_from_its_weights(fitted, of_another_lab, tmp_path):
     out, history = train_further(of_another_lab, tmp_path, fitted[0])
     assert history["step"].tolist() == [2]
-    before, after = (training.load_model(path)[0] for path in (fitted[0], out))
+    before, after = (saving.load_model(path)[0] for path in (fitted[0], out))
     pairs = zip(before.get_weights(), after.get_weights(), strict=True)
     change = [np.abs(a - b).max() for a, b in pairs]
     assert 0 < max(change) < 1e-4  # two steps of at most 1e-5 from there, not from anywhere else
@@ -256,7 +257,7 @@ def test_a_given_network_is_trained_further_from_its_weights(fitted, of_another_
 def test_a_network_that_was_trained_further_knows_from_what(fitted, of_another_lab, tmp_path):
     out, _ = train_further(of_another_lab, tmp_path, fitted[0])
     tune_saved([out], of_another_lab, ["Actin", "Hoechst"], USE, tmp_path / "tuned.keras")
-    about = training.load_model(tmp_path / "tuned.keras")[1]
+    about = saving.load_model(tmp_path / "tuned.keras")[1]
     assert about["channels"] == ["Hoechst"]
     assert about["options"]["network"]["depth"] == 2
     origin = about["started_from"]

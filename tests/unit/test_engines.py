@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from moascope import engines
-from moascope.engines import OneStep, Scaled, cellpose
-from moascope.errors import InputError
+from moascope.core.errors import InputError
+from moascope.segmentation.engines import base
+from moascope.segmentation.engines.base import OneStep, Scaled, cellpose
 
 HAS_CELLPOSE = importlib.util.find_spec("cellpose") is not None
 
@@ -63,7 +63,7 @@ class NotReachable:
 
 
 def test_weights_that_cannot_be_downloaded_are_explained(monkeypatch):
-    monkeypatch.setattr(engines, "imported", lambda *names: NotReachable)
+    monkeypatch.setattr(base, "imported", lambda *names: NotReachable)
     message = (
         r"the weights cpsam cannot be downloaded \(no route to host\)\. Download them elsewhere "
         r"from huggingface\.co/mouseland/cellpose-sam, and put them into "

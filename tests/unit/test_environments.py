@@ -7,7 +7,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from moascope import provenance
+from moascope.pipeline import code_digests
 
 # Import name -> distribution, where they differ.
 DISTRIBUTIONS = {
@@ -98,7 +98,7 @@ def test_every_script_finds_its_imports_in_its_environment(repository):
         environment = re.search(r'environment\("([\w-]+)"\)', block)[1]
         has_kinds = environment in ("tensorflow", "stardist")
         names = [f"{environment}-{kind}" for kind in ("cpu", "gpu")] if has_kinds else [environment]
-        needed = provenance.third_party(script) - set(sys.stdlib_module_names) - {"_job"}
+        needed = code_digests.third_party(script) - set(sys.stdlib_module_names) - {"_job"}
         for chosen in names:
             found = pins(environments(repository)[chosen])
             available = {*found, *(["tensorflow"] if chosen.startswith("tensorflow") else [])}

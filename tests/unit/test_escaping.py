@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moascope.errors import ImageError, InputError
-from moascope.escaping import escape_controls, has_controls, json_for_html, show
+from moascope.core.errors import ImageError, InputError
+from moascope.core.text.escaping import escape_controls, has_controls, json_for_html, show
 
 
 @pytest.mark.parametrize(

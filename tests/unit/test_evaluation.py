@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from moascope import evaluation
-from moascope.errors import InputError
+from moascope.classification.evaluation import scoring
+from moascope.core.errors import InputError
 
 OPTIONS = {
     "aggregate": "mean",
@@ -70,7 +70,7 @@ def random_screen(seed: int, n_wells: int = 24) -> tuple[pd.DataFrame, pd.DataFr
 def test_mean_of_a_well_worked_by_hand():
     units = unit_table(["A01", "A01", "A02"])
     rows = prediction_rows("aab", [(0.9, 0.1), (0.2, 0.8), (0.3, 0.7)])
-    wells = evaluation.aggregate(rows, units, "well", "mean")
+    wells = scoring.aggregate(rows, units, "well", "mean")
     assert wells["well"].tolist() == ["A01", "A02"]
     assert wells["n_units"].tolist() == [2, 1]
     assert wells["predicted"].tolist() == ["a", "b"]
@@ -80,7 +80,7 @@ def test_mean_of_a_well_worked_by_hand():
 def test_median_of_a_well_is_rescaled_to_sum_to_one():
     units = unit_table(["A01"] * 3)
     rows = prediction_rows("aaa", [(0.6, 0.3, 0.1), (0.5, 0.5, 0.0), (0.1, 0.1, 0.8)])
-    well = evaluation.aggregate(rows, units, "well", "median").iloc[0]
+    well = scoring.aggregate(rows, units, "well", "median").iloc[0]
     # Medians .5, .3, .1
     np.testing.assert_allclose(well[["p:a", "p:b", "p:c"]].astype(float), np.array([5, 3, 1]) / 9)
 
@@ -88,27 +88,27 @@ def test_median_of_a_well_is_rescaled_to_sum_to_one():
 def test_median_falls_back_on_the_mean_where_all_medians_are_zero():
     units = unit_table(["A01"] * 3)
     rows = prediction_rows("aaa", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
-    well = evaluation.aggregate(rows, units, "well", "median").iloc[0]
+    well = scoring.aggregate(rows, units, "well", "median").iloc[0]
     np.testing.assert_allclose(well[["p:a", "p:b", "p:c"]].astype(float), 1 / 3)
 
 
 def test_vote_follows_the_majority_against_the_mean():
     units = unit_table(["A01"] * 3)
     rows = prediction_rows("aaa", [(0.51, 0.49), (0.51, 0.49), (0.0, 1.0)])
-    assert evaluation.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["a"]
-    assert evaluation.aggregate(rows, units, "well", "mean")["predicted"].tolist() == ["b"]
+    assert scoring.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["a"]
+    assert scoring.aggregate(rows, units, "well", "mean")["predicted"].tolist() == ["b"]
 
 
 def test_ties_of_a_vote_are_broken_by_the_mean_probability():
     units = unit_table(["A01"] * 2)
     rows = prediction_rows("aa", [(0.6, 0.4, 0.0), (0.0, 0.1, 0.9)])
-    assert evaluation.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["c"]
+    assert scoring.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["c"]
 
 
 def test_treatments_join_their_wells():
     units = unit_table(["A01", "A02"], ["taxol@3", "taxol@3"])
     rows = prediction_rows("aa", [(0.9, 0.1), (0.3, 0.7)])
-    treatments = evaluation.aggregate(rows, units, "treatment", "mean")
+    treatments = scoring.aggregate(rows, units, "treatment", "mean")
     assert treatments["treatment"].tolist() == ["taxol@3"]
     np.testing.assert_allclose(treatments["p:a"], 0.6)
 
@@ -117,7 +117,7 @@ def test_units_of_several_folds_have_no_fold_when_joined():
     units = unit_table(["A01", "A01", "A02"])
     rows = prediction_rows("aab", [(0.9, 0.1)] * 3)
     rows["fold"], rows["fold_name"] = [0, 1, 1], ["x", "y", "y"]
-    wells = evaluation.aggregate(rows, units, "well")
+    wells = scoring.aggregate(rows, units, "well")
     assert wells["fold"].tolist() == [-1, 1]
     assert wells["fold_name"].tolist() == ["", "y"]
 
@@ -125,38 +125,38 @@ def test_units_of_several_folds_have_no_fold_when_joined():
 def test_repeats_are_not_joined():
     units = unit_table(["A01"])
     rows = pd.concat([prediction_rows("a", [(0.9, 0.1)], repeat=r) for r in range(2)])
-    assert evaluation.aggregate(rows, units, "well")["repeat"].tolist() == [0, 1]
+    assert scoring.aggregate(rows, units, "well")["repeat"].tolist() == [0, 1]
 
 
 def test_wells_of_the_same_name_on_two_plates_stay_apart():
     units = unit_table(["A01", "A01"]).assign(plate=["P", "Q"])
     rows = prediction_rows("ab", [(0.9, 0.1), (0.1, 0.9)])
-    assert len(evaluation.aggregate(rows, units, "well")) == 2
+    assert len(scoring.aggregate(rows, units, "well")) == 2
 
 
 def test_two_mechanisms_in_a_well_are_refused():
     units = unit_table(["A01", "A01"])
     with pytest.raises(InputError, match="well P/A01 has units of 2 different mechanisms"):
-        evaluation.aggregate(prediction_rows("ab", [(1, 0), (0, 1)]), units, "well")
+        scoring.aggregate(prediction_rows("ab", [(1, 0), (0, 1)]), units, "well")
 
 
 @pytest.mark.parametrize(("level", "how"), [("plate", "mean"), ("well", "mode")])
 def test_unknown_ways_to_aggregate_are_refused(level, how):
     with pytest.raises(InputError, match="level is well or treatment, how is mean, median or vote"):
-        evaluation.aggregate(prediction_rows("a", [(1, 0)]), unit_table(["A01"]), level, how)
+        scoring.aggregate(prediction_rows("a", [(1, 0)]), unit_table(["A01"]), level, how)
 
 
 def test_a_unit_without_metadata_is_named():
     rows = prediction_rows("ab", [(1, 0), (0, 1)])
     with pytest.raises(InputError, match=r"unit 'u1' is not in the units table \(1 such rows\)"):
-        evaluation.evaluate(rows, unit_table(["A01"]), OPTIONS)
+        scoring.evaluate(rows, unit_table(["A01"]), OPTIONS)
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_unit_scores_agree_with_scikit_learn(seed):
     rows, units = random_screen(seed)
-    scores = evaluation.evaluate(rows, units, OPTIONS)
+    scores = scoring.evaluate(rows, units, OPTIONS)
     truth, called = rows["moa"], rows["predicted"]
     assert scores["accuracy"]["value"] == pytest.approx(reference.accuracy_score(truth, called))
     assert scores["macro_f1"]["value"] == pytest.approx(
@@ -179,7 +179,7 @@ def test_unit_scores_agree_with_scikit_learn(seed):
 
 def test_the_entry_has_the_keys_of_the_summary_and_is_strict_json():
     rows, units = random_screen(seed=1)
-    scores = evaluation.evaluate(rows, units, OPTIONS, unit="cell", split="loco")
+    scores = scoring.evaluate(rows, units, OPTIONS, unit="cell", split="loco")
     assert {"unit": "cell", "split": "loco", "n": 72}.items() <= scores.items()
     for name in ("accuracy", "macro_f1", "balanced_accuracy"):
         for entry in (scores, scores["by_treatment"], scores["by_well"]):
@@ -194,7 +194,7 @@ def test_the_entry_has_the_keys_of_the_summary_and_is_strict_json():
 
 def test_the_interval_says_its_level():
     rows, units = random_screen(seed=1)
-    score = evaluation.evaluate(rows, units, OPTIONS | {"confidence": 0.9})["accuracy"]
+    score = scoring.evaluate(rows, units, OPTIONS | {"confidence": 0.9})["accuracy"]
     assert set(score) == {"value", "ci", "level", "p", "p_reason"}
     assert score["level"] == 0.9
 
@@ -203,7 +203,7 @@ def test_joining_wells_uses_the_configured_way():
     units = unit_table(["A01"] * 3 + ["A02"])
     rows = prediction_rows("aaab", [(0.51, 0.49), (0.51, 0.49), (0.0, 1.0), (0.0, 1.0)])
     by_mean, by_vote = (
-        evaluation.evaluate(rows, units, OPTIONS | {"aggregate": how}) for how in ("mean", "vote")
+        scoring.evaluate(rows, units, OPTIONS | {"aggregate": how}) for how in ("mean", "vote")
     )
     assert by_mean["by_well"]["accuracy"]["value"] == 0.5
     assert by_vote["by_well"]["accuracy"]["value"] == 1.0
@@ -212,7 +212,7 @@ def test_joining_wells_uses_the_configured_way():
 @pytest.mark.parametrize(("independent", "n"), [("compound", 12), ("plate", 1)])
 def test_the_independent_unit_is_what_is_resampled(independent, n):
     rows, units = random_screen(seed=2)
-    scores = evaluation.evaluate(rows, units, OPTIONS | {"independent_unit": independent})
+    scores = scoring.evaluate(rows, units, OPTIONS | {"independent_unit": independent})
     assert scores["details"]["n_independent"] == n
     assert (scores["accuracy"]["ci"] is None) == (n == 1)
 
@@ -220,7 +220,7 @@ def test_the_independent_unit_is_what_is_resampled(independent, n):
 def test_an_unknown_independent_unit_is_refused():
     rows, units = random_screen(seed=2)
     with pytest.raises(InputError, match=r"unknown unit 'day'\. Use auto, field, well"):
-        evaluation.evaluate(rows, units, OPTIONS | {"independent_unit": "day"})
+        scoring.evaluate(rows, units, OPTIONS | {"independent_unit": "day"})
 
 
 def test_scores_are_means_over_repeats_and_pictures_show_the_mean_probabilities():
@@ -231,7 +231,7 @@ def test_scores_are_means_over_repeats_and_pictures_show_the_mean_probabilities(
             prediction_rows("ab", [(0.4, 0.6), (0.4, 0.6)], repeat=1),
         ]
     )
-    scores = evaluation.evaluate(rows, units, OPTIONS)
+    scores = scoring.evaluate(rows, units, OPTIONS)
     assert scores["n"] == 2
     assert scores["accuracy"]["value"] == pytest.approx((1 + 0.5) / 2)
     assert scores["roc_auc"]["value"] == pytest.approx((1 + 0.5) / 2)
@@ -245,8 +245,8 @@ def test_scores_are_means_over_repeats_and_pictures_show_the_mean_probabilities(
 
 def test_repeats_of_the_same_predictions_change_nothing():
     rows, units = random_screen(seed=3)
-    once = evaluation.evaluate(rows, units, OPTIONS)
-    twice = evaluation.evaluate(pd.concat([rows, rows.assign(repeat=1)]), units, OPTIONS)
+    once = scoring.evaluate(rows, units, OPTIONS)
+    twice = scoring.evaluate(pd.concat([rows, rows.assign(repeat=1)]), units, OPTIONS)
     for key in ("n", "accuracy", "macro_f1", "by_well", "by_treatment", "per_class"):
         assert twice[key] == once[key]
     assert twice["details"]["confusion"] == once["details"]["confusion"]
@@ -255,7 +255,7 @@ def test_repeats_of_the_same_predictions_change_nothing():
 def test_mistakes_come_most_confident_first():
     units = unit_table(["A01", "A02", "A03", "A04"])
     rows = prediction_rows("aabb", [(0.4, 0.6), (0.9, 0.1), (0.95, 0.05), (0.2, 0.8)])
-    mistakes = evaluation.evaluate(rows, units, OPTIONS)["details"]["mistakes"]
+    mistakes = scoring.evaluate(rows, units, OPTIONS)["details"]["mistakes"]
     assert [mistake["unit_id"] for mistake in mistakes] == ["u2", "u0"]
     assert mistakes[0]["confidence"] == pytest.approx(0.95)
     assert mistakes[0]["well"] == "A03"
@@ -265,7 +265,7 @@ def test_folds_are_listed_with_their_accuracy():
     units = unit_table(["A01", "A02", "A03"])
     rows = prediction_rows("aab", [(0.9, 0.1), (0.1, 0.9), (0.1, 0.9)])
     rows["fold"], rows["fold_name"] = [0, 0, 1], ["x", "x", "y"]
-    assert evaluation.evaluate(rows, units, OPTIONS)["details"]["folds"] == [
+    assert scoring.evaluate(rows, units, OPTIONS)["details"]["folds"] == [
         {"repeat": 0, "fold": 0, "fold_name": "x", "n": 2, "accuracy": 0.5},
         {"repeat": 0, "fold": 1, "fold_name": "y", "n": 1, "accuracy": 1.0},
     ]
@@ -273,9 +273,7 @@ def test_folds_are_listed_with_their_accuracy():
 
 def test_calibration_uses_the_probability_of_the_call():
     units = unit_table(["A01", "A02"])
-    scores = evaluation.evaluate(
-        prediction_rows("ab", [(0.75, 0.25), (0.75, 0.25)]), units, OPTIONS
-    )
+    scores = scoring.evaluate(prediction_rows("ab", [(0.75, 0.25), (0.75, 0.25)]), units, OPTIONS)
     assert scores["calibration_error"] == pytest.approx(0.25)
     filled = [row for row in scores["details"]["reliability"] if row["n"]]
     assert filled == [
@@ -285,7 +283,7 @@ def test_calibration_uses_the_probability_of_the_call():
 
 def test_a_class_never_called_has_no_precision():
     units = unit_table(["A01", "A02"])
-    per_class = evaluation.evaluate(prediction_rows("ab", [(1, 0), (1, 0)]), units, OPTIONS)[
+    per_class = scoring.evaluate(prediction_rows("ab", [(1, 0), (1, 0)]), units, OPTIONS)[
         "per_class"
     ]
     assert per_class["b"].pop("recall")["value"] == 0
@@ -294,24 +292,24 @@ def test_a_class_never_called_has_no_precision():
 
 def test_no_rows_are_refused():
     with pytest.raises(InputError, match="predictions: 0 rows"):
-        evaluation.evaluate(prediction_rows("a", [(1, 0)])[:0], unit_table(["A01"]), OPTIONS)
+        scoring.evaluate(prediction_rows("a", [(1, 0)])[:0], unit_table(["A01"]), OPTIONS)
 
 
 def test_a_unit_tested_twice_is_refused():
     rows = prediction_rows("a", [(1, 0)])
     with pytest.raises(InputError, match="unit 'u0' is tested more than once in repeat 0"):
-        evaluation.evaluate(pd.concat([rows, rows]), unit_table(["A01"]), OPTIONS)
+        scoring.evaluate(pd.concat([rows, rows]), unit_table(["A01"]), OPTIONS)
 
 
 def test_a_class_without_a_column_is_refused():
     rows = prediction_rows("z", [(1, 0)])
     with pytest.raises(InputError, match="class 'z' has no column 'p:z'"):
-        evaluation.evaluate(rows, unit_table(["A01"]), OPTIONS)
+        scoring.evaluate(rows, unit_table(["A01"]), OPTIONS)
 
 
 def test_baselines_are_scored_as_models_are():
     rows, units = random_screen(seed=4)
-    scores = evaluation.evaluate(rows, units, OPTIONS, baselines={"hand-made": rows})
+    scores = scoring.evaluate(rows, units, OPTIONS, baselines={"hand-made": rows})
     baseline = scores["baselines"]["hand-made"]
     assert baseline["accuracy"] == scores["accuracy"]
     assert baseline["by_treatment"]["accuracy"] == scores["by_treatment"]["accuracy"]
@@ -321,7 +319,7 @@ def test_baselines_are_scored_as_models_are():
 
 def test_a_model_does_not_differ_from_itself():
     rows, units = random_screen(seed=4)
-    scores = evaluation.evaluate(rows, units, OPTIONS, baselines={"itself": rows})
+    scores = scoring.evaluate(rows, units, OPTIONS, baselines={"itself": rows})
     for level in (scores, scores["by_well"], scores["by_treatment"]):
         difference = level["comparisons"]["itself"]["accuracy"]
         low, high = difference["ci"]
@@ -332,7 +330,7 @@ def test_a_model_does_not_differ_from_itself():
 
 def test_models_are_compared_apart_from_baselines():
     rows, units = random_screen(seed=4)
-    scores = evaluation.evaluate(rows, units, OPTIONS, models={"other": rows})
+    scores = scoring.evaluate(rows, units, OPTIONS, models={"other": rows})
     assert "comparisons" not in scores
     assert scores["model_comparisons"]["other"]["macro_f1"]["value"] == 0
     assert scores["by_treatment"]["model_comparisons"]["other"]["accuracy"]["value"] == 0
@@ -348,7 +346,7 @@ def test_a_difference_is_paired_by_group():
     def rows(calls):
         return prediction_rows("a" * 160, [(0.9, 0.1) if call else (0.1, 0.9) for call in calls])
 
-    scores = evaluation.evaluate(rows(also), units, OPTIONS, baselines={"b": rows(right)})
+    scores = scoring.evaluate(rows(also), units, OPTIONS, baselines={"b": rows(right)})
     low, high = scores["comparisons"]["b"]["accuracy"]["ci"]
     assert scores["comparisons"]["b"]["accuracy"]["value"] == pytest.approx(2 / 160)
     assert high - low < 0.25 * np.diff(scores["accuracy"]["ci"])
@@ -357,7 +355,7 @@ def test_a_difference_is_paired_by_group():
 def test_baselines_of_other_units_are_refused():
     rows, units = random_screen(seed=4)
     with pytest.raises(InputError, match="baseline 'b' was scored on other units than the model"):
-        evaluation.evaluate(rows, units, OPTIONS, baselines={"b": rows[3:]})
+        scoring.evaluate(rows, units, OPTIONS, baselines={"b": rows[3:]})
 
 
 def test_a_majority_that_the_split_puts_below_chance_is_no_comparator():
@@ -367,7 +365,7 @@ def test_a_majority_that_the_split_puts_below_chance_is_no_comparator():
     model["fold"] = range(8)
     wrong = prediction_rows("aaaabbbb", [(0.1, 0.9)] * 4 + [(0.9, 0.1)] * 4).assign(fold=range(8))
     others = {"majority": wrong, "layout": wrong}
-    scores = evaluation.evaluate(model, units, OPTIONS, baselines=others)
+    scores = scoring.evaluate(model, units, OPTIONS, baselines=others)
     assert list(scores["comparisons"]) == ["layout"]
     assert scores["baselines"]["majority"]["comparator"] is False
     assert "below chance" in scores["baselines"]["majority"]["reason"]
@@ -377,25 +375,25 @@ def test_units_finer_than_what_is_held_out_are_refused():
     rows, units = random_screen(seed=2)
     options = OPTIONS | {"independent_unit": "well"}
     with pytest.raises(InputError, match="'well' is finer than what the split 'loco' holds out"):
-        evaluation.evaluate(rows, units, options, split="loco", held_out=["compound"])
+        scoring.evaluate(rows, units, options, split="loco", held_out=["compound"])
 
 
 def test_a_skilled_model_beats_its_null_and_a_guess_does_not():
     rows, units = random_screen(seed=5)
     options = OPTIONS | {"independent_unit": "auto"}
-    skilled = evaluation.evaluate(rows, units, options, held_out=["compound"])["accuracy"]
+    skilled = scoring.evaluate(rows, units, options, held_out=["compound"])["accuracy"]
     assert skilled["p"] < 0.05
     low, high = skilled["null"]["interval"]
     assert low < 1 / 3 < high < skilled["value"]
     shuffled = rows.assign(predicted=rows["predicted"].sample(frac=1, random_state=1).to_numpy())
-    guess = evaluation.evaluate(shuffled, units, options, held_out=["compound"])
+    guess = scoring.evaluate(shuffled, units, options, held_out=["compound"])
     assert guess["accuracy"]["p"] > 0.05
 
 
 def test_probabilities_that_are_not_finite_are_refused():
     rows = prediction_rows("ab", [(0.9, 0.1), (np.nan, 0.9)])
     with pytest.raises(InputError, match="the probabilities of unit 'u1' are NaN or infinite"):
-        evaluation.evaluate(rows, unit_table(["A01", "A02"]), OPTIONS)
+        scoring.evaluate(rows, unit_table(["A01", "A02"]), OPTIONS)
 
 
 def test_groups_of_several_classes_are_one_stratum():
@@ -407,7 +405,7 @@ def test_groups_of_several_classes_are_one_stratum():
     calls = ["abcdef".index(name) if ok else 0 for name, ok in zip(truth, right, strict=True)]
     rows = prediction_rows(truth, np.eye(6)[calls].tolist())
     options = OPTIONS | {"independent_unit": "auto"}
-    scores = evaluation.evaluate(rows, units, options, held_out=["batch"])
+    scores = scoring.evaluate(rows, units, options, held_out=["batch"])
     low, high = scores["accuracy"]["ci"]
     assert low < scores["accuracy"]["value"] < high
     assert high - low < 0.35
@@ -416,8 +414,8 @@ def test_groups_of_several_classes_are_one_stratum():
 def test_the_order_of_rows_does_not_matter():
     rows, units = random_screen(seed=5)
     shuffled = rows.sample(frac=1, random_state=0)
-    expected = evaluation.evaluate(rows, units, OPTIONS)
+    expected = scoring.evaluate(rows, units, OPTIONS)
     for tables in ((shuffled, units), (rows, units.sample(frac=1, random_state=0))):
-        scores = evaluation.evaluate(*tables, OPTIONS)
+        scores = scoring.evaluate(*tables, OPTIONS)
         assert scores["accuracy"] == expected["accuracy"]
         assert scores["by_treatment"] == expected["by_treatment"]

@@ -11,24 +11,25 @@ import yaml
 from annotated_discs import write_discs
 from scipy.special import softmax
 
-from moascope import export, packages, segmentation, segmentation_training
-from moascope.engine_unet import UNet, tune_saved
-from moascope.errors import InputError
-from moascope.instances import InstanceParameters
-from moascope.segmentation import NetworkOptions
+from moascope.core.errors import InputError
+from moascope.segmentation.engines import optional_packages
+from moascope.segmentation.engines.unet import UNet, tune_saved
+from moascope.segmentation.instances import InstanceParameters
+from moascope.segmentation.unet import architecture, export, training
+from moascope.segmentation.unet.architecture import NetworkOptions
 
 TINY = NetworkOptions(encoder="none", depth=2, filters=4)
 WHOLE = {"turns": False, "tile": 256, "overlap": 0}
 
 needs_converters = pytest.mark.skipif(
-    bool(packages.missing(packages.EXPORT)),
-    reason=f"needs {', '.join(packages.EXPORT)}: uv sync --extra export",
+    bool(optional_packages.missing(optional_packages.EXPORT)),
+    reason=f"needs {', '.join(optional_packages.EXPORT)}: uv sync --extra export",
 )
 
 
 def network(options, channels=("DNA",)):
     keras.utils.set_random_seed(0)
-    return segmentation.core(segmentation.build(options, channels), options.binning)
+    return architecture.core(architecture.build(options, channels), options.binning)
 
 
 def probabilities(network, images):
@@ -41,9 +42,7 @@ def probabilities(network, images):
 def save(path, options=TINY, channels=("DNA",)):
     about = {"options": {"network": asdict(options)}, "validation": {"ap_50": 0.75}}
     parameters = InstanceParameters(min_area=7)
-    segmentation_training.save(
-        network(options, channels), path, channels, options, parameters, about
-    )
+    training.save(network(options, channels), path, channels, options, parameters, about)
     return path
 
 
@@ -156,7 +155,7 @@ def test_a_conversion_that_changes_the_maps_is_refused(exported, tmp_path, monke
 
 
 def test_what_is_not_installed_is_named_with_the_command(tmp_path, monkeypatch):
-    monkeypatch.setattr(packages, "EXPORT", ("numpy", "no-such-converter"))
+    monkeypatch.setattr(optional_packages, "EXPORT", ("numpy", "no-such-converter"))
     with (
         write_discs(tmp_path) as annotated,
         pytest.raises(InputError, match=r"no-such-converter, which is not .* --extra export"),
@@ -189,7 +188,7 @@ def test_an_ensemble_becomes_a_portable_network():
     options = NetworkOptions(depth=2, filters=4, binning=2)
     members = [network(options), network(options)]
     members[1].set_weights([weights + 0.01 for weights in members[0].get_weights()])
-    own = segmentation.ensemble(members)
+    own = architecture.ensemble(members)
     images = np.random.default_rng(0).random((1, 32, 32, 1)).astype(np.float32)
     twin = export.portable(own)
     assert "moascope" not in json.dumps(twin.get_config())

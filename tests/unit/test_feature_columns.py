@@ -6,9 +6,9 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from moascope import feature_columns
-from moascope.errors import InputError
-from moascope.feature_columns import Block, FeatureChoice, columns_of
+from moascope.core.errors import InputError
+from moascope.networks import feature_columns
+from moascope.networks.feature_columns import Block, FeatureChoice, columns_of
 
 # Two channel passes; the last layer has no positions, so that it has no standard deviation.
 ONE_PASS = [("stem", "mean", 2), ("stem", "sd", 2), ("", "mean", 3)]
@@ -51,7 +51,7 @@ def test_blocks_are_read_as_they_were_written(tmp_path):
 
 @pytest.mark.parametrize("mapping", ["triple", "per-channel"])
 def test_a_shared_pass_gives_every_choice_the_features_of_its_own_network(mapping):
-    from moascope import backbones
+    from moascope.networks import backbones
 
     channels = ["a", "b", "c"]
     images = np.random.default_rng(0).random((2, 32, 32, 3), dtype="float32")

@@ -3,8 +3,9 @@ import time
 import numpy as np
 import pytest
 
-from moascope import backbones, features
-from moascope.errors import InputError
+from moascope.classification import features
+from moascope.core.errors import InputError
+from moascope.networks import backbones
 
 CHANNELS = ["a", "b", "c"]
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import figures
-from moascope.figures import ForestRow
-from moascope.wells import PLATE_SHAPES
+from moascope.report.figures import style
+from moascope.report.figures.style import ForestRow
+from moascope.screen.wells import PLATE_SHAPES
 
 CLASSES = ["Actin disruptors", "DNA damage", "<script>alert(1)</script> $x^2$ & co"]
 
@@ -22,7 +22,7 @@ def wells(plate_format=96):
 
 def plate(table, plate_format=96, **options):
     options = {"limits": (0.0, 6.0), "tick_format": ".0f", "alt": "Plate", **options}
-    return figures.plate_map(table, plate_format, "Blur", **options)
+    return style.plate_map(table, plate_format, "Blur", **options)
 
 
 def history(epochs=5):
@@ -32,7 +32,7 @@ def history(epochs=5):
 
 
 EXAMPLES = {
-    "forest": lambda: figures.accuracy_forest(
+    "forest": lambda: style.accuracy_forest(
         [
             ForestRow("split loco", "heading", {}),
             ForestRow(CLASSES[2], "model", {"accuracy": (0.9, 0.85, 0.95)}),
@@ -41,18 +41,18 @@ EXAMPLES = {
         ["accuracy"],
         "Accuracy",
     ),
-    "confusion": lambda: figures.confusion_matrix([[9, 1, 0], [2, 7, 1], [0, 0, 0]], CLASSES, "C"),
-    "reliability": lambda: figures.reliability_diagram(
+    "confusion": lambda: style.confusion_matrix([[9, 1, 0], [2, 7, 1], [0, 0, 0]], CLASSES, "C"),
+    "reliability": lambda: style.reliability_diagram(
         [0.4, np.nan, 0.9], [0.3, np.nan, 0.95], [10, 0, 90], "R"
     ),
-    "curves": lambda: figures.training_curves(history(), "T"),
-    "scatter": lambda: figures.scatter_map(
+    "curves": lambda: style.training_curves(history(), "T"),
+    "scatter": lambda: style.scatter_map(
         [0, 1, 2], [2, 1, 0], CLASSES, order=CLASSES, labels=("a", "b"), alt="S"
     ),
-    "split": lambda: figures.split_picture(
+    "split": lambda: style.split_picture(
         [["test", "train"], ["validation", ""]], CLASSES[:2], 2, CLASSES[:2], "P"
     ),
-    "bars": lambda: figures.split_bars(
+    "bars": lambda: style.split_bars(
         pd.DataFrame({"train": [5], "validation": [0], "test": [2]}, index=["fold"]), "B"
     ),
     "plate": lambda: plate(wells()),
@@ -112,7 +112,7 @@ def test_names_are_drawn_as_they_are(name):
 
 
 def test_standalone_figures_carry_both_colour_schemes_and_a_background(svg):
-    document = figures.standalone(svg)
+    document = style.standalone(svg)
     ElementTree.fromstring(document.encode())
     assert "prefers-color-scheme: dark" in document
     assert "background:var(--paper)" in document
@@ -125,7 +125,7 @@ def test_confusion_shows_counts_and_shares_of_the_true_class():
 
 
 def test_a_rare_confusion_is_not_called_zero():
-    drawn = texts(figures.confusion_matrix([[999, 1], [0, 10]], ["a", "b"], "C"))
+    drawn = texts(style.confusion_matrix([[999, 1], [0, 10]], ["a", "b"], "C"))
     assert "<1%" in drawn
     assert "0%" not in drawn
 
@@ -161,11 +161,11 @@ def test_a_zero_on_a_signed_key_has_no_sign():
 
 def test_curves_without_validation_and_with_one_epoch_are_drawn():
     one = history(epochs=1).drop(columns=["val_loss", "val_accuracy"])
-    assert "validation, median" not in texts(figures.training_curves(one, "T"))
+    assert "validation, median" not in texts(style.training_curves(one, "T"))
 
 
 def test_the_first_144_groups_of_a_map_look_different():
-    looks = {(figures.marker_of(i), i % figures.N_CATEGORIES) for i in range(144)}
+    looks = {(style.marker_of(i), i % style.N_CATEGORIES) for i in range(144)}
     assert len(looks) == 144
 
 
@@ -183,8 +183,8 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_colours_have_enough_contrast_with_the_page(scheme):
-    paper = figures.COLOURS["paper"][scheme]
-    for name, pair in figures.COLOURS.items():
+    paper = style.COLOURS["paper"][scheme]
+    for name, pair in style.COLOURS.items():
         if name.startswith("c") or name == "accent":
             assert contrast(pair[scheme], paper) >= 3.0, name
         if name in ("fg", "muted"):
@@ -195,20 +195,20 @@ def test_colours_have_enough_contrast_with_the_page(scheme):
 @pytest.mark.parametrize("hue", ["accent", "contrast"])
 def test_numbers_are_legible_on_the_darkest_cell_of_a_confusion_matrix(scheme, hue):
     def channels(name):
-        colour = figures.COLOURS[name][scheme]
+        colour = style.COLOURS[name][scheme]
         return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
 
     mixed = 0.48 * channels(hue) + 0.52 * channels("paper")
     cell = "#" + "".join(f"{round(value):02x}" for value in mixed)
-    assert contrast(cell, figures.COLOURS["fg"][scheme]) >= 4.5
+    assert contrast(cell, style.COLOURS["fg"][scheme]) >= 4.5
 
 
 def test_embedding_separates_clusters_and_is_reproducible():
     rng = np.random.default_rng(0)
     centres = 20 * rng.standard_normal((3, 60))
     features = np.repeat(centres, 30, axis=0) + rng.standard_normal((90, 60))
-    table = figures.embedding_map(features, seed=1)
-    again = figures.embedding_map(features, seed=1)
+    table = style.embedding_map(features, seed=1)
+    again = style.embedding_map(features, seed=1)
     pd.testing.assert_frame_equal(table, again)
     truth = np.repeat(range(3), 30)
     for kind in ("pca", "tsne"):
@@ -221,7 +221,7 @@ def test_embedding_separates_clusters_and_is_reproducible():
 def test_embedding_principal_components_agree_with_a_singular_value_decomposition():
     rng = np.random.default_rng(1)
     features = rng.standard_normal((40, 8)) * np.arange(8, 0, -1)
-    table = figures.embedding_map(features, seed=0)
+    table = style.embedding_map(features, seed=0)
     # Columns of one scale each, so that no kind of feature counts more than another.
     scaled = (features - features.mean(axis=0)) / features.std(axis=0)
     u, s, _ = np.linalg.svd(scaled, full_matrices=False)
@@ -230,7 +230,7 @@ def test_embedding_principal_components_agree_with_a_singular_value_decompositio
 
 
 def test_embedding_draws_at_most_the_points_asked_for():
-    table = figures.embedding_map(np.random.default_rng(2).standard_normal((50, 4)), 0, 20)
+    table = style.embedding_map(np.random.default_rng(2).standard_normal((50, 4)), 0, 20)
     assert len(table) == 20
     assert table["row"].is_monotonic_increasing
     assert table["row"].max() < 50
@@ -238,13 +238,13 @@ def test_embedding_draws_at_most_the_points_asked_for():
 
 @pytest.mark.parametrize("shape", [(3, 5), (4, 1), (30, 1)])
 def test_embedding_of_few_units_or_features_is_drawn(shape):
-    table = figures.embedding_map(np.random.default_rng(3).standard_normal(shape), seed=0)
+    table = style.embedding_map(np.random.default_rng(3).standard_normal(shape), seed=0)
     assert table[["pca_1", "pca_2"]].notna().all(axis=None)
     assert len(table.attrs["explained"]) == 2
 
 
 def test_units_that_are_all_alike_to_the_network_are_drawn():
-    table = figures.embedding_map(np.zeros((20, 5)), seed=0)
+    table = style.embedding_map(np.zeros((20, 5)), seed=0)
     assert (table[["pca_1", "pca_2"]] == 0).all(axis=None)
     assert "tsne_1" not in table
     assert table.attrs["explained"] == [0.0, 0.0]
@@ -256,7 +256,7 @@ def test_short_names_stay_different_and_recognisable():
         "inhibitor of the mitotic kinesin Eg5, high dose",
         "actin",
     ]
-    low, high, actin = figures.distinct_labels(names, 28)
+    low, high, actin = style.distinct_labels(names, 28)
     assert actin == "actin"
     assert low != high
     assert low.startswith("inhibitor of")
@@ -267,19 +267,19 @@ def test_short_names_stay_different_and_recognisable():
 
 def test_names_that_differ_in_their_middle_only_are_not_cut():
     names = [f"{'a' * 40}{k}{'b' * 40}" for k in range(3)]
-    assert len(set(figures.distinct_labels(names, 20))) == 3
+    assert len(set(style.distinct_labels(names, 20))) == 3
 
 
 def test_long_class_names_are_wrapped_between_words():
     names = ["malignant tumour of the bile duct", "benign"]
-    assert figures.wrapped_labels(names) == ["malignant tumour of\nthe bile duct", "benign"]
-    svg = figures.confusion_matrix([[3, 1], [0, 2]], names, "alt")
+    assert style.wrapped_labels(names) == ["malignant tumour of\nthe bile duct", "benign"]
+    svg = style.confusion_matrix([[3, 1], [0, 2]], names, "alt")
     assert "malignant tumour of" in svg
     assert "the bile duct" in svg
 
 
 def test_the_word_fold_is_not_cut_where_group_names_are_short():
-    svg = figures.split_picture(
+    svg = style.split_picture(
         [["train", "test"], ["test", "train"]], ["a", "b"], 2, ["", ""], "alt"
     )
     place = re.search(
@@ -299,19 +299,19 @@ def test_the_chart_of_scores_fits_a_narrow_screen():
             "plate, batch, row and column, logistic", "baseline", {"accuracy": (0.1, 0, 0.3)}
         ),
     ]
-    svg = figures.accuracy_forest(rows, ["accuracy"], "alt", narrow=True)
+    svg = style.accuracy_forest(rows, ["accuracy"], "alt", narrow=True)
     assert float(re.search(r'width="([\d.]+)"', svg)[1]) <= 340
     assert "99.0" in svg
 
 
 def test_a_score_without_an_interval_says_so():
     row = ForestRow("model", "model", {"accuracy": (0.9, float("nan"), float("nan"))})
-    assert "90.0, no interval" in figures.accuracy_forest([row], ["accuracy"], "alt")
+    assert "90.0, no interval" in style.accuracy_forest([row], ["accuracy"], "alt")
 
 
 def test_points_at_the_edge_of_the_chart_are_not_cut():
     def cuts(values):
         row = ForestRow("model", "model", values)
-        return figures.accuracy_forest([row], ["accuracy"], "alt").count("clip-path")
+        return style.accuracy_forest([row], ["accuracy"], "alt").count("clip-path")
 
     assert cuts({"accuracy": (1.0, 0.9, 1.0)}) == cuts({})

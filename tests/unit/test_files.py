@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import files
-from moascope.errors import InputError
-from moascope.files import (
+from moascope.core import files
+from moascope.core.errors import InputError
+from moascope.core.files import (
     atomic_path,
     check_folder,
     read_array,
@@ -26,7 +26,7 @@ from moascope.files import (
     write_json,
     write_parquet,
 )
-from moascope.hdf5 import open_h5, read_dataset
+from moascope.core.hdf5 import open_h5, read_dataset
 
 
 def names_in(folder):
@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_it_is_needed(tmp_path, 
 def left_over(folder, kill):
     """Let another process begin to write a file; give the file and the process, or its end."""
     program = (
-        "import sys\nfrom moascope.files import atomic_path\n"
+        "import sys\nfrom moascope.core.files import atomic_path\n"
         "with atomic_path(sys.argv[1]) as path:\n"
         "    path.write_text('half'); print('begun', flush=True); sys.stdin.read()"
     )

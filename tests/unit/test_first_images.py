@@ -6,8 +6,8 @@ import pytest
 import tifffile
 from imagecodecs import jpeg_encode, png_encode
 
-from moascope.errors import InputError
-from moascope.first_images import check_first_images
+from moascope.core.errors import InputError
+from moascope.images.first_images import check_first_images
 
 PIXELS = np.zeros((16, 16), np.uint8)
 

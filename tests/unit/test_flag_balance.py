@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from moascope import flag_balance
+from moascope.preprocessing import flag_balance
 
 
 def screen(lost, wells=8, sites=1):

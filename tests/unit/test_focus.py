@@ -5,7 +5,7 @@ import pytest
 from pictures import cells
 from scipy import ndimage
 
-from moascope import focus
+from moascope.preprocessing import focus
 
 
 @pytest.fixture

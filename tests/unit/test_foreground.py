@@ -6,7 +6,7 @@ from fake_store import FakeStore
 from pictures import brightfield, cells
 from skimage.io import imread
 
-from moascope import foreground, quality
+from moascope.preprocessing import foreground, quality
 
 OPTIONS = {"focus_z": 4.0, "max_saturated": 0.01, "min_foreground": 0.01, "intensity_z": 6.0}
 

@@ -2,8 +2,8 @@
 
 from typing import get_args
 
-from moascope.config import Input
-from moascope.formats import FORMATS
+from moascope.config.root import Input
+from moascope.screen.formats.registry import FORMATS
 
 
 def test_the_configuration_knows_the_formats():

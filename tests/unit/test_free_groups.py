@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from screens import Screen, options, touch
 
-from moascope.config import Input, load
-from moascope.errors import InputError
-from moascope.evaluation import evaluate
-from moascope.screen import read_sites
-from moascope.splits import check_sites, make_split
-from moascope.units import describe
+from moascope.classification.evaluation.scoring import evaluate
+from moascope.config.root import Input, load
+from moascope.core.errors import InputError
+from moascope.preprocessing.units import describe
+from moascope.screen.site_table import read_sites
+from moascope.splits.make import check_sites, make_split
 
 PATIENTS = ["anna", "anna", "bert", "bert", "carl"]
 

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope import files
-from moascope.errors import InputError
-from moascope.files import atomic_path
-from moascope.zips import StoredZip
+from moascope.core import files
+from moascope.core.errors import InputError
+from moascope.core.files import atomic_path
+from moascope.core.zip_files import StoredZip
 
 LIBRARY = Path(files.__file__).parents[1]
 NOISE = np.random.default_rng(0)
@@ -94,7 +94,7 @@ def test_every_writer_names_the_file_and_the_free_space(small_disk, write):
 def test_a_saved_network_names_the_file_and_the_free_space(small_disk):
     import keras
 
-    from moascope.training import save_model
+    from moascope.networks.saving import save_model
 
     model = keras.Sequential([keras.Input((1000,)), keras.layers.Dense(1000)])
     with pytest.raises(InputError, match=r"m\.keras: cannot be written .* 0\.0 of 2\.1 MB are"):
@@ -164,6 +164,6 @@ def test_features_on_a_full_disk_are_an_error_that_names_the_file(small_disk, tm
     done = run(program, tmp_path / "units.npy", small_disk / "f.npy")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("moascope.errors.InputError: ")
+    assert last.startswith("moascope.core.errors.InputError: ")
     assert f"{small_disk / 'f.npy'}: cannot be written (No space left on device)." in last
     assert not list(small_disk.iterdir())

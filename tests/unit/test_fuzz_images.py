@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_stores import CHANNELS, WELLS, image, write_sites
 
-from moascope.errors import ImageError, InputError
-from moascope.images import read_pixel_size, read_planes
-from moascope.masks import read_mask
-from moascope.stores import PlateStore, ingest_plate
+from moascope.core.errors import ImageError, InputError
+from moascope.images.plate_store import PlateStore, ingest_plate
+from moascope.images.readers import read_pixel_size, read_planes
+from moascope.segmentation.data.masks import read_mask
 
 rng = np.random.default_rng(7)
 PLANES = rng.integers(0, 4000, (2, 24, 20)).astype(np.uint16)

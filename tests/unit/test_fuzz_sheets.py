@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from screens import HEADER, ROWS, Screen
 
-from moascope import devices, plates
-from moascope.annotated_sheet import SheetOptions, read_annotations
-from moascope.errors import InputError
-from moascope.platemap_list import platemap_files
-from moascope.screen import plate_names, read_sites
-from moascope.sheets import read_sheet
-from moascope.wells import parse_well, well_from_parts
+from moascope.core.errors import InputError
+from moascope.pipeline import devices
+from moascope.screen import plates
+from moascope.screen.site_table import plate_names, read_sites
+from moascope.screen.tables.delimited import read_sheet
+from moascope.screen.tables.platemap_list import platemap_files
+from moascope.screen.wells import parse_well, well_from_parts
+from moascope.segmentation.data.sheet import SheetOptions, read_annotations
 
 PLATEMAP = "plate,well,compound,concentration,moa\nP1,A1,DMSO,0,\nP1,B2,taxol,0.3,Stabilizer\n"
 MOA_TABLE = "compound,concentration,moa\ntaxol,0.3,Stabilizer\nNA,3,Actin\n"

@@ -14,8 +14,8 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moascope import calibration, heads, linear_heads
-from moascope.errors import InputError
+from moascope.classification.heads import calibration, cross_validation, linear
+from moascope.core.errors import InputError
 
 LDA = {"type": "lda", "shrinkage": "auto"}
 LOGISTIC = {"type": "logistic", "C": 1.0}
@@ -46,7 +46,7 @@ def blobs(
     return features * rng.uniform(0.1, 10, d) + 50, np.array(list("abcdefgh"))[codes]
 
 
-def probabilities(head: heads.Head, features: np.ndarray) -> np.ndarray:
+def probabilities(head: cross_validation.Head, features: np.ndarray) -> np.ndarray:
     return softmax(head.logits(features), axis=1)
 
 
@@ -66,7 +66,7 @@ def thirds(n: int) -> list[Fold]:
 def test_lda_gives_the_posteriors_of_scikit_learn(seed, n, d, n_classes, shrinkage):
     features, labels = blobs(seed, n, d, n_classes)
     new, _ = blobs(seed + 1, 30, d, n_classes)
-    ours = linear_heads.ShrinkageLDA(shrinkage).fit(features, labels)
+    ours = linear.ShrinkageLDA(shrinkage).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(features, labels)
     np.testing.assert_allclose(ours.predict_proba(new), theirs.predict_proba(new), atol=1e-6)
     np.testing.assert_allclose(
@@ -79,7 +79,7 @@ def test_lda_gives_the_posteriors_of_scikit_learn(seed, n, d, n_classes, shrinka
 def test_lda_takes_priors_as_scikit_learn_does():
     features, labels = blobs(seed=1)
     priors = [0.6, 0.3, 0.1]
-    ours = linear_heads.ShrinkageLDA("auto", priors).fit(features, labels)
+    ours = linear.ShrinkageLDA("auto", priors).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
     np.testing.assert_allclose(
         ours.predict_proba(features),
@@ -90,7 +90,7 @@ def test_lda_takes_priors_as_scikit_learn_does():
 
 def test_plain_lda_agrees_with_scikit_learn():
     features, labels = blobs(seed=2)
-    ours = linear_heads.ShrinkageLDA(0.0).fit(features, labels)
+    ours = linear.ShrinkageLDA(0.0).fit(features, labels)
     theirs = LinearDiscriminantAnalysis(solver="svd").fit(features, labels)
     np.testing.assert_allclose(
         ours.predict_proba(features), theirs.predict_proba(features), atol=1e-6
@@ -103,7 +103,7 @@ def test_constant_features_change_nothing(d, shrinkage):
     features, labels = blobs(seed=3, d=d)
     constant = features.copy()
     constant[:, ::4] = 7.0
-    ours = linear_heads.ShrinkageLDA(shrinkage).fit(constant, labels)
+    ours = linear.ShrinkageLDA(shrinkage).fit(constant, labels)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(constant, labels)
     np.testing.assert_allclose(
         ours.predict_proba(constant), theirs.predict_proba(constant), atol=1e-6
@@ -112,7 +112,7 @@ def test_constant_features_change_nothing(d, shrinkage):
 
 def test_plain_lda_survives_more_features_than_rows():
     features, labels = blobs(seed=4, n=30, d=60)
-    lda = linear_heads.ShrinkageLDA(0.0).fit(features, labels)
+    lda = linear.ShrinkageLDA(0.0).fit(features, labels)
     assert np.isfinite(lda.predict_proba(features)).all()
 
 
@@ -120,19 +120,19 @@ def test_plain_lda_survives_more_features_than_rows():
 def test_the_amount_of_shrinkage_is_that_of_scikit_learn(shape):
     rows = np.random.default_rng(0).normal(size=shape)
     rows -= rows.mean(axis=0)
-    assert linear_heads._ledoit_wolf(rows) == pytest.approx(ledoit_wolf_shrinkage(rows))
+    assert linear._ledoit_wolf(rows) == pytest.approx(ledoit_wolf_shrinkage(rows))
 
 
 @pytest.mark.parametrize("shrinkage", [-0.1, 1.5, "much", None])
 def test_impossible_shrinkage_is_refused(shrinkage):
     features, labels = blobs(seed=6)
     with pytest.raises(InputError, match=r"shrinkage is .*; use auto or a number from 0 to 1"):
-        linear_heads.ShrinkageLDA(shrinkage).fit(features, labels)
+        linear.ShrinkageLDA(shrinkage).fit(features, labels)
 
 
 def test_lda_needs_more_rows_than_classes():
     with pytest.raises(InputError, match="2 training rows of 2 classes"):
-        linear_heads.ShrinkageLDA().fit(np.eye(2), np.array(["a", "b"]))
+        linear.ShrinkageLDA().fit(np.eye(2), np.array(["a", "b"]))
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -140,7 +140,7 @@ def test_lda_needs_more_rows_than_classes():
 @pytest.mark.parametrize("balanced", [False, True])
 def test_logistic_gives_the_posteriors_of_scikit_learn(n, d, n_classes, balanced):
     features, labels = blobs(seed=7, n=n, d=d, n_classes=n_classes, distance=0.4)
-    ours = heads.fit_head(features, labels, LOGISTIC | {"balanced": balanced})
+    ours = cross_validation.fit_head(features, labels, LOGISTIC | {"balanced": balanced})
     weight = "balanced" if balanced else None
     theirs = make_pipeline(
         StandardScaler(), LogisticRegression(class_weight=weight, max_iter=5000, tol=1e-8)
@@ -153,7 +153,7 @@ def test_logistic_gives_the_posteriors_of_scikit_learn(n, d, n_classes, balanced
 
 def test_balanced_lda_has_equal_priors():
     features, labels = blobs(seed=8)
-    head = heads.fit_head(features, labels, LDA | {"balanced": True})
+    head = cross_validation.fit_head(features, labels, LDA | {"balanced": True})
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(3, 1 / 3))
     np.testing.assert_allclose(
         probabilities(head, features),
@@ -165,7 +165,7 @@ def test_balanced_lda_has_equal_priors():
 @pytest.mark.parametrize("options", [LDA, LOGISTIC])
 def test_a_head_is_one_dense_layer(options):
     features, labels = blobs(seed=9)
-    head = heads.fit_head(features, labels, options)
+    head = cross_validation.fit_head(features, labels, options)
     kernel, bias = head.dense()
     assert kernel.shape == (20, 3)
     np.testing.assert_allclose(
@@ -180,9 +180,9 @@ def test_a_head_is_one_dense_layer(options):
 
 def test_prediction_in_blocks_is_prediction_at_once(monkeypatch):
     features, labels = blobs(seed=11)
-    head = heads.fit_head(features, labels, LDA)
+    head = cross_validation.fit_head(features, labels, LDA)
     whole = probabilities(head, features)
-    monkeypatch.setattr(linear_heads, "ROWS_PER_BLOCK", 7)
+    monkeypatch.setattr(linear, "ROWS_PER_BLOCK", 7)
     np.testing.assert_allclose(probabilities(head, features), whole, atol=1e-12)
     assert probabilities(head, features[:0]).shape == (0, 3)
 
@@ -191,7 +191,9 @@ def test_prediction_in_blocks_is_prediction_at_once(monkeypatch):
 def test_folds_give_a_table_of_their_test_rows(options):
     features, labels = blobs(seed=12, distance=3.0)
     names = np.array([f"unit {row}" for row in range(len(labels))])
-    table = heads.fit_predict_folds(features, names, labels, thirds(len(labels)), options)
+    table = cross_validation.fit_predict_folds(
+        features, names, labels, thirds(len(labels)), options
+    )
     assert list(table.columns) == [
         *("unit_id", "repeat", "fold", "fold_name", "moa", "predicted"),
         *("temperature", "uncalibrated"),
@@ -216,7 +218,8 @@ def test_a_prediction_does_not_depend_on_other_test_rows(options):
     changed = features.copy()
     changed[70:] = 1e6
     tables = [
-        heads.fit_predict_folds(x, rows, labels, [fold], options) for x in (features, changed)
+        cross_validation.fit_predict_folds(x, rows, labels, [fold], options)
+        for x in (features, changed)
     ]
     columns = ["p:a", "p:b", "p:c"]
     np.testing.assert_array_equal(tables[0][columns][:10], tables[1][columns][:10])
@@ -228,7 +231,10 @@ def test_test_labels_have_no_influence_on_probabilities():
     fold = Fold(0, rows[:60], rows[60:])
     shuffled = labels.copy()
     shuffled[60:] = np.random.default_rng(0).permutation(shuffled[60:])
-    tables = [heads.fit_predict_folds(features, rows, y, [fold], LDA) for y in (labels, shuffled)]
+    tables = [
+        cross_validation.fit_predict_folds(features, rows, y, [fold], LDA)
+        for y in (labels, shuffled)
+    ]
     np.testing.assert_array_equal(tables[0]["p:a"], tables[1]["p:a"])
 
 
@@ -236,7 +242,7 @@ def test_a_class_without_training_rows_has_probability_zero(caplog):
     features, labels = blobs(seed=15)
     rows = np.arange(len(labels))
     fold = Fold(0, rows[labels != "c"], rows[labels == "c"])
-    table = heads.fit_predict_folds(features, rows, labels, [fold], LDA)
+    table = cross_validation.fit_predict_folds(features, rows, labels, [fold], LDA)
     assert (table["p:c"] == 0).all()
     assert not (table["predicted"] == "c").any()
     assert "fold compound 0: no training units of c" in caplog.text
@@ -249,7 +255,7 @@ def test_a_fold_with_one_class_is_refused():
     with pytest.raises(
         InputError, match=r"fold 'compound 0': its .* training units have 1 classes"
     ):
-        heads.fit_predict_folds(features, rows, labels, [fold], LDA)
+        cross_validation.fit_predict_folds(features, rows, labels, [fold], LDA)
 
 
 def test_a_unit_without_a_mechanism_is_named():
@@ -260,20 +266,20 @@ def test_a_unit_without_a_mechanism_is_named():
     with pytest.raises(
         InputError, match=r"unit P1/A01/4 .* mechanism is not known \(1 such units\)"
     ):
-        heads.fit_predict_folds(features, names, labels, thirds(len(labels)), LDA)
+        cross_validation.fit_predict_folds(features, names, labels, thirds(len(labels)), LDA)
 
 
 def test_rows_in_no_fold_may_lack_a_mechanism():
     features, labels = blobs(seed=18)
     labels = labels.copy()
     labels[80:] = ""
-    table = heads.fit_predict_folds(features, np.arange(90), labels, thirds(80), LDA)
+    table = cross_validation.fit_predict_folds(features, np.arange(90), labels, thirds(80), LDA)
     assert len(table) == 80
 
 
 def test_no_folds_give_no_rows():
     features, labels = blobs(seed=19)
-    table = heads.fit_predict_folds(features, np.arange(90), labels, [], LDA)
+    table = cross_validation.fit_predict_folds(features, np.arange(90), labels, [], LDA)
     assert len(table) == 0
     assert "predicted" in table.columns
 
@@ -282,13 +288,13 @@ def test_features_that_are_not_numbers_are_refused():
     features, labels = blobs(seed=20)
     features[3, 4] = np.nan
     with pytest.raises(InputError, match="1 of the features"):
-        heads.fit_head(features, labels, LDA)
+        cross_validation.fit_head(features, labels, LDA)
 
 
 def test_an_unknown_head_is_refused():
     features, labels = blobs(seed=21)
     with pytest.raises(InputError, match="'forest'; use lda, logistic, svm, gradient-boosting"):
-        heads.fit_head(features, labels, {"type": "forest"})
+        cross_validation.fit_head(features, labels, {"type": "forest"})
 
 
 def test_temperature_is_the_one_with_the_least_cross_entropy():
@@ -305,7 +311,9 @@ def test_calibration_improves_the_cross_entropy_and_keeps_the_calls():
     rows = np.arange(240)
     fold = Fold(0, rows[:80], rows[160:], validation=rows[80:160])
     plain, calibrated = (
-        heads.fit_predict_folds(features, rows, labels, [fold], {**LDA, "shrinkage": 0.01} | extra)
+        cross_validation.fit_predict_folds(
+            features, rows, labels, [fold], {**LDA, "shrinkage": 0.01} | extra
+        )
         for extra in ({}, {"calibrate": True})
     )
     columns = ["p:a", "p:b", "p:c"]
@@ -316,7 +324,7 @@ def test_calibration_improves_the_cross_entropy_and_keeps_the_calls():
 def test_calibration_without_validation_rows_changes_nothing():
     features, labels = blobs(seed=23)
     tables = [
-        heads.fit_predict_folds(features, np.arange(90), labels, thirds(90), LDA | extra)
+        cross_validation.fit_predict_folds(features, np.arange(90), labels, thirds(90), LDA | extra)
         for extra in ({}, {"calibrate": True})
     ]
     np.testing.assert_array_equal(tables[0]["p:a"], tables[1]["p:a"])

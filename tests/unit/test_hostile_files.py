@@ -8,16 +8,16 @@ import pytest
 import tifffile
 from screens import Screen
 
-from moascope import config
-from moascope.annotated_sheet import SheetOptions, read_annotations
-from moascope.errors import ImageError, InputError
-from moascope.image_files import mask_folder_problem
-from moascope.image_folders import IMAGE_SUFFIXES
-from moascope.images import SUFFIXES, read_pixel_size, read_planes
-from moascope.masks import read_mask
-from moascope.plates import matching_files
-from moascope.regular_files import read_regular
-from moascope.sheets import read_sheet
+from moascope.config import root as config
+from moascope.core.errors import ImageError, InputError
+from moascope.core.regular_files import read_regular
+from moascope.images.readers import SUFFIXES, read_pixel_size, read_planes
+from moascope.screen.image_files import mask_folder_problem
+from moascope.screen.image_folders import IMAGE_SUFFIXES
+from moascope.screen.plates import matching_files
+from moascope.screen.tables.delimited import read_sheet
+from moascope.segmentation.data.masks import read_mask
+from moascope.segmentation.data.sheet import SheetOptions, read_annotations
 
 
 def make(kind, path):

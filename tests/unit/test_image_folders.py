@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from screens import options, touch
 
-from moascope.errors import InputError
-from moascope.image_folders import list_folder
-from moascope.plates import matching_files, plate_names
-from moascope.screen import read_sites
+from moascope.core.errors import InputError
+from moascope.screen.image_folders import list_folder
+from moascope.screen.plates import matching_files, plate_names
+from moascope.screen.site_table import read_sites
 
 PATTERN = r"(?P<plate>[^/]+)/(?P<well>[A-H]\d+)_(?P<channel>\w)\.tif"
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import image_scale
-from moascope.annotated import AnnotatedSet, write
-from moascope.errors import InputError
-from moascope.masks import Mask
-from moascope.object_size import Size, factor_for, learnt_size, size_of
+from moascope.core.errors import InputError
+from moascope.segmentation import image_scale
+from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.masks import Mask
+from moascope.segmentation.object_size import Size, factor_for, learnt_size, size_of
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.transform import resize as skimage_resize
 
-from moascope import image_sizes
-from moascope.errors import ImageError, InputError
-from moascope.image_sizes import check, describe, fit, fit_labels, read_sizes, target_size
-from moascope.images import read_pixels, read_size
+from moascope.core.errors import ImageError, InputError
+from moascope.images import sizes as image_sizes
+from moascope.images.readers import read_pixels, read_size
+from moascope.images.sizes import check, describe, fit, fit_labels, read_sizes, target_size
 
 RNG = np.random.default_rng(5)
 

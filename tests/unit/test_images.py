@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from moascope.errors import ImageError, InputError
-from moascope.images import common_size, read_pixel_size, read_pixels, read_planes
+from moascope.core.errors import ImageError, InputError
+from moascope.images.readers import common_size, read_pixel_size, read_pixels, read_planes
 
 RNG = np.random.default_rng(0)
 CYX = RNG.integers(0, 60_000, (3, 20, 30)).astype(np.uint16)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from moascope.errors import InputError
-from moascope.independence import held_out_columns, independent_unit, plural
+from moascope.core.errors import InputError
+from moascope.splits.independence import held_out_columns, independent_unit, plural
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.morphology import local_maxima, reconstruction
 
-from moascope.instances import (
+from moascope.segmentation.instances import (
     InstanceParameters,
     as_maps,
     fill_holes,
@@ -21,7 +21,7 @@ from moascope.instances import (
     search,
     tune,
 )
-from moascope.matching import scores, tally
+from moascope.segmentation.matching import scores, tally
 
 PLAIN = InstanceParameters(smoothing=0, min_area=1)
 

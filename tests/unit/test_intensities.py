@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from moascope.intensities import (
+from moascope.images.intensities import (
     NOISE_SPAN,
     PlateIntensities,
     measure,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from simulated_scores import draw, true_scores
 from sklearn import metrics as reference
 
-from moascope import intervals, metrics
-from moascope.errors import InputError
+from moascope.core.errors import InputError
+from moascope.core.statistics import intervals, metrics
 
 seeds = st.integers(0, 2**32 - 1)
 DESIGNS = [(6, 3), (9, 2), (6, 10)]

@@ -1,7 +1,7 @@
 """What stopped a job is found again at the end of its log."""
 
-from moascope.errors import InputError
-from moascope.job_logs import failures_text, read_reason, reason_text
+from moascope.core.errors import InputError
+from moascope.pipeline.job_logs import failures_text, read_reason, reason_text
 
 
 def write(folder, name, error, before="2026-01-01 ERROR root: a traceback\n"):

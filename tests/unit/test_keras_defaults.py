@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import moascope
-from moascope.keras_settings import pin
+from moascope.networks.keras_settings import pin
 
 LIBRARY = Path(moascope.__file__).parent
 HOSTILE = {

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import layout
+from moascope.classification import layout
 
 
 def wells(rows: list[tuple[str, int, int, str]], batch: str = "b") -> pd.DataFrame:

@@ -9,17 +9,17 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from skimage.io import imread
 
-from moascope import leakage
-from moascope.errors import InputError
-from moascope.independence import held_out_columns
-from moascope.leakage import (
+from moascope.core.errors import InputError
+from moascope.splits import audit as leakage
+from moascope.splits.audit import (
     adjacent_crops,
     audit,
     near_duplicates,
     raise_if_leaking,
     reduce_images,
 )
-from moascope.splits import make_split
+from moascope.splits.independence import held_out_columns
+from moascope.splits.make import make_split
 
 OPTIONS = {
     "groups": [],

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from moascope import lost_classes
-from moascope.errors import InputError
-from moascope.units import leave_out
+from moascope.core.errors import InputError
+from moascope.preprocessing import lost_classes
+from moascope.preprocessing.units import leave_out
 
 
 def tables(reasons, names=("squares", "dark discs")):

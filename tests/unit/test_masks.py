@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from moascope.errors import ImageError
-from moascope.image_sizes import fit_labels
-from moascope.masks import (
+from moascope.core.errors import ImageError
+from moascope.images.sizes import fit_labels
+from moascope.segmentation.data.masks import (
     check_size,
     checked,
     consecutive,

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from moascope.errors import InputError
-from moascope.matching import (
+from moascope.core.errors import InputError
+from moascope.segmentation.matching import (
     THRESHOLDS,
     ap_of_sums,
     average_precision,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from moascope import metrics
+from moascope.core.statistics import metrics
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import evaluation, findings, summary, verdicts
-from moascope.errors import InputError
-from moascope.levels import Design
+from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation.levels import Design
+from moascope.core.errors import InputError
+from moascope.pipeline import run_summary
+from moascope.report import checks as findings
+from moascope.report import verdicts
 
 OPTIONS = {
     "aggregate": "median",
@@ -65,7 +68,7 @@ def missing(value, place=""):
 
 def test_one_compound_per_class_is_the_reason_and_finer_units_are_no_way_out():
     units = screen("AAAABBBB", "xxxxyyyy", "PPQQPPQQ")
-    entry = evaluation.evaluate(predictions(units), units, OPTIONS)
+    entry = scoring.evaluate(predictions(units), units, OPTIONS)
     reason = ALONE.format(unit="compound", units="compounds")
     assert entry["accuracy"]["ci"] is None
     assert entry["accuracy"]["reason"] == reason
@@ -74,17 +77,17 @@ def test_one_compound_per_class_is_the_reason_and_finer_units_are_no_way_out():
 
 def test_without_a_way_out_none_is_named():
     units = screen("AAAABBBB", "xxxxyyyy")
-    entry = evaluation.evaluate(predictions(units), units, OPTIONS)
+    entry = scoring.evaluate(predictions(units), units, OPTIONS)
     assert entry["accuracy"]["reason"] == ALONE.format(unit="compound", units="compounds")
 
 
 def test_images_of_one_patient_per_class_are_not_taken_as_independent():
     units = screen("AAAABBBB", "xxxxyyyy").assign(patient=list("ppppqqqq"), image=list("12345678"))
     design = Design(has_plates=False, groups=["patient"])
-    entry = evaluation.evaluate(predictions(units), units, OPTIONS, design=design)
+    entry = scoring.evaluate(predictions(units), units, OPTIONS, design=design)
     assert entry["accuracy"]["reason"] == ALONE.format(unit="patient", units="patients")
     with pytest.raises(InputError, match=r"'image' is finer than the groups of input\.groups"):
-        evaluation.evaluate(
+        scoring.evaluate(
             predictions(units), units, OPTIONS | {"independent_unit": "image"}, design=design
         )
 
@@ -93,21 +96,21 @@ def test_a_unit_within_another_free_group_is_warned_of():
     units = screen("AAAABBBB", "xxxxyyyy").assign(patient=list("ppppqqqq"), slide=list("11223344"))
     design = Design(has_plates=False, groups=["patient", "slide"])
     options = OPTIONS | {"independent_unit": "slide"}
-    entry = evaluation.evaluate(predictions(units), units, options, design=design)
+    entry = scoring.evaluate(predictions(units), units, options, design=design)
     assert entry["details"]["shared_groups"] == ["patient"]
     (warning,) = [w for w in verdicts.warnings("m", entry) if w.id == "shared-groups"]
     assert warning.text == (
         "They take each slide as independent, but several are of one patient. Fix: set "
         "evaluation.independent_unit to patient."
     )
-    entry = evaluation.evaluate(predictions(units), units, OPTIONS, design=design)
+    entry = scoring.evaluate(predictions(units), units, OPTIONS, design=design)
     assert entry["details"]["shared_groups"] == []
 
 
 def test_every_null_interval_has_a_reason_also_in_the_summary():
     units = screen("AAAABBBB", "xxxxyyyy")
     rows = predictions(units)
-    entry = evaluation.evaluate(
+    entry = scoring.evaluate(
         rows, units, OPTIONS, baselines={"majority": rows}, models={"other": rows}
     )
     found = missing(entry)
@@ -123,13 +126,13 @@ def test_every_null_interval_has_a_reason_also_in_the_summary():
         "model_comparisons.other.balanced_accuracy",
     } <= places
     assert all(reason for _, reason in found)
-    written = summary.build("r", {}, evaluations={"m": entry})["classification"]["m"]
+    written = run_summary.build("r", {}, evaluations={"m": entry})["classification"]["m"]
     assert missing(written) == missing({k: v for k, v in entry.items() if k != "details"})
 
 
 def test_a_class_without_test_units_says_so():
     units = screen("ABCD", "xxyy")
-    entry = evaluation.evaluate(predictions(units).assign(**{"p:z": 0.0}), units, OPTIONS)
+    entry = scoring.evaluate(predictions(units).assign(**{"p:z": 0.0}), units, OPTIONS)
     assert entry["per_class"]["z"]["recall"] == {
         "value": None,
         "ci": None,
@@ -140,7 +143,7 @@ def test_a_class_without_test_units_says_so():
 
 def test_an_area_of_one_class_says_so():
     units = screen("ABCD", "xxxx")
-    entry = evaluation.evaluate(predictions(units), units, OPTIONS)
+    entry = scoring.evaluate(predictions(units), units, OPTIONS)
     assert entry["roc_auc"]["value"] is None
     assert entry["roc_auc"]["reason"] == "the test units are of one class only"
 
@@ -148,7 +151,7 @@ def test_an_area_of_one_class_says_so():
 @pytest.mark.parametrize("name", ["accuracy", "macro_f1"])
 def test_scores_are_shown_with_the_reason(name):
     units = screen("AAAABBBB", "xxxxyyyy")
-    entry = evaluation.evaluate(predictions(units), units, OPTIONS)
+    entry = scoring.evaluate(predictions(units), units, OPTIONS)
     shown = findings.score(entry, name)
     assert shown["interval"] == ""
     assert shown["reason"] == entry[name]["reason"]
@@ -157,13 +160,13 @@ def test_scores_are_shown_with_the_reason(name):
 def test_the_verdict_does_not_repeat_the_reason():
     units = screen("AAAABBBB", "xxxxyyyy")
     rows = predictions(units)
-    entry = evaluation.evaluate(rows, units, OPTIONS, baselines={"majority": rows})
+    entry = scoring.evaluate(rows, units, OPTIONS, baselines={"majority": rows})
     assert verdicts.verdict(entry).text == "not compared with baselines, since there is no interval"
 
 
 def test_the_report_warns_once_per_reason():
     units = screen("AAAABBBB", "xxxxyyyy")
-    entry = evaluation.evaluate(predictions(units), units, OPTIONS)
+    entry = scoring.evaluate(predictions(units), units, OPTIONS)
     entry["unit"] = "site"
     context = {"models": {"m": {"evaluation": entry}}}
     checks = list(findings._interval_checks(context))

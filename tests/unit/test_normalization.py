@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from moascope import normalization
-from moascope.errors import InputError
+from moascope.core.errors import InputError
+from moascope.preprocessing import normalization
 
 CHANNELS = ["DNA", "Actin"]
 CONTROLS = [0, 3, 4]

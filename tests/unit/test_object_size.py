@@ -5,8 +5,9 @@ import pytest
 from scipy import ndimage
 from skimage.draw import disk
 
-from moascope.engines import OneStep
-from moascope.object_size import (
+from moascope.images.resampling import resize_labels
+from moascope.segmentation.engines.base import OneStep
+from moascope.segmentation.object_size import (
     Rescaled,
     at_scale,
     diameter_of_foreground,
@@ -15,7 +16,6 @@ from moascope.object_size import (
     resized,
     typical_diameter,
 )
-from moascope.resampling import resize_labels
 
 LEARNT = 16.0
 

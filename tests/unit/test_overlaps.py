@@ -6,7 +6,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, rotate
 from skimage.transform import resize
 
-from moascope.overlaps import (
+from moascope.splits.image_overlaps import (
     area_weights,
     count_flat,
     find_overlaps,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moascope.path_names import NamesOnDisk, common_folders, is_absolute, map_prefixes
+from moascope.screen.tables.path_names import NamesOnDisk, common_folders, is_absolute, map_prefixes
 
 
 @pytest.mark.parametrize(

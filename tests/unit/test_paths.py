@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from moascope import paths
-from moascope.paths import Paths, target_of
+from moascope.core import paths
+from moascope.core.paths import Paths, target_of
 
 CHECKPOINTS = {"unet_checkpoint", "fold_checkpoint"}  # kept by no rule
 

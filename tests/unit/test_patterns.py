@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from moascope import plates, screen
-from moascope.errors import InputError
-from moascope.patterns import OutOfTimeError, compile_pattern, limit_time
+from moascope.core.errors import InputError
+from moascope.core.text.patterns import OutOfTimeError, compile_pattern, limit_time
+from moascope.screen import plates, site_table
 
 # Each of the 2^40 ways to divide the letters is tried.
 ENDLESS = r"(?P<plate>(a+)+)_(?P<well>\w+)_(?P<channel>\w+)\.tif"
@@ -42,14 +42,14 @@ def test_an_honest_pattern_has_time_for_many_files(tmp_path):
 
 
 def test_a_slow_pattern_for_batches_is_stopped(monkeypatch):
-    monkeypatch.setattr(screen, "_SEARCHING_SECONDS", 0.2)
+    monkeypatch.setattr(site_table, "_SEARCHING_SECONDS", 0.2)
     import pandas as pd
 
-    from moascope.sample_rows import Problems, SampleRows
+    from moascope.screen.read_rows import Problems, SampleRows
 
     table = pd.DataFrame({"plate": ["a" * 40 + "!"], "batch": [""], "place": ["line 2"]})
     problems = Problems()
-    screen._batches(
+    site_table._batches(
         SampleRows(table, {"plate": "plate"}, table["plate"] == ""), "^(a+)+$", problems
     )
     (sentence,) = problems.sentences
@@ -59,11 +59,13 @@ def test_a_slow_pattern_for_batches_is_stopped(monkeypatch):
 def test_a_batch_that_is_blank_is_not_found():
     import pandas as pd
 
-    from moascope.sample_rows import Problems, SampleRows
+    from moascope.screen.read_rows import Problems, SampleRows
 
     table = pd.DataFrame({"plate": ["P1"], "batch": [""], "place": ["line 2"]})
     problems = Problems()
-    screen._batches(SampleRows(table, {"plate": "plate"}, table["plate"] == ""), "P(x)?", problems)
+    site_table._batches(
+        SampleRows(table, {"plate": "plate"}, table["plate"] == ""), "P(x)?", problems
+    )
     (sentence,) = problems.sentences
     assert "input.batch_from_plate 'P(x)?' finds no batch in 'P1'" in sentence
 

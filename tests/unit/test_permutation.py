@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from test_verdicts import LDA, features_of, folds_of, predicted, screen
 
-from moascope import calibration, evaluation, heads, intervals, metrics, permutation, sampling
+from moascope.classification.evaluation import permutation, sampling, scoring
+from moascope.classification.heads import calibration, cross_validation
+from moascope.core.statistics import intervals, metrics
 
 
 def test_every_deal_keeps_the_number_of_compounds_of_each_class():
@@ -79,10 +81,10 @@ def test_permutations_without_two_classes_to_train_on_are_skipped(share):
     units["group"] = units["patient"]
     folds = folds_of(units, "patient")
     features = features_of(units, np.random.default_rng(2), 2.0)
-    refits = evaluation.refit_null(
+    refits = scoring.refit_null(
         features, units, folds, LDA, how="mean", n=30, seed=1, exchanged=["patient"]
     )
-    assert set(refits) == {"deal", "level", *evaluation.SCORES}
+    assert set(refits) == {"deal", "level", *scoring.SCORES}
     n_deals = refits["deal"].nunique()
     assert (0 < n_deals < 30) if share == "some" else n_deals == 0
     null = refits.loc[refits["level"] == "unit", "accuracy"].to_numpy()
@@ -99,9 +101,9 @@ def test_refits_tell_skill_from_chance():
     folds = folds_of(units)
     for skill, better in ((2.5, True), (0.0, False)):
         features = features_of(units, np.random.default_rng(2), skill)
-        refits = evaluation.refit_null(features, units, folds, LDA, how="median", n=40, seed=1)
+        refits = scoring.refit_null(features, units, folds, LDA, how="median", n=40, seed=1)
         assert len(refits) == 3 * 40
-        entry = evaluation.evaluate(
+        entry = scoring.evaluate(
             predicted(units, features),
             units,
             {
@@ -144,8 +146,8 @@ def test_refits_of_many_units_use_as_many_of_each_compound():
 def test_a_sample_of_the_units_gives_the_same_kind_of_null(monkeypatch):
     units = screen(n_classes=3, n_compounds=4)
     features = features_of(units, np.random.default_rng(2), 2.0)
-    monkeypatch.setattr(evaluation, "MOST_REFIT_UNITS", 48)
-    few = evaluation.refit_null(features, units, folds_of(units), LDA, how="median", n=20, seed=1)
+    monkeypatch.setattr(scoring, "MOST_REFIT_UNITS", 48)
+    few = scoring.refit_null(features, units, folds_of(units), LDA, how="median", n=20, seed=1)
     assert few["accuracy"].between(0, 0.9).all()
 
 
@@ -158,7 +160,7 @@ def test_a_calibrated_head_is_refitted_as_such():
         fold.train = np.setdiff1d(fold.train, fold.validation)
     head = {**LDA, "calibrate": True}
     names = units["unit_id"].to_numpy(), units["moa"].to_numpy()
-    table = heads.fit_predict_folds(features, *names, folds, head)
+    table = cross_validation.fit_predict_folds(features, *names, folds, head)
     codes = pd.factorize(units["moa"], sort=True)[0]
     found = permutation.refit_predictions(features, codes, folds, head, 3, 0)
     np.testing.assert_allclose(found, table.filter(like="p:"), atol=1e-9)

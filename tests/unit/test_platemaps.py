@@ -5,8 +5,8 @@ import gzip
 import pytest
 from screens import ROWS, Screen
 
-from moascope.platemap_list import platemap_files
-from moascope.screen import read_screen
+from moascope.screen.site_table import read_screen
+from moascope.screen.tables.platemap_list import platemap_files
 
 WELLS = "A1,DMSO,,\nB2,taxol,0.3,Stabilizer\nC3,epo,3,Actin\nH12,DMSO,,\n"
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from moascope import provenance
+from moascope.pipeline import code_digests
 
 
 @pytest.fixture
 def library(tmp_path, monkeypatch, repository):
     copy = tmp_path / "moascope"
     shutil.copytree(repository / "workflow/moascope", copy)
-    monkeypatch.setattr(provenance, "ROOT", copy)
+    monkeypatch.setattr(code_digests, "ROOT", copy)
 
     def digest(script):
-        for cached in (provenance._tree, provenance._imported_names, provenance._code_of):
+        for cached in (code_digests._tree, code_digests._imported_names, code_digests._code_of):
             cached.cache_clear()
-        return provenance.code_digest(script)
+        return code_digests.code_digest(script)
 
     yield copy, digest
     digest(repository / "workflow/scripts/ingest.py")
@@ -54,7 +54,7 @@ def test_editing_an_unrelated_module_changes_nothing(library, repository):
 def test_editing_where_files_are_changes_nothing(library, repository):
     copy, digest = library
     script = repository / "workflow/scripts/ingest.py"
-    assert "moascope.paths" in provenance.library_modules(script)
+    assert "moascope.core.paths" in code_digests.library_modules(script)
     before = digest(script)
     with (copy / "paths.py").open("a") as module:
         module.write("\nEXTRA = 1\n")
@@ -64,24 +64,24 @@ def test_editing_where_files_are_changes_nothing(library, repository):
 def test_kept_digests_are_those_of_the_code_as_it_is(library, repository, tmp_path):
     copy, digest = library
     scripts, memory = repository / "workflow/scripts", tmp_path / "work" / "digests.json"
-    first = provenance.code_digests(scripts, memory)
-    assert first == provenance.code_digests(scripts, memory)
+    first = code_digests.code_digests(scripts, memory)
+    assert first == code_digests.code_digests(scripts, memory)
     assert first == {script.name: digest(script) for script in scripts.glob("*.py")}
     files = copy / "files.py"
     status = files.stat()
     files.write_text(files.read_text().replace('compression="zstd"', 'compression="gzip"'))
     os.utime(files, ns=(status.st_atime_ns, status.st_mtime_ns))
     digest(scripts / "ingest.py")
-    second = provenance.code_digests(scripts, memory)
+    second = code_digests.code_digests(scripts, memory)
     assert second["ingest.py"] != first["ingest.py"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"state": []}'])
 def test_kept_digests_that_cannot_be_used_are_replaced(library, repository, tmp_path, content):
     scripts, memory = repository / "workflow/scripts", tmp_path / "digests.json"
-    expected = provenance.code_digests(scripts, memory)
+    expected = code_digests.code_digests(scripts, memory)
     memory.write_text(content)
-    assert provenance.code_digests(scripts, memory) == expected
+    assert code_digests.code_digests(scripts, memory) == expected
     assert json.loads(memory.read_text())["digests"] == expected
 
 
@@ -89,27 +89,31 @@ def test_digests_are_kept_in_the_first_place_that_takes_them(library, repository
     (tmp_path / "file").touch()
     scripts = repository / "workflow/scripts"
     places = [tmp_path / "file/kept.json", tmp_path / "a.json", tmp_path / "b.json"]
-    assert "ingest.py" in provenance.code_digests(scripts, places[0])
-    digests = provenance.code_digests(scripts, *places)
+    assert "ingest.py" in code_digests.code_digests(scripts, places[0])
+    digests = code_digests.code_digests(scripts, *places)
     assert json.loads(places[1].read_text())["digests"] == digests
     assert not places[2].exists()
     planted = {**json.loads(places[1].read_text()), "digests": {"ingest.py": "kept"}}
     places[1].write_text(json.dumps(planted))
-    assert provenance.code_digests(scripts, *places) == {"ingest.py": "kept"}
+    assert code_digests.code_digests(scripts, *places) == {"ingest.py": "kept"}
 
 
 def test_digests_are_kept_beside_compiled_modules():
-    assert provenance.KEPT_DIGESTS.parent == Path(provenance.__cached__).parent
-    assert provenance.KEPT_DIGESTS.suffix == ".json"
+    assert code_digests.KEPT_DIGESTS.parent == Path(code_digests.__cached__).parent
+    assert code_digests.KEPT_DIGESTS.suffix == ".json"
 
 
 def test_imports_are_followed_through_modules(repository):
-    modules = provenance.library_modules(repository / "workflow/scripts/ingest.py")
-    assert {"moascope.stores", "moascope.files", "moascope.errors"} <= modules
+    modules = code_digests.library_modules(repository / "workflow/scripts/ingest.py")
+    assert {"moascope.images.plate_store", "moascope.core.files", "moascope.core.errors"} <= modules
 
 
 @pytest.mark.parametrize("script", ["train_unet.py", "tune_unet.py", "segment_unet.py"])
 def test_finding_cells_does_not_depend_on_splits(repository, script):
-    modules = provenance.library_modules(repository / "workflow/scripts" / script)
-    assert "moascope.segmentation" in modules
-    assert not modules & {"moascope.splits", "moascope.folds", "moascope.simulate"}
+    modules = code_digests.library_modules(repository / "workflow/scripts" / script)
+    assert "moascope.segmentation.unet.architecture" in modules
+    assert not modules & {
+        "moascope.splits.make",
+        "moascope.classification.labelled_units",
+        "moascope.simulation.screen",
+    }

@@ -8,9 +8,10 @@ from pictures import cells
 from skimage.filters import threshold_otsu
 from skimage.io import imread
 
-from moascope import foreground, plate_quality, quality, simulate
-from moascope.config import Quality, Simulate
-from moascope.errors import InputError
+from moascope.config.root import Quality, Simulate
+from moascope.core.errors import InputError
+from moascope.preprocessing import foreground, plate_quality, quality
+from moascope.simulation import screen
 
 OPTIONS = {"focus_z": 4.0, "max_saturated": 0.02, "min_foreground": 0.02, "intensity_z": 6.0}
 
@@ -187,19 +188,16 @@ def test_flags_belong_to_their_row_whatever_the_index(rng):
 
 
 def test_every_planted_bad_well_of_the_demo_is_flagged_and_hardly_a_good_one(tmp_path):
-    sheet, truth = simulate.simulate_plate(0, Simulate().model_dump(), tmp_path, seed=3)
+    sheet, truth = screen.simulate_plate(0, Simulate().model_dump(), tmp_path, seed=3)
     pixels = np.stack(
-        [
-            [imread(tmp_path / row[name]) for name in simulate.CHANNELS]
-            for _, row in sheet.iterrows()
-        ]
+        [[imread(tmp_path / row[name]) for name in screen.CHANNELS] for _, row in sheet.iterrows()]
     )
-    found = quality.flag(measured(pixels, simulate.CHANNELS), Quality().model_dump())
+    found = quality.flag(measured(pixels, screen.CHANNELS), Quality().model_dump())
     planted = truth["planted_problem"].to_numpy()
     for problem, reason in zip(planted, found["reasons"], strict=True):
         assert problem in reason
     assert found["flagged"][planted == ""].mean() <= 0.02
     table = found.assign(plate="P1", status="ok")
-    medians = plate_quality.plate_medians(table, simulate.CHANNELS)
-    assert plate_quality.judge(medians, simulate.CHANNELS, Quality().model_dump()) == {}
-    assert plate_quality.suspected_brightfield(table, simulate.CHANNELS) == {}
+    medians = plate_quality.plate_medians(table, screen.CHANNELS)
+    assert plate_quality.judge(medians, screen.CHANNELS, Quality().model_dump()) == {}
+    assert plate_quality.suspected_brightfield(table, screen.CHANNELS) == {}

@@ -5,9 +5,9 @@ import logging
 import pandas as pd
 import pytest
 
-from moascope.config import Quality
-from moascope.quality_review import review
-from moascope.wording import MECHANISM, Words
+from moascope.config.root import Quality
+from moascope.preprocessing.quality_review import review
+from moascope.screen.wording import MECHANISM, Words
 
 CHANNELS = ["DNA"]
 

@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from moascope import findings, report, report_context, verdicts
-from moascope.files import read_parquet, write_parquet
+from moascope.core.files import read_parquet, write_parquet
+from moascope.report import checks, verdicts
+from moascope.report import context as report_context
+from moascope.report import page as report
 
 EVIL = "<script>alert(1)</script>"
 
@@ -75,7 +77,7 @@ def outline(page):
 
 
 def statuses(context):
-    return {check["title"]: check["status"] for check in findings.checks(context)}
+    return {check["title"]: check["status"] for check in checks.checks(context)}
 
 
 def test_every_section_is_there_and_in_the_navigation(outline):
@@ -261,7 +263,7 @@ def test_simulated_images_are_called_simulated(context):
     simulated = changed(context)
     simulated["config"]["input"]["format"] = "simulate"
     assert statuses(simulated)["Simulated images"] == "warn"
-    assert findings.checks(simulated)[0]["title"] == "Simulated images"
+    assert checks.checks(simulated)[0]["title"] == "Simulated images"
 
 
 def test_what_was_read_otherwise_than_written_is_said(context):
@@ -269,7 +271,7 @@ def test_what_was_read_otherwise_than_written_is_said(context):
     warnings = verdicts.input_warnings([note])
     assert warnings == [{"id": "input", "about": "input", "text": note}]
     noted = changed(context, summary={**context["summary"], "warnings": warnings})
-    (found,) = [c for c in findings.checks(noted) if c["title"] == "Read from the tables"]
+    (found,) = [c for c in checks.checks(noted) if c["title"] == "Read from the tables"]
     assert (found["status"], found["text"]) == ("note", note)
 
 
@@ -296,7 +298,7 @@ def test_controls_that_are_a_class_and_set_the_normalization_are_admitted(
     with_controls = changed(context, splits={**context["splits"], "loco": loco})
     with_controls["config"]["normalization"]["steps"] = [step]
     title = "Normalization knows the control wells"
-    found = [c for c in findings.checks(with_controls) if c["title"] == title]
+    found = [c for c in checks.checks(with_controls) if c["title"] == title]
     assert [c["status"] for c in found] == ["warn"] * warned
     assert all("1 split (“loco”)" in c["text"] for c in found)
     assert all("optimistic for unmarked wells" in c["text"] for c in found)
@@ -307,14 +309,14 @@ def test_a_baseline_below_chance_by_construction_is_not_shown(context, comparato
     models = copy.deepcopy(context["models"])
     for model in models.values():
         model["evaluation"]["baselines"]["majority"]["comparator"] = comparator
-    labels = [row["label"] for row in findings.score_table(changed(context, models=models))]
+    labels = [row["label"] for row in checks.score_table(changed(context, models=models))]
     assert ("most frequent class" in labels) == comparator
 
 
 def test_the_null_stands_beside_the_scores(context, outline):
     null = context["models"]["lite0"]["evaluation"]["accuracy"]["null"]
     label = "permuted mechanisms (truth only)"
-    row = next(r for r in findings.score_table(context) if r["label"] == label)
+    row = next(r for r in checks.score_table(context) if r["label"] == label)
     assert row["accuracy"]["value"] == f"{100 * null['mean']:.1f}"
     assert "With mechanisms permuted among compounds" in outline.text
     assert f"permuted among compounds {null['deals']} times" in outline.text
@@ -334,7 +336,7 @@ def test_a_class_of_one_batch_is_called_confounded(context):
     units = context["units"]
     alone = (units["moa"] == "DNA replication") & (units["batch"] == "week 2")
     confounded = changed(context, units=units[~alone])
-    found = [c for c in findings.checks(confounded) if "single batch" in c["title"]]
+    found = [c for c in checks.checks(confounded) if "single batch" in c["title"]]
     assert found[0]["status"] == "warn"
     assert found[0]["text"].startswith("DNA replication:")
 
@@ -525,10 +527,10 @@ def test_every_declared_caption_exists(repository):
 
 def test_nested_selection_is_shown(context):
     entry = copy.deepcopy(context["models"]["lite0"]["evaluation"])
-    assert findings.selection_rows(entry) == []
+    assert checks.selection_rows(entry) == []
     entry["selection"] = {"joined": {"folds": 17, "balanced_accuracy": 0.9734}}
     row = {"name": "joined", "folds": "17", "balanced_accuracy": "97.3"}
-    assert findings.selection_rows(entry) == [row]
+    assert checks.selection_rows(entry) == [row]
 
 
 @pytest.mark.parametrize(("rule", "status"), [("crop", "warn"), ("resize", "note")])

@@ -7,7 +7,7 @@ import tempfile
 import fake_run
 import pytest
 
-from moascope import report
+from moascope.report import page as report
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
 from selenium.webdriver.chrome.service import Service  # noqa: E402

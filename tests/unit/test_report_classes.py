@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from fake_run import configuration
 
-from moascope import evaluation, report, summary
-from moascope.levels import Design
-from moascope.splits import make_split
+from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation.levels import Design
+from moascope.pipeline import run_summary
+from moascope.report import page as report
+from moascope.splits.make import make_split
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 
@@ -76,7 +78,7 @@ def page():
         table[f"p:{name}"] = np.where(table["moa"] == name, chance, 1 - chance)
     table["predicted"] = np.array(classes)[table[[f"p:{c}" for c in classes]].to_numpy().argmax(1)]
     predictions = table.drop(columns="group")
-    entry = evaluation.evaluate(
+    entry = scoring.evaluate(
         predictions,
         units,
         config["evaluation"],
@@ -99,9 +101,9 @@ def page():
     )
     embedding = embedding.assign(tsne_1=embedding["pca_1"], tsne_2=embedding["pca_2"])
     embedding.attrs["explained"] = [0.5, 0.2]
-    content = summary.build(
+    content = run_summary.build(
         "glands",
-        summary.environment([], 1),
+        run_summary.environment([], 1),
         inputs={"images": len(units), "digest": "5f3a9c" * 10},
         quality={"flagged_sites": 1, "reasons": {"empty": 1}},
         evaluations={"lite0": entry},

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from moascope.robust import robust_z
+from moascope.core.statistics.robust import robust_z
 
 
 def test_it_is_the_deviation_from_the_median_in_scaled_mads():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from screens import HEADER, ROWS, Screen, touch
 
-from moascope.errors import InputError
-from moascope.plates import plate_names
-from moascope.screen import read_screen, read_sites
+from moascope.core.errors import InputError
+from moascope.screen.plates import plate_names
+from moascope.screen.site_table import read_screen, read_sites
 
 
 @pytest.fixture

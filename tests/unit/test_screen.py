@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from screens import HEADER, ROWS, Screen, options, touch
 
-from moascope.errors import InputError
-from moascope.screen import (
+from moascope.core.errors import InputError
+from moascope.screen.site_table import (
     METADATA,
     digest,
     divide_sites,
@@ -941,7 +941,9 @@ def test_a_screen_without_a_sheet_is_refused(screen):
 
 
 def test_plate_names_need_no_pandas(repository):
-    code = "import sys, moascope.plates; print('pandas' in sys.modules, 'numpy' in sys.modules)"
+    code = (
+        "import sys, moascope.screen.plates; print('pandas' in sys.modules, 'numpy' in sys.modules)"
+    )
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(repository / "workflow")},

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from moascope import backbones, segmentation
-from moascope.errors import InputError
-from moascope.instances import as_maps, foreground, height
-from moascope.segmentation import NetworkOptions
+from moascope.core.errors import InputError
+from moascope.networks import backbones
+from moascope.segmentation.instances import as_maps, foreground, height
+from moascope.segmentation.unet import architecture
+from moascope.segmentation.unet.architecture import NetworkOptions
 
 TINY = NetworkOptions(encoder="none", depth=2, filters=4)
 
@@ -20,15 +21,15 @@ def maps(network, size=(32, 64), channels=1):
 
 @pytest.mark.parametrize(("outputs", "k"), [("classes", 3), ("distance", 1), ("both", 4)])
 def test_a_network_gives_one_value_per_pixel_and_map(outputs, k):
-    network = segmentation.build(NetworkOptions("none", 2, 4, outputs=outputs), ["DNA"])
+    network = architecture.build(NetworkOptions("none", 2, 4, outputs=outputs), ["DNA"])
     assert maps(network).shape == (2, 32, 64, k)
 
 
-@pytest.mark.parametrize("normalization", segmentation.NORMALIZATIONS)
+@pytest.mark.parametrize("normalization", architecture.NORMALIZATIONS)
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_any_number_of_channels_and_every_normalization(normalization, n_channels):
     options = NetworkOptions("none", 1, 4, normalization, dropout=0.5)
-    network = segmentation.build(options, "abc"[:n_channels])
+    network = architecture.build(options, "abc"[:n_channels])
     assert maps(network, channels=n_channels).shape == (2, 32, 64, 4)
     kinds = {type(layer).__name__ for layer in network.layers}
     assert ("BatchNormalization" in kinds) == (normalization == "batch")
@@ -38,7 +39,7 @@ def test_any_number_of_channels_and_every_normalization(normalization, n_channel
 @pytest.mark.parametrize("channels", [["DNA"], ["DNA", "Actin"]])
 def test_the_pretrained_encoder_is_that_of_imagenet(channels):
     options = NetworkOptions(depth=3, filters=4)
-    network = segmentation.build(options, channels)
+    network = architecture.build(options, channels)
     assert maps(network, channels=len(channels)).shape == (2, 32, 64, 4)
     image = np.random.default_rng(0).random((1, 64, 64, len(channels))).astype("float32")
     mapping = {"kind": "inflate"}
@@ -53,48 +54,48 @@ def test_the_pretrained_encoder_is_that_of_imagenet(channels):
 
 def test_coarser_heads_are_for_training_only():
     options = NetworkOptions("none", 2, 4, deep_supervision=True)
-    network = segmentation.build(options, ["DNA"])
+    network = architecture.build(options, ["DNA"])
     everything = maps(network)
     assert everything.shape[-1] == 8
-    np.testing.assert_allclose(maps(segmentation.core(network)), everything[..., :4], rtol=1e-5)
+    np.testing.assert_allclose(maps(architecture.core(network)), everything[..., :4], rtol=1e-5)
 
 
 def test_binning_shows_the_network_means_of_squares_and_enlarges_its_maps():
     fine, coarse = (NetworkOptions("none", 2, 4, binning=binning) for binning in (1, 2))
-    network, binned = (segmentation.build(options, ["DNA"]) for options in (fine, coarse))
+    network, binned = (architecture.build(options, ["DNA"]) for options in (fine, coarse))
     binned.set_weights(network.get_weights())
     images = np.random.default_rng(0).random((2, 32, 64, 1)).astype("float32")
     means = images.reshape(2, 16, 2, 32, 2, 1).mean(axis=(2, 4))
     np.testing.assert_allclose(binned(images), network(means), rtol=1e-4, atol=1e-5)
-    whole, small = np.array(segmentation.core(binned, 2)(images)), np.array(network(means))
+    whole, small = np.array(architecture.core(binned, 2)(images)), np.array(network(means))
     # Two thirds of the nearest pixel and a third of the next one, along each axis.
     corner = (4 * small[:, 3, 5] + 2 * small[:, 3, 6] + 2 * small[:, 4, 5] + small[:, 4, 6]) / 9
     np.testing.assert_allclose(whole[:, 7, 11], corner, rtol=1e-4, atol=1e-5)
     rim = (2 * small[:, 0, 5] + small[:, 0, 6]) / 3
     np.testing.assert_allclose(whole[:, 0, 11], rim, rtol=1e-4, atol=1e-5)
-    assert (segmentation.multiple(fine), segmentation.multiple(coarse)) == (4, 8)
+    assert (architecture.multiple(fine), architecture.multiple(coarse)) == (4, 8)
 
 
 def test_a_network_that_bins_takes_images_of_any_size():
-    network = segmentation.build(NetworkOptions("none", 1, 4, binning=4), ["DNA"])
-    predict = segmentation.predictor(segmentation.core(network, 4))
+    network = architecture.build(NetworkOptions("none", 1, 4, binning=4), ["DNA"])
+    predict = architecture.predictor(architecture.core(network, 4))
     for size in ((8, 8), (16, 24), (40, 8), (32, 64)):
         assert predict(np.zeros((1, *size, 1), np.float32)).shape == (1, *size, 2)
 
 
 def test_coarser_heads_of_a_network_that_bins_fit_its_maps():
     options = NetworkOptions("none", 2, 4, deep_supervision=True, binning=2)
-    network = segmentation.build(options, ["DNA"])
+    network = architecture.build(options, ["DNA"])
     assert maps(network).shape == (2, 16, 32, 8)
-    assert maps(backbones.folded(segmentation.core(network, 2))).shape == (2, 32, 64, 4)
+    assert maps(backbones.folded(architecture.core(network, 2))).shape == (2, 32, 64, 4)
 
 
 def test_folding_changes_nothing(tmp_path):
-    network = segmentation.build(NetworkOptions(depth=2, filters=4), ["DNA"])
+    network = architecture.build(NetworkOptions(depth=2, filters=4), ["DNA"])
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.moving_mean.assign(layer.moving_mean + 0.1)
-    folded = backbones.folded(segmentation.core(network))
+    folded = backbones.folded(architecture.core(network))
     np.testing.assert_allclose(maps(folded), maps(network), rtol=1e-3, atol=1e-3)
     folded.save(tmp_path / "unet.keras")
     again = keras.models.load_model(tmp_path / "unet.keras", compile=False)
@@ -103,9 +104,9 @@ def test_folding_changes_nothing(tmp_path):
 
 @pytest.mark.parametrize("outputs", ["classes", "distance", "both"])
 def test_the_predictor_gives_what_objects_are_cut_out_by(outputs):
-    network = segmentation.build(replace(TINY, outputs=outputs), ["DNA"])
+    network = architecture.build(replace(TINY, outputs=outputs), ["DNA"])
     images = np.random.default_rng(0).random((2, 32, 32, 1)).astype("float32")
-    predicted = segmentation.predictor(network)(images)
+    predicted = architecture.predictor(network)(images)
     assert predicted.dtype == np.float32
     whole = np.array(network.predict_on_batch(images))
     if outputs != "distance":
@@ -118,6 +119,6 @@ def test_the_predictor_gives_what_objects_are_cut_out_by(outputs):
 def test_bad_options_are_named_all_at_once():
     options = NetworkOptions("resnet", 9, 0, "layer", dropout=1.0)
     with pytest.raises(InputError) as caught:
-        segmentation.build(options, [])
+        architecture.build(options, [])
     for key in ("encoder", "depth", "filters", "normalization", "dropout", "channels"):
         assert f"{key}: " in str(caught.value)

@@ -4,7 +4,7 @@ import math
 import pandas as pd
 import pytest
 
-from moascope.segmentation_course import (
+from moascope.segmentation.schedule import (
     TrainingOptions,
     log_stop,
     rate_of,

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from annotated_discs import write_discs
 
-from moascope.annotated import AnnotatedSet
-from moascope.errors import InputError
-from moascope.segmentation_data import PairedAugmentation, Patches, varied
-from moascope.segmentation_targets import targets
+from moascope.core.errors import InputError
+from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.patches import PairedAugmentation, Patches, varied
+from moascope.segmentation.unet.targets import targets
 
 OFF = PairedAugmentation(
     flip=False,

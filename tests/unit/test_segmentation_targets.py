@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from moascope import segmentation_targets as st
-from moascope.errors import InputError
+from moascope.core.errors import InputError
+from moascope.segmentation.unet import targets as st
 
 
 @pytest.fixture

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from annotated_discs import write_discs
 
-from moascope import segmentation, segmentation_training
-from moascope.annotated import AnnotatedSet
-from moascope.errors import InputError
-from moascope.instances import InstanceParameters, parameters_for
-from moascope.segmentation import NetworkOptions, predictor
-from moascope.segmentation_course import HISTORY_COLUMNS, TrainingOptions, rate_of
-from moascope.segmentation_data import PairedAugmentation
-from moascope.segmentation_training import load, save, train, validate
+from moascope.core.errors import InputError
+from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.patches import PairedAugmentation
+from moascope.segmentation.instances import InstanceParameters, parameters_for
+from moascope.segmentation.schedule import HISTORY_COLUMNS, TrainingOptions, rate_of
+from moascope.segmentation.unet import architecture
+from moascope.segmentation.unet import training as segmentation_training
+from moascope.segmentation.unet.architecture import NetworkOptions, predictor
+from moascope.segmentation.unet.training import load, save, train, validate
 
 TINY = NetworkOptions(encoder="none", depth=1, filters=4)
 SHORT = TrainingOptions(steps=4, batch_size=2, patch_size=32, learning_rate=5e-3, validate_every=2)
@@ -52,7 +53,7 @@ def test_running_means_of_the_weights_are_validated_and_training_goes_on_without
     tmp_path, monkeypatch
 ):
     annotated = write_discs(tmp_path)
-    build, checked = segmentation.build, segmentation_training.validate
+    build, checked = architecture.build, segmentation_training.validate
     before, after, seen, learners = [], [], [], []
 
     def flat(model):
@@ -76,7 +77,7 @@ def test_running_means_of_the_weights_are_validated_and_training_goes_on_without
         seen.append(flat(learners[0]))
         return checked(*arguments)
 
-    monkeypatch.setattr(segmentation, "build", spied_build)
+    monkeypatch.setattr(architecture, "build", spied_build)
     monkeypatch.setattr(segmentation_training, "validate", spied_validate)
     result = fit(annotated)
     mean = after[0]
@@ -183,7 +184,7 @@ def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, mo
         return predictor(model)
 
     monkeypatch.setattr(segmentation_training, "validate", watched)
-    monkeypatch.setattr(segmentation, "predictor", kept)
+    monkeypatch.setattr(architecture, "predictor", kept)
     network = replace(TINY, normalization="none")
     result = fit(annotated, network, replace(SHORT, steps=20, patience=2))
     assert result["history"]["mean_ap"].tolist() == [0.5, 0.4, 0.3]
@@ -259,7 +260,7 @@ def test_bad_options_are_named_all_at_once(tmp_path):
 
 @pytest.fixture
 def saved(tmp_path):
-    model = segmentation.core(segmentation.build(TINY, ["DNA"]))
+    model = architecture.core(architecture.build(TINY, ["DNA"]))
     path = tmp_path / "unet.keras"
     save(model, path, ["DNA"], TINY, InstanceParameters(min_area=7), {"set": "discs"})
     return path, model

@@ -13,23 +13,20 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05 import HCS, ImageLabel
 
-from moascope import (
-    annotated_sites,
-    cell_counts,
-    cell_units,
-    findings,
-    measuring,
-    report_segmentation,
-    segmenting,
-)
-from moascope import segmentation_figures as pictures
-from moascope.annotated import SETS, AnnotatedSet, write
-from moascope.engines import OneStep
-from moascope.errors import ImageError, InputError
-from moascope.masks import Mask
-from moascope.plates import dealt_plates
-from moascope.segmentation_scores import score
-from moascope.stores import PlateStore, ingest_plate, join_labels
+from moascope.core.errors import ImageError, InputError
+from moascope.images.plate_store import PlateStore, ingest_plate, join_labels
+from moascope.preprocessing import cell_units
+from moascope.profiling import cell_counts, measure_plate
+from moascope.report import checks as findings
+from moascope.report import segmentation as report_segmentation
+from moascope.report.figures import segmentation as pictures
+from moascope.screen.plates import dealt_plates
+from moascope.segmentation import predict as segmenting
+from moascope.segmentation.data import from_screen
+from moascope.segmentation.data.dataset import SETS, AnnotatedSet, write
+from moascope.segmentation.data.masks import Mask
+from moascope.segmentation.engines.base import OneStep
+from moascope.segmentation.scores import score
 
 
 def squares(n, size=64, shift=0):
@@ -322,7 +319,7 @@ def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",), *, clea
     labels, cells = folder / "labels.ozx", folder / "cells.parquet"
     options = {"channels": channels, "objects": "Nuclei", "clear_border": clear_border}
     segmenting.segment_plate(OneStep(engine), plate[0], None, labels, **options)
-    measuring.measure_plate(plate[0], labels, quality_of(plate), cells, objects="Nuclei")
+    measure_plate.measure_plate(plate[0], labels, quality_of(plate), cells, objects="Nuclei")
     return labels, cells
 
 
@@ -432,7 +429,7 @@ def test_every_object_has_a_row_with_its_place(plate, tmp_path):
 def test_objects_carry_the_flag_of_their_site(plate, tmp_path):
     labels, cells = segment_plate(plate, tmp_path)
     quality = quality_of(plate, ["P1/A03/1"])
-    measuring.measure_plate(plate[0], labels, quality, cells, objects="Nuclei")
+    measure_plate.measure_plate(plate[0], labels, quality, cells, objects="Nuclei")
     assert pd.read_parquet(cells)["flagged"].tolist() == [False, True, True] + [False] * 3
 
 
@@ -443,8 +440,8 @@ def test_textures_are_those_of_the_plate(plate, tmp_path, monkeypatch):
         limits.append(np.concatenate(options["limits"]).tolist())
         return cells_measure(*given, **options)
 
-    cells_measure = measuring.measure
-    monkeypatch.setattr(measuring, "measure", measure)
+    cells_measure = measure_plate.measure
+    monkeypatch.setattr(measure_plate, "measure", measure)
     segment_plate(plate, tmp_path)
     assert limits == [[100, 100, 1100, 3100]] * 4
 
@@ -648,7 +645,7 @@ def places():
 def test_sites_that_could_not_be_read_are_left_out_and_said(caplog):
     sets = {"train": ["P1"], "validation": ["P3"], "test": ["P4"]}
     readable = places() - {("P1", "P1/A02/1"), ("P2", "P2/A01/1")}
-    rows = annotated_sites.choose(masks(), sets, None, readable)
+    rows = from_screen.choose(masks(), sets, None, readable)
     assert "P1/A02/1" not in set(rows["name"])
     assert len(rows) == 11
     assert "could not be read: P1/A02/1" in caplog.text
@@ -656,7 +653,7 @@ def test_sites_that_could_not_be_read_are_left_out_and_said(caplog):
 
 def test_annotated_sites_are_spread_over_their_plates():
     sets = {"train": ["P1", "P2"], "validation": ["P3"], "test": ["P4"]}
-    rows = annotated_sites.choose(masks(), sets, 2, places())
+    rows = from_screen.choose(masks(), sets, 2, places())
     assert rows["set"].value_counts().to_dict() == {"train": 2, "validation": 2, "test": 2}
     assert rows["name"].tolist()[:2] == ["P1/A01/1", "P2/A04/1"]
     assert rows["image"][0] == ("P1", "P1/A01/1")
@@ -665,17 +662,17 @@ def test_annotated_sites_are_spread_over_their_plates():
 def test_sizes_as_read_are_told_by_plate_and_site():
     ingested = pd.DataFrame({"site_id": ["P1/A01/1", "P2/B02/s 1"], "height": [9, 8], "width": 7})
     expected = {("P1", "P1/A01/1"): (9, 7), ("P2", "P2/B02/s 1"): (8, 7)}
-    assert annotated_sites.sizes_as_read(ingested) == expected
+    assert from_screen.sizes_as_read(ingested) == expected
 
 
 def test_a_plate_without_label_images_is_named():
     sets = {"train": ["P1"], "validation": ["P9"], "test": ["P4"]}
     with pytest.raises(InputError, match="validation_plates: no site of P9 has a label image"):
-        annotated_sites.choose(masks(), sets, None, places())
+        from_screen.choose(masks(), sets, None, places())
 
 
 def test_sites_are_read_from_the_store_of_their_plate(plate):
-    with annotated_sites.StoreReader({"P1": plate[0]}, ["Actin"]) as reader:
+    with from_screen.StoreReader({"P1": plate[0]}, ["Actin"]) as reader:
         image = reader.read(("P1", "P1/A04/1"))
         assert image.shape == (1, 64, 64)
         assert image.max() == 3100

@@ -9,9 +9,11 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moascope import heads, inner_folds, selection, splits
-from moascope.errors import InputError
-from moascope.feature_columns import Block
+from moascope.classification import selection
+from moascope.classification.heads import cross_validation
+from moascope.core.errors import InputError
+from moascope.networks.feature_columns import Block
+from moascope.splits import inner_folds, make
 
 LDA = {"type": "lda", "shrinkage": "auto", "balanced": False}
 LOGISTIC = {"type": "logistic", "C": 1.0, "balanced": False}
@@ -48,7 +50,7 @@ def divide(labels, groups):
 def folds_of(units):
     rows = np.arange(len(units))
     return [
-        splits.Fold(
+        make.Fold(
             *(0, number, name),
             train=rows[units["compound"] != name],
             validation=rows[:0],
@@ -103,7 +105,7 @@ def test_classes_of_validation_units_do_not_change_the_choice():
     features, units = screen()
     fold = folds_of(units)[0]
     is_validation = np.isin(fold.train, np.flatnonzero(units["compound"] == "c3"))
-    fold = splits.Fold(
+    fold = make.Fold(
         *(0, 0, "c0"), fold.train[~is_validation], fold.train[is_validation], fold.test
     )
     scrambled = units.copy()
@@ -136,7 +138,7 @@ def test_the_best_candidate_is_chosen_and_predicts_as_it_does_alone():
     table, choice = predict(features, units, candidates=(NOISE, SIGNAL))
     chosen = choice[choice["chosen"]]
     assert list(chosen["candidate"]) == ["signal"] * 9
-    alone = heads.fit_predict_folds(
+    alone = cross_validation.fit_predict_folds(
         features[:, SIGNAL.columns],
         units["unit_id"].to_numpy(str),
         units["moa"].to_numpy(str),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moascope.sheet_numbers import read_numbers
+from moascope.screen.tables.numbers import read_numbers
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moascope import sheets
-from moascope.errors import InputError
-from moascope.sheets import nearest, read_sheet
+from moascope.core.errors import InputError
+from moascope.screen.tables import delimited
+from moascope.screen.tables.delimited import nearest, read_sheet
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
@@ -208,7 +208,7 @@ def test_compressed_tables_that_cannot_be_read_are_refused(sheet, monkeypatch):
         sheet(lzma.compress(b"plate,well\n"))
     with pytest.raises(InputError, match="this is an Excel workbook"):
         sheet(b"PK\x03\x04[Content_Types].xml")
-    monkeypatch.setattr(sheets, "_MAX_BYTES", 5000)
+    monkeypatch.setattr(delimited, "_MAX_BYTES", 5000)
     with pytest.raises(InputError, match="decompressed, the table has more than 5,000 bytes"):
         sheet(content)
 

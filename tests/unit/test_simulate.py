@@ -9,10 +9,10 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from moascope import simulate
-from moascope.config import Simulate
-from moascope.errors import InputError
-from moascope.plates import simulated_plates
+from moascope.config.root import Simulate
+from moascope.core.errors import InputError
+from moascope.screen.plates import simulated_plates
+from moascope.simulation import screen
 
 WHOLE = Simulate().model_dump()
 TINY = {
@@ -25,7 +25,7 @@ TINY = {
 @pytest.fixture(scope="module")
 def plate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("screen")
-    sheet, truth = simulate.simulate_plate(0, TINY, folder, seed=3)
+    sheet, truth = screen.simulate_plate(0, TINY, folder, seed=3)
     return folder, sheet, truth
 
 
@@ -36,7 +36,7 @@ def digests(folder):
 
 def test_same_seed_gives_the_same_bytes_and_tables(plate, tmp_path):
     folder, sheet, truth = plate
-    again = simulate.simulate_plate(0, TINY, tmp_path, seed=3)
+    again = screen.simulate_plate(0, TINY, tmp_path, seed=3)
     assert digests(tmp_path) == digests(folder)
     pd.testing.assert_frame_equal(again[0], sheet)
     pd.testing.assert_frame_equal(again[1], truth)
@@ -44,15 +44,15 @@ def test_same_seed_gives_the_same_bytes_and_tables(plate, tmp_path):
 
 def test_plates_do_not_depend_on_one_another(plate, tmp_path):
     _, sheet, truth = plate
-    simulate.simulate_plate(1, TINY, tmp_path, seed=3)
-    after_other = simulate.simulate_plate(0, TINY, tmp_path, seed=3)
+    screen.simulate_plate(1, TINY, tmp_path, seed=3)
+    after_other = screen.simulate_plate(0, TINY, tmp_path, seed=3)
     pd.testing.assert_frame_equal(after_other[0], sheet)
     pd.testing.assert_frame_equal(after_other[1], truth)
 
 
 def test_another_seed_gives_another_layout(plate, tmp_path):
     _, sheet, _ = plate
-    other, _ = simulate.simulate_plate(0, TINY, tmp_path, seed=4)
+    other, _ = screen.simulate_plate(0, TINY, tmp_path, seed=4)
     assert (
         other[["well", "compound"]].values.tolist() != sheet[["well", "compound"]].values.tolist()
     )
@@ -84,26 +84,26 @@ def test_sheet_has_the_documented_columns(plate):
 
 def test_paths_are_relative_and_exist(plate):
     folder, sheet, _ = plate
-    for name in sheet[[*simulate.CHANNELS, "mask"]].to_numpy().ravel():
+    for name in sheet[[*screen.CHANNELS, "mask"]].to_numpy().ravel():
         assert not name.startswith("/")
         assert (folder / name).is_file()
 
 
 def test_every_plate_holds_every_treatment_and_the_controls(plate):
     _, sheet, _ = plate
-    treated = sheet[sheet["compound"] != simulate.CONTROL]
-    wanted = {(t.compound, t.concentration, t.moa) for t in simulate.treatments(TINY, seed=3)}
+    treated = sheet[sheet["compound"] != screen.CONTROL]
+    wanted = {(t.compound, t.concentration, t.moa) for t in screen.treatments(TINY, seed=3)}
     found = list(treated[["compound", "concentration", "moa"]].itertuples(index=False, name=None))
     assert len(found) == len(wanted) == 8
     assert set(found) == wanted
-    controls = sheet[sheet["compound"] == simulate.CONTROL]
+    controls = sheet[sheet["compound"] == screen.CONTROL]
     assert len(controls) == TINY["controls_per_plate"]
     assert (controls["moa"] == "").all()
     assert controls["concentration"].isna().all()
 
 
 def test_the_whole_screen_has_54_treatments_of_18_compounds():
-    listed = simulate.treatments(WHOLE)
+    listed = screen.treatments(WHOLE)
     assert len({(t.compound, t.concentration) for t in listed}) == 54
     assert len({t.compound for t in listed}) == 18
     assert len({t.moa for t in listed}) == 6
@@ -111,7 +111,7 @@ def test_the_whole_screen_has_54_treatments_of_18_compounds():
 
 def test_effect_grows_with_dose():
     listed = pd.DataFrame(
-        [(t.compound, t.concentration, t.effect) for t in simulate.treatments(WHOLE, seed=1)],
+        [(t.compound, t.concentration, t.effect) for t in screen.treatments(WHOLE, seed=1)],
         columns=["compound", "concentration", "effect"],
     ).sort_values("concentration")
     assert listed.groupby("compound")["effect"].apply(lambda e: e.is_monotonic_increasing).all()
@@ -145,7 +145,7 @@ def test_nuclei_are_brighter_in_the_dna_channel_than_their_surroundings(plate):
 
 def test_images_are_16_bit_ome_tiff_with_channel_name_and_pixel_size(plate):
     folder, sheet, _ = plate
-    for channel in simulate.CHANNELS:
+    for channel in screen.CHANNELS:
         with tifffile.TiffFile(folder / sheet[channel][0]) as tiff:
             assert tiff.is_ome
             assert tiff.series[0].axes == "YX"
@@ -166,7 +166,7 @@ def test_each_planted_problem_shows_in_the_image(plate):
 
     def pixels(problem):
         row = truth.index[truth["planted_problem"] == problem][0]
-        names = sheet.loc[row, list(simulate.CHANNELS)]
+        names = sheet.loc[row, list(screen.CHANNELS)]
         return np.stack([tifffile.imread(folder / name) for name in names]).astype(float), row
 
     saturated, _ = pixels("saturated")
@@ -181,13 +181,13 @@ def test_each_planted_problem_shows_in_the_image(plate):
 def test_healthy_sites_do_not_saturate(plate):
     folder, sheet, truth = plate
     for i in np.flatnonzero(truth["planted_problem"] == ""):
-        for channel in simulate.CHANNELS:
+        for channel in screen.CHANNELS:
             assert tifffile.imread(folder / sheet[channel][i]).max() < 65535
 
 
 def test_damaged_file_cannot_be_read(tmp_path):
     options = TINY | {"damaged_file": True, "bad_wells_per_plate": 0, "sites_per_well": 2}
-    sheet, truth = simulate.simulate_plate(0, options, tmp_path, seed=0)
+    sheet, truth = screen.simulate_plate(0, options, tmp_path, seed=0)
     damaged = np.flatnonzero(truth["planted_problem"] == "damaged")
     assert len(damaged) == 1
     with pytest.raises(Exception, match=r".+"):
@@ -197,21 +197,21 @@ def test_damaged_file_cannot_be_read(tmp_path):
 
 
 def test_only_the_first_plate_is_damaged(tmp_path):
-    _, truth = simulate.simulate_plate(1, TINY | {"damaged_file": True}, tmp_path, seed=0)
+    _, truth = screen.simulate_plate(1, TINY | {"damaged_file": True}, tmp_path, seed=0)
     assert "damaged" not in set(truth["planted_problem"])
 
 
-CONTROL = simulate.Treatment(simulate.CONTROL, float("nan"), "", simulate.HEALTHY, 0.0)
+CONTROL = screen.Treatment(screen.CONTROL, float("nan"), "", screen.HEALTHY, 0.0)
 
 
 @lru_cache
 def drawn(treatment, n_sites):
     """Draw sites of one treatment under the same plain conditions."""
     gain = np.full(3, 500.0)
-    camera = simulate.Camera(gain, gain / 10, np.zeros(3), np.full(2, 0.5), 0.7)
-    condition = simulate.Condition(camera, density=1.0, problem="")
+    camera = screen.Camera(gain, gain / 10, np.zeros(3), np.full(2, 0.5), 0.7)
+    condition = screen.Condition(camera, density=1.0, problem="")
     rng = np.random.default_rng(0)
-    return [simulate.simulate_site(treatment, condition, 160, rng) for _ in range(n_sites)]
+    return [screen.simulate_site(treatment, condition, 160, rng) for _ in range(n_sites)]
 
 
 def seen(treatment, n_sites):
@@ -221,7 +221,7 @@ def seen(treatment, n_sites):
 
 
 def strongest(compound):
-    return next(t for t in reversed(simulate.treatments(WHOLE, 0)) if t.compound == compound)
+    return next(t for t in reversed(screen.treatments(WHOLE, 0)) if t.compound == compound)
 
 
 def nuclear_area(treatment):
@@ -231,7 +231,7 @@ def nuclear_area(treatment):
 
 def brightness(treatment, channel):
     """Signal above the darkest tenth, per cell."""
-    index = simulate.CHANNELS.index(channel)
+    index = screen.CHANNELS.index(channel)
     images = np.stack([images[index] for images, _, _ in drawn(treatment, 4)]).astype(float)
     light = (images - np.percentile(images, 10)).clip(0).sum()
     return light / treatment.stain[index] / seen(treatment, 4)["n_cells"]
@@ -239,7 +239,7 @@ def brightness(treatment, channel):
 
 def fibrous(treatment, channel):
     """Contrast of fine structure to that of cells as a whole."""
-    index = simulate.CHANNELS.index(channel)
+    index = screen.CHANNELS.index(channel)
     images = np.stack([images[index] for images, _, _ in drawn(treatment, 4)]).astype(float)
     coarse = ndimage.gaussian_filter(images, (0, 4, 4))
     fine = ndimage.gaussian_filter(images, (0, 1, 1)) - ndimage.gaussian_filter(images, (0, 2, 2))
@@ -247,7 +247,7 @@ def fibrous(treatment, channel):
 
 
 def test_fewer_cells_survive_a_higher_dose():
-    doses = [t for t in simulate.treatments(WHOLE, seed=0) if t.compound == "PRO-1"]
+    doses = [t for t in screen.treatments(WHOLE, seed=0) if t.compound == "PRO-1"]
     control, low, high = (seen(t, 8)["n_cells"] for t in (CONTROL, doses[0], doses[-1]))
     assert control > low > high
 
@@ -260,12 +260,12 @@ def test_eg5_inhibitors_round_cells_up():
 
 def test_a_plate_that_is_not_in_the_screen_is_refused(tmp_path):
     with pytest.raises(InputError, match="there is no plate 2; the screen has 2"):
-        simulate.simulate_plate(2, TINY, tmp_path, seed=0)
+        screen.simulate_plate(2, TINY, tmp_path, seed=0)
 
 
 def test_smooth_noise_has_unit_variance():
     rng = np.random.default_rng(0)
-    fields = np.stack([simulate._smooth_noise(128, 2.0, rng) for _ in range(20)])
+    fields = np.stack([screen._smooth_noise(128, 2.0, rng) for _ in range(20)])
     assert fields.std() == pytest.approx(1, abs=0.03)
 
 
@@ -297,11 +297,11 @@ def test_without_protein_synthesis_cells_are_dim():
 def camera(**changes):
     plain = {"gain": np.full(1, 500.0), "background": np.full(1, 50.0), "focus": 0.7}
     plain |= {"vignetting": np.zeros(1), "centre": np.full(2, 0.5), "read_noise": 0.0}
-    return simulate.Camera(**(plain | changes))
+    return screen.Camera(**(plain | changes))
 
 
 def photographed(stain, **changes):
-    image = simulate._photograph(stain[None], camera(**changes), np.random.default_rng(0))[0]
+    image = screen._photograph(stain[None], camera(**changes), np.random.default_rng(0))[0]
     return (image.astype(float) - 100) / 4  # electrons
 
 
@@ -322,7 +322,7 @@ def test_corners_are_darker_and_blur_takes_fine_structure_away():
 
 def test_plates_and_batches_differ_in_light_and_background():
     def conditions(batch, plate):
-        made = simulate._plate_camera(3, batch, np.random.default_rng(plate))
+        made = screen._plate_camera(3, batch, np.random.default_rng(plate))
         return np.log([*made.gain, *made.background])
 
     within = np.std([conditions(1, plate) for plate in range(40)], axis=0)

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope import cell_counts, report_segmentation, site_samples
-from moascope.stores import PlateStore, ingest_plate, write_labels
+from moascope.images.plate_store import PlateStore, ingest_plate, write_labels
+from moascope.profiling import cell_counts
+from moascope.report import segmentation
+from moascope.segmentation import site_samples
 
 
 def table(counts, areas=None, flagged=()):
@@ -129,8 +131,8 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
         },
     }
     section = {"objects": "Nuclei", "engines": {"c": {}}, "measure_with": "c"}
-    context = report_segmentation.load(paths, {"segmentation": section})
-    (shown,) = report_segmentation.section(context, 96, 12)["samples"]
+    context = segmentation.load(paths, {"segmentation": section})
+    (shown,) = segmentation.section(context, 96, 12)["samples"]
     assert shown["plate"] == "P1"
     first, second = shown["tiles"][:2]
     assert (first["site"], first["count"], first["note"]) == (

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from moascope import findings
-from moascope.splits import make_split
+from moascope.report import checks
+from moascope.splits.make import make_split
 
 
 def context(options, format="table", groups=()):
@@ -27,7 +27,7 @@ PATIENTS = {"method": "group-k-fold", "group": ["patient"]}
 
 
 def test_compounds_that_training_had_as_well_are_said_beside_the_headline():
-    assert findings.caveat(context(PATIENTS), "s") == (
+    assert checks.caveat(context(PATIENTS), "s") == (
         "All test compounds were in training as well, so a new compound may do worse."
     )
 
@@ -36,12 +36,12 @@ def test_compounds_of_which_training_had_some_are_counted():
     given = context(PATIENTS)
     rare = given["units"]["unit_id"].isin(["pA"])
     given["units"].loc[rare, "compound"] = "E"
-    assert "4 of 5 test compounds were in training as well" in findings.caveat(given, "s")
+    assert "4 of 5 test compounds were in training as well" in checks.caveat(given, "s")
 
 
 def test_what_is_held_out_is_not_said():
     both = {"method": "group-k-fold", "group": ["compound"]}
-    assert findings.caveat(context(both), "s") == (
+    assert checks.caveat(context(both), "s") == (
         "All test batches were in training as well, so a new batch may do worse."
     )
 
@@ -57,4 +57,4 @@ def test_what_is_held_out_is_not_said():
     ],
 )
 def test_images_without_plates_are_counted_by_their_free_groups(groups, text):
-    assert findings.caveat(context(PATIENTS, "classes", groups), "s") == text
+    assert checks.caveat(context(PATIENTS, "classes", groups), "s") == text

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from moascope.split_preview import preview
-from moascope.splits import check_sites
+from moascope.splits.make import check_sites
+from moascope.splits.preview import preview
 
 
 def sites(counts: dict[str, int], patients: int = 4) -> pd.DataFrame:

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
 
-from moascope.errors import InputError
-from moascope.independence import held_out_columns
-from moascope.splits import (
+from moascope.core.errors import InputError
+from moascope.splits.groups import group_codes
+from moascope.splits.independence import held_out_columns
+from moascope.splits.make import (
     METHODS,
     check_sites,
     folds,
@@ -22,7 +23,6 @@ from moascope.splits import (
     summary,
     validation_groups,
 )
-from moascope.unit_groups import group_codes
 
 
 def units_table(rows, sites=2):

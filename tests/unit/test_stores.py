@@ -25,12 +25,11 @@ from ome_zarr.reader import Reader
 from ome_zarr_models.v05 import HCS
 from zarr.storage import ZipStore
 
-from moascope import stores
-from moascope.errors import InputError
-from moascope.image_sizes import fit
-from moascope.images import centre_crop, read_pixels
-from moascope.ngff import channel_colours, display_windows
-from moascope.stores import (
+from moascope.core.errors import InputError
+from moascope.core.zip_files import StoredZip, crc32
+from moascope.images import plate_store
+from moascope.images.ome_zarr import channel_colours, display_windows
+from moascope.images.plate_store import (
     PlateStore,
     decode_shard,
     encode_chunk,
@@ -38,7 +37,8 @@ from moascope.stores import (
     ingest_plate,
     join_chunks,
 )
-from moascope.zips import StoredZip, crc32
+from moascope.images.readers import centre_crop, read_pixels
+from moascope.images.sizes import fit
 
 CHANNELS = ["DNA", "actin", "tubulin"]
 WELLS = ["A01", "A01", "B12"]
@@ -138,7 +138,7 @@ def test_a_file_with_several_channels_is_decoded_once(tmp_path, monkeypatch):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, planes, metadata={"axes": "CYX"}, photometric="minisblack")
     reads = []
-    monkeypatch.setattr(stores, "read_pixels", lambda *a: reads.append(a) or read_pixels(*a))
+    monkeypatch.setattr(plate_store, "read_pixels", lambda *a: reads.append(a) or read_pixels(*a))
     sites = pd.DataFrame([{"site_id": "P/A01/1", "plate": "P", "well": "A01"}])
     for channel, index in zip(CHANNELS, (2, 0, 1), strict=True):
         sites[f"path:{channel}"], sites[f"index:{channel}"] = str(path), index
@@ -534,10 +534,10 @@ def test_a_killed_ingest_leaves_no_store_and_can_run_again(tmp_path, sites, imag
     many.to_pickle(tmp_path / "sites.pkl")
     out = tmp_path / "out" / "P.ozx"
     code = (
-        "import sys, pandas as pd; from moascope.stores import ingest_plate\n"
+        "import sys, pandas as pd; from moascope.images.plate_store import ingest_plate\n"
         f"ingest_plate(pd.read_pickle({str(tmp_path / 'sites.pkl')!r}), {CHANNELS}, {str(out)!r})"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(stores.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(plate_store.__file__).parents[1])}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)
     deadline = time.monotonic() + 60
     while not list(out.parent.glob(".*")) and time.monotonic() < deadline:
@@ -562,7 +562,7 @@ def test_an_interrupted_ingest_keeps_the_store_that_was_there(store, sites):
 def test_few_sites_are_in_memory_at_once(tmp_path, sites, monkeypatch):
     many = pd.concat([sites] * 30, ignore_index=True)
     waiting, most, lock = 0, 0, threading.Lock()
-    join, add = stores.join_chunks, StoredZip.add
+    join, add = plate_store.join_chunks, StoredZip.add
 
     def counting_join(chunks):
         nonlocal waiting, most
@@ -578,7 +578,7 @@ def test_few_sites_are_in_memory_at_once(tmp_path, sites, monkeypatch):
             with lock:
                 waiting -= 1
 
-    monkeypatch.setattr(stores, "join_chunks", counting_join)
+    monkeypatch.setattr(plate_store, "join_chunks", counting_join)
     monkeypatch.setattr(StoredZip, "add", counting_add)
     ingest_plate(many, CHANNELS, tmp_path / "P.ozx", workers=3)
     assert waiting == 0

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from moascope import summary
-from moascope.files import write_json
+from moascope.core.files import write_json
+from moascope.pipeline import run_summary
 
 INPUTS = {"plates": 2, "wells": 10, "sites": 20, "images": 60, "digest": "ab"}
 QUALITY = {"measured_sites": 20, "quarantined_sites": 0, "flagged_sites": 1, "reasons": {"dim": 1}}
@@ -31,9 +31,9 @@ def content(**changes):
         "quality": QUALITY,
         "evaluations": {"lite0": ENTRY},
         "audits": {"loco": {"shared_groups": 0, "near_duplicates": None}},
-        "environment": summary.environment([{"device": "CPU", "backend": "tensorflow"}], 3),
+        "environment": run_summary.environment([{"device": "CPU", "backend": "tensorflow"}], 3),
     }
-    return summary.build(**{**given, **changes})
+    return run_summary.build(**{**given, **changes})
 
 
 def test_it_has_the_sections_of_the_contract():
@@ -80,7 +80,7 @@ def test_quality_counts_flagged_and_unreadable_sites_and_every_reason():
             "reasons": ["dim;empty", "empty", "", None],
         }
     )
-    assert summary.count_quality(quality) == {
+    assert run_summary.count_quality(quality) == {
         "measured_sites": 3,
         "quarantined_sites": 1,
         "quarantined_reasons": {"missing": 1},
@@ -90,7 +90,7 @@ def test_quality_counts_flagged_and_unreadable_sites_and_every_reason():
 
 
 def test_versions_name_python_and_installed_packages_only():
-    found = summary.versions()
+    found = run_summary.versions()
     assert {"python", "platform", "numpy", "pandas"} <= set(found)
     assert all(found.values())
 
@@ -100,7 +100,7 @@ def test_versions_import_no_deep_learning():
     import sys
     from pathlib import Path
 
-    root = Path(summary.__file__).parents[1]
+    root = Path(run_summary.__file__).parents[1]
     code = (
         f"import sys; sys.path.insert(0, {str(root)!r}); from moascope import summary; "
         "summary.versions(); assert not {'tensorflow', 'keras'} & set(sys.modules)"
@@ -113,7 +113,7 @@ def test_environment_joins_the_notes_of_all_jobs():
         {"device": "GPU 0: A100", "backend": "tensorflow", "versions": {"tensorflow": "9.9"}},
         {"device": "CPU", "backend": "tensorflow"},
     ]
-    found = summary.environment(notes, 3)
+    found = run_summary.environment(notes, 3)
     assert found["device"] == "CPU; GPU 0: A100"
     assert found["backend"] == "tensorflow"
     assert found["versions"]["tensorflow"] == "9.9"
@@ -121,7 +121,7 @@ def test_environment_joins_the_notes_of_all_jobs():
 
 
 def test_without_a_network_no_device_is_named():
-    assert "device" not in summary.environment([], 3)
+    assert "device" not in run_summary.environment([], 3)
 
 
 def test_warnings_of_all_stages_stand_together():

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from moascope.errors import ImageError
-from moascope.images import read_pixels, read_planes
-from moascope.masks import read_mask
-from moascope.tiff_files import open_tiff
+from moascope.core.errors import ImageError
+from moascope.images.readers import read_pixels, read_planes
+from moascope.images.tiff_files import open_tiff
+from moascope.segmentation.data.masks import read_mask
 
 RNG = np.random.default_rng(3)
 PLANES = RNG.integers(0, 60_000, (3, 40, 48)).astype(np.uint16)

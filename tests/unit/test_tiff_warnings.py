@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import tifffile.tifffile as source
 
-from moascope.errors import ImageError
-from moascope.tiff_warnings import ALTERED, HARMLESS, meaning, no_altered_pixels
+from moascope.core.errors import ImageError
+from moascope.images.tiff_warnings import ALTERED, HARMLESS, meaning, no_altered_pixels
 
 
 def _text(node: ast.expr) -> str:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from moascope import segmentation
-from moascope.errors import InputError
-from moascope.instances import InstanceParameters, label_objects
-from moascope.tiles import predict_tiled, with_turns
+from moascope.core.errors import InputError
+from moascope.segmentation.instances import InstanceParameters, label_objects
+from moascope.segmentation.unet import architecture
+from moascope.segmentation.unet.tiling import predict_tiled, with_turns
 
 RADIUS = 8
 
@@ -54,8 +54,8 @@ def test_tiles_give_the_prediction_of_the_whole_image(height, width, sizes, batc
 def test_tiles_of_a_pretrained_unet_give_its_prediction_of_the_whole_image():
     """What it sees further away than the overlap does not matter, at any place of the image."""
     keras.utils.set_random_seed(0)
-    network = segmentation.build(segmentation.NetworkOptions(), ["DNA"])
-    predict = segmentation.predictor(segmentation.core(network, 1))
+    network = architecture.build(architecture.NetworkOptions(), ["DNA"])
+    predict = architecture.predictor(architecture.core(network, 1))
     y, x = np.mgrid[:800, :800]
     image = (np.sin(x / 9) * np.sin(y / 7) > 0.3) + 0.1 * noise(800, 800)
     image = ndimage.gaussian_filter(image, 1.5)[..., None].astype(np.float32)

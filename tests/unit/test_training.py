@@ -14,8 +14,12 @@ import pytest
 import yaml
 from scipy.special import softmax
 
-from moascope import augmentation, backbones, config, features, handmade, training, units
-from moascope.errors import InputError
+from moascope.classification import features
+from moascope.classification.training import augmentation, fine_tuning
+from moascope.config import root
+from moascope.core.errors import InputError
+from moascope.networks import backbones, saving
+from moascope.preprocessing import handcrafted_features, units
 
 CLASSES = ["left", "right"]
 HEAD = {"type": "mlp", "hidden": [], "dropout": 0.2, "l2": 0.0}
@@ -78,7 +82,7 @@ def fit(screen, model=LENET, **changes):
     rows = changes.pop("rows", rows)
     options = {**model, **changes.pop("options", {})}
     options["training"] = {**options["training"], **changes.pop("training", {})}
-    return training.fit_fold(
+    return fine_tuning.fit_fold(
         paths,
         changes.pop("labels", labels),
         rows,
@@ -100,7 +104,7 @@ def test_a_network_trained_from_scratch_tells_left_from_right(screen):
 
 def test_the_history_has_a_row_per_epoch(screen):
     history = fit(screen)["history"]
-    assert tuple(history.columns) == training.HISTORY_COLUMNS
+    assert tuple(history.columns) == fine_tuning.HISTORY_COLUMNS
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history.notna().all(axis=None)
 
@@ -127,7 +131,7 @@ def test_the_seed_decides(screen):
 
 
 def test_partial_transfer_trains_only_from_its_layer_on_and_no_batch_normalization(screen):
-    pretrained = training._classifier(LITE0, ["a", "b"], 2, (32, 32)).get_layer("trunk")
+    pretrained = fine_tuning._classifier(LITE0, ["a", "b"], 2, (32, 32)).get_layer("trunk")
     trained = fit(screen, LITE0, training={"epochs": 1})["model"].get_layer("trunk")
     changed = set()
     for layer, before in zip(trained.layers, pretrained.layers, strict=True):
@@ -138,7 +142,7 @@ def test_partial_transfer_trains_only_from_its_layer_on_and_no_batch_normalizati
 
 
 def test_full_transfer_trains_every_convolution(screen):
-    model = training._classifier({**LITE0, "transfer": "full"}, ["a", "b"], 2, (32, 32))
+    model = fine_tuning._classifier({**LITE0, "transfer": "full"}, ["a", "b"], 2, (32, 32))
     frozen = {layer.name for layer in model.get_layer("trunk").layers if not layer.trainable}
     assert frozen
     assert all(name.endswith("_bn") for name in frozen)
@@ -146,7 +150,7 @@ def test_full_transfer_trains_every_convolution(screen):
 
 def test_batch_normalization_learns_from_scratch(screen):
     options = {**LITE0, "weights": "none", "transfer": "full"}
-    model = training._classifier(options, ["a", "b"], 2, (32, 32))
+    model = fine_tuning._classifier(options, ["a", "b"], 2, (32, 32))
     assert all(layer.trainable for layer in model.get_layer("trunk").layers)
 
 
@@ -173,7 +177,7 @@ def test_a_run_resumed_after_two_epochs_equals_one_that_was_never_cut(screen, tm
     checkpoint = tmp_path / "fold.npz"
     whole = fit(screen, training={"epochs": 4, "schedule": "plateau"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_epoch", _interrupted_after(2))
+        patch.setattr(fine_tuning, "_epoch", _interrupted_after(2))
         with pytest.raises(KeyboardInterrupt):
             fit(screen, training={"epochs": 4, "schedule": "plateau"}, checkpoint=checkpoint)
     resumed = fit(screen, training={"epochs": 4, "schedule": "plateau"}, checkpoint=checkpoint)
@@ -183,7 +187,7 @@ def test_a_run_resumed_after_two_epochs_equals_one_that_was_never_cut(screen, tm
 
 
 def _interrupted_after(n_epochs):
-    original = training._epoch
+    original = fine_tuning._epoch
 
     def epoch(learner, samples, options, seed, history):
         if len(history) == n_epochs:
@@ -219,7 +223,7 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
         """
     )
     options = {**LENET, "training": {**TRAINING, "epochs": 12, "patience": 99}}
-    environment = {**os.environ, "PYTHONPATH": str(Path(training.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(fine_tuning.__file__).parents[1])}
     command = [sys.executable, "-c", program, json.dumps(options), str(tmp_path)]
     how = {"env": environment, "capture_output": True, "text": True, "timeout": 300}
     killed = subprocess.run([*command, "epoch 3/"], check=False, **how)
@@ -240,7 +244,7 @@ def task_of(screen, monkeypatch, **changes):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_fit", stop)
+        patch.setattr(fine_tuning, "_fit", stop)
         with pytest.raises(KeyboardInterrupt):
             fit(screen, checkpoint="none.npz", **changes)
     return tasks[0]
@@ -250,11 +254,11 @@ def test_replacing_any_single_unit_makes_another_task():
     rng = np.random.default_rng(0)
     stacks = [rng.random((n, 8, 8, 2)).astype("float16") for n in (150, 120, 50)]
     rows = {"train": np.arange(300), "validation": np.arange(300, 310), "test": np.arange(310, 320)}
-    samples = training.Samples(stacks, rng.integers(0, 2, 320), rows, CLASSES)
+    samples = fine_tuning.Samples(stacks, rng.integers(0, 2, 320), rows, CLASSES)
 
     def task():
-        contents = [training.array_digest(stack) for stack in stacks]
-        return training._fingerprint(samples, contents, [])
+        contents = [fine_tuning.array_digest(stack) for stack in stacks]
+        return fine_tuning._fingerprint(samples, contents, [])
 
     tasks = {task()}
     for stack in stacks:
@@ -303,7 +307,7 @@ def test_every_input_is_part_of_the_task(screen, monkeypatch, tmp_path):
 def test_the_file_of_the_first_weights_is_part_of_the_task(screen, monkeypatch, tmp_path):
     file = tmp_path / "first.weights.h5"
     core = fit(screen, training={"epochs": 1})["model"]
-    monkeypatch.setattr(training, "_classifier", lambda *given: core)
+    monkeypatch.setattr(fine_tuning, "_classifier", lambda *given: core)
     tasks = set()
     for content in (b"one", b"two", b"two"):
         file.write_bytes(content)
@@ -321,13 +325,13 @@ def test_every_input_of_a_perceptron_is_part_of_the_task(monkeypatch):
         tasks.append(given[6])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_fit", stop)
+    monkeypatch.setattr(fine_tuning, "_fit", stop)
 
     def note(features=features, head=(4,), seed=0, code=""):
         options = {"hidden": list(head), "dropout": 0.1, "l2": 0.0}
         given = (features, labels, rows, list("ab"), options, TRAINING)
         with pytest.raises(KeyboardInterrupt):
-            training.fit_mlp(*given, seed=seed, checkpoint="none.npz", code=code)
+            fine_tuning.fit_mlp(*given, seed=seed, checkpoint="none.npz", code=code)
 
     note()
     note()
@@ -360,7 +364,7 @@ def test_a_damaged_checkpoint_is_not_taken_up(screen, tmp_path, caplog):
 
 def test_the_cosine_schedule_falls_to_zero():
     options = {**TRAINING, "schedule": "cosine", "epochs": 10}
-    rates = [training._learning_rate(options, epoch, []) for epoch in (0, 5, 10)]
+    rates = [fine_tuning._learning_rate(options, epoch, []) for epoch in (0, 5, 10)]
     np.testing.assert_allclose(rates, [2e-3, 1e-3, 0], atol=1e-12)
 
 
@@ -368,15 +372,15 @@ def test_the_plateau_schedule_cuts_when_nothing_improves():
     options = {**TRAINING, "schedule": "plateau", "patience": 4}
     losses = [3.0, 2.0, 2.1, 2.2, 1.9, 2.0]
     history = [{"loss": 9.0, "val_loss": loss} for loss in losses]
-    rates = [training._learning_rate(options, i, history[:i]) for i in range(7)]
+    rates = [fine_tuning._learning_rate(options, i, history[:i]) for i in range(7)]
     np.testing.assert_allclose(np.array(rates) / 2e-3, [1, 1, 1, 1, 0.3, 0.3, 0.3])
 
 
 def test_class_weights_give_each_class_the_same_say():
-    samples = training.Samples(
+    samples = fine_tuning.Samples(
         [np.zeros((8, 1))], np.array([0, 0, 0, 1, 2, 2, 2, 2]), {"train": np.arange(7)}, list("abc")
     )
-    weights = training._class_weights(samples)
+    weights = fine_tuning._class_weights(samples)
     counts = np.array([3, 1, 3])
     np.testing.assert_allclose(weights * counts, 7 / 3, rtol=1e-6)
 
@@ -390,7 +394,7 @@ def test_mlp_separates_what_is_separable():
     rows = {"train": np.arange(200), "validation": np.arange(200, 240), "test": np.arange(240, 300)}
     head = {"hidden": [16], "dropout": 0.1, "l2": 1e-5}
     options = {**TRAINING, "epochs": 20, "learning_rate": 0.01}
-    result = training.fit_mlp(features, labels, rows, list("abc"), head, options, seed=0)
+    result = fine_tuning.fit_mlp(features, labels, rows, list("abc"), head, options, seed=0)
     assert (result["predictions"].argmax(axis=1) == labels[240:]).mean() > 0.95
     assert result["model"].input_shape == (None, 7)
 
@@ -401,7 +405,7 @@ def test_a_killed_perceptron_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     rows = {"train": np.arange(30), "validation": np.arange(30, 40), "test": np.arange(40, 60)}
     head = {"hidden": [4], "dropout": 0.1, "l2": 0.0}
     options = {**TRAINING, "epochs": 5, "patience": 99}
-    epoch, done = training._epoch, []
+    epoch, done = fine_tuning._epoch, []
 
     def killed_in_the_fourth(*given):
         if len(done) == 3:
@@ -411,11 +415,11 @@ def test_a_killed_perceptron_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
 
     def fit(seed=0, checkpoint=None):
         given = (features, labels, rows, list("ab"), head, options)
-        return training.fit_mlp(*given, seed=seed, checkpoint=checkpoint)
+        return fine_tuning.fit_mlp(*given, seed=seed, checkpoint=checkpoint)
 
     whole = fit()
-    monkeypatch.setattr(training, "_SHORT_EPOCHS", 2)
-    monkeypatch.setattr(training, "_epoch", killed_in_the_fourth)
+    monkeypatch.setattr(fine_tuning, "_SHORT_EPOCHS", 2)
+    monkeypatch.setattr(fine_tuning, "_epoch", killed_in_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         fit(checkpoint=tmp_path / "fold.npz")
     done.clear()
@@ -432,8 +436,8 @@ def test_a_killed_perceptron_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
 def test_a_saved_model_predicts_the_same_and_carries_its_metadata(screen, tmp_path):
     result = fit(screen, LITE0, training={"epochs": 1})
     metadata = {"channels": ["a", "b"], "classes": CLASSES, "unit_size": [32, 32]}
-    training.save_model(result["model"], tmp_path / "m.keras", metadata)
-    model, read = training.load_model(tmp_path / "m.keras", {"channels": ["a", "b"]})
+    saving.save_model(result["model"], tmp_path / "m.keras", metadata)
+    model, read = saving.load_model(tmp_path / "m.keras", {"channels": ["a", "b"]})
     assert read == metadata
     paths, _, rows = screen
     units = np.concatenate([np.load(path) for path in paths])[rows["test"]]
@@ -442,15 +446,15 @@ def test_a_saved_model_predicts_the_same_and_carries_its_metadata(screen, tmp_pa
 
 def test_a_model_of_other_channels_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    training.save_model(model, tmp_path / "m.keras", {"channels": ["DNA", "actin"]})
+    saving.save_model(model, tmp_path / "m.keras", {"channels": ["DNA", "actin"]})
     with pytest.raises(InputError, match=r"channels: the model has \['DNA', 'actin'\]"):
-        training.load_model(tmp_path / "m.keras", {"channels": ["actin", "DNA"]})
+        saving.load_model(tmp_path / "m.keras", {"channels": ["actin", "DNA"]})
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "m.keras").write_text("hello")
     with pytest.raises(InputError, match="damaged, or no file that MoAscope wrote"):
-        training.load_model(tmp_path / "m.keras")
+        saving.load_model(tmp_path / "m.keras")
 
 
 def rewritten(path, change):
@@ -495,10 +499,10 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_damaged_model_is_refused_in_one_line(tmp_path, change):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    training.save_model(model, tmp_path / "m.keras", {})
+    saving.save_model(model, tmp_path / "m.keras", {})
     rewritten(tmp_path / "m.keras", change)
     with pytest.raises(InputError) as raised:
-        training.load_model(tmp_path / "m.keras")
+        saving.load_model(tmp_path / "m.keras")
     message = str(raised.value)
     assert message.startswith(f"{tmp_path / 'm.keras'}: is damaged, or no file that MoAscope wrote")
     assert "\n" not in message
@@ -507,15 +511,15 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path, change):
 def test_a_model_that_holds_a_program_is_refused_and_does_not_run_it(tmp_path):
     layer = keras.layers.Lambda(lambda x: x + 1)
     model = keras.Sequential([keras.Input((2,)), layer])
-    training.save_model(model, tmp_path / "m.keras", {})
+    saving.save_model(model, tmp_path / "m.keras", {})
     with pytest.raises(InputError, match=r"m\.keras: is damaged.*ValueError.*[Ll]ambda"):
-        training.load_model(tmp_path / "m.keras")
+        saving.load_model(tmp_path / "m.keras")
 
 
 def test_a_model_of_keras_alone_is_refused(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "m.keras")
     with pytest.raises(InputError, match=r"There is no item named 'moascope\.json'"):
-        training.load_model(tmp_path / "m.keras")
+        saving.load_model(tmp_path / "m.keras")
 
 
 def test_a_damaged_model_of_a_run_is_named_with_its_rule(tmp_path, monkeypatch):
@@ -524,7 +528,7 @@ def test_a_damaged_model_of_a_run_is_named_with_its_rule(tmp_path, monkeypatch):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"PK")
     with pytest.raises(InputError, match=r"run again, or run with --forcerun final_model\.$"):
-        training.load_model(file)
+        saving.load_model(file)
 
 
 def test_unlabelled_training_units_are_an_error(screen):
@@ -562,7 +566,7 @@ def test_class_weights_change_what_a_rare_class_is_worth():
     def share_of_the_rare_class(class_weights):
         options = {**TRAINING, "epochs": 15, "learning_rate": 0.05, "class_weights": class_weights}
         given = (features, labels, rows, list("ab"), head, options)
-        return training.fit_mlp(*given, seed=0)["predictions"][:, 1].mean()
+        return fine_tuning.fit_mlp(*given, seed=0)["predictions"][:, 1].mean()
 
     assert share_of_the_rare_class(True) > 2 * share_of_the_rare_class(False)
 
@@ -573,10 +577,10 @@ def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
     )
     statistics = pd.DataFrame({"plate": ["P1"], "channel": ["DNA"], "mean": [0.5]})
     given = {"channels": ["DNA", "Actin"], "normalization": {"steps": []}, "unit_size": 8}
-    training.save_classifier(
+    fine_tuning.save_classifier(
         model, tmp_path / "m.keras", ["x", "y"], statistics, given, unit_shape=(8, 8)
     )
-    _, about = training.load_model(tmp_path / "m.keras")
+    _, about = saving.load_model(tmp_path / "m.keras")
     assert about["statistics"] == [{"plate": "P1", "channel": "DNA", "mean": 0.5}]
     assert about["classes"] == ["x", "y"]
     assert about["unit_shape"] == [8, 8]
@@ -592,20 +596,20 @@ def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
     ],
 )
 def test_the_networks_of_the_shipped_configs_take_their_images(repository, name, image_shape):
-    given = config.load(yaml.safe_load((repository / f"config/{name}.yaml").read_text()))
+    given = root.load(yaml.safe_load((repository / f"config/{name}.yaml").read_text()))
     assert given.units.cells is None
     shape = units.shape_of_units(image_shape, given.units.size, given.units.tiles)
     channels = list(given.input.channels)
     for model in given.models:
         options = {**given.section(f"models.{model}"), "weights": "none"}
-        training.check_model(options, channels, shape)
+        fine_tuning.check_model(options, channels, shape)
     augmentation.check(given.model_dump(mode="json")["augmentation"], shape, len(channels))
 
 
 def test_units_that_cannot_be_turned_are_refused_before_anything_is_computed():
-    options = config.Model(split="s", views=8, weights="none").model_dump(mode="json")
+    options = root.Model(split="s", views=8, weights="none").model_dump(mode="json")
     with pytest.raises(InputError, match="8 views need square units, and these are 40 x 50 px"):
-        training.check_model(options, list("abc"), (40, 50))
+        fine_tuning.check_model(options, list("abc"), (40, 50))
     with pytest.raises(InputError, match="quarter_turn needs square units; these are 40 x 50 px"):
         augmentation.check([{"name": "flip"}, {"name": "quarter_turn"}], (40, 50), 3)
     augmentation.check([{"name": "flip"}], (40, 50), 3)
@@ -641,7 +645,7 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
         extractor = features.with_views(network, 4, (32, 32))
         parts.append(np.load(tmp_path / "f.npy"))
     if "hand-crafted" in seen:
-        parts.append(handmade.image_features(units, "hand-made"))
+        parts.append(handcrafted_features.image_features(units, "hand-made"))
         n_crafted = parts[-1].shape[1]
     table = np.hstack(parts)
     options = {
@@ -654,35 +658,40 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
         },
         "mlp": {"type": "mlp", "hidden": [4], "dropout": 0.0, "l2": 0.0},
     }[kind]
-    head = training.fit_final_head(
+    head = fine_tuning.fit_final_head(
         table, codes, GRAINS, {"head": options, "training": {**TRAINING, "epochs": 2}}, seed=0
     )
     expected = (
         head.predict_on_batch(table) if kind == "mlp" else softmax(head.logits(table), axis=1)
     )
     statistics = pd.DataFrame({"plate": ["P1"]})
-    training.save_classifier(
-        *(training.classifier(extractor, head, n_crafted), tmp_path / "m.keras", GRAINS),
+    fine_tuning.save_classifier(
+        *(fine_tuning.classifier(extractor, head, n_crafted), tmp_path / "m.keras", GRAINS),
         *(statistics, ABOUT),
         unit_shape=(32, 32),
     )
-    model, about = training.load_model(tmp_path / "m.keras")
-    np.testing.assert_allclose(training.predict_units(model, units), expected, atol=1e-4)
+    model, about = saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(fine_tuning.predict_units(model, units), expected, atol=1e-4)
     names = {"network": "image", "hand-crafted": "hand_crafted"}
     assert [entry["name"] for entry in about["inputs"]] == [names[name] for name in seen]
     assert about["unit_shape"] == [32, 32]
     if n_crafted:
         assert about["inputs"][-1]["shape"] == [n_crafted]
-        assert "moascope.handmade.image_features" in about["inputs"][-1]["content"]
+        assert (
+            "moascope.preprocessing.handcrafted_features.image_features"
+            in about["inputs"][-1]["content"]
+        )
         with pytest.raises(InputError, match=r"hand-crafted features, and the model takes"):
-            training.predict_units(model, units[:, :8, :8])
+            fine_tuning.predict_units(model, units[:, :8, :8])
 
 
 def test_validation_passes_are_counted_in_pixels(screen, monkeypatch):
     paths, labels, rows = screen
-    samples = training.Samples([np.load(path) for path in paths], labels, rows, CLASSES)
-    model = training._classifier({**LITE0, "transfer": "full"}, ["a", "b"], len(CLASSES), (32, 32))
-    (whole,) = training._predict(model, samples, "test", 64)
+    samples = fine_tuning.Samples([np.load(path) for path in paths], labels, rows, CLASSES)
+    model = fine_tuning._classifier(
+        {**LITE0, "transfer": "full"}, ["a", "b"], len(CLASSES), (32, 32)
+    )
+    (whole,) = fine_tuning._predict(model, samples, "test", 64)
     sizes, gather = [], features.gather
 
     def noted(stacks, places, n=None):
@@ -691,7 +700,7 @@ def test_validation_passes_are_counted_in_pixels(screen, monkeypatch):
 
     monkeypatch.setattr(features, "gather", noted)
     monkeypatch.setattr(features, "_PIXELS_PER_CALL", {"cpu": 2 * 32 * 32, "gpu": 2 * 32 * 32})
-    (parts,) = training._predict(model, samples, "test", 64)
+    (parts,) = fine_tuning._predict(model, samples, "test", 64)
     assert set(sizes) == {2}
     np.testing.assert_allclose(parts, whole, atol=1e-5)
 
@@ -708,7 +717,7 @@ def test_validation_passes_are_counted_in_pixels(screen, monkeypatch):
 def test_large_units_are_warned_of_unless_the_network_resizes_them(
     unit_shape, input_size, is_warned
 ):
-    warning = training.size_warning("lite0", {"input_size": input_size}, unit_shape)
+    warning = fine_tuning.size_warning("lite0", {"input_size": input_size}, unit_shape)
     assert bool(warning) == is_warned
     if is_warned:
         assert warning["about"] == "models.lite0"

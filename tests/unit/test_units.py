@@ -10,8 +10,8 @@ from pictures import brightfield
 from PIL import Image
 from skimage.measure import block_reduce
 
-from moascope import normalization, quality, units
-from moascope.errors import InputError
+from moascope.core.errors import InputError
+from moascope.preprocessing import normalization, quality, units
 
 CHANNELS = ["DNA", "Actin"]
 STEPS = [{"method": "minmax", "scope": "image"}]

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope import baselines, evaluation, heads, verdicts
-from moascope.errors import InputError
-from moascope.wells import parse_well, well_name
+from moascope.classification import baselines
+from moascope.classification.evaluation import scoring
+from moascope.classification.heads import cross_validation
+from moascope.core.errors import InputError
+from moascope.report import verdicts
+from moascope.screen.wells import parse_well, well_name
 
 OPTIONS = {
     "aggregate": "median",
@@ -73,13 +76,13 @@ def features_of(units: pd.DataFrame, rng: np.random.Generator, skill: float) -> 
 
 
 def predicted(units: pd.DataFrame, features: np.ndarray) -> pd.DataFrame:
-    return heads.fit_predict_folds(
+    return cross_validation.fit_predict_folds(
         features, units["unit_id"].to_numpy(), units["moa"].to_numpy(), folds_of(units), LDA
     )
 
 
 def evaluated(units: pd.DataFrame, rng: np.random.Generator, skill: float) -> dict:
-    return evaluation.evaluate(
+    return scoring.evaluate(
         predicted(units, features_of(units, rng, skill)),
         units,
         OPTIONS,
@@ -104,7 +107,7 @@ def test_few_equally_good_pairs_are_called_better():
 
 def test_a_clearly_better_model_is_called_so():
     units, rng = screen(n_classes=4, n_compounds=4), np.random.default_rng(7)
-    entry = evaluation.evaluate(
+    entry = scoring.evaluate(
         predicted(units, features_of(units, rng, 3.0)),
         units,
         OPTIONS,
@@ -177,7 +180,7 @@ def test_classes_that_follow_the_batch_are_warned_of():
     units["batch"] = units["plate"] = np.where(units["moa"] == "a", "week 1", "week 2")
     rng = np.random.default_rng(1)
     tables = baselines.run_baselines({}, units, folds_of(units), ["layout", "layout-lda"])
-    found = evaluation.evaluate(
+    found = scoring.evaluate(
         predicted(units, features_of(units, rng, 1.0)),
         units,
         OPTIONS,
@@ -207,7 +210,7 @@ def test_controls_of_one_well_are_warned_of():
 def test_a_screen_spread_over_its_plates_has_no_warning():
     units = screen(n_classes=4, n_compounds=4)
     tables = baselines.run_baselines({}, units, folds_of(units), ["layout-lda"])
-    found = evaluation.evaluate(
+    found = scoring.evaluate(
         predicted(units, features_of(units, np.random.default_rng(4), 3.0)),
         units,
         OPTIONS,
@@ -219,18 +222,18 @@ def test_a_screen_spread_over_its_plates_has_no_warning():
 
 def test_one_compound_per_class_cannot_exclude_chance():
     units = screen(n_classes=3, n_compounds=1, n_units=16)
-    table = heads.fit_predict_folds(
+    table = cross_validation.fit_predict_folds(
         features_of(units, np.random.default_rng(1), 3.0),
         units["unit_id"].to_numpy(),
         units["moa"].to_numpy(),
         folds_of(units, "plate"),
         LDA,
     )
-    found = evaluation.evaluate(table, units, OPTIONS, held_out=["plate"])
+    found = scoring.evaluate(table, units, OPTIONS, held_out=["plate"])
     said = {warning.id: warning.text for warning in verdicts.warnings("m", found)}
     assert said["few-compounds"].startswith("“a”, “b”, “c”: the test units of these classes")
     with pytest.raises(InputError, match="'compound' is finer than what the split"):
-        evaluation.evaluate(
+        scoring.evaluate(
             table, units, OPTIONS | {"independent_unit": "compound"}, held_out=["plate"]
         )
 
@@ -242,15 +245,15 @@ def test_compounds_known_from_training_beat_no_null_of_fixed_predictions():
     looks = 3 * rng.standard_normal((9, 6))[pd.factorize(units["compound"])[0]]
     features = looks + rng.standard_normal((len(units), 6))
     folds = folds_of(units, "plate")
-    table = heads.fit_predict_folds(
+    table = cross_validation.fit_predict_folds(
         features, units["unit_id"].to_numpy(), units["moa"].to_numpy(), folds, LDA
     )
-    fixed = evaluation.evaluate(table, units, OPTIONS, held_out=["plate"])["accuracy"]
+    fixed = scoring.evaluate(table, units, OPTIONS, held_out=["plate"])["accuracy"]
     assert fixed["value"] > 0.6
     assert fixed["p"] is None
     assert "compounds are in training as well" in fixed["p_reason"]
-    refits = evaluation.refit_null(features, units, folds, LDA, how="median", n=30, seed=1)
-    again = evaluation.evaluate(table, units, OPTIONS, refits=refits, held_out=["plate"])
+    refits = scoring.refit_null(features, units, folds, LDA, how="median", n=30, seed=1)
+    again = scoring.evaluate(table, units, OPTIONS, refits=refits, held_out=["plate"])
     assert again["accuracy"]["p"] > 0.05
 
 
@@ -281,7 +284,7 @@ def real_units(folder, batch: str | None) -> pd.DataFrame:
 def evaluated_layout(units: pd.DataFrame, column: str) -> dict:
     """The entry of a model that knows nothing but the layout."""
     tables = baselines.run_baselines({}, units, folds_of(units, column), ["layout-lda"])
-    return evaluation.evaluate(
+    return scoring.evaluate(
         tables["layout-lda"], units, OPTIONS, baselines=tables, held_out=[column]
     )
 

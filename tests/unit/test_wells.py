@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moascope.errors import InputError
-from moascope.wells import (
+from moascope.core.errors import InputError
+from moascope.screen.wells import (
     PLATE_SHAPES,
     canonical_well,
     parse_well,

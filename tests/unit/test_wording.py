@@ -2,7 +2,7 @@
 
 import pytest
 
-from moascope.wording import plural_of, words_of
+from moascope.screen.wording import plural_of, words_of
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import zipfile
 
 import pytest
 
-from moascope.engine_stardist import _unpacked
-from moascope.errors import InputError
-from moascope.zips import check_declared
+from moascope.core.errors import InputError
+from moascope.core.zip_files import check_declared
+from moascope.segmentation.engines.stardist import _unpacked
 
 
 def bomb(path, entries=5):

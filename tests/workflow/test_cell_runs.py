@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope.object_size import learnt_size
+from moascope.segmentation.object_size import learnt_size
 
 TINY = {
     "method": "unet",

@@ -39,7 +39,7 @@ def test_a_damaged_file_is_named_with_the_rule_that_makes_it(copied):
 
 def test_half_written_files_of_killed_jobs_go_at_the_next_start(copied):
     folder = copied.folder / "results/small/features"
-    program = "from moascope.files import atomic_path; import os, sys\n"
+    program = "from moascope.core.files import atomic_path; import os, sys\n"
     program += "with atomic_path(sys.argv[1]) as path: path.touch(); os._exit(9)"
     environment = {**os.environ, "PYTHONPATH": str(copied.repository / "workflow")}
     killed = [sys.executable, "-c", program, str(folder / "lite0.npy")]

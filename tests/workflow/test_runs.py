@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope.stores import PlateStore
+from moascope.images.plate_store import PlateStore
 
 
 def with_input(config, **changes):

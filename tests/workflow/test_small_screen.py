@@ -19,7 +19,7 @@ import pytest
 from planted import check_planted
 from snakemake import sourcecache
 
-from moascope import provenance
+from moascope.pipeline import code_digests
 
 PREPARE = ["prepare", "collect_units", "review_quality"]
 SPLIT = ["split", "audit_split"]
@@ -57,11 +57,11 @@ def test_the_summary_keeps_its_contract(finished):
 def test_the_saved_model_predicts_from_pixels_alone(finished):
     import numpy as np
 
-    from moascope import training
+    from moascope.networks import saving
 
     results = finished.folder / "results/small"
     channels = ["DNA", "Actin", "Tubulin"]
-    model, metadata = training.load_model(results / "models/lite0.keras", {"channels": channels})
+    model, metadata = saving.load_model(results / "models/lite0.keras", {"channels": channels})
     assert len(metadata["classes"]) == 6
     assert metadata["normalization"]["steps"][0]["method"] == "percentile"
     pixels = np.load(results / "units/pixels/Batch1_P1.npy")
@@ -277,8 +277,8 @@ def test_a_finished_run_has_nothing_to_do(finished, small_config):
 
 
 def test_digests_of_the_code_are_kept_for_the_next_start(finished, repository):
-    kept = json.loads(provenance.KEPT_DIGESTS.read_text())["digests"]
-    assert kept == provenance.code_digests(repository / "workflow/scripts")
+    kept = json.loads(code_digests.KEPT_DIGESTS.read_text())["digests"]
+    assert kept == code_digests.code_digests(repository / "workflow/scripts")
 
 
 def test_what_is_parsed_once_is_where_snakemake_looks_it_up():
@@ -372,7 +372,8 @@ def test_candidates_are_chosen_in_every_fold_and_the_saved_model_is_one_of_them(
 ):
     import numpy as np
 
-    from moascope import training
+    from moascope.classification.training import fine_tuning
+    from moascope.networks import saving
 
     candidates = {"network": {}, "both": {"features": ["network", "hand-crafted"]}}
     model = {**small_config["models"]["lite0"], "candidates": candidates}
@@ -395,13 +396,13 @@ def test_candidates_are_chosen_in_every_fold_and_the_saved_model_is_one_of_them(
     alike = predictions["fold"].map(chosen) == "network"
     pd.testing.assert_frame_equal(predictions[alike], plain[alike])
 
-    network, metadata = training.load_model(results / "models/nested.keras")
+    network, metadata = saving.load_model(results / "models/nested.keras")
     assert metadata["selection"]["chosen"] in candidates
     units = pd.read_parquet(results / "units.parquet")
     pixels = np.load(results / "units/pixels/Batch1_P1.npy")
     units = units.iloc[: len(pixels)]
     treated = (units["moa"].isin(metadata["classes"]) & ~units["flagged"]).to_numpy()
-    probabilities = training.predict_units(network, pixels[treated])
+    probabilities = fine_tuning.predict_units(network, pixels[treated])
     predicted = np.array(metadata["classes"])[probabilities.argmax(axis=1)]
     assert (predicted == units["moa"][treated]).mean() > 0.9  # it was fitted to these
 

@@ -21,9 +21,9 @@ rule augmentation_preview:
         augmentation=CONFIG.model_dump(mode="json")["augmentation"],
         compute=CONFIG.section("compute"),
         seed=CONFIG.seed,
-        code=code("augmentation_preview.py"),
+        code=code("classification/augmentation_preview.py"),
     script:
-        "../scripts/augmentation_preview.py"
+        "../scripts/classification/augmentation_preview.py"
 
 
 rule summary:
@@ -53,9 +53,9 @@ rule summary:
         cells={"name": CONFIG.segmentation.objects, "engine": MEASURING_NAME},
         words=CONFIG.section("input", "format", "label_name") if SCREEN else None,
         seed=CONFIG.seed,
-        code=code("summary.py"),
+        code=code("report/summary.py"),
     script:
-        "../scripts/summary.py"
+        "../scripts/report/summary.py"
 
 
 rule report:
@@ -87,6 +87,6 @@ rule report:
         curves=[has_curves(model) for model in CONFIG.models],
         engines=SCORED,
         learning=[is_trained(name) for name in SCORED],
-        code=code("report.py"),
+        code=code("report/report.py"),
     script:
-        "../scripts/report.py"
+        "../scripts/report/report.py"

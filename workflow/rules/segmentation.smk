@@ -26,9 +26,9 @@ if CONFIG.segmentation.annotated:
             ignore_label=CONFIG.segmentation.ignore_label,
             binary_masks=CONFIG.segmentation.binary_masks,
             channels=ENGINE_CHANNELS,
-            code=code("annotate_images.py"),
+            code=code("segmentation/annotate_images.py"),
         script:
-            "../scripts/annotate_images.py"
+            "../scripts/segmentation/annotate_images.py"
 
 elif HAS_MASKS:
 
@@ -59,9 +59,9 @@ elif HAS_MASKS:
             max_gigabytes=CONFIG.input.max_image_gigabytes,
             size_rule=CONFIG.input.on_size_mismatch,
             channels=ENGINE_CHANNELS,
-            code=code("annotate_sites.py"),
+            code=code("segmentation/annotate_sites.py"),
         script:
-            "../scripts/annotate_sites.py"
+            "../scripts/segmentation/annotate_sites.py"
 
 
 rule train_unet:
@@ -93,9 +93,9 @@ rule train_unet:
         compute=CONFIG.section("compute"),
         checkpoint=PATHS.unet_checkpoint,
         seed=lambda wildcards: CONFIG.seed + int(wildcards.member),
-        code=code("train_unet.py"),
+        code=code("segmentation/train_unet.py"),
     script:
-        "../scripts/train_unet.py"
+        "../scripts/segmentation/train_unet.py"
 
 
 # A rule of its own, so that editing how the network predicts does not train it anew.
@@ -125,9 +125,9 @@ rule tune_unet:
         options=lambda wildcards: engine_tuning_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
-        code=code("tune_unet.py"),
+        code=code("segmentation/tune_unet.py"),
     script:
-        "../scripts/tune_unet.py"
+        "../scripts/segmentation/tune_unet.py"
 
 
 rule export_unet:
@@ -153,9 +153,9 @@ rule export_unet:
         channels=ENGINE_CHANNELS,
         channel_map=lambda wildcards: engine_options(wildcards.engine)["channel_map"],
         objects=CONFIG.segmentation.objects,
-        code=code("export_unet.py"),
+        code=code("segmentation/export_unet.py"),
     script:
-        "../scripts/export_unet.py"
+        "../scripts/segmentation/export_unet.py"
 
 
 rule train_stardist:
@@ -183,9 +183,9 @@ rule train_stardist:
         options=lambda wildcards: learning_options(wildcards.engine),
         compute=CONFIG.section("compute"),
         seed=CONFIG.seed,
-        code=code("train_stardist.py"),
+        code=code("segmentation/train_stardist.py"),
     script:
-        "../scripts/train_stardist.py"
+        "../scripts/segmentation/train_stardist.py"
 
 
 rule tune_classical:
@@ -208,9 +208,9 @@ rule tune_classical:
         runtime=240,
     params:
         options=lambda wildcards: engine_tuning_options(wildcards.engine),
-        code=code("tune_classical.py"),
+        code=code("segmentation/tune_classical.py"),
     script:
-        "../scripts/tune_classical.py"
+        "../scripts/segmentation/tune_classical.py"
 
 
 rule measure_size_unet:
@@ -236,9 +236,9 @@ rule measure_size_unet:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
-        code=code("segment_unet.py"),
+        code=code("segmentation/segment_unet.py"),
     script:
-        "../scripts/segment_unet.py"
+        "../scripts/segmentation/segment_unet.py"
 
 
 rule measure_size_classical:
@@ -262,9 +262,9 @@ rule measure_size_classical:
     params:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
-        code=code("segment_classical.py"),
+        code=code("segmentation/segment_classical.py"),
     script:
-        "../scripts/segment_classical.py"
+        "../scripts/segmentation/segment_classical.py"
 
 
 rule measure_size_stardist:
@@ -290,9 +290,9 @@ rule measure_size_stardist:
         options=lambda wildcards: engine_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
-        code=code("segment_stardist.py"),
+        code=code("segmentation/segment_stardist.py"),
     script:
-        "../scripts/segment_stardist.py"
+        "../scripts/segmentation/segment_stardist.py"
 
 
 rule segment_test_unet:
@@ -321,9 +321,9 @@ rule segment_test_unet:
         options=lambda wildcards: test_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
-        code=code("segment_unet.py"),
+        code=code("segmentation/segment_unet.py"),
     script:
-        "../scripts/segment_unet.py"
+        "../scripts/segmentation/segment_unet.py"
 
 
 rule segment_test_classical:
@@ -349,9 +349,9 @@ rule segment_test_classical:
     params:
         options=lambda wildcards: test_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
-        code=code("segment_classical.py"),
+        code=code("segmentation/segment_classical.py"),
     script:
-        "../scripts/segment_classical.py"
+        "../scripts/segmentation/segment_classical.py"
 
 
 rule segment_test_stardist:
@@ -380,9 +380,9 @@ rule segment_test_stardist:
         options=lambda wildcards: test_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
-        code=code("segment_stardist.py"),
+        code=code("segmentation/segment_stardist.py"),
     script:
-        "../scripts/segment_stardist.py"
+        "../scripts/segmentation/segment_stardist.py"
 
 
 rule segment_test_cellpose:
@@ -411,9 +411,9 @@ rule segment_test_cellpose:
         options=lambda wildcards: test_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
-        code=code("segment_cellpose.py"),
+        code=code("segmentation/segment_cellpose.py"),
     script:
-        "../scripts/segment_cellpose.py"
+        "../scripts/segmentation/segment_cellpose.py"
 
 
 rule score_engine:
@@ -436,9 +436,9 @@ rule score_engine:
         mem_mb=memory(4000),
         runtime=120,
     params:
-        code=code("score_engine.py"),
+        code=code("segmentation/score_engine.py"),
     script:
-        "../scripts/score_engine.py"
+        "../scripts/segmentation/score_engine.py"
 
 
 if MEASURING:
@@ -468,9 +468,9 @@ if MEASURING:
             objects=CONFIG.segmentation.objects,
             compute=CONFIG.section("compute") if MEASURING.method != "classical" else {},
             clear_border=CONFIG.segmentation.clear_border,
-            code=code(f"segment_{MEASURING.method}.py"),
+            code=code(f"segmentation/segment_{MEASURING.method}.py"),
         script:
-            f"../scripts/segment_{MEASURING.method}.py"
+            f"../scripts/segmentation/segment_{MEASURING.method}.py"
 
     # A rule of its own, so that editing what counts as a bad site finds no cells anew.
     rule measure_cells:
@@ -493,9 +493,9 @@ if MEASURING:
         params:
             quality=FLAGGING,
             objects=CONFIG.segmentation.objects,
-            code=code("measure_cells.py"),
+            code=code("profiling/measure_cells.py"),
         script:
-            "../scripts/measure_cells.py"
+            "../scripts/profiling/measure_cells.py"
 
     rule label_plate:
         input:
@@ -514,9 +514,9 @@ if MEASURING:
             mem_mb=memory(1000),
             runtime=60,
         params:
-            code=code("label_plate.py"),
+            code=code("segmentation/label_plate.py"),
         script:
-            "../scripts/label_plate.py"
+            "../scripts/segmentation/label_plate.py"
 
     rule collect_cells:
         input:
@@ -543,9 +543,9 @@ if MEASURING:
             method=MEASURING.method,
             options=engine_options(MEASURING_NAME),
             objects=CONFIG.segmentation.objects,
-            code=code("collect_cells.py"),
+            code=code("profiling/collect_cells.py"),
         script:
-            "../scripts/collect_cells.py"
+            "../scripts/profiling/collect_cells.py"
 
     rule sample_sites:
         input:
@@ -570,6 +570,6 @@ if MEASURING:
             plates=SHOWN_PLATES,
             channel=ENGINE_CHANNELS[0],
             objects=CONFIG.segmentation.objects,
-            code=code("sample_sites.py"),
+            code=code("segmentation/sample_sites.py"),
         script:
-            "../scripts/sample_sites.py"
+            "../scripts/segmentation/sample_sites.py"

@@ -32,9 +32,9 @@ rule check_splits:
             for name in CONFIG.splits
         },
         seed=CONFIG.seed,
-        code=code("check_splits.py"),
+        code=code("splits/check_splits.py"),
     script:
-        "../scripts/check_splits.py"
+        "../scripts/splits/check_splits.py"
 
 
 checkpoint split:
@@ -61,9 +61,9 @@ checkpoint split:
         exclude_flagged=CONFIG.quality.exclude_flagged,
         channels=[name for name in CHANNELS if name not in CONFIG.input.brightfield],
         seed=CONFIG.seed,
-        code=code("split.py"),
+        code=code("splits/split.py"),
     script:
-        "../scripts/split.py"
+        "../scripts/splits/split.py"
 
 
 rule audit_split:
@@ -90,6 +90,6 @@ rule audit_split:
     params:
         options=lambda wildcards: CONFIG.section(f"splits.{wildcards.split}.audit"),
         split=lambda wildcards: split_options(wildcards.split),
-        code=code("audit_split.py"),
+        code=code("splits/audit_split.py"),
     script:
-        "../scripts/audit_split.py"
+        "../scripts/splits/audit_split.py"

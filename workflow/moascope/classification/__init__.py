@@ -1,0 +1,1 @@
+"""Classification of units: features, baselines, heads, training, evaluation."""

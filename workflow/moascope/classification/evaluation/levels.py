@@ -1,0 +1,67 @@
+"""Levels at which predictions are scored: units, and what holds several of them.
+
+A screen has wells and treatments. Images in class folders have neither: there, the free groups of
+which each is of one class take their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from moascope.splits.independence import plural
+
+PLATE_LEVELS: dict[str, tuple[str, ...]] = {"well": ("plate", "well"), "treatment": ("treatment",)}
+"""Columns of the units table that name a well and a treatment."""
+
+Columns = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the units of a run belong to.
+
+    Parameters
+    ----------
+    has_plates : bool
+        Whether units lie in wells of plates and show treatments.
+    groups : sequence of str
+        Free groups, from ``input.groups``.
+    """
+
+    has_plates: bool = True
+    groups: Sequence[str] = ()
+
+    def levels(self, units: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+        """Return the columns that name what holds several units, by level.
+
+        A group that holds several classes has no class to be called, so it is no level.
+        """
+        if self.has_plates:
+            return dict(PLATE_LEVELS)
+        labelled = units[units["moa"].fillna("") != ""]
+        return {
+            name: (name,)
+            for name in self.groups
+            if len(labelled) and bool((labelled.groupby(name)["moa"].nunique() == 1).all())
+        }
+
+    def exchanged(self, independent: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the columns that name what classes are dealt out among for the null."""
+        return ("compound",) if self.has_plates else independent
+
+
+def scored_levels(entry: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the scores of an evaluation beside those of its units, by the level in the plural."""
+    found = {
+        title: entry[key]
+        for title, key in (("wells", "by_well"), ("treatments", "by_treatment"))
+        if key in entry
+    }
+    return found | {
+        plural(name, 2).removeprefix("2 "): scores
+        for name, scores in entry.get("by_group", {}).items()
+    }

@@ -1,0 +1,131 @@
+"""Layout of a screen: where on the plates the classes lie, and what that gives away.
+
+A class that was imaged in one batch or lies in one row can be told by its place. The layout
+features feed a baseline that sees no image, and Cramer's V says how closely class and place go
+together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from moascope.classification.evaluation.levels import Design
+from moascope.screen.wells import row_name
+
+PLACES: dict[str, tuple[str, ...]] = {
+    "plate": ("plate",),
+    "batch": ("batch",),
+    "row": ("row",),
+    "column": ("col",),
+    "position": ("row", "col"),
+}
+"""Columns of the units table that name each kind of place; a position is a well of any plate."""
+
+ONE_HOT = ("plate", "batch", "row", "column")
+"""The places that the layout baseline sees."""
+
+_FEW_WELLS = 3
+
+
+def one_hot(units: pd.DataFrame) -> npt.NDArray[np.float32]:
+    """Return which plate, batch, row and column every unit is of.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table: plate, batch, row and col.
+
+    Returns
+    -------
+    (n, d) float32
+        Zeros and ones, a column per value of each kind of place.
+    """
+    parts = [
+        pd.get_dummies(units[column], dtype=np.float32).to_numpy()
+        for name in ONE_HOT
+        for column in PLACES[name]
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def association(units: pd.DataFrame, design: Design | None = None) -> dict[str, dict[str, Any]]:
+    """Measure how closely class and place go together, counted in wells.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        Units of known class: plate, well, batch, row, col and moa.
+    design : Design, optional
+        What the units belong to: free groups are places too, and the only ones without plates.
+
+    Returns
+    -------
+    dict of str to dict
+        By kind of place: ``places`` (how many there are), ``cramers_v`` (bias-corrected, Bergsma
+        2013; 0: independent, 1: the place tells the class; None with a ``reason`` where there is
+        one place or one class) and ``single`` (classes of three wells or more that all lie in one
+        of at least three places, or of two batches or plates, with that place).
+    """
+    design = Design() if design is None else design
+    wells = units.drop_duplicates(["plate", "well", "moa"])
+    places = PLACES if design.has_plates else {}
+    result: dict[str, dict[str, Any]] = {}
+    for name, columns in {**places, **{name: (name,) for name in design.groups}}.items():
+        place = wells[list(columns)].astype(str).agg("/".join, axis=1)
+        table = pd.crosstab(wells["moa"], place)
+        entry: dict[str, Any] = {"places": int(table.shape[1])}
+        if min(table.shape) < 2:
+            entry |= {"cramers_v": None, "reason": "one place or one class only"}
+        else:
+            entry["cramers_v"] = cramers_v(table.to_numpy())
+            if entry["cramers_v"] is None:
+                entry["reason"] = "too few wells for so many places"
+        entry["single"] = _single_places(table, wells, name)
+        result[name] = entry
+    return result
+
+
+def cramers_v(table: npt.NDArray[np.integer[Any]]) -> float | None:
+    """Compute Cramer's V of a contingency table, corrected for bias (Bergsma, 2013).
+
+    Parameters
+    ----------
+    table : (r, c) int
+        Counts; at least two rows and two columns, none of them empty.
+
+    Returns
+    -------
+    float or None
+        In [0, 1]; None where there are too few counts for so many places.
+    """
+    n, (r, c) = table.sum(), table.shape
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
+    phi2 = float(((table - expected) ** 2 / expected).sum() / n)
+    if n <= 1:
+        return None
+    corrected = max(0.0, phi2 - (r - 1) * (c - 1) / (n - 1))
+    rows, columns = r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)
+    smaller = min(rows, columns) - 1
+    return float(min(1.0, np.sqrt(corrected / smaller))) if smaller > 1e-9 else None
+
+
+def _single_places(table: pd.DataFrame, wells: pd.DataFrame, kind: str) -> dict[str, str]:
+    """Classes whose wells all lie in one place, where chance would not put them there."""
+    at_least = 2 if kind in ("plate", "batch") else 3
+    if table.shape[1] < at_least:
+        return {}
+    alone = table.index[((table > 0).sum(axis=1) == 1) & (table.sum(axis=1) >= _FEW_WELLS)]
+    first = wells.drop_duplicates("moa").set_index("moa")
+    shown = {"row": "row", "column": "col", "position": "well"}.get(kind, kind)
+    return {str(name): _place_name(first.loc[name, shown], kind) for name in alone}
+
+
+def _place_name(value: Any, kind: str) -> str:
+    """Name a place as it is printed on the plate; rows and columns are counted from 0 in tables."""
+    if kind == "row":
+        return row_name(int(value))
+    return str(int(value) + 1) if kind == "column" else str(value)

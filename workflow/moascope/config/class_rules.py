@@ -1,0 +1,112 @@
+"""What a configuration may ask of images without plates or wells (format `classes`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from moascope.screen.formats.registry import has_plates
+
+WITHOUT_PLATES = (
+    "majority",
+    "channel-mean-sd",
+    "hand-made",
+    "hand-made-lda",
+    "hand-made-svm",
+    "hand-made-gradient-boosting",
+)
+"""Baselines that need neither plates nor objects."""
+
+_INPUT_KEYS = (
+    *("moa_table", "moa_table_columns", "platemap", "platemaps", "platemap_columns"),
+    *("plate_format", "batch_from_plate", "controls", "zero_dose"),
+)
+_OWN_COLUMNS = {"label", "set"}
+_METHODS = ("stratified-k-fold", "group-k-fold", "leave-one-group-out", "fixed")
+
+
+def _problems_of_input(section: Any) -> list[str]:
+    keys = [key for key in _INPUT_KEYS if key in section.model_fields_set]
+    columns = sorted(section.columns.model_fields_set - _OWN_COLUMNS)
+    keys += [f"columns.{name}" for name in columns]
+    return [
+        f"input.{key}: format 'classes' knows no plates, compounds or controls; remove it"
+        for key in keys
+    ]
+
+
+def fit_defaults(config: Any) -> None:
+    """Fit defaults to images without plates: an audit looks at images and at all free groups.
+
+    Parameters
+    ----------
+    config : Config
+        Changed in place.
+    """
+    if config.input is None or has_plates(config.input.format):
+        return
+    for split in config.splits.values():
+        if "groups" not in split.audit.model_fields_set:
+            split.audit.groups = ["image", *config.input.groups]
+
+
+def problems_of_classes(config: Any) -> list[str]:
+    """Return what a configuration asks of images that have no plates.
+
+    Parameters
+    ----------
+    config : Config
+        With the section `input`.
+
+    Returns
+    -------
+    list of str
+        A sentence per key that asks for plates, compounds or controls.
+    """
+    if has_plates(config.input.format):
+        return []
+    return [
+        *_problems_of_input(config.input),
+        *_problems_of_splits(config),
+        *_problems_of_normalization(config),
+        *_problems_of_cells(config),
+    ]
+
+
+def _problems_of_splits(config: Any) -> Iterator[str]:
+    groups = list(config.input.groups)
+    named = ", ".join(groups) or "none yet; name columns of the sheet in input.groups"
+    for name, split in config.splits.items():
+        if split.method not in _METHODS:
+            yield (
+                f"splits.{name}.method: {split.method!r} holds out what images of format 'classes' "
+                f"do not have; use stratified-k-fold, fixed, or group-k-fold or "
+                f"leave-one-group-out with `group` (there are: {named})"
+            )
+        elif split.method in ("group-k-fold", "leave-one-group-out"):
+            unknown = [column for column in split.group if column not in (*groups, "image")]
+            if unknown:
+                yield (
+                    f"splits.{name}.group: {unknown[0]!r} is no group of the images; use a name of "
+                    f"input.groups (there are: {named})"
+                )
+        if split.include_controls:
+            yield f"splits.{name}.include_controls: format 'classes' knows no controls; remove it"
+
+
+def _problems_of_normalization(config: Any) -> Iterator[str]:
+    for number, step in enumerate(config.normalization.steps):
+        if step.method != "anscombe" and step.scope != "image":
+            what = "controls" if step.scope == "controls" else "plates"
+            yield (
+                f"normalization.steps[{number}].scope: {step.scope!r} takes statistics from "
+                f"{what}, and format 'classes' knows none; use image"
+            )
+
+
+def _problems_of_cells(config: Any) -> Iterator[str]:
+    if config.segmentation.engines:
+        yield (
+            "segmentation.engines: objects are not searched in images of format 'classes'; remove "
+            "them, or list the images in a sheet with plates and wells (format table)"
+        )

@@ -1,0 +1,69 @@
+"""Configuration files as they are written, for what is lost once they are read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from moascope.core.files import unique_keys
+
+_MERGE = "tag:yaml.org,2002:merge"  # the key `<<`, which may stand there several times
+
+
+def repeated_keys(path: str | os.PathLike[str]) -> list[str]:
+    """Find keys that are given twice in one section, of which a reader of YAML keeps the last.
+
+    Parameters
+    ----------
+    path : path
+        A YAML or JSON file.
+
+    Returns
+    -------
+    list of str
+        A sentence per repetition, with the lines. Empty where the file is not there or is neither
+        YAML nor JSON, which its reader says.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return []
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return _repeated_in_json(text)
+    return list(_repeated(node, "", set()))
+
+
+def _repeated(node: yaml.Node | None, place: str, seen: set[int]) -> Iterator[str]:
+    if node is None or id(node) in seen:  # an anchor may hold itself
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _repeated(item, f"{place}.{number}" if place else str(number), seen)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        name, line = str(key.value), key.start_mark.line + 1
+        inner = f"{place}.{name}" if place else name
+        if name in lines and key.tag != _MERGE:
+            yield (
+                f"{inner}: is given in line {lines[name]} and again in line {line}, and only the "
+                "last would count; join the two, or remove one"
+            )
+        lines.setdefault(name, line)
+        yield from _repeated(value, inner, seen)
+
+
+def _repeated_in_json(text: str) -> list[str]:
+    try:
+        json.loads(text, object_pairs_hook=unique_keys)
+    except ValueError as error:
+        return [] if isinstance(error, json.JSONDecodeError) else [f"{error}; remove one"]
+    return []

@@ -1,0 +1,131 @@
+"""What every section of the configuration is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from moascope.core.text.cell_text import clean
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+# What is compared with cells and column names of tables, which are cleaned too.
+Cell = Annotated[str, AfterValidator(clean)]
+# `--config 'input={plate_format: 384}'` arrives as text.
+Whole = BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)
+
+
+def _expanded(value: Any) -> Any:
+    """Fill in the home folder where a path begins with `~`."""
+    is_path = isinstance(value, str) and value.startswith("~")
+    return os.path.expanduser(value) if is_path else value  # noqa: PTH111  (as it is if unknown)
+
+
+FilePath = Annotated[str, BeforeValidator(_expanded)]
+"""A path of the user, in which `~` is the home folder."""
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+_Passes = Callable[[BaseModel], bool]
+_passes: ContextVar[_Passes] = ContextVar("sections whose consistency is not checked")
+
+
+@contextmanager
+def pass_over(passes: _Passes) -> Iterator[None]:
+    """Read sections within a block without checking whether the values of some go together.
+
+    Parameters
+    ----------
+    passes : callable
+        Return whether a section is not checked.
+    """
+    token = _passes.set(passes)
+    try:
+        yield
+    finally:
+        _passes.reset(token)
+
+
+def consistency_check(function: Callable[[Any], Any]) -> Any:
+    """Make a method a check of a section whose single values are right (a decorator).
+
+    It raises a ValueError with a line per problem.
+    """
+
+    @wraps(function)
+    def checked(self: BaseModel) -> BaseModel:
+        if not _passes.get(lambda section: False)(self):
+            function(self)
+        return self
+
+    return model_validator(mode="after")(checked)
+
+
+def refuse(problems: Sequence[str]) -> None:
+    """Raise a ValueError with a line per problem, if there are any."""
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+def without_effect(section: Section, reasons: Mapping[str, str]) -> list[str]:
+    """Name keys that were set although they do nothing beside the values of other keys.
+
+    Parameters
+    ----------
+    section : Section
+        With the keys that were set, those with defaults not among them.
+    reasons : mapping
+        By key without effect: the other key and its value, such as "transfer 'full'".
+
+    Returns
+    -------
+    list of str
+        A sentence per key; none for keys that are not set or null.
+    """
+    return [
+        f"{key} has no effect with {reason}; remove it"
+        for key, reason in reasons.items()
+        if key in section.model_fields_set and getattr(section, key) is not None
+    ]
+
+
+class Rooted(Section):
+    """A section whose paths may be given below one folder, so that a copy elsewhere is one key.
+
+    Paths are joined to it when the section is read; then it is null, as they are complete.
+    """
+
+    paths: ClassVar[tuple[str, ...]]
+
+    root: FilePath | None = Field(
+        None, description="folder that the paths of this section are below; null: the working one"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_paths(cls, raw: Any) -> Any:
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("root"), str):
+            return raw  # what is wrong with other types is said later
+        given = {key: _expanded(raw[key]) for key in cls.paths if isinstance(raw.get(key), str)}
+        root = _expanded(raw["root"])
+        joined = {key: str(Path(root, path)) for key, path in given.items()}
+        return {**raw, **joined, "root": None}

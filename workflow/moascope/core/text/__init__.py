@@ -1,0 +1,1 @@
+"""Text: cells of tables, escaping, regular expressions, suggestions."""

@@ -1,0 +1,1 @@
+"""Networks with their weights, layers and preprocessing."""

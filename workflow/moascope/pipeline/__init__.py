@@ -1,0 +1,1 @@
+"""What rules and jobs need besides results: paths, digests of code, devices, logs."""

@@ -1,0 +1,1 @@
+"""Quality control, normalization, units of classification and hand-crafted features."""

@@ -1,0 +1,164 @@
+"""Single cells as units of classification: squares around the objects that an engine found."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from moascope.core.errors import InputError
+from moascope.core.files import atomic_path, write_array_header
+from moascope.images.label_images import bounding_boxes, find_objects
+from moascope.images.plate_store import Store, batch_size
+from moascope.images.resampling import resize
+from moascope.preprocessing.normalization import Step, apply
+from moascope.preprocessing.units import resized_shape
+
+logger = logging.getLogger(__name__)
+
+
+def prepare_plate(
+    store: Store,
+    labels: Store,
+    roles: pd.DataFrame,
+    quality: pd.DataFrame,
+    statistics: pd.DataFrame,
+    steps: Sequence[Step],
+    out_npy: str | os.PathLike[str],
+    *,
+    crop: int,
+    border: str,
+    mask_neighbours: bool,
+    per_site: int | None,
+    size: int | None,
+    seed: int,
+) -> pd.DataFrame:
+    """Normalize the sites of a plate, cut out their cells, and write them as one array.
+
+    Parameters
+    ----------
+    store : plate store
+        Raw pixels.
+    labels : plate store
+        Label images of the same sites in the same order.
+    roles, quality, statistics, steps
+        As for `moascope.preprocessing.units.prepare_plate`; sites are normalized whole.
+    out_npy : path
+        Where the array (n, H, W, C), float16, in [0, 1] is written.
+    crop : int
+        Side of the squares in px.
+    border : {"drop", "pad"}
+        What to do with squares that reach beyond the site, see `cell_measurements.crops`.
+    mask_neighbours : bool
+        Set the pixels of other cells to 0.
+    per_site : int or None
+        At most so many cells of a site, drawn at random.
+    size : int or None
+        Side in px that squares are resized to; None keeps it.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per cell, in the order of the array: unit_id, the columns of `roles`, tile (the
+        number of the object in its label image), flagged (the site's quality) and usable (True).
+
+    Raises
+    ------
+    InputError
+        If the stores do not belong together.
+    """
+    if labels.site_ids != store.site_ids:
+        raise InputError(
+            "the label images are not those of the plate store: delete the labels of this plate "
+            "and run again"
+        )
+    rng = np.random.default_rng([seed, *map(ord, roles["plate"].iloc[0])])
+    shape = resized_shape((crop, crop), size)
+    rows: list[dict[str, Any]] = []
+    with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
+        write_array_header(file, np.float16, (0, *shape, store.shape[0]))
+        for indices, batch in store.batches(batch_size(store.shape)):
+            objects = labels.read(indices.tolist())[:, 0].astype(np.int32)
+            images = apply(batch, statistics, steps, store.channels)
+            for index, image, found in zip(indices, images, objects, strict=True):
+                cut, numbers = crops(image, found, crop, border, mask_neighbours)
+                if per_site is not None and len(numbers) > per_site:
+                    chosen = np.sort(rng.choice(len(numbers), per_site, replace=False))
+                    cut, numbers = cut[chosen], numbers[chosen]
+                units = resize(cut.astype(np.float32), shape).astype(np.float16)
+                file.write(np.ascontiguousarray(units.transpose(0, 2, 3, 1)).data)
+                site_id = store.site_ids[int(index)]
+                rows += [{"site_id": site_id, "tile": int(number)} for number in numbers]
+        # NumPy leaves room in the header for the first axis to grow.
+        file.seek(0)
+        write_array_header(file, np.float16, (len(rows), *shape, store.shape[0]))
+    logger.info("units: %d cells of %d sites", len(rows), len(store.site_ids))
+    cells = pd.DataFrame(rows, columns=["site_id", "tile"]).astype({"site_id": "str"})
+    return _described(cells.astype({"tile": "int64"}), roles, quality)
+
+
+def _described(cells: pd.DataFrame, roles: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
+    flagged = quality.set_index("site_id")["flagged"]
+    about = cells.merge(roles, on="site_id", how="left", validate="m:1")
+    about.insert(0, "unit_id", about["site_id"] + "#c" + about["tile"].astype("str"))
+    about["flagged"] = about["site_id"].map(flagged).astype(bool)
+    about["usable"] = True
+    return about
+
+
+def crops(
+    image: NDArray[np.generic],
+    labels: NDArray[np.int32],
+    size: int,
+    border: str = "drop",
+    mask_neighbours: bool = False,
+) -> tuple[NDArray[np.generic], NDArray[np.int32]]:
+    """Cut out a square around the centre of each object.
+
+    Parameters
+    ----------
+    image : (C, Y, X) array
+        Of any type.
+    labels : (Y, X) int32
+        0 is background, objects are 1 .. n without gaps.
+    size : int
+        Side of the squares in px.
+    border : {"drop", "pad"}
+        Leave out squares that reach beyond the image, or fill them up with 0.
+    mask_neighbours : bool
+        Set the pixels of other objects to 0.
+
+    Returns
+    -------
+    crops : (n, C, size, size) array
+        Of the type of the image.
+    numbers : (n,) int32
+        Which object each crop shows.
+    """
+    if border not in ("drop", "pad"):
+        raise ValueError(f"border is {border!r}; it can be drop or pad")
+    found = find_objects(labels)
+    numbers = np.arange(1, len(found.area) + 1, dtype=np.int32)
+    # The square around the centre of the bounding box holds the object, if any such square does.
+    box = bounding_boxes(found)
+    top, left = (box[:, 0] + box[:, 1] - size) // 2, (box[:, 2] + box[:, 3] - size) // 2
+    if border == "drop":
+        height, width = labels.shape
+        fits = (top >= 0) & (left >= 0) & (top + size <= height) & (left + size <= width)
+        numbers, top, left = numbers[fits], top[fits], left[fits]
+    y = size + top[:, None, None] + np.arange(size)[:, None]
+    x = size + left[:, None, None] + np.arange(size)
+    padded = np.pad(image, ((0, 0), (size, size), (size, size)))
+    cut = padded[:, y, x].swapaxes(0, 1)
+    if mask_neighbours:
+        owner = np.pad(labels, size)[y, x]
+        is_other = (owner > 0) & (owner != numbers[:, None, None])
+        cut = cut * ~is_other[:, None]
+    return np.ascontiguousarray(cut), numbers

@@ -1,0 +1,348 @@
+"""What the report is made from, and how it is read from the files of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import pandas as pd
+
+from moascope.core.files import read_array, read_json, read_parquet
+from moascope.report import segmentation as report_segmentation
+from moascope.report.figures import style
+from moascope.report.pictures import Array
+from moascope.report.segmentation import SegmentationContext
+
+MAX_MISTAKES = 24
+MAX_FLAGGED = 12
+MAX_PREVIEWS = 4
+
+
+class SplitContext(TypedDict):
+    """One split: what it is, who is in which set, and whether anything leaked."""
+
+    config: dict[str, Any]
+    table: pd.DataFrame
+    groups: pd.DataFrame
+    audit: dict[str, Any]
+
+
+class ModelContext(TypedDict):
+    """One model: what it is and how it did.
+
+    `evaluation` is the dict of `evaluation.scoring` with "baselines" beside the scores.
+    `history` is None without training curves. `embedding` is None, or the table of
+    `figures.embedding_map` with the column unit_id instead of row.
+    """
+
+    config: dict[str, Any]
+    evaluation: dict[str, Any]
+    predictions: pd.DataFrame
+    history: pd.DataFrame | None
+    embedding: pd.DataFrame | None
+
+
+class Context(TypedDict):
+    """Everything the report shows; nothing is read while it is built.
+
+    Attributes
+    ----------
+    config : dict
+        The whole validated configuration as plain values.
+    has_screen : bool
+        Without a screen only config, summary and segmentation have content.
+    summary : dict
+        See `summary.build`; the report takes inputs and environment from it.
+    quality : pandas.DataFrame
+        Quality table of all sites that were read.
+    quarantined : pandas.DataFrame
+        Sites left out because their images could not be read: site_id, reason (missing or
+        unreadable), message.
+    units : pandas.DataFrame
+        Units table of all plates.
+    splits, models : dict
+        By name, in the order of the configuration.
+    images : dict of str to ndarray, each (H, W, C)
+        Pixels of the units that are shown, by unit_id, nominal range [0, 1].
+    pixel_um : float or None
+        Side of a pixel of `images` in micrometres.
+    augmentation : ndarray, shape (n, k, H, W, C), or None
+        Rows of one unit each: as it is, then augmented.
+    segmentation : SegmentationContext or None
+        What was segmented, see there.
+    """
+
+    config: dict[str, Any]
+    has_screen: bool
+    summary: dict[str, Any]
+    quality: pd.DataFrame
+    quarantined: pd.DataFrame
+    units: pd.DataFrame
+    splits: dict[str, SplitContext]
+    models: dict[str, ModelContext]
+    images: dict[str, Array]
+    pixel_um: float | None
+    augmentation: Array | None
+    segmentation: SegmentationContext | None
+
+
+def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context:
+    """Read what the report shows from the files of a run.
+
+    Parameters
+    ----------
+    paths : mapping
+        summary (JSON), screen (None, or see `screen_files`) and segmentation (see
+        `report_segmentation.load`).
+    config : mapping
+        The whole configuration as plain values.
+
+    Returns
+    -------
+    Context
+        Only the pixels that the report shows are read.
+    """
+    screen = paths["screen"]
+    shown = _load_screen(screen, config) if screen else _no_screen()
+    return cast(
+        Context,
+        {
+            "config": dict(config),
+            "has_screen": bool(screen),
+            "summary": _read_json(paths["summary"]),
+            "segmentation": report_segmentation.load(paths["segmentation"], config),
+            **shown,
+        },
+    )
+
+
+def screen_files(
+    given: Mapping[str, Any], config: Mapping[str, Any], has_curves: Sequence[bool]
+) -> dict[str, Any] | None:
+    """Sort the files that a report is made from.
+
+    Parameters
+    ----------
+    given : mapping
+        Flat lists of files, in the order of the splits and models of the configuration: units,
+        pixels, quality, splits, groups, audits, evaluations, predictions, embeddings, embedded,
+        histories (only of models with curves) and augmentation (one or none).
+    config : mapping
+        The whole configuration as plain values.
+    has_curves : sequence of bool
+        By model.
+
+    Returns
+    -------
+    dict or None
+        quality (parquet: the quality table joined to what became of every site when it was read:
+        status, message, height, width), units (parquet of the whole screen), pixels (list of npy,
+        one per plate, which together follow the units), splits ({name: {table, groups, audit}}),
+        models ({name: {evaluation, predictions, history (or None), embedding (npy),
+        embedding_index (parquet with unit_id in its row order)}}), augmentation (npy or None).
+        None where no screen is given.
+    """
+    if "units" not in given:
+        return None
+    histories = iter(given["histories"])
+    return {
+        **{key: given[key] for key in ("units", "quality", "pixels")},
+        "augmentation": next(iter(given["augmentation"]), None),
+        "splits": {
+            name: {"table": table, "groups": groups, "audit": audit}
+            for name, table, groups, audit in zip(
+                config["splits"], given["splits"], given["groups"], given["audits"], strict=True
+            )
+        },
+        "models": {
+            name: {
+                "evaluation": given["evaluations"][number],
+                "predictions": given["predictions"][number],
+                "embedding": given["embeddings"][number],
+                "embedding_index": given["embedded"][number],
+                "history": next(histories) if has_curves[number] else None,
+            }
+            for number, name in enumerate(config["models"])
+        },
+    }
+
+
+def _no_screen() -> dict[str, Any]:
+    return {
+        "quality": pd.DataFrame(),
+        "quarantined": pd.DataFrame(),
+        "units": pd.DataFrame(),
+        "splits": {},
+        "models": {},
+        "images": {},
+        "pixel_um": None,
+        "augmentation": None,
+    }
+
+
+def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    units = read_parquet(paths["units"])
+    seed = int(config["seed"])
+    sites = read_parquet(paths["quality"])
+    unread = sites["status"] == "quarantined"
+    quality = sites[~unread].astype({"flagged": bool}).reset_index(drop=True)
+    models = {
+        name: _load_model(files, config["models"][name], seed)
+        for name, files in paths["models"].items()
+    }
+    examples = example_units(
+        units,
+        seed,
+        config["report"]["max_examples"],
+        with_flagged=not config["quality"]["exclude_flagged"],
+    )
+    shown = {unit for _, chosen in examples for unit in chosen}
+    shown.update(flagged_units(units, quality)["unit_id"])
+    for model in models.values():
+        shown.update(mistake["unit_id"] for mistake in shown_mistakes(model["evaluation"]))
+    images = _read_images(paths["pixels"], units["unit_id"], shown)
+    preview = paths["augmentation"]
+    return {
+        "quality": quality,
+        "quarantined": sites.loc[unread, ["site_id", "reason", "message"]].reset_index(drop=True),
+        "units": units,
+        "splits": {
+            name: {
+                "config": config["splits"][name],
+                "table": read_parquet(files["table"]),
+                "groups": read_parquet(files["groups"]),
+                "audit": _read_json(files["audit"]),
+            }
+            for name, files in paths["splits"].items()
+        },
+        "models": models,
+        "images": images,
+        "pixel_um": _pixel_size(config, quality, images.values()),
+        "augmentation": read_array(preview)[:MAX_PREVIEWS] if preview else None,
+    }
+
+
+def _load_model(files: Mapping[str, Any], config: dict[str, Any], seed: int) -> ModelContext:
+    history = files["history"]
+    return {
+        "config": config,
+        "evaluation": _read_json(files["evaluation"]),
+        "predictions": read_parquet(files["predictions"]),
+        "history": read_parquet(history) if history else None,
+        "embedding": _load_embedding(files["embedding"], files["embedding_index"], seed),
+    }
+
+
+def _load_embedding(path: str, index: str, seed: int) -> pd.DataFrame | None:
+    names = read_parquet(index, ["unit_id"])["unit_id"].to_numpy()
+    features = read_array(path, mapped=True)
+    if len(features) < 3:
+        return None
+    table = style.embedding_map(features, seed)
+    table["unit_id"] = names[table.pop("row")]
+    return table
+
+
+def _read_json(path: str | Path) -> dict[str, Any]:
+    return cast(dict[str, Any], read_json(path))
+
+
+def _read_images(
+    paths: Sequence[str | Path], unit_ids: pd.Series, shown: set[str]
+) -> dict[str, Array]:
+    """Read single units from the arrays of the plates, which together follow the units table."""
+    images: dict[str, Array] = {}
+    names, start = unit_ids.to_numpy(), 0
+    wanted = unit_ids.isin(shown).to_numpy()
+    for path in paths:
+        pixels = read_array(path, mapped=True)
+        for row in np.flatnonzero(wanted[start : start + len(pixels)]):
+            images[str(names[start + row])] = np.asarray(pixels[row], dtype=np.float32)
+        start += len(pixels)
+    return images
+
+
+def _pixel_size(
+    config: Mapping[str, Any], quality: pd.DataFrame, images: Iterable[Array]
+) -> float | None:
+    """Micrometres per pixel of a unit, where it is known and the same for the whole screen."""
+    widths, originals = quality["width"].unique(), quality["pixel_size_um"].unique()
+    first = next(iter(images), None)
+    if first is None or len(widths) != 1 or len(originals) != 1 or np.isnan(originals[0]):
+        return None
+    cells = config["units"].get("cells")
+    width = cells["crop"] if cells else int(widths[0]) // int(config["units"]["tiles"][1])
+    return float(originals[0]) * width / first.shape[1]
+
+
+def example_units(
+    units: pd.DataFrame, seed: int, n: int, *, with_flagged: bool = False
+) -> list[tuple[str, list[str]]]:
+    """Choose examples of every class, and of the controls, that show its variety.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table.
+    seed : int
+        Seed of the choice.
+    n : int
+        Examples per class.
+    with_flagged : bool
+        Whether flagged units are classified, so that they can be examples.
+
+    Returns
+    -------
+    list of (str, list of str)
+        Class and unit ids; compounds take turns. Controls come first, unlabelled units last.
+    """
+    shown = units["usable"] & (with_flagged | ~units["flagged"].astype(bool))
+    usable = units[shown].sample(frac=1, random_state=seed)
+    labels = class_labels(usable)
+    chosen = []
+    for name in class_order(labels, first="control"):
+        rows = usable[labels == name]
+        turns = rows.assign(turn=rows.groupby("compound").cumcount())
+        turns = turns.sort_values(["turn", "compound"], kind="stable")
+        chosen.append((name, turns["unit_id"].head(n).tolist()))
+    return chosen
+
+
+def class_labels(units: pd.DataFrame) -> pd.Series:
+    """Give the mechanism of every unit, or "control" or "unlabelled"."""
+    labels = units["moa"].replace("", "unlabelled")
+    return labels.mask((units["role"] == "control") & (units["moa"] == ""), "control")
+
+
+def class_order(labels: pd.Series, first: str = "") -> list[str]:
+    """Sort class labels: `first`, then mechanisms by name, then what has no mechanism."""
+    last = {"control": 1, "unlabelled": 2}
+    return sorted(map(str, labels.unique()), key=lambda x: (x != first, last.get(x, 0), x))
+
+
+def flagged_units(units: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
+    """Choose flagged units that are shown, the reasons taking turns.
+
+    Parameters
+    ----------
+    units, quality : pandas.DataFrame
+        Units table and quality table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns unit_id and reasons, at most `MAX_FLAGGED` rows, one per site.
+    """
+    flagged = quality.loc[quality["flagged"], ["site_id", "reasons"]]
+    first = units.drop_duplicates("site_id")[["site_id", "unit_id"]]
+    rows = flagged.merge(first, on="site_id")
+    rows["turn"] = rows.groupby("reasons").cumcount()
+    rows = rows.sort_values(["turn", "reasons"], kind="stable")
+    return rows[["unit_id", "reasons"]].head(MAX_FLAGGED).reset_index(drop=True)
+
+
+def shown_mistakes(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the wrong calls whose pictures are shown, the surest first."""
+    return list(evaluation["details"]["mistakes"][:MAX_MISTAKES])

@@ -1,0 +1,273 @@
+"""Figures and pictures of segmentations, for the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from moascope.report.figures.style import (
+    STYLE,
+    category_colour,
+    colour_of,
+    marker_of,
+    new_figure,
+    svg_text,
+)
+from moascope.segmentation.label_windows import busiest, median_diameter, shrink, thin
+from moascope.segmentation.matching import match, overlaps, without_ignored
+
+Labels = npt.NDArray[np.integer[Any]]
+RGB = npt.NDArray[np.uint8]
+
+#: Outlines on pictures, by what they say; the same on light and dark pages, since images are dark.
+OUTLINES = {
+    "known": "#49d3f2",
+    "found": "#f2e14c",
+    "both": "#9aa4ad",
+    "missed": "#ff7a2f",
+    "invented": "#d94bd6",
+}
+
+
+def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
+    """Draw average precision against the overlap that is asked for, a line per engine.
+
+    Parameters
+    ----------
+    scores : mapping of str to mapping
+        Scores by engine, with `ap` by threshold.
+    alt : str
+        Text for those who cannot see the figure.
+
+    Returns
+    -------
+    str
+        SVG text.
+    """
+    with mpl.rc_context(STYLE):
+        figure = new_figure(560, 300)
+        axes = figure.add_axes((0.1, 0.16, 0.86, 0.76))
+        for number, (name, entry) in enumerate(scores.items()):
+            thresholds = [float(threshold) for threshold in entry["ap"]]
+            axes.plot(
+                thresholds,
+                list(entry["ap"].values()),
+                color=category_colour(number),
+                marker=marker_of(number),
+                ms=5,
+                lw=1.8,
+                label=f"{name} (mean {entry['mean_ap']:.3f})",
+            )
+        axes.set_xlabel("IoU from which an object counts as found")
+        axes.set_ylabel("average precision")
+        axes.set_ylim(-0.02, 1.02)
+        axes.grid()
+        axes.set_axisbelow(True)
+        axes.legend(loc="best")
+        return svg_text(figure, alt)
+
+
+def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
+    """Draw how many objects have which size, a line per source.
+
+    Parameters
+    ----------
+    areas : mapping of str to (n,) array
+        Areas in px; the first is what is known.
+    alt : str
+        Text for those who cannot see the figure.
+
+    Returns
+    -------
+    str
+        SVG text.
+    """
+    every = np.concatenate([np.asarray(values, float) for values in areas.values()])
+    top = max(4.0, float(every.max())) if len(every) else 4.0
+    low = max(1.0, float(every.min())) if len(every) else 1.0
+    edges = np.geomspace(low, top * 1.01, 31)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(560, 280)
+        axes = figure.add_axes((0.12, 0.18, 0.84, 0.74))
+        for number, (name, values) in enumerate(areas.items()):
+            counts, _ = np.histogram(values, edges)
+            known = number == 0
+            axes.stairs(
+                counts,
+                edges,
+                color=colour_of("muted") if known else category_colour(number - 1),
+                fill=known,
+                alpha=0.35 if known else 1,
+                lw=1.6,
+                label=f"{name} ({len(values):,})",
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        axes.set_xlabel("area of an object in pixels")
+        axes.set_ylabel("objects")
+        axes.legend(loc="upper left")
+        return svg_text(figure, alt)
+
+
+def learning_curve(history: pd.DataFrame, alt: str) -> str:
+    """Draw the loss, and the AP on validation images, over the steps of a training.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        step, loss, ap_50 and mean_ap (NaN without validation images); of an ensemble, also member,
+        each of which has a line.
+    alt : str
+        Text for those who cannot see the figure.
+
+    Returns
+    -------
+    str
+        SVG text.
+    """
+    members = history["member"] if "member" in history else [0] * len(history)
+    with mpl.rc_context(STYLE):
+        figure = new_figure(720, 250)
+        for index, (title, columns) in enumerate(
+            {"training loss": ["loss"], "validation AP": ["ap_50", "mean_ap"]}.items()
+        ):
+            axes = figure.add_axes((0.08 + 0.49 * index, 0.2, 0.42, 0.66))
+            words = {"ap_50": "at IoU 0.5", "mean_ap": "mean, IoU 0.5 to 0.9", "loss": "loss"}
+            for number, column in enumerate(columns):
+                if history[column].isna().all():
+                    continue
+                for line, (_, member) in enumerate(history.groupby(members)):
+                    axes.plot(
+                        member["step"],
+                        member[column],
+                        color=colour_of("accent" if number == 0 else "contrast"),
+                        ls="-" if number == 0 else (0, (4, 2)),
+                        lw=1.8,
+                        marker="o" if len(member) == 1 else None,
+                        label=None if line else words[column],
+                    )
+            axes.set_title(title)
+            axes.set_xlabel("step")
+            axes.grid()
+            axes.set_axisbelow(True)
+            if index:
+                axes.set_ylim(-0.02, 1.02)
+                axes.legend(loc="lower right")
+        return svg_text(figure, alt)
+
+
+def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> dict[str, RGB]:
+    """Draw an image, its known objects, those that were found, and where they disagree.
+
+    Parameters
+    ----------
+    image : (Y, X) array
+        Any range; shown from its percentile 1 to 99.8.
+    truth, found : (Y, X) int
+        0 is background. Pixels that are -1 in the truth are left out, see
+        `matching.without_ignored`.
+    side : int
+        Longest side of a panel in px. Larger images are shrunk, see `shrinkage`, and then shown by
+        their busiest part.
+
+    Returns
+    -------
+    dict of str to (y, x, 3) uint8
+        image, known, found and disagreement.
+    """
+    truth, found = without_ignored(truth, found)
+    step = shrinkage(truth, side)
+    window = busiest(truth, side * step)
+    limits = tuple(np.percentile(image, [1, 99.8]))
+    grey = shrink(_grey(image, limits)[window], step).round().astype(np.uint8)
+    known, seen = (_enlarged(thin(labels[window], step), side) for labels in (truth, found))
+    plain = np.repeat(_enlarged(grey, side)[..., np.newaxis], 3, axis=2)
+    pairs = overlaps(truth, found)
+    matched = match(pairs, 0.5)
+    is_hit, is_right = np.zeros(truth.max() + 1, bool), np.zeros(found.max() + 1, bool)
+    is_hit[np.unique(truth[truth > 0])[pairs.true[matched]]] = True
+    is_right[np.unique(found[found > 0])[pairs.predicted[matched]]] = True
+    disagreement = _outlined(plain, np.where(is_right[seen], seen, 0), "both")
+    disagreement = _outlined(disagreement, np.where(is_right[seen], 0, seen), "invented")
+    disagreement = _outlined(disagreement, np.where(is_hit[known], 0, known), "missed")
+    return {
+        "image": plain,
+        "known": _outlined(plain, known, "known"),
+        "found": _outlined(plain, seen, "found"),
+        "disagreement": disagreement,
+    }
+
+
+def shrinkage(labels: Labels, side: int) -> int:
+    """Tell how many times smaller objects are shown, so that about four fit next to each other.
+
+    Parameters
+    ----------
+    labels : (Y, X) int
+        Known objects.
+    side : int
+        Longest side of the picture in px.
+
+    Returns
+    -------
+    int
+        1 where they are small enough, or there are none.
+    """
+    return max(1, math.ceil(4 * median_diameter(labels) / side))
+
+
+def overlay(image: npt.NDArray[Any], found: Labels, limits: tuple[float, float], side: int) -> RGB:
+    """Draw an image and the objects that were found in it.
+
+    Parameters
+    ----------
+    image : (Y, X) array
+        Any range.
+    found : (Y, X) int
+        0 is background.
+    limits : (float, float)
+        Intensities shown as black and as white.
+    side : int
+        Longest side of the picture in px; smaller images are enlarged as far as they fit.
+
+    Returns
+    -------
+    (y, x, 3) uint8
+        The image with outlines.
+    """
+    plain = np.repeat(_enlarged(_grey(image, limits), side)[..., np.newaxis], 3, axis=2)
+    return _outlined(plain, _enlarged(found, side), "found")
+
+
+def _enlarged(plane: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
+    """Repeat pixels as often as the result is at most `side` px."""
+    times = max(1, side // max(plane.shape))
+    return np.repeat(np.repeat(plane, times, axis=0), times, axis=1)
+
+
+def _grey(image: npt.NDArray[Any], limits: tuple[float, float]) -> RGB:
+    low, high = limits
+    share = np.clip((image - low) / max(float(high - low), 1e-9), 0, 1)
+    # Dim objects beside bright ones would not be seen otherwise.
+    return np.round(255 * share**0.6).astype(np.uint8)
+
+
+def _outlined(picture: RGB, labels: Labels, colour: str) -> RGB:
+    inner = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        ahead = np.diff(labels, axis=axis) != 0
+        first, last = [slice(None)] * 2, [slice(None)] * 2
+        first[axis], last[axis] = slice(None, -1), slice(1, None)
+        inner[tuple(first)] |= ahead
+        inner[tuple(last)] |= ahead
+    out = picture.copy()
+    red, green, blue = (round(255 * part) for part in mpl.colors.to_rgb(OUTLINES[colour]))
+    out[inner & (labels > 0)] = (red, green, blue)
+    return out

@@ -1,0 +1,370 @@
+"""The part of the report about finding cells: engines compared, pictures, and counts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from moascope.core.files import read_json, read_parquet
+from moascope.core.hdf5 import open_h5, read_dataset
+from moascope.report import pictures as composites
+from moascope.report.figures import segmentation, style
+from moascope.report.figures.segmentation import RGB
+from moascope.segmentation.label_windows import SITE_SIDE
+
+_SINGLE = ("annotated", "annotated_table", "counts", "cell_doubts", "samples", "sample_table")
+MAX_PICTURES = 8
+MAX_DOUBTS = 20
+PANEL_SIDE = 256
+
+
+class EngineContext(TypedDict):
+    """One engine: what it is and how it did on the test images."""
+
+    config: dict[str, Any]
+    scores: dict[str, Any]
+    by_image: pd.DataFrame
+    history: pd.DataFrame | None
+    pictures: list[dict[str, Any]]
+
+
+class SegmentationContext(TypedDict):
+    """What the report shows of the segmentation.
+
+    `images` counts annotated images and objects by set; `doubts` says what looks odd in known
+    objects, a text per image; `counts` is the table of
+    `cells.counts` with what the sites are, or None where no screen was measured; `cell_doubts` says
+    what looks wrong with its objects (see `cell_counts.doubts`); `samples` are
+    rows of `site_samples.write` with a picture each.
+    """
+
+    objects: str
+    images: pd.DataFrame
+    doubts: list[str]
+    engines: dict[str, EngineContext]
+    counts: pd.DataFrame | None
+    cell_doubts: list[str]
+    samples: list[dict[str, Any]]
+    measured_with: str | None
+
+
+def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationContext | None:
+    """Read what the report shows of the segmentation.
+
+    Parameters
+    ----------
+    paths : mapping
+        annotated (HDF5) and annotated_table, or None; engines ({name: {scores, by_image, labels,
+        history (or None)}}); counts (parquet), cell_doubts (JSON), samples (HDF5) and sample_table,
+        or None.
+    config : mapping
+        The whole configuration as plain values.
+
+    Returns
+    -------
+    SegmentationContext or None
+        None where nothing was segmented.
+    """
+    if not paths["engines"] and not paths["counts"]:
+        return None
+    section = config["segmentation"]
+    images = pd.DataFrame({"set": [], "images": [], "objects": []})
+    doubts: list[str] = []
+    if paths["annotated_table"]:
+        table = read_parquet(paths["annotated_table"])
+        grouped = table.groupby("set")["n_objects"]
+        images = pd.DataFrame({"images": grouped.size(), "objects": grouped.sum()}).reset_index()
+        doubts = table.loc[table["warnings"] != "", "warnings"].tolist()
+    return {
+        "objects": section["objects"],
+        "images": images,
+        "doubts": doubts,
+        "engines": {
+            name: _load_engine(files, section["engines"][name], paths["annotated"])
+            for name, files in paths["engines"].items()
+        },
+        "counts": read_parquet(paths["counts"]) if paths["counts"] else None,
+        "cell_doubts": read_json(paths["cell_doubts"])["doubts"] if paths["cell_doubts"] else [],
+        "samples": _load_samples(paths),
+        "measured_with": section["measure_with"] or next(iter(section["engines"]), None),
+    }
+
+
+def files(
+    given: Mapping[str, Any], engines: Sequence[str], is_trained: Sequence[bool]
+) -> dict[str, Any]:
+    """Sort the files that this part is made from.
+
+    Parameters
+    ----------
+    given : mapping
+        Flat lists of files in the order of `engines`: engine_scores, engine_by_image,
+        engine_labels, engine_histories (only of those that were trained); annotated,
+        annotated_table, counts, cell_doubts, samples, sample_table. Any may be missing.
+    engines : sequence of str
+        Engines that were scored.
+    is_trained : sequence of bool
+        By engine.
+
+    Returns
+    -------
+    dict
+        As `load` takes it.
+    """
+    histories = iter(given.get("engine_histories", ()))
+    return {
+        **{key: given.get(key) for key in _SINGLE},
+        "engines": {
+            name: {
+                "scores": given["engine_scores"][number],
+                "by_image": given["engine_by_image"][number],
+                "labels": given["engine_labels"][number],
+                "history": next(histories) if is_trained[number] else None,
+            }
+            for number, name in enumerate(engines)
+        },
+    }
+
+
+def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: str) -> EngineContext:
+    by_image = read_parquet(files["by_image"])
+    # Where nothing is known and nothing was found, there is nothing to see.
+    shown = by_image[(by_image["n_objects"] > 0) | (by_image["n_predicted"] > 0)]
+    worst = shown.sort_values(["mean_ap", "name"]).head(MAX_PICTURES)
+    pictures = []
+    with open_h5(annotated) as known, open_h5(files["labels"]) as found:
+        for row in worst.to_dict("records"):
+            key = f"{row['row']:06d}"
+            image = read_dataset(known, f"images/{key}")[0]
+            truth, labels = (read_dataset(file, f"labels/{key}") for file in (known, found))
+            drawn = segmentation.panels(image, truth, labels, PANEL_SIDE)
+            side = PANEL_SIDE * segmentation.shrinkage(truth, PANEL_SIDE)
+            is_part = max(image.shape) > side
+            pictures.append(
+                {
+                    "is_part": is_part,
+                    **{str(key): value for key, value in row.items()},
+                    "panels": drawn,
+                }
+            )
+    history = files["history"]
+    return {
+        "config": config,
+        "scores": read_json(files["scores"]),
+        "by_image": by_image,
+        "history": read_parquet(history) if history else None,
+        "pictures": pictures,
+    }
+
+
+def _load_samples(paths: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if not paths.get("samples"):
+        return []
+    rows: list[Any] = read_parquet(paths["sample_table"]).to_dict("records")
+    with open_h5(paths["samples"]) as file:
+        for number, row in enumerate(rows):
+            image, labels = (
+                read_dataset(file, f"{kind}/{number:06d}") for kind in ("images", "labels")
+            )
+            limits = (row["low"], row["high"])
+            row["picture"] = segmentation.overlay(image, labels, limits, SITE_SIDE)
+    return rows
+
+
+def section(
+    context: SegmentationContext | None, plate_format: int, max_plates: int
+) -> dict[str, Any] | None:
+    """Compose what the template shows.
+
+    Parameters
+    ----------
+    context : SegmentationContext or None
+        From `load`.
+    plate_format : {96, 384, 1536}
+        Wells of the plates that were measured.
+    max_plates : int
+        Plates whose counts are drawn.
+
+    Returns
+    -------
+    dict or None
+        Rows of tables, SVG figures and pictures.
+    """
+    if context is None:
+        return None
+    engines = context["engines"]
+    return {
+        "objects": context["objects"],
+        "noun": context["objects"].lower(),
+        "images": context["images"].to_dict("records"),
+        # Of given models nothing is known.
+        "same_source": any(engine["history"] is not None for engine in engines.values()),
+        "n_doubts": len(context["doubts"]),
+        "doubts": context["doubts"][:MAX_DOUBTS],
+        "rows": [_row(name, engine) for name, engine in engines.items()],
+        "given": [
+            name for name, engine in engines.items() if engine["config"].get("model") is not None
+        ],
+        "curves": _curves(engines) if engines else None,
+        "sizes": _sizes(engines) if engines else None,
+        "engines": [
+            {
+                "name": name,
+                "networks": _networks(engine["history"]),
+                "training": None
+                if engine["history"] is None
+                else segmentation.learning_curve(
+                    engine["history"], f"Training of {name}: loss and validation AP over steps"
+                ),
+                "pictures": [_picture(picture) for picture in engine["pictures"]],
+            }
+            for name, engine in engines.items()
+        ],
+        "outlines": segmentation.OUTLINES,
+        "counts": _counts(context["counts"], plate_format, max_plates),
+        "samples": _samples(context["samples"], context["objects"].lower()),
+        "measured_with": context["measured_with"],
+    }
+
+
+def standalone_figures(context: SegmentationContext | None) -> dict[str, str]:
+    """Draw the main figures: segmentation.ap.svg and segmentation.sizes.svg, as SVG text."""
+    if context is None or not context["engines"]:
+        return {}
+    engines = context["engines"]
+    return {"segmentation.ap.svg": _curves(engines), "segmentation.sizes.svg": _sizes(engines)}
+
+
+def _networks(history: pd.DataFrame | None) -> int:
+    """Count the networks of an ensemble."""
+    return history["member"].nunique() if history is not None and "member" in history else 1
+
+
+def _row(name: str, engine: EngineContext) -> dict[str, Any]:
+    scores = engine["scores"]
+    return {
+        "name": name,
+        "method": engine["config"]["method"],
+        "ap": scores["ap"]["0.5"],
+        "ap_75": scores["ap"].get("0.75"),
+        "mean_ap": scores["mean_ap"],
+        "ap_ci": _interval(scores["ci"]["ap_50"]),
+        "mean_ci": _interval(scores["ci"]["mean_ap"]),
+        "no_ci": scores["ci"].get("reason"),
+        "resampled": "images"
+        if scores["n_groups"] == scores["n_images"]
+        else f"the {scores['n_groups']} groups of images",
+        "by_image": scores["by_image"]["ap"]["0.5"],
+        "panoptic": scores["panoptic_quality"]["0.5"],
+        "seg": scores["seg"],
+        "iou": scores["foreground_iou"],
+        "count_error": f"{100 * scores['count_error']:.1f}" if scores["n_objects"] else "–",
+        "empty": int(
+            (
+                (engine["by_image"]["n_objects"] == 0) & (engine["by_image"]["n_predicted"] == 0)
+            ).sum()
+        ),
+        "n_predicted": scores["n_predicted"],
+        "n_objects": scores["n_objects"],
+        "seconds": scores["seconds_per_image"],
+    }
+
+
+def _interval(limits: Sequence[float] | None) -> str:
+    return f"{limits[0]:.3f}–{limits[1]:.3f}" if limits else ""
+
+
+def _curves(engines: Mapping[str, EngineContext]) -> str:
+    scores = {name: engine["scores"] for name, engine in engines.items()}
+    said = "; ".join(f"{name} {entry['ap']['0.5']:.3f} at 0.5" for name, entry in scores.items())
+    return segmentation.ap_curves(scores, f"Average precision over IoU: {said}")
+
+
+def _sizes(engines: Mapping[str, EngineContext]) -> str:
+    first = next(iter(engines.values()))["by_image"]
+    areas: dict[str, npt.NDArray[Any]] = {"known": _joined(first["true_areas"])}
+    areas |= {name: _joined(engine["by_image"]["found_areas"]) for name, engine in engines.items()}
+    said = "; ".join(f"{name} {len(values)}" for name, values in areas.items())
+    return segmentation.size_distribution(areas, f"Sizes of objects. Objects: {said}")
+
+
+def _joined(lists: pd.Series) -> npt.NDArray[Any]:
+    return np.concatenate([np.asarray(values, float) for values in lists] or [np.empty(0)])
+
+
+def _picture(picture: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": style.shortened(picture["name"]),
+        "ap": picture["ap_50"],
+        "mean_ap": picture["mean_ap"],
+        "n_objects": picture["n_objects"],
+        "n_predicted": picture["n_predicted"],
+        "is_part": picture["is_part"],
+        "panels": [
+            {"title": title, "src": _source(rgb)} for title, rgb in picture["panels"].items()
+        ],
+    }
+
+
+def _samples(rows: Sequence[Mapping[str, Any]], noun: str) -> list[dict[str, Any]]:
+    """Group the pictures of sites by plate."""
+    tiles: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        one = f"1 {noun.removesuffix('s')}" if row["count"] == 1 else f"{row['count']:,} {noun}"
+        tiles.setdefault(row["plate"], []).append(
+            {
+                "src": _source(row["picture"]),
+                "site": row["site_id"],
+                "count": one,
+                "is_part": row["is_part"],
+                "note": row["note"],
+                "is_odd": row["is_odd"],
+            }
+        )
+    return [{"plate": plate, "tiles": sites} for plate, sites in tiles.items()]
+
+
+def _source(rgb: RGB) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(composites.jpeg(rgb)).decode('ascii')}"
+
+
+def _counts(
+    counts: pd.DataFrame | None, plate_format: int, max_plates: int
+) -> dict[str, Any] | None:
+    if counts is None:
+        return None
+    values = counts.assign(value=counts["count"])
+    wells = values.groupby(["plate", "row", "col"], as_index=False).agg(
+        value=("value", "mean"), flagged=("flagged", "all")
+    )
+    by_plate = list(wells.groupby("plate"))
+    limits = (0.0, max(1.0, float(wells["value"].quantile(0.99))))
+    maps = []
+    for plate, table in by_plate[:max_plates]:
+        median = float(table["value"].median())
+        maps.append(
+            {
+                "name": plate,
+                "svg": style.plate_map(
+                    table,
+                    plate_format,
+                    f"{plate}: objects per site",
+                    limits=limits,
+                    tick_format=",.0f",
+                    alt=f"Objects per site in the wells of {plate}, median {median:.0f}",
+                ),
+            }
+        )
+    return {
+        "total": int(counts["count"].sum()),
+        "sites": len(counts),
+        "empty": int((counts["count"] == 0).sum()),
+        "flagged": int(counts["flagged"].sum()),
+        "maps": maps,
+        "not_drawn": len(by_plate) - len(maps),
+    }

@@ -1,0 +1,1 @@
+"""Screens as tables: sample sheets, platemaps, wells, treatments."""

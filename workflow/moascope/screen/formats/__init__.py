@@ -1,0 +1,1 @@
+"""Formats of input: one module for each."""

@@ -1,0 +1,401 @@
+"""Sample sheets in all their forms, checked and brought to one table of sites.
+
+Whatever is wrong with a screen is said at once, before any image is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from moascope.core.errors import InputError
+from moascope.core.files import FILE_COLUMNS, write_parquet
+from moascope.core.text.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
+from moascope.screen.formats.classes import read_class_sites
+from moascope.screen.group_columns import checked_groups
+from moascope.screen.image_files import image_columns, mask_columns
+from moascope.screen.platemaps import join_platemaps
+from moascope.screen.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
+from moascope.screen.read_rows import Problems, SampleRows, heading, read_rows, well_positions
+from moascope.screen.treatments import annotate
+
+__all__ = [
+    "digest",
+    "divide_sites",
+    "plate_names",
+    "read_screen",
+    "read_sites",
+    "summarise",
+    "write_sites",
+]
+
+logger = logging.getLogger(__name__)
+
+METADATA = [
+    "site_id",
+    "plate",
+    "well",
+    "row",
+    "col",
+    "site",
+    "batch",
+    "compound",
+    "concentration",
+    "treatment",
+    "moa",
+    "role",
+    "replicate",
+    "field",
+]
+
+
+_SEARCHING_SECONDS = 10.0  # processor time, for the batch in all names of plates
+_PLACES = ("site_id", "plate", "well", "row", "col", "site")
+_MASK_COLUMNS = ("mask:path", "mask:bytes", "mask:mtime_ns")
+
+
+def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) -> pd.DataFrame:
+    """Read and check a screen, as `read_screen`, and return its sites."""
+    return read_screen(input_options, check_files=check_files)[0]
+
+
+def read_screen(
+    input_options: Mapping[str, Any], *, check_files: bool = True
+) -> tuple[pd.DataFrame, list[str]]:
+    """Read and check a screen.
+
+    Parameters
+    ----------
+    input_options : mapping
+        The config section `input` with every key present, and the derived keys `needs_controls`
+        (every plate must have a control well) and `labels_required` (every treated well must have
+        an MoA; wells that a platemap passes over and the rows of BBBC021 are exempt, because only
+        a part of them is annotated). `sheet` may also be a list of sheets.
+    check_files : bool
+        Look for the image files. Without it their `bytes` and `mtime_ns` are -1.
+
+    Returns
+    -------
+    sites : pandas.DataFrame
+        One row per site, sorted by plate, row, column and site: the columns `METADATA`
+        (concentration in micromolar), a column per free group, and per channel `path:{ch}`
+        (absolute), `index:{ch}` (plane of the file, -1 for the only one), `bytes:{ch}` and
+        `mtime_ns:{ch}`; and where
+        the sheet has label images `mask:path` (empty for none), `mask:bytes`, `mask:mtime_ns`.
+    notes : list of str
+        What was read otherwise than it is written, or left out. They are logged as well.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong, each naming line, column, value and fix.
+    """
+    if input_options["format"] == "classes":
+        return read_class_sites(input_options, check_files=check_files)
+    problems = Problems()
+    source = heading(input_options)
+    rows = read_rows(input_options, problems)
+    if rows.table.empty:
+        problems.raise_if_any(source)
+    _check_plates(rows, problems)
+    wells = well_positions(
+        rows.table, rows.labels.get("well"), input_options["plate_format"], problems
+    )
+    if (input_options["platemap"] or input_options["platemaps"]) and not join_platemaps(
+        rows, wells["well"], input_options, problems
+    ):
+        rows.misnamed |= {"compound", "moa"} - set(rows.labels)
+    sites = rows.table[["plate", "replicate"]].join(wells)
+    sites["site"] = _site_names(rows, sites, problems)
+    sites["batch"] = _batches(rows, _batch_pattern(input_options), problems)
+    field = _fields(rows, problems)
+    groups = checked_groups(rows, list(input_options["groups"]), problems)
+    sites = annotate(rows, sites, input_options, problems)
+    files = image_columns(
+        rows,
+        list(input_options["channels"]),
+        check_files,
+        problems,
+        on_bad_image=input_options["on_bad_image"],
+        path_prefix=input_options["path_prefix"],
+    )
+    if "mask" in rows.labels:
+        masks = mask_columns(rows, check_files, problems, input_options["path_prefix"])
+        files = files.join(masks.add_prefix("mask:"))
+    for note in problems.notes:
+        logger.warning("%s", note)
+    problems.raise_if_any(source)
+
+    sites["site_id"] = sites["plate"] + "/" + sites["well"] + "/" + sites["site"]
+    sites["field"] = field.where(field != "", sites["site_id"])
+    sites = pd.concat([sites[METADATA], groups, files], axis=1)
+    sites = sites.loc[_natural_order(sites)].reset_index(drop=True)
+    logger.info("%s: %s", source, summarise(sites))
+    return sites, problems.notes
+
+
+def write_sites(
+    sites: pd.DataFrame,
+    out_all: str | os.PathLike[str],
+    out_masks: str | os.PathLike[str],
+) -> None:
+    """Write the sites of all plates to one file, and which of them have a label image to another.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        From `read_sites`.
+    out_all : path
+        Parquet file of all sites, without their label images.
+    out_masks : path
+        Parquet file of the sites that have a label image: site_id, plate, well, row, col, site, and
+        path, bytes and mtime_ns of the label image.
+    """
+    annotated = sites.reindex(columns=[*_PLACES, *_MASK_COLUMNS])
+    annotated = annotated[annotated["mask:path"].fillna("") != ""]
+    masks = annotated.rename(columns=lambda name: name.removeprefix("mask:"))
+    write_parquet(masks.reset_index(drop=True), out_masks)
+    write_parquet(sites.drop(columns=list(_MASK_COLUMNS), errors="ignore"), out_all)
+
+
+def divide_sites(
+    sites: pd.DataFrame,
+    plates: Iterable[str],
+    out_files: Mapping[str, str | os.PathLike[str]],
+    out_roles: Mapping[str, str | os.PathLike[str]],
+) -> None:
+    """Write what each stage needs of a plate to a file of its own.
+
+    Reading images needs their files, normalizing them needs to know the controls; neither needs
+    compounds or mechanisms. So a corrected label touches no file that pixels depend on.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        From `read_sites`.
+    plates : iterable of str
+        All plates that the run was planned for.
+    out_files : mapping of str to path
+        For each plate that is written now, a Parquet file: where its images are.
+    out_roles : mapping of str to path
+        For the same plates, a Parquet file: site_id, plate and role.
+
+    Raises
+    ------
+    InputError
+        If these are not the plates of the table; then nothing is written.
+    """
+    rows_of = {str(plate): rows for plate, rows in sites.groupby("plate")}
+    if differing := set(rows_of) ^ set(plates):
+        raise InputError(
+            f"the plates of the screen changed while the workflow ran ({sorted(differing)}); "
+            "start it again"
+        )
+    files = [name for name in map(str, sites) if name.startswith(FILE_COLUMNS)]
+    for plate in out_files:
+        rows = rows_of[plate].reset_index(drop=True)
+        write_parquet(rows[[*_PLACES, *files]], out_files[plate])
+        roles = rows[["site_id", "plate", "role"]]
+        write_parquet(roles, out_roles[plate])
+
+
+def digest(sites: pd.DataFrame) -> str:
+    """Give a fingerprint of the images of a screen that does not depend on where they lie.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        From `read_sites`.
+
+    Returns
+    -------
+    str
+        SHA-256 (hex) over the sites in the order of their names: the site, and per channel its
+        name, file name, plane and bytes.
+    """
+    ordered = sites.sort_values("site_id")
+    columns = []
+    for channel in _channels(sites):
+        columns += [
+            channel + "\t" + ordered[f"path:{channel}"].str.rpartition("/")[2],
+            ordered[f"index:{channel}"].astype("str"),
+            ordered[f"bytes:{channel}"].astype("str"),
+        ]
+    lines = map("\t".join, zip(ordered["site_id"], *columns, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def summarise(sites: pd.DataFrame) -> dict[str, int]:
+    """Count what a screen has.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        From `read_sites`.
+
+    Returns
+    -------
+    dict
+        `plates`, `wells`, `sites` and `images` (distinct image files, without those that were
+        looked for and are missing); of images without plates only the last.
+    """
+    if "given_set" in sites:
+        return {"images": int(have_all_files(sites).sum())}
+    paths = pd.concat(
+        [sites.loc[_are_there(sites, channel), f"path:{channel}"] for channel in _channels(sites)]
+    )
+    return {
+        "plates": int(sites["plate"].nunique()),
+        "wells": len(sites[["plate", "well"]].drop_duplicates()),
+        "sites": len(sites),
+        "images": int(paths.nunique()),
+    }
+
+
+def have_all_files(sites: pd.DataFrame) -> pd.Series:
+    """Return for each site whether all its files are there; true if none was looked for."""
+    complete = pd.Series(True, index=sites.index)
+    for channel in _channels(sites):
+        complete &= _are_there(sites, channel)
+    return complete
+
+
+def _are_there(sites: pd.DataFrame, channel: str) -> pd.Series:
+    names = [f"bytes:{name}" for name in _channels(sites)]
+    if not (sites.reindex(columns=names) >= 0).any(axis=None):  # none was looked for
+        return pd.Series(True, index=sites.index)
+    return sites[f"bytes:{channel}"].ge(0)
+
+
+def _channels(sites: pd.DataFrame) -> list[str]:
+    return [name.removeprefix("path:") for name in sites.columns if name.startswith("path:")]
+
+
+def _natural_order(sites: pd.DataFrame) -> pd.Index:
+    # Numbers within site names count as numbers: 2 comes before 10.
+    keys = {
+        name: re.sub(r"\d+", lambda number: number[0].zfill(20), name)
+        for name in sites["site"].unique()
+    }
+    keyed = sites.assign(key=sites["site"].map(keys))
+    return keyed.sort_values(["plate", "row", "col", "key", "site"]).index
+
+
+def _check_plates(rows: SampleRows, problems: Problems) -> None:
+    if "plate" not in rows.labels:
+        return
+    plates = rows.table["plate"]
+    wrong = {name for name in plates.unique() if not SAFE_NAME.fullmatch(name)}
+    problems.values(
+        plates[plates.isin(wrong)],
+        rows.table["place"],
+        rows.labels["plate"],
+        lambda name: f"plate {name!r}: {SAFE_NAME_RULE}" if name else "blank; name the plate",
+    )
+    firsts = rows.table[["plate", "place"]].drop_duplicates("plate").set_index("plate")["place"]
+    for _, names in firsts.groupby(firsts.index.str.casefold(), sort=False):
+        if len(names) > 1:
+            listed = " and ".join(f"{name!r} ({place})" for name, place in names.items())
+            problems.add(
+                f"{rows.labels['plate']}: plates {listed} differ in case only, and some file "
+                "systems take their files for one; rename all but one"
+            )
+
+
+def _site_names(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> pd.Series:
+    names, places = rows.table["site"], rows.table["place"]
+    if label := rows.labels.get("site"):
+        wrong = (names == "") | names.str.contains(r"[/\\#\x00-\x1f]", regex=True)
+        problems.values(
+            names[wrong],
+            places,
+            label,
+            lambda name: (
+                f"site {name!r}: leave out '/', '\\' and '#'" if name else "blank; name it"
+            ),
+        )
+        fix = f"correct {label}, or remove one of the two"
+    elif "site" in rows.misnamed:
+        return names
+    else:
+        # The config says so by null.
+        names = pd.Series("1", index=names.index)
+        fix = "for several images in a well name their column under input.columns.site"
+    keys = pd.DataFrame({"plate": sites["plate"], "well": sites["well"], "site": names})
+    keys = keys[(keys != "").all(axis=1)]
+    first = places[keys.index].groupby([keys[name] for name in keys]).transform("first")
+
+    def sentence(index: Any) -> str:
+        plate, well, site = keys.loc[index]
+        return (
+            f"{places[index]}: plate {plate!r}, well {well!r}, site {site!r} was already given in "
+            f"{first[index]}; {fix}"
+        )
+
+    problems.rows(first.index[first != places[first.index]], sentence, "repeated sites")
+    return names
+
+
+def _fields(rows: SampleRows, problems: Problems) -> pd.Series:
+    fields = rows.table["field"]
+    if label := rows.labels.get("field"):
+        # A crop whose field is not known could stand on both sides of a split.
+        problems.values(
+            fields[fields == ""],
+            rows.table["place"],
+            label,
+            lambda _: "blank; name the field that the image was cut from, in every row",
+        )
+    return fields
+
+
+def _batch_pattern(options: Mapping[str, Any]) -> str | None:
+    # The weeks of BBBC021 are part of its plate names.
+    default = r"^(Week\d+)_" if options["format"] == "bbbc021" else None
+    return options["batch_from_plate"] or default
+
+
+def _batches(rows: SampleRows, pattern: str | None, problems: Problems) -> pd.Series:
+    places = rows.table["place"]
+    if label := rows.labels.get("batch"):
+        batches = rows.table["batch"]
+        problems.values(
+            batches[batches == ""], places, label, lambda _: "blank; name the batch of every row"
+        )
+        return batches
+    if pattern is None:
+        return pd.Series("1", index=places.index)
+    key = "input.batch_from_plate"
+    expression = problems.attempt(compile_pattern, pattern, key)
+    if expression is None:
+        return rows.table["batch"]
+    if expression.groups != 1:
+        problems.add(
+            f"input.batch_from_plate: {pattern!r} needs one group in parentheses around the batch, "
+            r"such as ^(Week\d+)_"
+        )
+        return rows.table["batch"]
+    plates = rows.table["plate"]
+    found: dict[str, str] = {}
+    name = ""
+    try:
+        with limit_time(_SEARCHING_SECONDS):
+            for name in plates.unique():
+                if (match := expression.search(name)) and match[1]:
+                    found[name] = match[1]
+    except OutOfTimeError:
+        problems.add(str(too_slow(key, pattern, name)))
+        return rows.table["batch"]
+    problems.values(
+        plates[(plates != "") & ~plates.isin(set(found))],
+        places,
+        rows.labels.get("plate", "plate"),
+        lambda name: f"input.batch_from_plate {pattern!r} finds no batch in {name!r}; correct it",
+    )
+    return plates.map(found).fillna("")

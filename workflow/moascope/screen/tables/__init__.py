@@ -1,0 +1,1 @@
+"""Tables in text files: delimiters, numbers, paths and joins."""

@@ -1,0 +1,86 @@
+"""The words that a report uses for classes, images and what classes are dealt out among."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moascope.screen.formats.registry import has_plates
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words of a run.
+
+    Parameters
+    ----------
+    label : str
+        What a class is, in the singular, such as mechanism of action.
+    short : str
+        The same within a sentence.
+    has_plates : bool
+        Whether images lie in wells of plates and show treatments.
+    """
+
+    label: str = "mechanism of action"
+    short: str = "mechanism"
+    has_plates: bool = True
+
+    @property
+    def labels(self) -> str:
+        """The plural of `short`."""
+        return plural_of(self.short)
+
+    @property
+    def site(self) -> str:
+        """What an image of the sheet is called."""
+        return "site" if self.has_plates else "image"
+
+    @property
+    def sites(self) -> str:
+        """The plural of `site`."""
+        return plural_of(self.site)
+
+    def exchanged(self, entry: Mapping[str, Any]) -> str:
+        """Name what classes are dealt out among for the null of an evaluation, in the plural."""
+        if self.has_plates:
+            return "compounds"
+        return plural_of(str(entry.get("details", {}).get("independent_unit", "image")))
+
+
+MECHANISM = Words()
+
+
+def words_of(input_options: Mapping[str, Any] | None) -> Words:
+    """Return the words of a run.
+
+    Parameters
+    ----------
+    input_options : mapping or None
+        The config section `input`, or its keys format and label_name; None without a screen.
+    """
+    if input_options is None:
+        return MECHANISM
+    plates = has_plates(input_options["format"])
+    name = input_options.get("label_name") or (None if plates else "class")
+    return Words(name, name, plates) if name else Words(has_plates=plates)
+
+
+def plural_of(noun: str) -> str:
+    """Return the plural of an English noun, regular or in -sis; of "x of y", that of x."""
+    head, of, rest = noun.partition(" of ")
+    if of:
+        return plural_of(head) + of + rest
+    if noun.endswith("sis"):
+        return noun[:-2] + "es"
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return noun + "es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + "s"
+
+
+def sentence_case(text: str) -> str:
+    """Return a text with its first letter in capitals."""
+    return text[:1].upper() + text[1:]

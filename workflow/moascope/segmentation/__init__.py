@@ -1,0 +1,1 @@
+"""Segmentation of objects, and its scores."""

@@ -1,0 +1,1 @@
+"""Annotated images and the patches drawn from them."""

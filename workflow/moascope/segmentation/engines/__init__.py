@@ -1,0 +1,1 @@
+"""Segmentation engines: one module for each."""

@@ -1,0 +1,326 @@
+"""The U-Net as an engine: fitted to annotated images, then images in and label images out."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from moascope.images.intensities import PlateIntensities, Range, range_of, scaled
+from moascope.networks.keras_defaults import keras
+from moascope.networks.saving import save_model
+from moascope.segmentation.channel_maps import matched_channels
+from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.patches import PairedAugmentation
+from moascope.segmentation.instances import (
+    InstanceParameters,
+    Maps,
+    as_maps,
+    grid_for,
+    height,
+    label_objects,
+    tune,
+)
+from moascope.segmentation.object_size import Tops, size_of
+from moascope.segmentation.schedule import TrainingOptions
+from moascope.segmentation.unet import architecture, training
+from moascope.segmentation.unet.architecture import NetworkOptions
+from moascope.segmentation.unet.tiling import OVERLAP, Function, predict_tiled, with_turns
+
+logger = logging.getLogger(__name__)
+
+_TUNED_ON = 50  # validation images at most
+_LARGE = 1 << 22  # px
+
+
+class UNet:
+    """A trained network that segments images of any size.
+
+    Parameters
+    ----------
+    network : keras.Model
+        What predicts.
+    about : mapping
+        What was saved with it, see `segmentation_training.save`.
+    options : mapping
+        `turns`, `tile` and `overlap`, as in the configuration, and what overrides parameters of
+        the model, see `overridden`.
+
+    Attributes
+    ----------
+    network : keras.Model
+        What predicts.
+    about : dict
+        What was saved with it.
+    parameters : InstanceParameters
+        How objects are cut out.
+    channels : list of str
+        Channels of the images that it is shown, in its order.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        about: dict[str, Any],
+        options: Mapping[str, Any],
+    ) -> None:
+        self.network, self.about = network, about
+        self.channels: list[str] = list(about["channels"])
+        parameters = overridden(InstanceParameters(**self.about["instances"]), options)
+        if options.get("min_area") is not None:  # `segmenting` compares areas in px of the image
+            parameters = replace(parameters, min_area=1)
+        self.parameters = parameters
+        self._plate: PlateIntensities | None = None
+        self._multiple = int(self.about["multiple"])
+        predict = architecture.predictor(self.network)
+        self._predict = with_turns(predict) if options["turns"] else predict
+        self._tile, overlap = options["tile"], options["overlap"]
+        self._overlap = min(OVERLAP, self._tile // 2) if overlap is None else overlap
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        channels: Sequence[str],
+        options: Mapping[str, Any],
+    ) -> UNet:
+        """Read a network that `tune_saved` wrote.
+
+        Parameters
+        ----------
+        path : path
+            Of the model.
+        channels : sequence of str
+            Of the images.
+        options : mapping
+            See `UNet`; also `channel_map`, see `channel_maps.matched_channels`.
+
+        Returns
+        -------
+        UNet
+            Ready to segment.
+
+        Raises
+        ------
+        InputError
+            If the file is no such network, is of another version, or its channels are not there.
+        """
+        network, about = training.load(path)
+        channel_map = options.get("channel_map", {})
+        shown = matched_channels(about["channels"], channels, channel_map, path)
+        tuned_for = about.get("turns", options["turns"])
+        if tuned_for != options["turns"]:
+            logger.warning(
+                "%s: its parameters were tuned with turns: %s, but turns is %s here",
+                *(os.fspath(path), str(tuned_for).lower(), str(options["turns"]).lower()),
+            )
+        engine = cls(network, about, options)
+        engine.channels = shown
+        return engine
+
+    def predict(self, image: NDArray[np.generic]) -> Maps:
+        """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities."""
+        limits = range_of(image, self._plate)
+        return _maps(self._predict, image, limits, self._multiple, self._tile, self._overlap)
+
+    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
+        """Hold the scale to images (C, Y, X) of a plate, raw intensities, at least one."""
+        self._plate = PlateIntensities.of(images)
+
+    def tops(self, image: NDArray[np.generic]) -> Tops:
+        """Return areas in px of the objects of an image (C, Y, X), and the peaks of their maps."""
+        maps = self.predict(image)
+        labels = self.label(maps)
+        numbers = np.arange(1, labels.max() + 1)
+        areas = np.bincount(labels.ravel(), minlength=1)[1:].astype(np.float64)
+        return areas, np.asarray(ndimage.maximum(height(maps), labels, numbers), np.float64)
+
+    def label(self, predicted: Maps) -> NDArray[np.int32]:
+        """Cut the objects (Y, X) out of what was predicted; 0 is background."""
+        return label_objects(predicted, self.parameters)
+
+    def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
+        """Find the objects of an image.
+
+        Parameters
+        ----------
+        image : (C, Y, X) array
+            Raw intensities.
+
+        Returns
+        -------
+        (Y, X) int32
+            0 is background.
+        """
+        return self.label(self.predict(image))
+
+
+def overridden(parameters: InstanceParameters, options: Mapping[str, Any]) -> InstanceParameters:
+    """Replace parameters by those that the user set.
+
+    Parameters
+    ----------
+    parameters : InstanceParameters
+        Stored or usual ones.
+    options : mapping
+        Of the engine; keys that are null, or no parameters, change nothing.
+
+    Returns
+    -------
+    InstanceParameters
+        With the user's values.
+    """
+    names = {field.name for field in fields(parameters)}
+    given = {key: value for key, value in options.items() if key in names and value is not None}
+    return replace(parameters, **given)
+
+
+def _maps(
+    function: Function,
+    image: NDArray[np.generic],
+    limits: Range,
+    multiple: int,
+    tile: int,
+    overlap: int,
+) -> Maps:
+    """Predict the maps of an image (C, Y, X) of raw intensities, of which `limits` are 0 and 1.
+
+    Intensities are scaled tile by tile, and only two maps are kept, in half precision for large
+    images, so that little is in memory beside the image.
+    """
+    low, high = limits
+
+    def predict(tiles: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        planes = np.moveaxis(tiles, -1, 0)
+        shape = planes.shape
+        scaled_planes = scaled(planes.reshape(shape[0], -1, shape[-1]), low, high)
+        return function(np.moveaxis(scaled_planes.reshape(shape), 0, -1))
+
+    output = predict_tiled(
+        predict,
+        np.moveaxis(image, 0, -1),
+        tile,
+        overlap,
+        1,
+        multiple=multiple,
+        dtype=np.float16 if image[0].size > _LARGE else np.float32,
+    )
+    return as_maps(output)
+
+
+def fit(
+    annotated: AnnotatedSet,
+    channels: Sequence[str],
+    options: Mapping[str, Mapping[str, Any]],
+    out: str | os.PathLike[str],
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str],
+    start: str | os.PathLike[str] | None = None,
+    code: str = "",
+) -> pd.DataFrame:
+    """Train a network and save it, with usual parameters to cut out objects by.
+
+    Parameters
+    ----------
+    annotated : AnnotatedSet
+        Learnt from; its validation images say which weights are best.
+    channels : sequence of str
+        Its channels.
+    options : mapping
+        `network`, `training` and `augmentation`, as in the configuration; beside `start`,
+        `channel_map` in place of `network`.
+    out : path
+        Where the model is written, ending in `.keras`.
+    seed : int
+        Of everything random.
+    checkpoint : path
+        What a killed training goes on from.
+    start : path or None
+        A model that `tune_saved` or `fit` wrote, to train further; None: a new network.
+    code : str
+        Digest of the code that trains, see `segmentation_training.train`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The training curve, see `segmentation_training.train`.
+    """
+    origin: dict[str, Any] = {}
+    if start is None:
+        network, started = NetworkOptions(**options["network"]), None
+    else:
+        started, before = training.load(start)
+        network = NetworkOptions(**before["options"]["network"])
+        shown = matched_channels(before["channels"], channels, options["channel_map"], start)
+        annotated.show(shown)
+        with Path(start).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        origin = {"started_from": {**before, "model": os.fspath(start), "sha256": digest}}
+        logger.info("training goes on from %s (sha256 %s)", start, digest)
+    done = training.train(
+        annotated,
+        network,
+        TrainingOptions(**options["training"]),
+        PairedAugmentation.from_config(options["augmentation"]),
+        seed=seed,
+        start=started,
+        origin=origin["started_from"]["sha256"] if origin else "",
+        checkpoint=checkpoint,
+        code=code,
+    )
+    size = size_of(annotated)
+    about = {"options": {**options, "network": asdict(network)}, **origin, **asdict(size)}
+    parameters = InstanceParameters()
+    training.save(done["model"], out, annotated.channels, network, parameters, about)
+    history: pd.DataFrame = done["history"]
+    return history
+
+
+def tune_saved(
+    paths: Sequence[str | os.PathLike[str]],
+    annotated: AnnotatedSet,
+    channels: Sequence[str],
+    options: Mapping[str, Any],
+    out: str | os.PathLike[str],
+) -> None:
+    """Tune how objects are cut out of the maps of a network, and save it with that.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Models that `fit` wrote, of the same options; of several, the means of their maps count.
+    annotated : AnnotatedSet
+        Its validation images are tuned on; test images are not looked at.
+    channels : sequence of str
+        Its channels.
+    options : mapping
+        How the network predicts, see `UNet`: averaged views are tuned for what they are.
+    out : path
+        Where the model is written, ending in `.keras`.
+    """
+    networks, abouts = zip(*(training.load(path) for path in paths), strict=True)
+    annotated.show(matched_channels(abouts[0]["channels"], channels, {}, paths[0]))
+    engine = UNet(architecture.ensemble(networks), abouts[0], options)
+    rows = annotated.spread("validation", _TUNED_ON)
+    samples = ((engine.predict(annotated.image(row)), annotated.labels(row)) for row in rows)
+    grid = grid_for(annotated.labels(row) for row in rows)
+    # What the user set stays as it is.
+    free = {key: values for key, values in grid.items() if options.get(key) is None}
+    start = overridden(InstanceParameters(), options)
+    parameters, tried = tune(samples, free, start, groups=annotated.groups(rows))
+    logger.info("tuned on %d validation images: %s", len(rows), parameters)
+    validation = {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")}
+    logger.info("validation: %s", validation)
+    tuned = {"instances": asdict(parameters), "turns": bool(options["turns"])}
+    about = {**engine.about, **tuned, "validation": validation, "ensemble": len(paths)}
+    save_model(engine.network, out, about)

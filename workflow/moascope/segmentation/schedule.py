@@ -1,0 +1,170 @@
+"""The course of a segmentation training: learning rate, validations, when to stop, what to keep.
+
+Networks of different libraries follow the same course, so this imports none of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from moascope.segmentation.matching import Tally, average_precision, pooled
+
+logger = logging.getLogger(__name__)
+
+HISTORY_COLUMNS = ("step", "loss", "ap_50", "mean_ap", "learning_rate", "minutes")
+"""What is known after each validation; a mapping with these keys is a row of the history."""
+
+_LOWEST_RATE = 0.01  # of the learning rate, at the end of the schedule
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a segmentation network learns."""
+
+    loss: str = "cross-entropy+dice"
+    """Of the classes: one of `segmentation_targets.LOSSES`."""
+    touching_weight: float = 5.0
+    """What pixels between touching objects weigh more than the others."""
+    steps: int = 6000
+    """Batches to learn from; the learning rate follows them."""
+    max_minutes: float | None = None
+    """Guard that stops the training, with a warning. It does not change the schedule."""
+    batch_size: int = 4
+    """Patches per step."""
+    patch_size: int = 256
+    """Side of the patches in px; a multiple of what the network needs."""
+    learning_rate: float = 1e-3
+    """Its highest value: Adam, a linear warm-up, then a cosine down to a hundredth of it."""
+    warm_up: float = 0.05
+    """Share of the training in which the learning rate rises."""
+    weight_decay: float = 1e-4
+    """Share of the learning rate by which weights shrink in every step (AdamW)."""
+    validate_every: int = 250
+    """Steps between validations; a checkpoint is written after each."""
+    validation_images: int = 50
+    """Largest number of validation images that are looked at, evenly spread over the set."""
+    patience: int | None = None
+    """Stop after so many validations without a better mean AP; None: never."""
+    mixed_precision: bool = False
+    """Compute in half precision where there is a GPU."""
+
+
+def position(history: Sequence[Mapping[str, float]]) -> tuple[int, float]:
+    """Give the steps and minutes of training so far."""
+    return (int(history[-1]["step"]), history[-1]["minutes"]) if history else (0, 0.0)
+
+
+def is_out_of_time(training: TrainingOptions, minutes: float) -> bool:
+    """Check whether so many minutes of training are as many as allowed."""
+    return training.max_minutes is not None and minutes >= training.max_minutes
+
+
+def rate_of(training: TrainingOptions, step: int) -> float:
+    """Compute the learning rate of a step, counted from 0. It depends on nothing else."""
+    progress = step / training.steps
+    if progress < training.warm_up:
+        share = (progress + 1 / training.steps) / training.warm_up
+        return training.learning_rate * min(1.0, share)
+    falling = (progress - training.warm_up) / (1 - training.warm_up)
+    share = _LOWEST_RATE + (1 - _LOWEST_RATE) * 0.5 * (1 + math.cos(math.pi * falling))
+    return training.learning_rate * share
+
+
+def scores_of(tallies: Sequence[Tally]) -> dict[str, float]:
+    """Give `ap_50` and `mean_ap` (IoU 0.50 to 0.90), pooled over objects; NaN without images."""
+    if not tallies:
+        return {"ap_50": math.nan, "mean_ap": math.nan}
+    ap = average_precision(pooled(tallies))
+    return {"ap_50": float(ap[0]), "mean_ap": float(ap.mean())}
+
+
+def is_best(history: Sequence[Mapping[str, float]]) -> bool:
+    """Tell whether no earlier weights were better than the last; without a score, those are."""
+    *earlier, last = (row["mean_ap"] for row in history)
+    return not any(last < score for score in earlier)
+
+
+def stopped_by(
+    history: Sequence[Mapping[str, float]], training: TrainingOptions
+) -> Literal["steps", "max_minutes", "patience"] | None:
+    """Return the option that ends the training after these validations; None: go on."""
+    step, minutes = position(history)
+    if step >= training.steps:
+        return "steps"
+    scores = [row["mean_ap"] for row in history if not math.isnan(row["mean_ap"])]
+    if training.patience and scores:
+        since = len(scores) - 1 - int(np.argmax(scores))
+        if since >= training.patience:
+            return "patience"
+    return "max_minutes" if is_out_of_time(training, minutes) else None
+
+
+def log_stop(history: Sequence[Mapping[str, float]], training: TrainingOptions) -> None:
+    """Log what ended the training, as a warning where that was the time."""
+    reason = stopped_by(history, training)
+    if reason == "patience":
+        logger.info("no better mean AP for %d validations: stopped early", training.patience)
+    if reason == "max_minutes":
+        logger.warning("training %s", _cut_short([position(history)[0]], training))
+
+
+def stop_warnings(
+    name: str, history: pd.DataFrame, training: TrainingOptions
+) -> list[dict[str, str]]:
+    """Compose the warning about a training that `max_minutes` cut short, as for summary.json.
+
+    Parameters
+    ----------
+    name : str
+        Name of the engine.
+    history : pandas.DataFrame
+        Its training curve: `HISTORY_COLUMNS`, and member where several networks were trained.
+    training : TrainingOptions
+        What it was trained with.
+
+    Returns
+    -------
+    list of dict
+        ``id``, ``about`` (the engine) and ``text``; empty where no network was cut short.
+    """
+    members = history["member"] if "member" in history else [0] * len(history)
+    rows: list[list[Any]] = [part.to_dict("records") for _, part in history.groupby(members)]
+    cut = [part for part in rows if stopped_by(part, training) == "max_minutes"]
+    if not cut:
+        return []
+    text = _cut_short([position(part)[0] for part in cut], training)
+    return [{"id": "training-cut-short", "about": name, "text": f"The training {text}"}]
+
+
+def _cut_short(steps: Sequence[int], training: TrainingOptions) -> str:
+    """Compose the end of a sentence about networks that were trained for too few steps."""
+    counts = " and ".join(f"{step:,}" for step in steps)
+    return (
+        f"stopped at max_minutes ({training.max_minutes:g}) after {counts} of "
+        f"{training.steps:,} steps, while the learning rate was still high. The network is worse "
+        "than one that was trained to the end. Raise training.max_minutes, or lower "
+        "training.steps to what the time allows."
+    )
+
+
+def log_validation(row: Mapping[str, float], training: TrainingOptions) -> None:
+    """Say how far the training is."""
+    validation = ""
+    if not math.isnan(row["mean_ap"]):
+        validation = f", validation AP@0.5 {row['ap_50']:.3f}, mean AP {row['mean_ap']:.3f}"
+    logger.info(
+        "step %d/%d: loss %.4f%s (rate %.2g, %.1f min)",
+        row["step"],
+        training.steps,
+        row["loss"],
+        validation,
+        row["learning_rate"],
+        row["minutes"],
+    )

@@ -1,0 +1,1 @@
+"""The U-Net: architecture, targets, training, tiling, export."""

@@ -1,0 +1,366 @@
+"""Training a segmentation network: streamed patches, early stopping on validation AP, resume.
+
+What a step does depends only on the seed and the number of the step, so that a killed run goes on
+from its last checkpoint as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from moascope.core.digests import file_digest
+from moascope.core.errors import InputError
+from moascope.core.files import damaged
+from moascope.images.intensities import PERCENTILES
+from moascope.networks import backbones
+from moascope.networks.keras_defaults import keras
+from moascope.networks.saving import (
+    load_model,
+    precision_policy,
+    restored,
+    save_checkpoint,
+    save_model,
+)
+from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.patches import PairedAugmentation, Patches
+from moascope.segmentation.instances import (
+    InstanceParameters,
+    as_maps,
+    label_objects,
+    parameters_for,
+)
+from moascope.segmentation.matching import Tally, tally
+from moascope.segmentation.schedule import (
+    HISTORY_COLUMNS,
+    TrainingOptions,
+    is_best,
+    is_out_of_time,
+    log_stop,
+    log_validation,
+    position,
+    rate_of,
+    scores_of,
+    stopped_by,
+)
+from moascope.segmentation.unet import architecture
+from moascope.segmentation.unet.architecture import NetworkOptions
+from moascope.segmentation.unet.targets import LOSSES, loss, n_maps, targets
+from moascope.segmentation.unet.tiling import Function, predict_tiled
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Version of what a saved segmentation model expects of its input."""
+
+_MOMENTUM = 0.99  # of the running mean of the weights: it spans some hundred steps
+
+
+def train(
+    annotated: AnnotatedSet,
+    network: NetworkOptions,
+    training: TrainingOptions,
+    augmentation: PairedAugmentation,
+    *,
+    seed: int,
+    start: keras.Model | None = None,
+    origin: str = "",
+    checkpoint: str | os.PathLike[str] | None = None,
+    code: str = "",
+) -> dict[str, Any]:
+    """Train a network on an annotated set.
+
+    What is validated and kept are running means of the weights (Polyak and Juditsky 1992), which
+    swing less from step to step than the weights themselves.
+
+    Parameters
+    ----------
+    annotated : AnnotatedSet
+        It is read patch by patch. Without validation images there is no early stopping, and the
+        last weights are taken; with them those of the best validation.
+    network, training, augmentation
+        Options.
+    seed : int
+        Of weights, dropout, patches and augmentation.
+    start : keras.Model or None
+        A network that `load` read, of the same options and channels, to train further. It is
+        changed. Normalization that was folded in stays so, and it has no deep supervision.
+    origin : str
+        Digest of the file of `start`; it is part of the task.
+    checkpoint : path or None
+        Written after every validation; if it is there and belongs to the same task, training goes
+        on from it. To be removed by the caller once the results are safe. The task is all that is
+        given here, with every byte of the annotated set.
+    code : str
+        Digest of the code that trains, see `provenance.code_digest`; it is part of the task.
+
+    Returns
+    -------
+    dict
+        `model` keras.Model, ready to predict, with batch normalization folded in; `history`
+        DataFrame of `HISTORY_COLUMNS`, mean AP over IoU 0.50 to 0.90, pooled over objects, with
+        the parameters of `instances.parameters_for`.
+
+    Raises
+    ------
+    InputError
+        For options that do not go together, a set without training images or without any object
+        in them, or a training that diverges.
+    """
+    _check(network, training)
+    if not len(annotated.rows("train")):
+        raise InputError(f"{annotated.path}: the set has no training images. Check the split.")
+    keras.utils.set_random_seed(seed)
+    with precision_policy(training.mixed_precision):
+        if start is None:
+            learner = architecture.build(network, annotated.channels)
+        else:
+            learner = architecture.learner(start)
+        core = architecture.core(learner, network.binning)
+    truth = partial(targets, touching_weight=training.touching_weight)
+    patches = Patches(
+        annotated, training.patch_size, augmentation, truth, seed, binning=network.binning
+    )
+    watched = annotated.spread("validation", training.validation_images)
+    parameters = parameters_for(annotated.labels(row) for row in watched)
+    task = ""
+    if checkpoint is not None:
+        # A longer time limit goes on with what was learnt, since it changes no step.
+        steps_only = replace(training, max_minutes=None)
+        given = [network, steps_only, augmentation, seed, parameters, code, origin]
+        task = _fingerprint(annotated, given)
+    learner.compile(
+        optimizer=keras.optimizers.AdamW(
+            training.learning_rate,
+            weight_decay=training.weight_decay,
+            global_clipnorm=1.0,
+            use_ema=True,
+            ema_momentum=_MOMENTUM,
+        ),
+        loss=_supervised(network, training.loss),
+        # XLA is far slower for depthwise networks on a CPU, and needs a matching CUDA compiler.
+        jit_compile=False,
+    )
+    learner.optimizer.build(learner.trainable_variables)
+    predict, multiple = architecture.predictor(core), architecture.multiple(network)
+    history: list[dict[str, float]] = []
+    best: list[NDArray[Any]] = []
+    if checkpoint is not None:
+        history, best = restored(checkpoint, task, learner, core)
+    while stopped_by(history, training) is None:
+        started = time.perf_counter()
+        row = _stretch(learner, patches, training, history)
+        with _averaged(learner):
+            tallies = list(validate(predict, annotated, watched, multiple, parameters))
+            weights = core.get_weights()
+        row |= scores_of(tallies)
+        row["minutes"] = position(history)[1] + (time.perf_counter() - started) / 60
+        history.append(row)
+        if is_best(history):
+            best = weights
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, task, learner, history, best)
+        log_validation(row, training)
+    log_stop(history, training)
+    core.set_weights(best)
+    frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
+    return {"model": backbones.folded(core), "history": frame}
+
+
+def validate(
+    predict: Function,
+    annotated: AnnotatedSet,
+    rows: Iterable[int],
+    multiple: int,
+    parameters: InstanceParameters,
+) -> Iterator[Tally]:
+    """Segment images of an annotated set and compare with its labels.
+
+    Parameters
+    ----------
+    predict : callable
+        From `segmentation.predictor`.
+    annotated : AnnotatedSet
+        Where the images are.
+    rows : iterable of int
+        Which of them.
+    multiple : int
+        What height and width of the network's input must be multiples of.
+    parameters : InstanceParameters
+        How objects are cut out.
+
+    Yields
+    ------
+    Tally
+        Of each image.
+    """
+    for row in rows:
+        image = annotated.normalized(row)
+        maps = predict_tiled(predict, image, multiple=multiple)
+        labels = label_objects(as_maps(maps), parameters)
+        yield tally(annotated.labels(row), labels)
+
+
+def save(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    channels: Sequence[str],
+    network: NetworkOptions,
+    parameters: InstanceParameters,
+    about: Mapping[str, Any],
+) -> None:
+    """Write a network as one `.keras` file that knows what it expects and how to cut out objects.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `train`.
+    path : path
+        Ends in `.keras`.
+    channels : sequence of str
+        Channel names, in the order of the image's last axis.
+    network : NetworkOptions
+        Of the model.
+    parameters : InstanceParameters
+        How objects are cut out of its maps.
+    about : mapping
+        What else is to be kept, ready for JSON: the training set, options, scores.
+    """
+    metadata = {
+        **about,
+        "kind": "segmentation",
+        "format": FORMAT,
+        "channels": list(channels),
+        "outputs": network.outputs,
+        "multiple": architecture.multiple(network),
+        "normalization": {"percentiles": list(PERCENTILES)},
+        "instances": asdict(parameters),
+    }
+    save_model(model, path, metadata)
+
+
+def load(
+    path: str | os.PathLike[str], channels: Sequence[str] | None = None
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Read a segmentation network, and refuse it where it is not for these images.
+
+    Parameters
+    ----------
+    path : path
+        Written by `save`.
+    channels : sequence of str or None
+        Of the images that it is to segment, in its order; None: whatever it was trained on.
+
+    Returns
+    -------
+    (keras.Model, dict)
+        The network and what `save` was given.
+
+    Raises
+    ------
+    InputError
+        If the file is no such network, is of another version, or wants other channels.
+    """
+    expected: dict[str, Any] = {"kind": "segmentation", "format": FORMAT}
+    if channels is not None:
+        expected["channels"] = list(channels)
+    model, about = load_model(path, expected)
+    missing = [key for key in ("channels", "instances", "multiple", "outputs") if key not in about]
+    if missing:
+        raise damaged(path, f"its description lacks {', '.join(missing)}")
+    return model, about
+
+
+# --- the loop ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _averaged(learner: keras.Model) -> Iterator[None]:
+    """Put the running means in place of the weights for a while."""
+    own = learner.get_weights()
+    learner.optimizer.finalize_variable_values(learner.trainable_variables)
+    yield
+    learner.set_weights(own)
+
+
+def _stretch(
+    learner: keras.Model,
+    patches: Patches,
+    training: TrainingOptions,
+    history: Sequence[Mapping[str, float]],
+) -> dict[str, float]:
+    """Train until the next validation; give its number of steps and their mean loss."""
+    step, minutes = position(history)
+    first, losses, rate = step, [], 0.0
+    started = time.perf_counter()
+    batches = patches.batches(step, training.batch_size)
+    now = minutes
+    while step < min(first + training.validate_every, training.steps):
+        if is_out_of_time(training, now):
+            break
+        rate = rate_of(training, step)
+        learner.optimizer.learning_rate = rate
+        losses.append(float(learner.train_on_batch(*next(batches))))
+        if not math.isfinite(losses[-1]):
+            raise InputError(
+                f"training: the loss is {losses[-1]} in step {step + 1}, so it has diverged. Lower "
+                f"learning_rate (now {training.learning_rate}), or switch mixed_precision off."
+            )
+        step += 1
+        now = minutes + (time.perf_counter() - started) / 60
+    batches.close()
+    mean = float(np.mean(losses)) if losses else math.nan
+    return {"step": step, "loss": mean, "learning_rate": rate}
+
+
+def _supervised(network: NetworkOptions, name: str) -> Any:
+    """Give the loss of all heads; those of deep supervision count half of the one above them."""
+    k = n_maps(network.outputs)
+    single = loss(network.outputs, name)
+
+    def total(truth: Any, predicted: Any) -> Any:
+        n_heads = predicted.shape[-1] // k
+        parts = [single(truth, predicted[..., k * i : k * (i + 1)]) / 2**i for i in range(n_heads)]
+        return sum(parts[1:], start=parts[0])
+
+    return total
+
+
+def _fingerprint(annotated: AnnotatedSet, given: Sequence[Any]) -> str:
+    """Digest everything that a checkpoint must agree with.
+
+    `given` are the options, the seed and the digest of the code.
+    """
+    versions = [keras.__version__, keras.backend.backend()]
+    about = [versions, file_digest(annotated.path), annotated.table.to_csv(), *given]
+    return hashlib.sha256(json.dumps(about, sort_keys=True, default=asdict).encode()).hexdigest()
+
+
+def _check(network: NetworkOptions, training: TrainingOptions) -> None:
+    problems = []
+    if training.loss not in LOSSES:
+        problems.append(f"loss: {training.loss!r} is none of {', '.join(LOSSES)}")
+    for name in ("steps", "batch_size", "patch_size", "validate_every"):
+        if getattr(training, name) < 1:
+            problems.append(f"{name}: {getattr(training, name)} is less than 1")
+    multiple = architecture.multiple(network)
+    if training.patch_size % multiple:
+        problems.append(
+            f"patch_size: {training.patch_size} px is no multiple of {multiple} px, which a "
+            f"network of depth {network.depth} and binning {network.binning} needs"
+        )
+    if problems:
+        raise InputError.collect(problems, "training the segmentation network")

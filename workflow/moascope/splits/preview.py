@@ -1,0 +1,114 @@
+"""A look at a split before any image is read: counts by class and fold, and what leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from moascope.splits import audit as leakage
+from moascope.splits.make import SETS, PlannedSplit, summary
+
+FEW_UNITS = 5
+"""With fewer units than this, a class is said to be small."""
+_MOST_FOLDS = 8
+"""With more folds than this, the table shows the range over folds."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a split would be.
+
+    Parameters
+    ----------
+    table : str
+        Units of every class in training, validation and test of every fold, as text.
+    leaks : list of str
+        Groups that stand on two sides, a sentence per column.
+    notes : list of str
+        Classes with few units, a sentence each.
+    counts : list of dict
+        The numbers of the table: a row per repeat, fold and class.
+    """
+
+    table: str
+    leaks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    counts: list[dict[str, Any]] = field(default_factory=list)
+
+
+def preview(planned: PlannedSplit, audited: Sequence[str], held_out: Sequence[str] = ()) -> Preview:
+    """Count the units of a planned split, and look for groups on two of its sides.
+
+    Parameters
+    ----------
+    planned : PlannedSplit
+        From `splits.check_sites`.
+    audited : sequence of str
+        Columns, or several joined with "+", whose values may be on one side only.
+    held_out : sequence of str
+        Columns that the split promises to keep on one side, which are looked at as well.
+
+    Returns
+    -------
+    Preview
+        All sites count, since none is flagged yet.
+    """
+    counts = summary(planned.split, planned.groups, planned.units)
+    audit = leakage.audit(
+        planned.units, planned.split, planned.groups, {"groups": list(audited)}, None, held_out
+    )
+    return Preview(_as_text(counts), audit["messages"], _notes(counts), _records(counts))
+
+
+def _as_text(counts: pd.DataFrame) -> str:
+    """Return the counts as a table, a row per class."""
+    sets = [name for name in SETS if counts[name].any()]
+    folds = counts.drop_duplicates(["repeat", "fold"])
+    by_class = counts.groupby("moa", sort=True)
+    table = pd.DataFrame({"units": by_class[[*SETS, "excluded"]].first().sum(axis=1)})
+    if len(folds) <= _MOST_FOLDS:
+        for place, part in counts.groupby(["repeat", "fold"], sort=True):
+            cells = part.set_index("moa")[sets].astype(str).agg(" / ".join, axis=1)
+            name = str(part["fold_name"].iloc[0])
+            table[name if name not in table else f"{name} ({place[0]})"] = cells
+        heading = " / ".join(sets)
+    else:
+        for name in sets:
+            low, high = by_class[name].min(), by_class[name].max()
+            table[f"{name} in a fold"] = [
+                f"{a}" if a == b else f"{a}-{b}" for a, b in zip(low, high, strict=True)
+            ]
+        heading = f"range over {len(folds)} folds"
+    table.index.name = None
+    return f"units by class ({heading}):\n{table.to_string()}"
+
+
+def _notes(counts: pd.DataFrame) -> list[str]:
+    """Say which classes have few units to learn from or to be tested on."""
+    notes = []
+    for name, part in counts.groupby("moa", sort=True):
+        tested = int(part.loc[part["repeat"] == part["repeat"].min(), "test"].sum())
+        used = part[(part[list(SETS)].sum(axis=1) > 0) & (part["train"] < FEW_UNITS)]
+        if not tested:
+            notes.append(f"class {name!r} is tested in no fold; no score is known of it")
+        elif tested < FEW_UNITS:
+            notes.append(
+                f"class {name!r} is tested on {tested} unit{'s' if tested > 1 else ''} in all; "
+                "its scores will say little"
+            )
+        if len(used):
+            worst = used.sort_values("train", kind="stable").iloc[0]
+            notes.append(
+                f"class {name!r} has {worst['train']} training units in fold "
+                f"{worst['fold_name']!r}"
+                + (f" and fewer than {FEW_UNITS} in {len(used) - 1} more" if len(used) > 1 else "")
+            )
+    return notes
+
+
+def _records(counts: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: Sequence[Mapping[Any, Any]] = counts.to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]

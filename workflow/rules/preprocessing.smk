@@ -1,0 +1,99 @@
+# Normalized images at training resolution: what is classified.
+
+
+rule prepare:
+    input:
+        store=PATHS.store,
+        roles=of_plate(PATHS.plate_roles),
+        ingested=PATHS.ingested,
+        labels=PATHS.labels if CONFIG.units.cells else [],
+    output:
+        pixels=PATHS.pixels,
+        units=PATHS.plate_units,
+        statistics=PATHS.statistics,
+        quality=PATHS.quality,
+    log:
+        PATHS.log("prepare/{plate}"),
+    benchmark:
+        PATHS.benchmark("prepare/{plate}")
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=120,
+    params:
+        brightfield=CONFIG.section("input")["brightfield"],
+        quality=FLAGGING,
+        steps=CONFIG.section("normalization")["steps"],
+        treated_in_statistics=CONFIG.normalization.treated_wells_in_statistics,
+        units=CONFIG.section("units", "size", "tiles", "min_foreground"),
+        cells=CONFIG.section("units")["cells"],
+        seed=CONFIG.seed if CONFIG.units.cells else None,
+        code=code("preprocessing/prepare.py"),
+    script:
+        "../scripts/preprocessing/prepare.py"
+
+
+rule collect_units:
+    input:
+        sites=PATHS.sites,
+        read=ancient(PATHS.sheet_is_read),
+        quality=all_plates(PATHS.quality),
+        units=all_plates(PATHS.plate_units),
+        statistics=all_plates(PATHS.statistics),
+    output:
+        units=PATHS.units,
+        quality=PATHS.all_quality,
+        statistics=PATHS.all_statistics,
+    log:
+        PATHS.log("collect_units"),
+    benchmark:
+        PATHS.benchmark("collect_units")
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        code=code("preprocessing/collect_units.py"),
+    script:
+        "../scripts/preprocessing/collect_units.py"
+
+
+rule review_quality:
+    input:
+        sites=PATHS.sites,
+        quality=PATHS.all_quality,
+        units=PATHS.units,
+    output:
+        PATHS.quality_review,
+    log:
+        PATHS.log("review_quality"),
+    benchmark:
+        PATHS.benchmark("review_quality")
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        channels=CHANNELS,
+        options=CONFIG.section(
+            "quality",
+            "max_saturated",
+            "min_sharpness",
+            "min_sharpness_brightfield",
+            "plate_z",
+            "exclude_flagged",
+            "exclude_flagged_plates",
+        ),
+        brightfield=CONFIG.section("input")["brightfield"],
+        has_plates=CONFIG.design()["has_plates"],
+        include_controls=any(split.include_controls for split in CONFIG.splits.values()),
+        seed=CONFIG.seed,
+        code=code("preprocessing/review_quality.py"),
+    script:
+        "../scripts/preprocessing/review_quality.py"

@@ -1,0 +1,28 @@
+"""Augment a few units, for a picture of what training sees."""
+
+import sys
+
+sys.path.insert(0, f"{snakemake.scriptdir}/../..")
+
+from moascope.pipeline import job
+
+job.start(snakemake.log[0])
+
+from moascope.pipeline import devices
+
+params = snakemake.params
+devices.choose("never", params.compute["keras_backend"])
+
+import numpy as np
+
+from moascope.classification import features
+from moascope.classification.training import augmentation
+from moascope.core.files import read_array, read_parquet, write_array
+
+units = read_parquet(snakemake.input.units)
+shown = units[units["usable"] & ~units["flagged"]]
+rows = shown.sample(min(4, len(shown)), random_state=params.seed).index.to_numpy()
+stacks = [read_array(path, mapped=True) for path in snakemake.input.pixels]
+features.check_alike(stacks, snakemake.input.pixels)
+images = features.gather(stacks, features.unit_places(stacks)[rows]).astype(np.float32)
+write_array(augmentation.preview(images, params.augmentation, params.seed, 5), snakemake.output[0])

@@ -1,0 +1,36 @@
+"""Train a multilayer perceptron on frozen features, fold by fold."""
+
+import sys
+
+sys.path.insert(0, f"{snakemake.scriptdir}/../..")
+
+from moascope.pipeline import job
+
+job.start(snakemake.log[0])
+
+from pathlib import Path
+
+from moascope.pipeline import devices
+
+given, params, output = snakemake.input, snakemake.params, snakemake.output
+device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
+
+from moascope.classification.labelled_units import Task
+from moascope.classification.training import fine_tuning
+from moascope.core.files import read_array, write_json, write_parquet
+from moascope.pipeline import run_summary
+
+device = devices.confirm(params.compute["gpu"], device)
+task = Task.read(given.units, given.groups, given.split)
+checkpoints = [Path(params.checkpoint.format(fold=fold)) for fold in range(len(task.folds))]
+predictions, history = fine_tuning.fit_mlp_folds(
+    *(read_array(given.features, mapped=True), task, params.options),
+    seed=params.seed,
+    checkpoints=checkpoints,
+    code=params.code,
+)
+write_parquet(predictions, output.predictions)
+write_parquet(history, output.history)
+write_json(run_summary.computed_with(params.compute["keras_backend"], device), output.device)
+for checkpoint in checkpoints:
+    checkpoint.unlink(missing_ok=True)

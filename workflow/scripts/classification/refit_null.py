@@ -1,0 +1,29 @@
+"""Fit a linear head to classes that are dealt out anew among the compounds."""
+
+import sys
+
+sys.path.insert(0, f"{snakemake.scriptdir}/../..")
+
+from moascope.pipeline import job
+
+job.start(snakemake.log[0])
+
+from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation.levels import Design
+from moascope.classification.labelled_units import Task
+from moascope.core.files import read_array, write_parquet
+
+given, params = snakemake.input, snakemake.params
+task = Task.read(given.units, given.groups, given.split)
+scores = scoring.refit_null(
+    read_array(given.features, mapped=True),
+    task.units,
+    task.folds,
+    params.options["head"],
+    how=params.aggregate,
+    n=scoring.N_REFITS,
+    seed=params.seed,
+    design=Design(**params.design),
+    exchanged=params.exchanged,
+)
+write_parquet(scores, snakemake.output[0])

@@ -1,0 +1,20 @@
+"""Measure the objects of one plate."""
+
+import sys
+
+sys.path.insert(0, f"{snakemake.scriptdir}/../..")
+
+from moascope.pipeline import job
+
+job.start(snakemake.log[0])
+
+from moascope.core.files import read_parquet
+from moascope.preprocessing import quality
+from moascope.profiling import measure_plate
+
+given, params = snakemake.input, snakemake.params
+ingested = read_parquet(given.ingested)
+flagged = quality.flag(ingested[ingested["status"] == "ok"], params.quality)
+measure_plate.measure_plate(
+    given.store, given.labels, flagged, snakemake.output[0], objects=params.objects
+)

@@ -1,0 +1,27 @@
+"""Validate the sample sheet and write the table of all sites."""
+
+import sys
+
+sys.path.insert(0, f"{snakemake.scriptdir}/../..")
+
+from moascope.pipeline import job
+
+job.start(snakemake.log[0])
+
+import sys
+
+from moascope.core.files import write_json
+from moascope.images import first_images
+from moascope.screen import site_table
+
+options, output = snakemake.params.options, snakemake.output
+if options["format"] == "simulate":
+    options = {**options, "format": "table", "sheet": list(snakemake.input.sheets)}
+sites, notes = site_table.read_screen(options)
+if notes:
+    print("\n".join(f"- {note}" for note in notes) + "\n", file=sys.stderr)
+if snakemake.params.reads_images:
+    first_images.check_first_images(sites, snakemake.params.axes, options["on_bad_image"])
+site_table.write_sites(sites, output.sites, output.masks)
+facts = {**site_table.summarise(sites), "digest": site_table.digest(sites), "notes": notes}
+write_json(facts, output.summary)

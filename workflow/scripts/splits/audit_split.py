@@ -1,0 +1,27 @@
+"""Check that nothing stands on both sides of a split."""
+
+import sys
+
+sys.path.insert(0, f"{snakemake.scriptdir}/../..")
+
+from moascope.pipeline import job
+
+job.start(snakemake.log[0])
+
+from moascope.core.files import read_parquet, write_json
+from moascope.splits import audit as leakage
+from moascope.splits import independence
+
+options = snakemake.params.options
+images = leakage.reduce_images(snakemake.input.pixels) if options["images"] else None
+audit = leakage.audit(
+    read_parquet(snakemake.input.units),
+    read_parquet(snakemake.input.split),
+    read_parquet(snakemake.input.groups),
+    options,
+    images,
+    held_out=independence.held_out_columns(snakemake.params.split),
+    threads=snakemake.threads,
+)
+leakage.raise_if_leaking(audit, snakemake.wildcards.split, options["on_leak"])
+write_json(audit, snakemake.output[0])
