@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from imports import third_party
 from small_screen import SCREEN, Screen
 
 from moascope.pipeline import code_digests
@@ -187,7 +188,7 @@ def scripts(repository: Path) -> dict[str, set[Path]]:
     """Give the scripts that run in each environment."""
     text = "\n".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
     found: dict[str, set[Path]] = {}
-    rule = r'conda:\s*environment\("([\w-]+)"\).*?"\.\./scripts/(\w+\.py)"'
+    rule = r'conda:\s*environment\("([\w-]+)"\).*?"\.\./scripts/(\w+/\w+\.py)"'
     for name, script in re.findall(rule, text, re.DOTALL):
         chosen = f"{name}-cpu" if name in ("tensorflow", "stardist") else name
         found.setdefault(chosen, set()).add(repository / "workflow/scripts" / script)
@@ -198,10 +199,10 @@ def scripts(repository: Path) -> dict[str, set[Path]]:
 def test_an_environment_imports_all_that_its_scripts_need(repository, environments, name):
     needed: set[str] = set()
     for script in scripts(repository)[name]:
-        needed |= code_digests.library_modules(script) | code_digests.third_party(script)
+        needed |= code_digests.library_modules(script) | third_party(script)
     # Without Snakemake, which lets scripts import from its own environment, too.
     code = [environments[name] / "bin/python", "-I", "-c", IMPORT, repository / "workflow"]
-    answer = ran(*code, *sorted(needed - {"_job"}))
+    answer = ran(*code, *sorted(needed))
     assert json.loads(answer.splitlines()[-1]) == {}
 
 
@@ -219,8 +220,8 @@ def test_a_screen_runs_in_its_environments_and_takes_nothing_from_the_runner(
     assert set(screen.summary()["segmentation"]) == {"unet", "stardist"}
     assert (screen.results / "segmentation/unet.bioimageio.zip").is_file()
     for name, folder in environments.items():
-        needed = set().union(*map(code_digests.third_party, scripts(repository)[name]))
+        needed = set().union(*map(third_party, scripts(repository)[name]))
         outside = set(Path(f"{folder}.outside").read_text().split())
         assert "moascope" in outside, f"no job ran in {name}"
         # Only what is needed: Keras also tries for matplotlib, and does without.
-        assert not outside & (needed | {"pyarrow", "scipy"}) - {"_job"}, name
+        assert not outside & (needed | {"pyarrow", "scipy"}), name

@@ -12,14 +12,10 @@ import time
 import zipfile
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from planted import check_planted
-from snakemake import sourcecache
-
-from moascope.pipeline import code_digests
 
 PREPARE = ["prepare", "collect_units", "review_quality"]
 SPLIT = ["split", "audit_split"]
@@ -276,17 +272,6 @@ def test_a_finished_run_has_nothing_to_do(finished, small_config):
     assert finished.planned() == {}
 
 
-def test_digests_of_the_code_are_kept_for_the_next_start(finished, repository):
-    kept = json.loads(code_digests.KEPT_DIGESTS.read_text())["digests"]
-    assert kept == code_digests.code_digests(repository / "workflow/scripts")
-
-
-def test_what_is_parsed_once_is_where_snakemake_looks_it_up():
-    text = Path(sourcecache.__file__).read_text()
-    assert callable(sourcecache.parse_uri)
-    assert len(re.findall(r"(?<!\.)\bparse_uri\(", text)) >= 1
-
-
 def test_without_engines_there_are_no_rules_of_segmentation(finished, small_config):
     finished.write(small_config)
     _, output = finished.snakemake("--list-rules")
@@ -410,8 +395,8 @@ def test_candidates_are_chosen_in_every_fold_and_the_saved_model_is_one_of_them(
 @pytest.mark.parametrize(
     ("module", "first", "untouched"),
     [
-        ("evaluation.py", "evaluate", ["features", "fit_head", "prepare"]),
-        ("stores.py", "ingest", ["simulate_plate", "sites"]),
+        ("classification/evaluation/scoring.py", "evaluate", ["features", "fit_head", "prepare"]),
+        ("images/plate_store.py", "ingest", ["simulate_plate", "sites"]),
     ],
 )
 def test_an_edited_library_function_reruns_what_imports_it(

@@ -51,7 +51,7 @@ def find_objects(labels: NDArray[np.int32]) -> Objects:
 
 
 def bounding_boxes(found: Objects) -> NDArray[np.int64]:
-    """Return the bounding boxes, int `(n, 4)`: first row, row after the last, the same of columns."""
+    """Return the bounding boxes, int `(n, 4)`: first row, row after the last, and of columns."""
     if not len(found.area):
         return np.zeros((0, 4), np.int64)
     last = found.starts + found.area - 1

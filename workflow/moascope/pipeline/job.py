@@ -12,6 +12,11 @@ import logging
 import os
 import stat
 import sys
+from types import FrameType, TracebackType
+from typing import Any
+
+from moascope.core.errors import InputError
+from moascope.pipeline.job_logs import reason_text
 
 
 def start(log_file: str) -> None:
@@ -24,20 +29,23 @@ def start(log_file: str) -> None:
     log_file : str
         Log of the job; replaced where it exists.
     """
-    # File names need not be text.
-    handler = logging.FileHandler(log_file, mode="w", encoding="utf-8", errors="backslashreplace")
+    # Both files stay open until the process ends. File names need not be text.
+    log = open(log_file, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115, PTH123
+    handler = logging.StreamHandler(log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(True)
     # What compiled libraries print, such as TensorFlow at its start, goes to the log as well, and
     # so does where a crash happened.
-    sys.stderr = open(  # noqa: SIM115, PTH123  (until the end of the process)
-        os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
-    )
-    os.dup2(handler.stream.fileno(), 2)
+    terminal = os.dup(2)
+    sys.stderr = open(terminal, "w", 1, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115, PTH123
+    os.dup2(log.fileno(), 2)
     faulthandler.enable(2)
 
-    script = inspect.stack()[1].frame
+    frame = inspect.currentframe()
+    script = frame.f_back if frame else None
+    if script is None:
+        raise RuntimeError("call this from a script")
     body = script.f_code
     kinds: list[type[BaseException]] = []  # no frame or error, which keep the script's files open
 
@@ -48,7 +56,7 @@ def start(log_file: str) -> None:
         if traceback is not None and traceback.tb_frame.f_code is body:
             kinds.append(kind)
         logging.error("%s", error, exc_info=(kind, error, traceback))
-        handler.stream.write(reason_text(error))
+        log.write(reason_text(error))
         if issubclass(kind, InputError):
             print(f"\n{error}\n", file=sys.stderr)
         else:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, write_array_header
 from moascope.images.label_images import bounding_boxes, find_objects
-from moascope.images.plate_store import Store, batch_size
 from moascope.images.resampling import resize
+from moascope.images.store_protocol import Store, batch_size
 from moascope.preprocessing.normalization import Step, apply
 from moascope.preprocessing.units import resized_shape
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from moascope.core.errors import InputError
-from moascope.images.plate_store import Store, batch_size
+from moascope.images.store_protocol import Store, batch_size
 
 log = logging.getLogger(__name__)
 

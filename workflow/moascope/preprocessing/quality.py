@@ -15,7 +15,7 @@ import pandas as pd
 
 from moascope.core.errors import InputError
 from moascope.core.statistics.robust import robust_z
-from moascope.images.plate_store import Store, batch_size
+from moascope.images.store_protocol import Store, batch_size
 from moascope.preprocessing.focus import laplacian_variance, spectral_focus
 from moascope.preprocessing.foreground import (
     foreground_threshold,

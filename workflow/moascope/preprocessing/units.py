@@ -15,8 +15,8 @@ import pandas as pd
 
 from moascope.core.errors import InputError
 from moascope.core.files import FILE_COLUMNS, atomic_path, write_array_header
-from moascope.images.plate_store import Store, batch_size
 from moascope.images.resampling import resize
+from moascope.images.store_protocol import Store, batch_size
 from moascope.preprocessing.foreground import signal
 from moascope.preprocessing.normalization import Step, apply
 

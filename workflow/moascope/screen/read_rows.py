@@ -666,3 +666,21 @@ def _check_repeated_files(table: pd.DataFrame, keys: list[str], problems: Proble
         )
 
     problems.rows(table.index[first != table["file"]], sentence, "files of that kind")
+
+
+METADATA = [
+    "site_id",
+    "plate",
+    "well",
+    "row",
+    "col",
+    "site",
+    "batch",
+    "compound",
+    "concentration",
+    "treatment",
+    "moa",
+    "role",
+    "replicate",
+    "field",
+]

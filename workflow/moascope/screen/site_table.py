@@ -22,7 +22,14 @@ from moascope.screen.group_columns import checked_groups
 from moascope.screen.image_files import image_columns, mask_columns
 from moascope.screen.platemaps import join_platemaps
 from moascope.screen.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
-from moascope.screen.read_rows import Problems, SampleRows, heading, read_rows, well_positions
+from moascope.screen.read_rows import (
+    METADATA,
+    Problems,
+    SampleRows,
+    heading,
+    read_rows,
+    well_positions,
+)
 from moascope.screen.treatments import annotate
 
 __all__ = [
@@ -36,23 +43,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-METADATA = [
-    "site_id",
-    "plate",
-    "well",
-    "row",
-    "col",
-    "site",
-    "batch",
-    "compound",
-    "concentration",
-    "treatment",
-    "moa",
-    "role",
-    "replicate",
-    "field",
-]
 
 
 _SEARCHING_SECONDS = 10.0  # processor time, for the batch in all names of plates

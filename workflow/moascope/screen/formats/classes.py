@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from moascope.screen.formats.class_images import SETS, ClassImages, parts_of, re
 from moascope.screen.free_groups import PREFIX
 from moascope.screen.group_columns import checked_groups
 from moascope.screen.image_files import image_columns
-from moascope.screen.read_rows import Problems, SampleRows, check_cells
+from moascope.screen.read_rows import METADATA, Problems, SampleRows, check_cells
 from moascope.screen.treatments import check_spellings
 from moascope.screen.wells import PLATE_SHAPES, well_name
 
@@ -93,17 +93,11 @@ def read_class_sites(
     sites["role"] = np.where(moa != "", "treated", "unlabelled")
     sites["image"] = names
     sites["given_set"] = given
-    order = [*_order(), "image", "given_set"]
+    order = [*METADATA, "image", "given_set"]
     sites = pd.concat([sites[order], groups, files], axis=1).astype({"role": "str"})
     sites = sites.sort_values(["plate", "row", "col"]).reset_index(drop=True)
     logger.info("%s: %d images of %d classes", source, len(sites), (moa[moa != ""]).nunique())
     return sites, problems.notes
-
-
-def _order() -> Sequence[str]:
-    from moascope.screen.site_table import METADATA  # noqa: PLC0415  (which imports this module)
-
-    return METADATA
 
 
 def _sample_rows(found: ClassImages, options: Mapping[str, Any], problems: Problems) -> SampleRows:

@@ -58,10 +58,10 @@ def test_another_process_gets_another_gpu(nvidia_smi, tmp_path):
     nvidia_smi(TWO_GPUS)
     devices.choose("required", lock_dir=tmp_path)
     code = (
-        "import pathlib, sys; from moascope import devices;"
+        "import pathlib, sys; from moascope.pipeline import devices;"
         "print(devices.choose('auto', lock_dir=pathlib.Path(sys.argv[1])))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(devices.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(devices.__file__).parents[2])}
     environment.pop("CUDA_VISIBLE_DEVICES")
     answer = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],

@@ -146,7 +146,7 @@ def left_over(folder, kill):
         "with atomic_path(sys.argv[1]) as path:\n"
         "    path.write_text('half'); print('begun', flush=True); sys.stdin.read()"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])}
     command = [sys.executable, "-c", program, str(folder / "deep" / "a.b.npy")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     writer = subprocess.Popen(command, env=environment, text=True, **pipes)

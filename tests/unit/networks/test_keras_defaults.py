@@ -20,8 +20,8 @@ HOSTILE = {
 }
 SHOW = """
 import json, numpy
-from moascope import backbones
-from moascope.keras_defaults import keras, layers
+from moascope.networks import backbones
+from moascope.networks.keras_defaults import keras, layers
 layer = layers.Conv2D(3, 2)
 shape = layer(numpy.zeros((1, 8, 9, 4))).shape
 print(json.dumps({

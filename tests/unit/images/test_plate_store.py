@@ -537,7 +537,7 @@ def test_a_killed_ingest_leaves_no_store_and_can_run_again(tmp_path, sites, imag
         "import sys, pandas as pd; from moascope.images.plate_store import ingest_plate\n"
         f"ingest_plate(pd.read_pickle({str(tmp_path / 'sites.pkl')!r}), {CHANNELS}, {str(out)!r})"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(plate_store.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(plate_store.__file__).parents[2])}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)
     deadline = time.monotonic() + 60
     while not list(out.parent.glob(".*")) and time.monotonic() < deadline:

@@ -205,7 +205,7 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
         import json, logging, os, signal, sys
         import numpy as np
         logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s", force=True)
-        from moascope import training
+        from moascope.classification.training import fine_tuning
         options, folder, last = json.loads(sys.argv[1]), *sys.argv[2:]
         class Kill(logging.Handler):
             def emit(self, record):
@@ -213,7 +213,7 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
                     os.kill(os.getpid(), signal.SIGKILL)
         logging.getLogger().addHandler(Kill())
         given = np.load(f"{folder}/fold.in.npz")
-        result = training.fit_fold(
+        result = fine_tuning.fit_fold(
             [f"{folder}/p1.npy", f"{folder}/p2.npy"], given["labels"],
             {name: given[name] for name in ("train", "validation", "test")},
             ["left", "right"], ["a", "b"], options, [], seed=1,
@@ -223,7 +223,7 @@ def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
         """
     )
     options = {**LENET, "training": {**TRAINING, "epochs": 12, "patience": 99}}
-    environment = {**os.environ, "PYTHONPATH": str(Path(fine_tuning.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(fine_tuning.__file__).parents[3])}
     command = [sys.executable, "-c", program, json.dumps(options), str(tmp_path)]
     how = {"env": environment, "capture_output": True, "text": True, "timeout": 300}
     killed = subprocess.run([*command, "epoch 3/"], check=False, **how)

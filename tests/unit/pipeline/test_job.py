@@ -10,11 +10,11 @@ BEGIN = """
 import atexit, multiprocessing, os, sys, threading, time, types
 atexit.register(lambda: print("handler of before"))
 sys.path.insert(0, "{scripts}")
-from _job import start
+from moascope.pipeline.job import start
 start("job.log")
 os.write(2, b"printed by a library\\n")
 print("printed by Python", file=sys.stderr)
-from moascope.errors import InputError
+from moascope.core.errors import InputError
 """
 
 TENSORFLOW = 'sys.modules["tensorflow"] = types.ModuleType("tensorflow")\n'
@@ -26,7 +26,7 @@ either = pytest.mark.parametrize("loads", ["", TENSORFLOW], ids=["python", "tens
 
 def run(repository, folder, code):
     """Run a script that starts a job; return its process and its log."""
-    begin = BEGIN.format(scripts=repository / "workflow/scripts")
+    begin = BEGIN.format(scripts=repository / "workflow")
     command = [sys.executable, "-c", begin + code]
     process = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=60

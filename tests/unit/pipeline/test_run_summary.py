@@ -100,10 +100,11 @@ def test_versions_import_no_deep_learning():
     import sys
     from pathlib import Path
 
-    root = Path(run_summary.__file__).parents[1]
+    root = Path(run_summary.__file__).parents[2]
     code = (
-        f"import sys; sys.path.insert(0, {str(root)!r}); from moascope import summary; "
-        "summary.versions(); assert not {'tensorflow', 'keras'} & set(sys.modules)"
+        f"import sys; sys.path.insert(0, {str(root)!r}); "
+        "from moascope.pipeline import run_summary; run_summary.versions(); "
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -25,9 +25,10 @@ import resource, sys
 from pathlib import Path
 
 import numpy, pandas
-from moascope import images, masks, stores
-from moascope.damage import MachineError
-from moascope.errors import ImageError
+from moascope.images import plate_store, readers
+from moascope.segmentation.data import masks
+from moascope.core.damage import MachineError
+from moascope.core.errors import ImageError
 
 def used():
     pages = Path("/proc/self/statm").read_text().split()[0]
@@ -81,7 +82,7 @@ def test_an_intact_image_without_memory_for_it_is_not_damaged(large):
             leave(megabytes)
             for name in names:
                 path = Path(sys.argv[1], name)
-                print(name, megabytes, outcome(images.read_pixels, path), sep="|")
+                print(name, megabytes, outcome(readers.read_pixels, path), sep="|")
                 if not name.endswith("jpg"):
                     print(name, megabytes, outcome(masks.read_labels, path), sep="|")
         """,
@@ -104,7 +105,7 @@ def test_a_plate_is_not_quarantined_for_want_of_memory(large, tmp_path):
         out = sys.argv[2]
         leave(15)
         sites = pandas.DataFrame([row, {**row, "site_id": "P/A01/2"}])
-        print(outcome(stores.ingest_plate, sites, ["DNA"], out, on_bad_image="quarantine"))
+        print(outcome(plate_store.ingest_plate, sites, ["DNA"], out, on_bad_image="quarantine"))
         """,
         large / "zlib.tif",
         tmp_path / "P.ozx",
@@ -129,8 +130,8 @@ def test_too_many_open_files_are_not_damage(tmp_path):
             pass
         for name in sys.argv[2:]:
             path = Path(sys.argv[1], name)
-            print(outcome(images.read_pixels, path))
-            print(outcome(images.read_pixel_size, path))
+            print(outcome(readers.read_pixels, path))
+            print(outcome(readers.read_pixel_size, path))
             print(outcome(images.common_size, [path]))
             print(outcome(masks.read_labels, path))
         """,

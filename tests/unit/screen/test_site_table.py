@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from screens import HEADER, ROWS, Screen, options, touch
 
 from moascope.core.errors import InputError
+from moascope.screen.read_rows import METADATA
 from moascope.screen.site_table import (
-    METADATA,
     digest,
     divide_sites,
     have_all_files,

@@ -12,7 +12,7 @@ from moascope.config import root
 from moascope.config.problems import _EXPECTED, unknown
 from moascope.core.errors import InputError
 
-FOLDER = Path(__file__).resolve().parents[2] / "config"
+FOLDER = Path(__file__).resolve().parents[3] / "config"
 LIBRARY_WORDS = re.compile(
     r"Input should|should have|should be|valid (?:string|integer|number|list|dictionary|boolean)"
     r"|validation error|literal\[|constrained|function-|list\[|union|\[key\]|instance of"

@@ -19,7 +19,7 @@ from moascope.core.errors import InputError
 from moascope.core.files import atomic_path
 from moascope.core.zip_files import StoredZip
 
-LIBRARY = Path(files.__file__).parents[1]
+LIBRARY = Path(files.__file__).parents[2]
 NOISE = np.random.default_rng(0)
 
 
@@ -156,7 +156,7 @@ def test_features_on_a_full_disk_are_an_error_that_names_the_file(small_disk, tm
     program = """
     import sys
     import keras
-    from moascope import features
+    from moascope.classification import features
     image = keras.Input((1, 1, 1))
     model = keras.Model(image, keras.layers.Dense(4096)(keras.layers.Flatten()(image)))
     features.extract(model, [sys.argv[1]], None, sys.argv[2])

@@ -5,9 +5,8 @@ import tomllib
 
 import pytest
 import yaml
+from imports import third_party
 from packaging.specifiers import SpecifierSet
-
-from moascope.pipeline import code_digests
 
 # Import name -> distribution, where they differ.
 DISTRIBUTIONS = {
@@ -94,11 +93,11 @@ def test_every_script_finds_its_imports_in_its_environment(repository):
 
     checked = 0
     for name, block in rules_with_fixed_script(repository).items():
-        script = repository / "workflow/scripts" / re.search(r"scripts/(\w+\.py)", block)[1]
+        script = repository / "workflow/scripts" / re.search(r"scripts/(\w+/\w+\.py)", block)[1]
         environment = re.search(r'environment\("([\w-]+)"\)', block)[1]
         has_kinds = environment in ("tensorflow", "stardist")
         names = [f"{environment}-{kind}" for kind in ("cpu", "gpu")] if has_kinds else [environment]
-        needed = code_digests.third_party(script) - set(sys.stdlib_module_names) - {"_job"}
+        needed = third_party(script) - set(sys.stdlib_module_names)
         for chosen in names:
             found = pins(environments(repository)[chosen])
             available = {*found, *(["tensorflow"] if chosen.startswith("tensorflow") else [])}
@@ -110,8 +109,9 @@ def test_every_script_finds_its_imports_in_its_environment(repository):
 
 def test_every_script_belongs_to_a_rule(repository):
     blocks = rules_with_fixed_script(repository).values()
-    used = {re.search(r"scripts/(\w+\.py)", block)[1] for block in blocks}
-    present = {file.name for file in (repository / "workflow/scripts").glob("*.py")}
+    used = {re.search(r"scripts/(\w+/\w+\.py)", block)[1] for block in blocks}
+    folder = repository / "workflow/scripts"
+    present = {file.relative_to(folder).as_posix() for file in folder.rglob("*.py")}
     assert present - {"_job.py"} == used
 
 

@@ -1,0 +1,94 @@
+"""The library is divided into packages, and packages import in one direction only."""
+
+import graphlib
+from pathlib import Path
+
+import pytest
+from imports import imported_names
+
+FLOORS = [
+    ["core"],
+    ["screen"],
+    ["images", "simulation", "splits", "networks"],
+    ["preprocessing"],
+    ["classification", "segmentation"],
+    ["profiling"],
+    ["report", "config"],
+    ["pipeline"],
+]
+"""Packages may import from the floors before theirs."""
+
+MOST_FILES = 14
+
+
+@pytest.fixture(scope="module")
+def library(repository: Path) -> Path:
+    return repository / "workflow/moascope"
+
+
+def name_of(file: Path, library: Path) -> str:
+    parts = file.relative_to(library.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.fixture(scope="module")
+def imports(library: Path) -> dict[str, set[str]]:
+    """The modules of the library that each of them imports."""
+    modules = {name_of(file, library): file for file in library.rglob("*.py")}
+    return {
+        name: {other for other in imported_names(file) if other in modules} - {name}
+        for name, file in modules.items()
+    }
+
+
+def package_of(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else None
+
+
+def upward(imports: dict[str, set[str]]) -> list[str]:
+    """List the imports that go up, or aside on a floor that has an order."""
+    floor = {package: height for height, names in enumerate(FLOORS) for package in names}
+    return [
+        f"{name} imports {other}"
+        for name, others in imports.items()
+        for other in others
+        if (own := package_of(name)) and (their := package_of(other)) and own != their
+        if floor[their] >= floor[own]
+    ]
+
+
+def test_every_package_has_a_floor(library):
+    packages = {folder.name for folder in library.iterdir() if (folder / "__init__.py").is_file()}
+    assert packages == {package for floor in FLOORS for package in floor}
+    assert {file.name for file in library.glob("*.py")} == {"__init__.py"}
+
+
+def test_packages_import_in_one_direction(imports):
+    assert upward(imports) == []
+
+
+def test_an_import_in_the_other_direction_is_found(imports):
+    planted = {**imports, "moascope.core.errors": {"moascope.screen.wells"}}
+    assert upward(planted) == ["moascope.core.errors imports moascope.screen.wells"]
+
+
+def test_modules_import_without_loops(imports):
+    graphlib.TopologicalSorter(imports).prepare()
+
+
+def test_a_loop_is_found(imports):
+    planted = {**imports, "moascope.core.errors": {"moascope.core.files"}}
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter(planted).prepare()
+
+
+def test_folders_hold_few_files(library):
+    for folder in {file.parent for file in library.rglob("*.py")}:
+        assert len([*folder.glob("*.py")]) <= MOST_FILES, folder
+
+
+def test_the_library_does_not_import_snakemake(library):
+    for file in library.rglob("*.py"):
+        names = {name.partition(".")[0] for name in imported_names(file)}
+        assert "snakemake" not in names, file

@@ -1,0 +1,131 @@
+import shutil
+from itertools import pairwise
+
+import pytest
+from imports import imported_names
+
+from moascope.pipeline import code_digests
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch, repository):
+    """A copy of the library, and a function that computes the digest of a script with it."""
+    copy = tmp_path / "moascope"
+    shutil.copytree(repository / "workflow/moascope", copy)
+    monkeypatch.setattr(code_digests, "LIBRARY", copy)
+
+    def digest(script="screen/ingest.py"):
+        return code_digests.digest_scripts(repository / "workflow/scripts")[script]
+
+    yield copy, digest
+    monkeypatch.undo()
+    digest()
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A library of five modules, two of them in packages, and a function that reads imports."""
+    copy = tmp_path / "moascope"
+    for name in ["a", "b", "parts/__init__", "parts/c", "parts/deep/__init__", "parts/deep/d"]:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / f"{name}.py").write_text("")
+    monkeypatch.setattr(code_digests, "LIBRARY", copy)
+
+    def modules(text, file="script.py"):
+        place = tmp_path / file
+        place.write_text(text)
+        code_digests._read.cache_clear()
+        code_digests._imports.cache_clear()
+        return code_digests.library_modules(place)
+
+    return modules
+
+
+C = {"moascope.parts", "moascope.parts.c"}
+D = {"moascope.parts", "moascope.parts.deep", "moascope.parts.deep.d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import moascope.a\n", {"moascope.a"}),
+        ("import os, moascope.a as first, moascope.b\n", {"moascope.a", "moascope.b"}),
+        ("from moascope import a\n", {"moascope.a"}),
+        ("from moascope import a as first, b\n", {"moascope.a", "moascope.b"}),
+        ("from moascope.a import anything\n", {"moascope.a"}),
+        ("from moascope.parts import c\n", C),
+        ("from moascope.parts.c import anything\n", C),
+        ("from moascope.parts.deep import (\n    d,  # a comment\n    e,\n)\n", D),
+        ("from moascope.parts.deep import \\\n    d\n", D),
+        ("def f():\n    from moascope.parts import c\n", C),
+        ("if True:\n    import moascope.parts.deep.d\n", D),
+        ('MODULES = {"c": "moascope.parts.c:function"}\n', C),
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from moascope import a\n",
+            set(),
+        ),
+        ("import os\nfrom pathlib import Path\n", set()),
+        ("# from moascope import a\n", set()),
+    ],
+)
+def test_every_form_of_import_is_followed(package, text, expected):
+    assert package(text) - {"moascope"} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from . import d\n", D),
+        ("from .. import c\n", C),
+        ("from ..c import anything\n", C),
+        ("from ...a import anything\n", {"moascope.a"}),
+    ],
+)
+def test_relative_imports_are_followed(package, text, expected):
+    found = package(text, "moascope/parts/deep/user.py")
+    assert expected <= found <= expected | D | {"moascope"}
+
+
+def test_imports_are_followed_through_modules(package, tmp_path):
+    (tmp_path / "moascope/a.py").write_text("from moascope.parts.deep import d\n")
+    (tmp_path / "moascope/parts/deep/d.py").write_text("from moascope import b\n")
+    assert {"moascope.a", "moascope.b", *D} <= package("import moascope.a\n")
+
+
+def test_the_imports_of_scripts_are_those_of_their_syntax_trees(repository):
+    scripts = [*(repository / "workflow/scripts").rglob("*.py")]
+    assert len(scripts) > 40
+    for script in scripts:
+        names = {name for name in imported_names(script) if name.startswith("moascope.")}
+        modules = {name for name in names if code_digests._file_of(name).is_file()}
+        assert modules
+        assert modules <= code_digests.library_modules(script), script
+
+
+def test_editing_a_module_behind_a_script_changes_its_digest(library):
+    copy, digest = library
+    found = [digest()]
+    for module in ["core/files.py", "images/plate_store.py", "images/__init__.py"]:
+        with (copy / module).open("a") as file:
+            file.write("\nEXTRA = 1\n")
+        found.append(digest())
+    assert all(before != after for before, after in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    "module", ["report/page.py", "core/paths.py", "pipeline/job.py", "pipeline/job_logs.py"]
+)
+def test_editing_what_decides_no_result_changes_nothing(library, module):
+    copy, digest = library
+    before = digest()
+    with (copy / module).open("a") as file:
+        file.write("\nEXTRA = 1\n")
+    assert digest() == before
+
+
+@pytest.mark.parametrize("script", ["train_unet.py", "tune_unet.py", "segment_unet.py"])
+def test_finding_cells_does_not_depend_on_splits(repository, script):
+    modules = code_digests.library_modules(repository / "workflow/scripts/segmentation" / script)
+    assert "moascope.segmentation.unet.architecture" in modules
+    assert not {name for name in modules if name.startswith("moascope.splits.")}
+    assert "moascope.simulation.screen" not in modules
