@@ -11,7 +11,7 @@ import tifffile
 from fuzzing import cases, damage
 from hypothesis import given
 from hypothesis import strategies as st
-from test_stores import CHANNELS, WELLS, image, write_sites
+from plate_images import CHANNELS, WELLS, image, write_sites
 
 from moascope.core.errors import ImageError, InputError
 from moascope.images.plate_store import PlateStore, ingest_plate

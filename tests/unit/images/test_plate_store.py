@@ -23,6 +23,7 @@ from hypothesis.extra import numpy as hnp
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05 import HCS
+from plate_images import CHANNELS, WELLS, image, write_sites
 from zarr.storage import ZipStore
 
 from moascope.core.errors import InputError
@@ -39,26 +40,6 @@ from moascope.images.plate_store import (
 )
 from moascope.images.readers import centre_crop, read_pixels
 from moascope.images.sizes import fit
-
-CHANNELS = ["DNA", "actin", "tubulin"]
-WELLS = ["A01", "A01", "B12"]
-
-
-def image(i: int, channel: int, shape: tuple[int, int] = (24, 32), dtype=np.uint16) -> np.ndarray:
-    return np.random.default_rng([i, channel]).integers(0, 250, shape).astype(dtype)
-
-
-def write_sites(folder: Path, images: list[list[np.ndarray]], wells: list[str]) -> pd.DataFrame:
-    """One uncompressed TIFF per site and channel, and the table of sites."""
-    rows = []
-    for i, (planes, well) in enumerate(zip(images, wells, strict=True)):
-        row: dict[str, object] = {"site_id": f"P 1/{well}/{i}", "plate": "P 1", "well": well}
-        for channel, plane in zip(CHANNELS, planes, strict=False):
-            path = folder / f"{i} {channel}.tif"
-            tifffile.imwrite(path, plane)
-            row |= {f"path:{channel}": str(path), f"index:{channel}": -1}
-        rows.append(row)
-    return pd.DataFrame(rows)
 
 
 @pytest.fixture

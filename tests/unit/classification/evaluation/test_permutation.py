@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_screens import LDA, features_of, folds_of, predicted, screen
 from scipy.special import softmax
-from test_verdicts import LDA, features_of, folds_of, predicted, screen
 
 from moascope.classification.evaluation import permutation, sampling, scoring
 from moascope.classification.heads import calibration, cross_validation

@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from blobs import Fold, blobs
 from scipy.special import softmax
 from sklearn.metrics import log_loss
-from test_heads import Fold, blobs
 
 from moascope.classification.heads import calibration, cross_validation
 from moascope.report import checks, verdicts

@@ -1,9 +1,8 @@
 """The linear heads agree with scikit-learn and see training rows only."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
+from blobs import Fold, blobs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
@@ -19,31 +18,6 @@ from moascope.core.errors import InputError
 
 LDA = {"type": "lda", "shrinkage": "auto"}
 LOGISTIC = {"type": "logistic", "C": 1.0}
-NOBODY = np.empty(0, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Fold:
-    fold: int
-    train: np.ndarray
-    test: np.ndarray
-    validation: np.ndarray = field(default_factory=lambda: NOBODY)
-    repeat: int = 0
-
-    @property
-    def name(self) -> str:
-        return f"compound {self.fold}"
-
-
-def blobs(
-    seed: int, n: int = 90, d: int = 20, n_classes: int = 3, distance: float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Overlapping classes with correlated features far from zero, as pooled activations are."""
-    rng = np.random.default_rng(seed)
-    codes = np.concatenate([np.arange(n_classes).repeat(2), rng.integers(0, n_classes, n)])[:n]
-    mixing = rng.normal(size=(d, d)) / np.sqrt(d)
-    features = rng.normal(size=(n, d)) @ mixing + distance * rng.normal(size=(n_classes, d))[codes]
-    return features * rng.uniform(0.1, 10, d) + 50, np.array(list("abcdefgh"))[codes]
 
 
 def probabilities(head: cross_validation.Head, features: np.ndarray) -> np.ndarray:

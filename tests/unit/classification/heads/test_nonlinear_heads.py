@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from blobs import blobs
 from scipy.special import softmax
 from sklearn.datasets import make_moons
 from sklearn.ensemble import GradientBoostingClassifier
@@ -11,7 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
-from test_heads import blobs
 
 from moascope.classification.heads import cross_validation, kernel, trees
 
