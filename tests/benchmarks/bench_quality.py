@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
-from moascope.config.root import Quality
 from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import plate_quality, quality
 from moascope.preprocessing.foreground import noise_level
+from moascope.preprocessing.options import Quality
 
 MAX_SITES = 40
 OPTIONS = Quality().model_dump()

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from moascope.classification.evaluation import scoring
-from moascope.config.root import Quality
 from moascope.core.files import write_json, write_parquet
 from moascope.pipeline import run_summary
 from moascope.preprocessing import quality_review
+from moascope.preprocessing.options import Quality
 from moascope.report import page
 from moascope.report import segmentation as report_segmentation
 

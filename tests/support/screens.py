@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from moascope.config.root import Input
 from moascope.core.errors import InputError
+from moascope.screen.options import Input
 from moascope.screen.site_table import read_sites
 
 HEADER = "plate,well,site,compound,concentration,moa,dna,actin"

@@ -11,7 +11,8 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from moascope.config import files as config_files
-from moascope.config import root as configuration
+from moascope.classification.options import LINEAR_HEADS
+from moascope.config import loading
 from moascope.pipeline import code_digests, job_logs
 from moascope.segmentation.engines import optional_packages
 from moascope.core.errors import InputError
@@ -36,7 +37,7 @@ def validated():
             repeated = config_files.repeated_keys(file)
             if repeated:
                 raise InputError.collect(repeated, str(file))
-        return configuration.load(config, source, with_files=is_main)
+        return loading.load(config, source, with_files=is_main)
     except InputError as error:
         stop(error)
 
@@ -168,7 +169,7 @@ PLAIN_HEADS = [name for name in FROZEN if name not in [*KERAS_HEADS, *NESTED]]
 LINEAR = [
     name
     for name in PLAIN_HEADS
-    if CONFIG.models[name].head.type in configuration.LINEAR_HEADS
+    if CONFIG.models[name].head.type in LINEAR_HEADS
 ]
 JOINED = [name for name in FROZEN if CONFIG.models[name].uses_hand_crafted()]
 

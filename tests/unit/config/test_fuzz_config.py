@@ -9,7 +9,7 @@ from fuzzing import ODD_TEXTS, ODD_VALUES, cases
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moascope.config import root
+from moascope.config import loading, root
 from moascope.core.errors import InputError
 
 FOLDER = Path(__file__).resolve().parents[3] / "config"
@@ -34,7 +34,7 @@ REFUSED = {
 
 def full(raw):
     """Return a configuration with every key written out that has an effect wherever it stands."""
-    loaded = root.load(raw)
+    loaded = loading.load(raw)
     given = loaded.model_dump(mode="json", exclude_unset=True)
     written = loaded.model_dump(mode="json")
     for key in ("simulate", "normalization"):
@@ -81,8 +81,8 @@ def configurations(draw):
 
 def check(raw):
     try:
-        loaded = root.load(raw, "mine.yaml")
-        missing = root.missing_files(loaded)
+        loaded = loading.load(raw, "mine.yaml")
+        missing = loading.missing_files(loaded)
         if missing:
             raise InputError.collect(missing, "mine.yaml")
     except InputError as error:
@@ -91,12 +91,12 @@ def check(raw):
         assert "\x1b" not in message
         message.encode("utf-8")
     else:
-        assert root.load(loaded.model_dump(mode="json", exclude_unset=True)) == loaded
+        assert loading.load(loaded.model_dump(mode="json", exclude_unset=True)) == loaded
 
 
 @pytest.mark.parametrize("raw", FULL)
 def test_the_configurations_that_are_varied_are_right(raw):
-    assert root.load(raw).run == raw["run"]
+    assert loading.load(raw).run == raw["run"]
 
 
 @cases(400)
@@ -126,7 +126,7 @@ def test_numbers_out_of_all_ranges_are_named(key, value):
     section, _, last = key.rpartition(".")
     (raw[section] if section else raw)[last] = value
     with pytest.raises(InputError, match=rf"mine\.yaml: 1 problem\n  - {key}: .*got"):
-        root.load(raw, "mine.yaml")
+        loading.load(raw, "mine.yaml")
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b", b"\x00", b"null"])
@@ -135,7 +135,7 @@ def test_texts_that_no_file_can_hold_are_named(text):
     raw["report"]["title"] = text
     raw["input"]["controls"] = ["DMSO", text]
     with pytest.raises(InputError) as caught:
-        root.load(raw, "mine.yaml")
+        loading.load(raw, "mine.yaml")
     assert "report.title: is binary, or has a null character or half of a surrogate" in str(
         caught.value
     )

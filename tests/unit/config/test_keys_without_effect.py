@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from moascope.config import root
+from moascope.config import loading
 from moascope.core.errors import InputError
 
 CHANNELS = {"DNA": "d", "Actin": "a"}
@@ -35,7 +35,7 @@ def with_steps(*steps):
 
 def problems(raw):
     with pytest.raises(InputError) as caught:
-        root.load(raw)
+        loading.load(raw)
     return [line.removeprefix("  - ") for line in str(caught.value).splitlines()[1:]]
 
 
@@ -137,14 +137,14 @@ def test_all_keys_of_all_models_without_effect_come_at_once():
     ],
 )
 def test_keys_of_a_model_with_an_effect_or_null_are_taken(options):
-    assert root.load(with_model(**options)).models["m"]
+    assert loading.load(with_model(**options)).models["m"]
 
 
 def test_without_features_of_the_network_channels_need_no_mapping():
-    loaded = root.load(with_model(**TEXTURE)).models["m"]
+    loaded = loading.load(with_model(**TEXTURE)).models["m"]
     assert loaded.network_pass() is None
     raw = with_model(candidates={"a": TEXTURE, "b": {**TEXTURE, "head": {"type": "svm"}}})
-    assert root.load(raw).models["m"].network_pass() is None
+    assert loading.load(raw).models["m"].network_pass() is None
 
 
 FOLDER = {"format": "folder", "images": "i", "pattern": "p"}
@@ -183,7 +183,7 @@ def test_keys_of_other_formats_are_named(options, key, reason):
     ],
 )
 def test_keys_of_the_format_are_taken(options):
-    assert root.load(with_input(**options)).input.format == options["format"]
+    assert loading.load(with_input(**options)).input.format == options["format"]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_keys_of_other_sections_without_effect_are_named(raw, expected):
     ],
 )
 def test_keys_of_other_sections_with_an_effect_are_taken(raw):
-    assert root.load(raw).run == raw["run"]
+    assert loading.load(raw).run == raw["run"]
 
 
 def with_segmentation(annotated, **engine):
@@ -319,13 +319,13 @@ def test_keys_of_segmentation_without_effect_are_named():
     [({"set_file": "s.json"}, {"warp": 0}), ({"set_column": "set"}, {"warp": 0.1, "elastic": 1})],
 )
 def test_keys_of_segmentation_with_an_effect_are_taken(annotated, augmentation):
-    assert root.load(with_segmentation(annotated, augmentation=augmentation)).run == "mine"
+    assert loading.load(with_segmentation(annotated, augmentation=augmentation)).run == "mine"
 
 
 def test_a_written_out_configuration_of_set_keys_is_read_again():
     raw = with_model(channel_mapping="inflate", head={"type": "svm", "C": 2})
-    loaded = root.load(raw)
-    assert root.load(loaded.model_dump(mode="json", exclude_unset=True)) == loaded
+    loaded = loading.load(raw)
+    assert loading.load(loaded.model_dump(mode="json", exclude_unset=True)) == loaded
 
 
 def test_a_wrong_value_does_not_make_other_keys_idle():

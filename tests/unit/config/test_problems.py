@@ -8,9 +8,11 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from moascope.config import root
-from moascope.config.problems import _EXPECTED, unknown
+from moascope.config import loading
+from moascope.config.problems import _EXPECTED
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import unknown
+from moascope.simulation import options
 
 FOLDER = Path(__file__).resolve().parents[3] / "config"
 LIBRARY_WORDS = re.compile(
@@ -35,7 +37,7 @@ def lines(**changes):
             target = target.setdefault(parent, {})
         target[key] = value
     with pytest.raises(InputError) as caught:
-        root.load(raw, "mine.yaml")
+        loading.load(raw, "mine.yaml")
     text = str(caught.value)
     assert not LIBRARY_WORDS.search(text), text
     return [line.removeprefix("  - ") for line in text.splitlines()[1:]]
@@ -126,7 +128,7 @@ def test_no_value_of_any_key_brings_up_the_words_of_the_library():
     """Of the shipped configurations, every key in turn has odd values."""
     count = 0
     for path in sorted(FOLDER.glob("*.yaml")):
-        full = root.load(yaml.safe_load(path.read_text())).model_dump(mode="json")
+        full = loading.load(yaml.safe_load(path.read_text())).model_dump(mode="json")
         for number, place in enumerate(places(full)):
             raw = copy.deepcopy(full)
             target = raw
@@ -134,7 +136,7 @@ def test_no_value_of_any_key_brings_up_the_words_of_the_library():
                 target = target[part]
             target[place[-1]] = ODD[number % len(ODD)]
             try:
-                root.load(raw, "x")
+                loading.load(raw, "x")
             except InputError as error:
                 count += 1
                 assert not LIBRARY_WORDS.search(str(error)), str(error)
@@ -230,7 +232,7 @@ def test_files_are_looked_for_although_other_things_are_wrong(tmp_path):
     raw = copy.deepcopy(MINIMAL) | {"seed": "many"}
     raw["input"]["images"] = str(tmp_path / "none")
     with pytest.raises(InputError) as caught:
-        root.load(raw, "mine.yaml", with_files=True)
+        loading.load(raw, "mine.yaml", with_files=True)
     text = str(caught.value)
     assert "3 problems" in text
     assert "seed: write" in text
@@ -239,12 +241,12 @@ def test_files_are_looked_for_although_other_things_are_wrong(tmp_path):
 
 
 def test_a_right_configuration_has_no_problems():
-    assert root.load(MINIMAL).models["m"].split == "loco"
+    assert loading.load(MINIMAL).models["m"].split == "loco"
 
 
 def test_sections_are_strict_by_themselves():
     with pytest.raises(ValidationError):
-        root.Simulate(plates=2, batches=3)
+        options.Simulate(plates=2, batches=3)
 
 
 def test_a_name_that_is_like_none_gets_all():
@@ -284,9 +286,9 @@ KEYS = 12
 
 def test_the_home_folder_is_filled_in_in_every_path(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    assert root.load(with_paths("~/d")) == root.load(with_paths("/home/me/d"))
+    assert loading.load(with_paths("~/d")) == loading.load(with_paths("/home/me/d"))
     # A key with a path that is added later is caught here.
-    texts = str(root.load(with_paths("~/d")).model_dump())
+    texts = str(loading.load(with_paths("~/d")).model_dump())
     assert "~" not in texts
     assert texts.count("/home/me/d/") == KEYS
 
@@ -294,7 +296,7 @@ def test_the_home_folder_is_filled_in_in_every_path(monkeypatch):
 def test_the_home_folder_is_filled_in_before_paths_are_joined(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     given = {**MINIMAL["input"], "root": "~/plates", "platemap": "~/map.csv", "images": "sub/~"}
-    loaded = root.load({**MINIMAL, "input": given}).input
+    loaded = loading.load({**MINIMAL, "input": given}).input
     assert loaded.sheet == "/home/me/plates/sheet.csv"
     assert loaded.platemap == "/home/me/map.csv"
     assert loaded.images == "/home/me/plates/sub/~"
@@ -310,14 +312,14 @@ def test_the_home_folder_is_filled_in_before_paths_are_joined(monkeypatch):
     ],
 )
 def test_a_path_that_is_not_there_comes_with_its_likely_cause(path, advice):
-    loaded = root.load({**MINIMAL, "input": {**MINIMAL["input"], "sheet": path}})
-    (line,) = root.missing_files(loaded)
+    loaded = loading.load({**MINIMAL, "input": {**MINIMAL["input"], "sheet": path}})
+    (line,) = loading.missing_files(loaded)
     assert f"input.sheet: there is no file '{path}'; {advice}" in line
 
 
 def test_braces_in_paths_of_files_are_refused_with_the_reason(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    lines = root.missing_files(root.load(with_paths("{plate}")))
+    lines = loading.missing_files(loading.load(with_paths("{plate}")))
     refused = [line for line in lines if "'{'" in line]
     assert len(refused) == KEYS - 2  # folders of images are no inputs of a rule
     assert refused[0] == (

@@ -9,8 +9,9 @@ from typing import get_args
 import pytest
 import yaml
 
-from moascope.config import root, segmentation
+from moascope.config import documents, loading
 from moascope.core.errors import InputError
+from moascope.segmentation import options as segmentation
 
 MINIMAL = {
     "run": "mine",
@@ -24,12 +25,12 @@ MINIMAL = {
 
 def problems(raw):
     with pytest.raises(InputError) as caught:
-        root.load(raw, "mine.yaml")
+        loading.load(raw, "mine.yaml")
     return str(caught.value)
 
 
 def test_a_minimal_file_gets_every_default():
-    loaded = root.load(MINIMAL)
+    loaded = loading.load(MINIMAL)
     assert loaded.seed == 1
     assert loaded.section("quality")["exclude_flagged"] is True
     assert loaded.models == {}
@@ -43,17 +44,17 @@ def test_paths_may_be_given_below_one_folder():
             **{"moa_table": "/elsewhere/moa.csv", "channels": {"DNA": "DAPI"}},
         },
     }
-    given = root.load(screen).input
+    given = loading.load(screen).input
     assert given.sheet == "/data/image.csv"
     assert given.images == "/data/images"
     assert given.moa_table == "/elsewhere/moa.csv"
     assert given.platemap is None
-    written = root.load(screen).model_dump(exclude_unset=True)
-    assert root.load(written).input == given  # joined once
+    written = loading.load(screen).model_dump(exclude_unset=True)
+    assert loading.load(written).input == given  # joined once
     annotated = {"root": "../sets", "sheet": "index.csv", "set_file": "split.json"}
     engines = {"c": {"method": "classical"}}
     section = {"channels": ["DNA"], "annotated": annotated, "engines": engines}
-    read = root.load({"run": "x", "segmentation": section}).segmentation.annotated
+    read = loading.load({"run": "x", "segmentation": section}).segmentation.annotated
     assert read.sheet == "../sets/index.csv"
     assert read.set_file == "../sets/split.json"
     assert read.images is None
@@ -62,7 +63,7 @@ def test_paths_may_be_given_below_one_folder():
 def test_a_folder_of_paths_that_is_no_text_is_refused():
     given = {"format": "table", "root": 5, "sheet": "s.csv", "channels": {"DNA": "DNA"}}
     with pytest.raises(InputError, match=r"input\.root"):
-        root.load({"run": "x", "input": given}, "mine.yaml")
+        loading.load({"run": "x", "input": given}, "mine.yaml")
 
 
 def test_unknown_keys_suggest_the_nearest_one_at_any_depth():
@@ -187,7 +188,7 @@ def test_every_type_of_head_may_be_chosen_but_a_perceptron():
         "trees": {"head": {"type": "gradient-boosting", "n_estimators": 50}},
         "linear": {},
     }
-    choices = root.load(model(candidates=candidates)).models["m"].choices()
+    choices = loading.load(model(candidates=candidates)).models["m"].choices()
     assert choices["kernel"]["head"] == {
         **{"type": "svm", "C": 10.0, "gamma": 0.01, "balanced": True, "calibrate": "auto"},
     }
@@ -208,7 +209,7 @@ def test_candidates_change_some_options_of_their_model():
         "both": {"features": ["hand-crafted", "network"], "pooling": "mean+sd"},
         "texture": {"features": ["hand-crafted"], "head": {"type": "logistic", "C": 2.0}},
     }
-    loaded = root.load(model(taps=["block10_add"], candidates=candidates)).models["m"]
+    loaded = loading.load(model(taps=["block10_add"], candidates=candidates)).models["m"]
     choices = loaded.choices()
     assert list(choices) == ["early", "both", "texture"]
     assert [choice["taps"] for choice in choices.values()] == [["block2_add"], ["block10_add"], []]
@@ -225,37 +226,37 @@ def test_candidates_change_some_options_of_their_model():
 def test_without_features_of_the_network_there_is_no_pass_through_it():
     raw = model(features=["hand-crafted"])
     del raw["models"]["m"]["channel_mapping"]
-    loaded = root.load(raw).models["m"]
+    loaded = loading.load(raw).models["m"]
     assert loaded.network_pass() is None
     assert list(loaded.choices()) == [""]
 
 
 def test_the_last_layer_has_an_empty_name_where_others_are_read_too():
     candidates = {"last": {}, "early": {"taps": ["block2_add"]}}
-    loaded = root.load(model(candidates=candidates)).models["m"]
+    loaded = loading.load(model(candidates=candidates)).models["m"]
     assert loaded.network_pass()["taps"] == ["", "block2_add"]
-    assert root.load(model()).models["m"].network_pass()["taps"] == []
+    assert loading.load(model()).models["m"].network_pass()["taps"] == []
 
 
 def test_units_of_a_fixed_list_may_calibrate(tmp_path):
     head = {"type": "lda", "calibrate": True}
     model = {"split": "f", "channel_mapping": "inflate", "head": head}
     splits = {"f": {"method": "fixed", "file": "folds.csv"}}
-    assert root.load({**MINIMAL, "splits": splits, "models": {"m": model}}).models["m"]
+    assert loading.load({**MINIMAL, "splits": splits, "models": {"m": model}}).models["m"]
 
 
 def test_files_of_a_screen_that_is_simulated_are_not_looked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = {**MINIMAL["input"], "format": "simulate", "sheet": None, "platemap": "x" * 5000}
-    assert root.missing_files(root.load({"run": "x", "input": given})) == []
-    loaded = root.load({"run": "x", "input": {**given, "format": "table", "sheet": "."}})
-    assert len(root.missing_files(loaded)) == 2
+    assert loading.missing_files(loading.load({"run": "x", "input": given})) == []
+    loaded = loading.load({"run": "x", "input": {**given, "format": "table", "sheet": "."}})
+    assert len(loading.missing_files(loaded)) == 2
 
 
 def test_files_that_are_not_there_are_named_with_their_key(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("there.csv").touch()
-    loaded = root.load(
+    loaded = loading.load(
         {
             "run": "x",
             "input": {**MINIMAL["input"], "sheet": "there.csv", "platemap": "map.csv"},
@@ -271,7 +272,7 @@ def test_files_that_are_not_there_are_named_with_their_key(tmp_path, monkeypatch
             },
         }
     )
-    assert root.missing_files(loaded) == [
+    assert loading.missing_files(loaded) == [
         "input.platemap: there is no file 'map.csv'; correct the path",
         "splits.f.file: there is no file 'folds.csv'; correct the path",
         "models.m.weights: there is no file 'imagnet'; correct the path, or write imagenet or none",
@@ -296,7 +297,7 @@ def test_a_missing_key_is_named():
 
 
 def test_text_from_the_command_line_becomes_numbers_and_nulls():
-    loaded = root.load(
+    loaded = loading.load(
         {**MINIMAL, "units": {"size": "128"}, "input": {**MINIMAL["input"], "images": "null"}}
     )
     assert loaded.units.size == 128
@@ -473,7 +474,7 @@ def test_every_key_of_an_engine_knows_its_methods():
 )
 def test_engines_take_the_parameters_of_their_method(engine):
     section = {"engines": {"e": engine}}
-    read = root.load({**MINIMAL, "segmentation": section}).segmentation.engines["e"]
+    read = loading.load({**MINIMAL, "segmentation": section}).segmentation.engines["e"]
     assert {key: getattr(read, key) for key in engine} == engine
 
 
@@ -500,7 +501,7 @@ def test_without_a_screen_there_must_be_annotated_images():
         {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED}}
     )
     alone = {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED, **UNET}}
-    assert root.load(alone).input is None
+    assert loading.load(alone).input is None
     splits = {"loco": {"method": "leave-one-compound-out"}}
     assert "splits: there is nothing to classify" in problems({**alone, "splits": splits})
 
@@ -512,22 +513,22 @@ def test_networks_without_a_model_are_trained():
         "cellpose": {"method": "cellpose"},
     }
     section = {"channels": ["DNA"], "annotated": ANNOTATED, "engines": engines}
-    loaded = root.load({"run": "x", "segmentation": section}).segmentation.engines
+    loaded = loading.load({"run": "x", "segmentation": section}).segmentation.engines
     assert [name for name, engine in loaded.items() if engine.is_trained()] == ["trained"]
 
 
 def test_schema_and_key_tables_are_up_to_date(repository):
     schema = json.loads((repository / "workflow/schemas/config.schema.json").read_text())
-    assert schema == json.loads(json.dumps(root.json_schema()))
+    assert schema == json.loads(json.dumps(documents.json_schema()))
     readme = (repository / "config/README.md").read_text()
-    assert root.key_tables() in readme, "run: uv run python -m moascope.config"
+    assert documents.key_tables() in readme, "run: uv run python -m moascope.config"
 
 
 def test_every_shipped_config_is_valid(repository):
     files = sorted((repository / "config").glob("*.yaml"))
     assert len(files) >= 6
     for file in files:
-        root.load(yaml.safe_load(file.read_text()), file.name)
+        loading.load(yaml.safe_load(file.read_text()), file.name)
 
 
 def test_the_tour_of_the_readme_gives_a_valid_config(repository):
@@ -536,13 +537,13 @@ def test_the_tour_of_the_readme_gives_a_valid_config(repository):
     own = yaml.safe_load(textwrap.dedent(block))
     demo = yaml.safe_load((repository / "config/config.yaml").read_text())
     kept = {key: value for key, value in demo.items() if key not in ("simulate", *own)}
-    assert root.load({**kept, **own}).run == "my-screen"
+    assert loading.load({**kept, **own}).run == "my-screen"
 
 
 def test_the_examples_of_the_documentation_are_valid(repository):
     text = (repository / "config/README.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    found = [root.load({"run": "mine", **yaml.safe_load(block)}) for block in blocks]
+    found = [loading.load({"run": "mine", **yaml.safe_load(block)}) for block in blocks]
     screens = [loaded.input for loaded in found if loaded.input is not None]
     formats = ["table", "table", "classes", "loaddata", "folder", "folder", "folder"]
     assert [screen.format for screen in screens] == formats

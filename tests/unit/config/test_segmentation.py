@@ -2,7 +2,7 @@
 
 import pytest
 
-from moascope.config import root
+from moascope.config import loading
 from moascope.core.errors import InputError
 
 SHEET = {"sheet": "sheet.csv"}
@@ -12,7 +12,7 @@ UNET = {"method": "unet", "model": "unet.keras"}
 
 def section(**more):
     content = {"channels": ["DNA"], "annotated": SHEET, "engines": {"e": UNET}, **more}
-    return root.load({"run": "mine", "segmentation": content}, "mine.yaml").segmentation
+    return loading.load({"run": "mine", "segmentation": content}, "mine.yaml").segmentation
 
 
 def refused(**more):
@@ -80,4 +80,4 @@ def test_a_channel_map_names_channels_of_the_screen():
     screen = {"format": "table", "sheet": "s.csv", "channels": {"Hoechst": "h"}}
     engine = {**UNET, "channel_map": {"DNA": "Hoehst"}}
     with pytest.raises(InputError, match=r"engines.e.channel_map: .*'Hoehst'.*Hoechst"):
-        root.load({"run": "x", "input": screen, "segmentation": {"engines": {"e": engine}}})
+        loading.load({"run": "x", "input": screen, "segmentation": {"engines": {"e": engine}}})

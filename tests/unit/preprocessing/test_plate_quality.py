@@ -7,8 +7,8 @@ from fake_store import FakeStore
 from pictures import brightfield, cells
 from scipy import ndimage
 
-from moascope.config.root import Quality
 from moascope.preprocessing import plate_quality, quality
+from moascope.preprocessing.options import Quality
 
 OPTIONS = Quality().model_dump()
 CHANNEL = ["DNA"]

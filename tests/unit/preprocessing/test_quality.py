@@ -8,10 +8,11 @@ from pictures import cells
 from skimage.filters import threshold_otsu
 from skimage.io import imread
 
-from moascope.config.root import Quality, Simulate
 from moascope.core.errors import InputError
 from moascope.preprocessing import foreground, plate_quality, quality
+from moascope.preprocessing.options import Quality
 from moascope.simulation import screen
+from moascope.simulation.options import Simulate
 
 OPTIONS = {"focus_z": 4.0, "max_saturated": 0.02, "min_foreground": 0.02, "intensity_z": 6.0}
 

@@ -6,9 +6,10 @@ import pytest
 from screens import Screen, options, touch
 
 from moascope.classification.evaluation.scoring import evaluate
-from moascope.config.root import Input, load
+from moascope.config.loading import load
 from moascope.core.errors import InputError
 from moascope.preprocessing.units import describe
+from moascope.screen.options import Input
 from moascope.screen.site_table import read_sites
 from moascope.splits.make import check_sites, make_split
 

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from screens import Screen
 
-from moascope.config import root as config
+from moascope.config import loading
 from moascope.core.errors import ImageError, InputError
 from moascope.core.regular_files import read_regular
 from moascope.images.readers import SUFFIXES, read_pixel_size, read_planes
@@ -94,7 +94,7 @@ def test_a_configuration_names_files_only(odd):
         "splits": {"a": split},
         "models": {"m": model},
     }
-    problems = config.missing_files(config.load(raw))
+    problems = loading.missing_files(loading.load(raw))
     assert [problem.partition(":")[0] for problem in problems] == [
         "splits.a.file",
         "models.m.weights",
@@ -110,7 +110,7 @@ def test_a_path_that_would_end_a_script_is_refused():
             "channels": {"a": "a"},
         },
     }
-    problems = config.missing_files(config.load(raw))
+    problems = loading.missing_files(loading.load(raw))
     assert problems[0] == (
         "input.sheet: 'a</script>b.csv' has a '<', which Snakemake's report cannot hold; rename "
         "the file or its folder"

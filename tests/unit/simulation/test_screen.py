@@ -9,10 +9,10 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from moascope.config.root import Simulate
 from moascope.core.errors import InputError
 from moascope.screen.plates import simulated_plates
 from moascope.simulation import screen
+from moascope.simulation.options import Simulate
 
 WHOLE = Simulate().model_dump()
 TINY = {

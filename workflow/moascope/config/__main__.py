@@ -3,6 +3,6 @@
 import sys
 from pathlib import Path
 
-from moascope.config.root import write_documents
+from moascope.config.documents import write_documents
 
 write_documents(Path(sys.argv[1]) if len(sys.argv) > 1 else Path.cwd())

@@ -8,11 +8,10 @@ look further.
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from moascope.core.options import NAME_PATTERN, Section, pass_over
 from moascope.core.text.escaping import show
+from moascope.core.text.suggestions import nearest, unknown
 
 Place = tuple[str | int, ...]
 
@@ -57,33 +57,6 @@ def check(raw: Mapping[str, Any], root: type[Section]) -> tuple[list[str], Secti
     """
     search = _Search(raw, root)
     return search.problems(), search.read()
-
-
-def unknown(kind: str, value: str, known: Iterable[str]) -> str:
-    """Return what to say of a name that is not known.
-
-    Parameters
-    ----------
-    kind : str
-        What it is the name of.
-    value : str
-        The name.
-    known : iterable of str
-        The names that there are.
-
-    Returns
-    -------
-    str
-        The end of a sentence, with the nearest name or all of them.
-    """
-    names = [str(name) for name in known]
-    near = _nearest(value, names)
-    hint = f"did you mean {near!r}?" if near else f"known: {', '.join(names) or 'none'}"
-    return f"unknown {kind} {value!r}; {hint}"
-
-
-def _nearest(value: str, names: Sequence[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(value, names, n=1, cutoff=0.5)), None)
 
 
 class _Search:
@@ -165,7 +138,7 @@ class _Search:
             given = _at(self.raw, parents)
             known = _keys_at(self.root, parents)
             others = [str(name) for name in given if str(name) not in known] if given else []
-            if any(_nearest(name, known) == key for name in others):
+            if any(nearest(name, known) == key for name in others):
                 result.add((*parents, key))
         return result
 
@@ -255,13 +228,13 @@ def _instead(
     """Return the key and value to look further with."""
     kind, value = detail["type"], section[key]
     if kind == "extra_forbidden":
-        near = _nearest(str(key), known)
+        near = nearest(str(key), known)
         return (near, value) if near and near not in section else (key, _DEFAULT)
     if detail["loc"] and detail["loc"][-1] == _KEY_PART:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", str(key)).lstrip("_-") or "x"
         return (name, value) if name not in section else (key, _DEFAULT)
     if kind == "literal_error" and isinstance(value, str):
-        near = _nearest(value, [str(choice) for choice in _choices(detail)])
+        near = nearest(value, [str(choice) for choice in _choices(detail)])
         return (key, near) if near else (key, _DEFAULT)
     return key, _DEFAULT
 
@@ -368,7 +341,7 @@ def _hint(details: Sequence[ErrorDetails]) -> str:
     choices = [c for d in details if d["type"] == "literal_error" for c in _choices(d)]
     if not isinstance(value, str) or not choices:
         return ""
-    near = _nearest(value, [str(choice) for choice in choices])
+    near = nearest(value, [str(choice) for choice in choices])
     return f"; did you mean {near!r}?" if near else ""
 
 

@@ -129,3 +129,22 @@ class Rooted(Section):
         root = _expanded(raw["root"])
         joined = {key: str(Path(root, path)) for key, path in given.items()}
         return {**raw, **joined, "root": None}
+
+
+def keys_of_other_methods(section: Any, methods: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Name keys that were set although the method of a section does not use them.
+
+    Parameters
+    ----------
+    section : Section
+        With a key `method`.
+    methods : mapping
+        By key: the methods that use it.
+
+    Returns
+    -------
+    list of str
+        As of `without_effect`.
+    """
+    idle = [key for key, names in methods.items() if section.method not in names]
+    return without_effect(section, dict.fromkeys(idle, f"method {section.method!r}"))

@@ -30,8 +30,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from moascope.core.errors import ImageError, InputError, MissingImageError
 from moascope.core.files import Closing, atomic_path, damaged, reading
+from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.core.zip_files import StoredZip, content_offset, crc32
-from moascope.images.limits import MAX_GIGABYTES
 from moascope.images.ome_zarr import (
     ARCHIVE_COMMENT,
     BIT_SHUFFLE,

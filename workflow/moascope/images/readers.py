@@ -16,8 +16,8 @@ from tifffile import TiffFile, TiffPageSeries, xml2dict
 
 from moascope.core.damage import MachineError, machine_error
 from moascope.core.errors import DamagedImageError, ImageError, InputError, MissingImageError
+from moascope.core.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.core.regular_files import open_regular, read_regular
-from moascope.images.limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.images.rgb import RGB_NAMES
 from moascope.images.tiff_files import open_tiff
 

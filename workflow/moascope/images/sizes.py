@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.core.errors import ImageError, InputError
-from moascope.images.limits import MAX_GIGABYTES
+from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.images.readers import Pixel, centre_crop, read_size
 from moascope.images.resampling import resize, resize_labels
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from tifffile import TiffFile, TiffPageSeries
 
 from moascope.core.errors import DamagedImageError
+from moascope.core.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.core.regular_files import open_regular
-from moascope.images.limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.images.tiff_warnings import no_altered_pixels
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ import yaml
 from scipy.special import softmax
 
 from moascope.classification import features
+from moascope.classification import options as classification_options
 from moascope.classification.training import augmentation, fine_tuning
-from moascope.config import root
+from moascope.config import loading
 from moascope.core.errors import InputError
 from moascope.networks import backbones, saving
 from moascope.preprocessing import handcrafted_features, units
@@ -596,7 +597,7 @@ def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
     ],
 )
 def test_the_networks_of_the_shipped_configs_take_their_images(repository, name, image_shape):
-    given = root.load(yaml.safe_load((repository / f"config/{name}.yaml").read_text()))
+    given = loading.load(yaml.safe_load((repository / f"config/{name}.yaml").read_text()))
     assert given.units.cells is None
     shape = units.shape_of_units(image_shape, given.units.size, given.units.tiles)
     channels = list(given.input.channels)
@@ -607,7 +608,9 @@ def test_the_networks_of_the_shipped_configs_take_their_images(repository, name,
 
 
 def test_units_that_cannot_be_turned_are_refused_before_anything_is_computed():
-    options = root.Model(split="s", views=8, weights="none").model_dump(mode="json")
+    options = classification_options.Model(split="s", views=8, weights="none").model_dump(
+        mode="json"
+    )
     with pytest.raises(InputError, match="8 views need square units, and these are 40 x 50 px"):
         fine_tuning.check_model(options, list("abc"), (40, 50))
     with pytest.raises(InputError, match="quarter_turn needs square units; these are 40 x 50 px"):

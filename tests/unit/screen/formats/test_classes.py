@@ -7,7 +7,7 @@ from screens import options, touch
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
-from moascope.config.root import load
+from moascope.config.loading import load
 from moascope.core.errors import InputError
 from moascope.report import verdicts
 from moascope.screen.formats.class_images import parts_of

@@ -2,8 +2,8 @@
 
 from typing import get_args
 
-from moascope.config.root import Input
 from moascope.screen.formats.registry import FORMATS
+from moascope.screen.options import Input
 
 
 def test_the_configuration_knows_the_formats():

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from moascope.core.errors import ImageError, InputError
-from moascope.images.limits import MAX_GIGABYTES
+from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.segmentation.data.masks import Mask, read_mask
 
 logger = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from moascope.core.errors import ImageError, InputError
 from moascope.core.files import Closing, atomic_path, read_parquet, reading, write_parquet
 from moascope.core.hdf5 import open_h5, read_dataset
+from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.images.intensities import percentiles, scaled
-from moascope.images.limits import MAX_GIGABYTES
 from moascope.images.readers import read_planes
 from moascope.images.sizes import fit_labels
 from moascope.segmentation.data.binary_masks import Values, check_handling, problem_of

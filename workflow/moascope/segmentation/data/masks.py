@@ -14,7 +14,7 @@ from skimage.measure import label as connected_parts
 
 from moascope.core.damage import machine_error
 from moascope.core.errors import ImageError
-from moascope.images.limits import MAX_GIGABYTES
+from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.images.readers import SUFFIXES, decode_png, image_format
 from moascope.images.tiff_files import open_tiff
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.core.options import (
     FilePath,
     Name,
@@ -18,7 +19,6 @@ from moascope.core.options import (
     refuse,
     without_effect,
 )
-from moascope.images.limits import MAX_GIGABYTES
 
 METHODS = Literal["unet", "classical", "stardist", "cellpose"]
 _OF_UNET = {"loss", "touching_weight", "mixed_precision"}  # keys of `training` for the U-Net only

@@ -1,0 +1,66 @@
+"""Options of the section `augmentation`, and of the training of networks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from moascope.classification.training.augmentation_registry import PARAMETERS
+from moascope.core.options import (
+    Section,
+    consistency_check,
+    refuse,
+    without_effect,
+)
+from moascope.core.text.suggestions import unknown
+
+
+class Augmentation(BaseModel):
+    """One augmentation and its parameters (see the table below)."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str = Field(description="which one")
+
+    @consistency_check
+    def _known(self) -> Augmentation:
+        if self.name not in PARAMETERS:
+            raise ValueError(unknown("augmentation", self.name, PARAMETERS))
+        known = PARAMETERS[self.name]
+        for key, value in (self.model_extra or {}).items():
+            if key not in known:
+                raise ValueError(unknown(f"parameter of {self.name}", key, known))
+            _, low, high, _ = known[key]
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(
+                    f"{self.name}.{key} must be between {low} and {high}, got {value!r}"
+                )
+        return self
+
+
+class Training(Section):
+    """How a network is trained (fine-tuning, training from scratch, mlp heads)."""
+
+    epochs: int = Field(10, ge=1, le=10000, description="passes over the training units")
+    batch_size: int = Field(32, ge=1, le=4096, description="units per step")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="optimizer")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="initial learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd: momentum")
+    schedule: Literal["constant", "cosine", "plateau"] = Field(
+        "cosine", description="learning-rate schedule"
+    )
+    patience: int = Field(
+        10,
+        ge=1,
+        description="epochs without better validation loss before training stops; without "
+        "validation units (`splits.{name}.validation`) all epochs are trained",
+    )
+    class_weights: bool = Field(True, description="weight classes by inverse frequency")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
+    mixed_precision: bool = Field(False, description="float16 arithmetic on GPUs")
+
+    @consistency_check
+    def _uses_its_keys(self) -> Training:
+        if self.optimizer != "sgd":
+            refuse(without_effect(self, {"momentum": f"optimizer {self.optimizer!r}"}))
+        return self

@@ -1,0 +1,22 @@
+"""Options of the section `report`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from moascope.core.options import (
+    Section,
+)
+
+
+class Report(Section):
+    """What the report shows."""
+
+    title: str | None = Field(None, description="heading; null: the name of the run")
+    max_examples: int = Field(6, ge=1, le=50, description="example images per class")
+    max_plates: int = Field(
+        12,
+        ge=1,
+        le=400,
+        description="plate heat maps: of quality, worst plates first; of cell counts, by name",
+    )

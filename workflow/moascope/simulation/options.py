@@ -1,0 +1,44 @@
+"""Options of the section `simulate`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from moascope.core.options import (
+    Section,
+    consistency_check,
+)
+
+
+class Simulate(Section):
+    """The synthetic screen (used when input.format is simulate)."""
+
+    plates: int = Field(4, ge=1, le=2000, description="number of plates")
+    batches: int = Field(2, ge=1, le=100, description="imaging batches the plates fall into")
+    image_size: int = Field(256, ge=64, le=2048, description="side of a field in pixels")
+    sites_per_well: int = Field(1, ge=1, le=16, description="fields of view per well")
+    controls_per_plate: int = Field(12, ge=1, le=95, description="DMSO wells per plate")
+    mechanisms: int = Field(6, ge=1, le=6, description="mechanisms of action")
+    compounds: int = Field(3, ge=1, le=8, description="compounds per mechanism")
+    doses: int = Field(3, ge=1, le=6, description="doses per compound")
+    bad_wells_per_plate: int = Field(
+        3, ge=0, le=24, description="planted bad wells: out of focus, saturated, empty in turn"
+    )
+    damaged_file: bool = Field(False, description="truncate one TIFF of the first plate")
+
+    @consistency_check
+    def _fits(self) -> Simulate:
+        if self.batches > self.plates:
+            raise ValueError(f"batches ({self.batches}) must not exceed plates ({self.plates})")
+        wells = self.mechanisms * self.compounds * self.doses + self.controls_per_plate
+        if wells > 96:
+            raise ValueError(
+                f"{wells} wells do not fit on a plate of 96; lower mechanisms, compounds, doses or "
+                "controls_per_plate"
+            )
+        if self.bad_wells_per_plate > wells:
+            raise ValueError(
+                f"bad_wells_per_plate ({self.bad_wells_per_plate}) must not exceed the {wells} "
+                "wells in use"
+            )
+        return self

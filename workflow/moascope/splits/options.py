@@ -1,0 +1,108 @@
+"""Options of the section `splits`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from moascope.core.options import (
+    FilePath,
+    Section,
+    consistency_check,
+    keys_of_other_methods,
+    refuse,
+    without_effect,
+)
+
+_METHODS_OF_SPLIT_KEYS = {
+    "group": ("group-k-fold", "leave-one-group-out"),
+    "folds": ("group-k-fold", "stratified-k-fold"),
+    "file": ("fixed",),
+}
+
+
+class Audit(Section):
+    """What must not stand on both sides of a split."""
+
+    groups: list[str] = Field(
+        ["field", "well"], description="columns whose values may be on one side only"
+    )
+    images: bool = Field(
+        True,
+        description="also compare images: copies, overlaps and adjacent crops on both sides; an "
+        "audit without images does not pass",
+    )
+    min_correlation: float = Field(
+        0.98, gt=0, le=1, description="correlation of thumbnails from which two are duplicates"
+    )
+    min_overlap_correlation: float = Field(
+        0.92,
+        gt=0.5,
+        le=1,
+        description="correlation of details over their common area from which two images share "
+        "content (imaged again, shifted, cropped); slightly less suffices if many details agree",
+    )
+    orientations: bool = Field(
+        True, description="look for turned and mirrored copies and overlaps too"
+    )
+    on_leak: Literal["error", "warn"] = Field("error", description="stop, or only report")
+
+    @consistency_check
+    def _uses_its_keys(self) -> Audit:
+        keys = ("min_correlation", "min_overlap_correlation", "orientations")
+        if not self.images:
+            refuse(without_effect(self, dict.fromkeys(keys, "images false")))
+        return self
+
+
+class Split(Section):
+    """One way to divide units into training, validation and test."""
+
+    method: Literal[
+        "leave-one-compound-out",
+        "leave-one-batch-out",
+        "leave-compound-and-batch-out",
+        "leave-one-plate-out",
+        "leave-one-group-out",
+        "group-k-fold",
+        "stratified-k-fold",
+        "fixed",
+    ] = Field(description="how test units are chosen")
+    group: list[str] = Field(
+        ["compound"],
+        min_length=1,
+        description="group-k-fold, leave-one-group-out: columns that form a group",
+    )
+    folds: int = Field(5, ge=2, le=100, description="folds of the k-fold methods")
+    repeats: int = Field(1, ge=1, le=50, description="repetitions with other seeds")
+    validation: float = Field(
+        0.0, ge=0, le=0.5, description="share of training groups held out for validation"
+    )
+    file: FilePath | None = Field(
+        None,
+        description="fixed: CSV with `set` (train, validation, test), columns that say which units "
+        "(plate, well, compound and so on, a name of `input.groups`, image or unit_id) and, for "
+        "several folds, `fold`; null: the sets of the images themselves (classes)",
+    )
+    include_controls: bool = Field(
+        False, description="controls are a class too (their label is their moa)"
+    )
+    drop_unlearnable_classes: bool = Field(
+        False,
+        description="leave a class out of the folds in which nothing of it is left to train on, "
+        "instead of stopping",
+    )
+    audit: Audit = Field(default_factory=Audit, description="the leakage audit")
+
+    @consistency_check
+    def _complete(self) -> Split:
+        problems = keys_of_other_methods(self, _METHODS_OF_SPLIT_KEYS)
+        if self.method == "leave-one-group-out" and "group" not in self.model_fields_set:
+            problems.append("method 'leave-one-group-out' also needs group")
+        refuse(problems)
+        return self
+
+    def may_validate(self) -> bool:
+        """Tell whether units may be set aside for validation."""
+        return self.validation > 0 or self.method == "fixed"
