@@ -84,10 +84,10 @@ def folder_files():
     """List the image files, once, where no sheet does."""
     if not SCREEN or not CONFIG.input.lists_files():
         return None
-    from moascope.screen.plates import matching_files
+    from moascope.screen.formats.registry import find_format
 
     try:
-        files, left_out = matching_files(input_options())
+        files, left_out = find_format(CONFIG.input.format).reader.list_files(CONFIG.input)
     except InputError as error:
         stop(error)
     warning = left_out.warning(CONFIG.input.images, len(files))
@@ -105,17 +105,18 @@ def plates():
     if SIMULATED:
         return simulated_plates(CONFIG.simulate.plates, CONFIG.simulate.batches)
     try:
-        return plate_names(input_options(), FILES)
+        return plate_names(CONFIG.input, FILES)
     except InputError as error:
         stop(everything_wrong(error))
 
 
 def everything_wrong(error):
     """Give all that is wrong with a screen whose plates cannot be named, and not only that."""
+    from moascope.screen.options import ScreenOptions
     from moascope.screen.site_table import read_sites
 
     try:
-        read_sites(input_options())
+        read_sites(ScreenOptions.read(screen_options()))
     except InputError as errors:
         return str(errors)
     return str(error)
@@ -131,17 +132,15 @@ READING = [
 ]
 
 
-def input_options():
-    """Give what the sample sheet is read with: the input section, and what others ask of it."""
+def screen_options():
+    """Return the options that the sample sheet is read with, as of `ScreenOptions`."""
+    unused = [*READING, "unit", "brightfield", "label_name"]
     section = CONFIG.section("input")
+    section = {key: value for key, value in section.items() if key not in unused}
+    # Files of a simulation are always there.
+    on_bad_image = "error" if SIMULATED else CONFIG.input.on_bad_image
     return {
-        **{
-            key: value
-            for key, value in section.items()
-            if key not in [*READING, "unit", "brightfield", "label_name"]
-        },
-        # Files of a simulation are always there.
-        "on_bad_image": "error" if SIMULATED else CONFIG.input.on_bad_image,
+        "input": {**section, "on_bad_image": on_bad_image},
         "needs_controls": CONFIG.needs_controls(),
         "labels_required": bool(CONFIG.models),
     }
@@ -382,7 +381,7 @@ def given_sheets():
     keys = ("sheet", "moa_table", "platemap", "platemaps")
     named = {key: getattr(CONFIG.input, key) for key in keys}
     named["platemap_files"] = [
-        str(path) for path in platemap_files(input_options())
+        str(path) for path in platemap_files(CONFIG.input)
     ] or None
     return {key: path for key, path in named.items() if path is not None}
 
