@@ -1,8 +1,8 @@
 """Intensity ranges of images: percentiles, camera noise, and the typical range of a plate.
 
 Engines and textures scale intensities. A range that follows each image alone turns the noise of an
-empty well into contrast, and debris into darkness for all cells beside it. So the range of an image
-is at least some camera noise wide, and on a plate it is held to that of the plate.
+empty well into contrast, and debris darkens all cells next to it. So the range of an image is at
+least some camera noise wide, and on a plate it is held to that of the plate.
 """
 
 from __future__ import annotations

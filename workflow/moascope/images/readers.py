@@ -1,4 +1,4 @@
-"""Reading image files, whatever a microscope wrote, as planes of channels."""
+"""Reading of image files as planes of channels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from moascope.core.errors import DamagedImageError, ImageError, InputError, Miss
 from moascope.core.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.core.regular_files import open_regular, read_regular
 from moascope.images.rgb import RGB_NAMES
-from moascope.images.tiff_files import open_tiff
+from moascope.images.tiff.tiff_files import open_tiff
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -67,11 +67,11 @@ def read_planes(
     Parameters
     ----------
     path : path
-        A TIFF (OME-TIFF, ImageJ, multi-page, RGB ...), PNG or JPEG file. What it is, is told by
-        its content; a name that says otherwise is an error.
+        A TIFF (OME-TIFF, ImageJ, multi-page, RGB ...), PNG or JPEG file. The content decides which
+        it is; another ending of the name is an error.
     axes : str, optional
         The order of the axes as stored, for example ``"CYX"``: letters out of T, Z, C, Y, X, S.
-        Used only where the file itself does not say (a multi-page TIFF without metadata).
+        Used only where the file has no metadata of its axes (a multi-page TIFF).
     max_gigabytes : float
         Largest size of the decompressed pixels that is read.
 
@@ -86,7 +86,7 @@ def read_planes(
     ------
     ImageError
         If the file is missing, empty, damaged, not what its name says, holds Z or T stacks, pixels
-        that are not numbers, or axes that cannot be known. The message says what to do.
+        that are not numbers, or axes that cannot be known. The message has the fix.
     """
     return _read(Path(path), axes, max_gigabytes, with_names=True)
 
@@ -125,7 +125,7 @@ def plane_of(
     path : path
         The file, for messages.
     channel : str
-        What the plane shows.
+        The channel, for messages.
 
     Returns
     -------
@@ -218,7 +218,7 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
     Returns
     -------
     float or None
-        Micrometres per pixel along x; None where the file does not say, or says what is no length.
+        Micrometres per pixel along x; None where the file has none, or no length.
 
     Raises
     ------
@@ -258,8 +258,8 @@ def common_size(
     Returns
     -------
     (int, int) or None
-        Height and width in pixels. None where sizes differ or no header can be read, which is said
-        when all headers are read.
+        Height and width in pixels. None where sizes differ or no header can be read; both are
+        reported when all headers are read.
     """
     sizes = set()
     for path in paths[:: -(-len(paths) // _SAMPLE) or 1]:
@@ -273,7 +273,7 @@ def common_size(
 
 
 def image_format(path: Path) -> str:
-    """Tell the format of an image file from its first bytes.
+    """Return the format of an image file from its first bytes.
 
     Parameters
     ----------
@@ -353,7 +353,7 @@ def centre_crop(planes: NDArray[Pixel], height: int, width: int) -> NDArray[Pixe
     Parameters
     ----------
     planes : ndarray, (..., Y, X)
-        At least as large as what is asked for.
+        At least as large as the wanted one.
     height, width : int
         Size of the result in pixels; an odd surplus leaves one more row or column at the end.
 
@@ -446,7 +446,7 @@ def _series_axes(
 
 
 def _is_rgb(series: TiffPageSeries, path: Path) -> bool:
-    """Tell whether the samples are red, green and blue; refuse other colour models."""
+    """Return whether the samples are red, green and blue; refuse other colour models."""
     page = series.keyframe
     photometric = getattr(page.photometric, "name", str(page.photometric))
     if photometric in {"RGB", "YCBCR"}:
@@ -467,7 +467,7 @@ def _is_rgb(series: TiffPageSeries, path: Path) -> bool:
 
 
 def _is_ramp(colours: NDArray[np.generic] | None) -> bool:
-    """Tell whether a palette shows intensities: no entry is darker than the one before.
+    """Return whether a palette shows intensities: no entry is darker than the one before.
 
     Fiji writes the look-up table of a channel (green, fire ...) as a palette. Palettes of pictures
     in colour are in no such order.
@@ -518,7 +518,7 @@ def _without_alpha(planes: NDArray[np.generic], path: Path) -> NDArray[np.generi
 
 
 def _ome_pixels(metadata: str | None) -> dict[str, Any]:
-    """Give the element Pixels of the first image of the OME-XML; empty where there is none."""
+    """Return the element Pixels of the first image of the OME-XML; empty where there is none."""
     if not metadata:
         return {}
     image = xml2dict(metadata).get("OME", {}).get("Image", {})
@@ -552,7 +552,7 @@ def decode_png(
     path : pathlib.Path
         The file.
     advice : str
-        What to do about a damaged file, for the message.
+        Advice on a damaged file, for the message.
     max_gigabytes : float
         Largest size of the decompressed pixels that is read.
 
