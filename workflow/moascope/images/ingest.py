@@ -100,7 +100,7 @@ def ingest_plate(
     out : path
         The store to write, by convention ending in ``.ozx``. It appears when it is complete.
     axes : str, optional
-        The order of the axes in files whose metadata do not say, for example ``"CYX"``.
+        The order of the axes in files whose metadata do not name it, for example ``"CYX"``.
     on_size_mismatch : {"error", "crop", "resize", "pad"}
         Treatment of sites of different sizes, see `sizes.fit`.
     size : (int, int), optional

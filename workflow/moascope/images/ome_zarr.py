@@ -63,7 +63,7 @@ class Plan:
 
     @property
     def images(self) -> list[str]:
-        """Place of the image of each field."""
+        """Return the place of the image of each field."""
         return image_paths(self.fields, self.labels)
 
 
@@ -240,7 +240,7 @@ def _channel_metadata(plan: Plan) -> dict[str, Any]:
 
 
 def channel_colours(channels: Sequence[str]) -> list[str]:
-    """Colours for showing channels: by what they stain, otherwise from a palette.
+    """Return the display colours of channels: by their stain, otherwise from a palette.
 
     Parameters
     ----------
@@ -268,7 +268,7 @@ def channel_colours(channels: Sequence[str]) -> list[str]:
 
 
 def display_windows(planes: NDArray[np.generic]) -> list[tuple[float, float]]:
-    """Intensities to show as black and as full colour, for viewers.
+    """Compute the intensities that viewers show as black and as full colour.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def read_planes(
     Raises
     ------
     ImageError
-        If the file is missing, empty, damaged, not what its name says, holds Z or T stacks, pixels
+        If the file is missing, empty, damaged, another format than its name, holds Z or T stacks, pixels
         that are not numbers, or axes that cannot be known. The message has the fix.
     """
     return _read(Path(path), axes, max_gigabytes, with_names=True)
@@ -416,7 +416,7 @@ def _read_tiff(
 def _series_axes(
     series: TiffPageSeries, shape: tuple[int, ...], axes: str | None, path: Path
 ) -> str:
-    """Name the axes of a TIFF: from its metadata, else as the user says, else not at all."""
+    """Return the axes of a TIFF: from its metadata, else those of the user, else none."""
     known: str = series.axes
     unnamed = [
         n for letter, n in zip(known, shape, strict=True) if letter in UNNAMED_AXES and n > 1
@@ -480,7 +480,7 @@ def _is_ramp(colours: NDArray[np.generic] | None) -> bool:
 
 
 def _channels_first(array: NDArray[np.generic], axes: str, path: Path) -> NDArray[np.generic]:
-    """Bring an array with named axes into the order (C, Y, X)."""
+    """Convert an array with named axes to the order (C, Y, X)."""
     for letter, length in zip(axes, array.shape, strict=True):
         if letter not in "CSYX" and length > 1:
             what = AXIS_NAMES.get(letter, f"images along the axis {letter}")
@@ -505,7 +505,7 @@ def _channels_first(array: NDArray[np.generic], axes: str, path: Path) -> NDArra
 
 
 def _without_alpha(planes: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
-    """Drop the last of two or four planes, the opacity, where it says nothing."""
+    """Remove the last of two or four planes, the opacity, where it is constant."""
     if len(planes) not in {2, 4}:
         return planes
     opacity = planes[-1]
@@ -527,7 +527,7 @@ def _ome_pixels(metadata: str | None) -> dict[str, Any]:
 
 
 def _channel_names(tiff: TiffFile, count: int) -> list[str] | None:
-    """Channel names from OME or ImageJ metadata, only where there is one for each plane."""
+    """Return channel names from OME or ImageJ metadata, only where there is one for each plane."""
     found = _ome_pixels(tiff.ome_metadata).get("Channel", [])
     channels = found if isinstance(found, list) else [found]
     names = [channel.get("Name") for channel in channels]
@@ -545,7 +545,7 @@ def _read_png(
 def decode_png(
     path: Path, advice: str = COPY_AGAIN, max_gigabytes: float = MAX_GIGABYTES
 ) -> NDArray[np.generic]:
-    """Decode a PNG file whose pixels fit into memory.
+    """Read a PNG file whose pixels fit into memory.
 
     Parameters
     ----------
@@ -581,7 +581,7 @@ def _png_bytes(data: bytes) -> int:
 
 
 def _without_texts(data: bytes) -> bytes:
-    """Drop the chunks of a PNG that no pixel depends on, such as texts and colour profiles.
+    """Remove the chunks of a PNG that no pixel depends on, such as texts and colour profiles.
 
     They may decompress to any size.
     """
@@ -599,7 +599,7 @@ def _read_jpeg(
     path: Path, axes: str | None, max_gigabytes: float, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
     data = read_regular(path)
-    # libjpeg paints the missing part grey and says nothing; a whole file has its end marker.
+    # libjpeg paints the missing part grey without an error; a whole file has its end marker.
     if b"\xff\xd9" not in data[-64:]:
         raise DamagedImageError(f"{path}: truncated JPEG (its end marker is missing). {COPY_AGAIN}")
     check_claim(3 * math.prod(jpeg_size(data)), len(data), path, COPY_AGAIN, max_gigabytes)
@@ -620,7 +620,7 @@ def _colour_planes(
 
 
 def _supported_pixels(planes: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
-    """Bring pixels to native uint8, uint16 or float32, only ever rounding 64-bit floats."""
+    """Convert pixels to native uint8, uint16 or float32, only ever rounding 64-bit floats."""
     if planes.size == 0:
         raise DamagedImageError(f"{path}: has no pixels (shape {planes.shape}). Export it again.")
     dtype = planes.dtype.newbyteorder("=")

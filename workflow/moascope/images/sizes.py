@@ -267,7 +267,7 @@ def _shown(size: Any) -> str:
 
 
 def fit(planes: NDArray[Pixel], rule: str, size: Size) -> NDArray[Pixel]:
-    """Bring an image to a size.
+    """Resize, crop or pad an image to a size.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ def fit(planes: NDArray[Pixel], rule: str, size: Size) -> NDArray[Pixel]:
 
 
 def fit_labels(labels: NDArray[np.int32], rule: str, size: Size) -> NDArray[np.int32]:
-    """Bring a label image to the size that `fit` brings its image to.
+    """Resize, crop or pad a label image as `fit` does its image.
 
     Parameters
     ----------

@@ -13,15 +13,15 @@ class Store(Protocol):
 
     @property
     def site_ids(self) -> Sequence[str]:
-        """Sites in the order of the store."""
+        """Return the sites in the order of the store."""
 
     @property
     def channels(self) -> Sequence[str]:
-        """Channel names in order."""
+        """Return the channel names in order."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of one site."""
+        """Return channels, rows and columns of one site."""
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Read positions (n,) and pixels (n, C, Y, X) of `size` sites at a time."""
