@@ -34,7 +34,7 @@ def test_the_delimiter_is_found(sheet, delimiter):
 
 
 @pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
-def test_the_line_that_tells_excel_the_delimiter_is_passed_over(sheet, first):
+def test_the_line_that_tells_excel_the_delimiter_is_ignored(sheet, first):
     found = sheet(f"{first}plate;well\nP1;A1\n")
     assert found.header == ["plate", "well"]
     assert found.lines == [3]
@@ -169,7 +169,7 @@ def test_whole_numbers_lose_the_decimals_that_pandas_gave_them(sheet):
         "# layout,,,\n",
     ],
 )
-def test_comment_lines_above_the_header_are_passed_over(sheet, comments):
+def test_comment_lines_above_the_header_are_ignored(sheet, comments):
     found = sheet(comments + "plate,well\nP1,A1\n#P2,A2\n")
     assert found.header == ["plate", "well"]
     assert found.values(["plate"]) == ["P1", "#P2"]
