@@ -33,7 +33,7 @@ from moascope.config_section import (
     refuse,
     without_effect,
 )
-from moascope.config_segmentation import Segmentation
+from moascope.config_segmentation import Engine, Segmentation
 from moascope.errors import InputError
 from moascope.escaping import show
 from moascope.formats import FORMATS, has_plates
@@ -1119,20 +1119,8 @@ class Config(Section):
                 for channel in engine.channel_map.values()
                 if channel not in section.seen_channels(channels)
             ]
-        fits = [name for name, engine in section.engines.items() if engine.is_trained()]
-        if fits and section.annotated is None and self.input.columns.mask is None:
-            problems.append(
-                f"segmentation.engines.{fits[0]}: there are no known objects to learn "
-                "from; name their column in input.columns.mask, give segmentation.annotated, or a "
-                "model"
-            )
-        exported = [name for name, engine in section.engines.items() if engine.export]
-        if exported and section.annotated is None and self.input.columns.mask is None:
-            problems.append(
-                f"segmentation.engines.{exported[0]}.export: there is no annotated image to test "
-                "the package with; name the column of masks in input.columns.mask, or give "
-                "segmentation.annotated"
-            )
+        if section.annotated is None and self.input.columns.mask is None:
+            problems += _problems_without_masks(section.engines)
         return problems
 
     def design(self) -> dict[str, Any]:
@@ -1195,6 +1183,32 @@ class Config(Section):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
         plain = value.model_dump(mode="json")
         return {key: plain[key] for key in keys} if keys else plain
+
+
+def _problems_without_masks(engines: Mapping[str, Engine]) -> list[str]:
+    """Find the engines that need annotated images, where there are none."""
+    problems = []
+    trained = [name for name, engine in engines.items() if engine.is_trained()]
+    if trained:
+        problems.append(
+            f"segmentation.engines.{trained[0]}: there are no known objects to learn from; name "
+            "their column in input.columns.mask, give segmentation.annotated, or a model"
+        )
+    tuned = [name for name, engine in engines.items() if engine.tune]
+    if tuned:
+        problems.append(
+            f"segmentation.engines.{tuned[0]}.tune: there are no annotated images to tune on; name "
+            "the column of masks in input.columns.mask, give segmentation.annotated, or leave tune "
+            "out"
+        )
+    exported = [name for name, engine in engines.items() if engine.export]
+    if exported:
+        problems.append(
+            f"segmentation.engines.{exported[0]}.export: there is no annotated image to test the "
+            "package with; name the column of masks in input.columns.mask, or give "
+            "segmentation.annotated"
+        )
+    return problems
 
 
 def load(raw: Mapping[str, Any], source: str = "config", *, with_files: bool = False) -> Config:
