@@ -113,7 +113,36 @@ rule tune_unet:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.tuned")
     wildcard_constraints:
-        engine=one_of(engines("unet")),
+        engine=one_of(trained_engines("unet")),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: engine_tuning_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
+        code=code("segmentation/tune_unet.py"),
+    script:
+        "../scripts/segmentation/tune_unet.py"
+
+
+rule tune_given_unet:
+    input:
+        unpack(model_to_tune),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        model=PATHS.unet,
+    log:
+        PATHS.log("segmentation/{engine}.tuned"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.tuned")
+    wildcard_constraints:
+        engine=one_of(tuned_engines("unet")),
     conda:
         environment("tensorflow")
     threads: 8
@@ -171,7 +200,7 @@ rule train_stardist:
     benchmark:
         PATHS.benchmark("segmentation/{engine}")
     wildcard_constraints:
-        engine=one_of(engines("stardist")),
+        engine=one_of(trained_engines("stardist")),
     conda:
         environment("stardist")
     threads: 8
@@ -186,6 +215,35 @@ rule train_stardist:
         code=code("segmentation/train_stardist.py"),
     script:
         "../scripts/segmentation/train_stardist.py"
+
+
+rule tune_given_stardist:
+    input:
+        unpack(model_to_tune),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        model=PATHS.stardist,
+    log:
+        PATHS.log("segmentation/{engine}.tuned"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.tuned")
+    wildcard_constraints:
+        engine=one_of(tuned_engines("stardist")),
+    conda:
+        environment("stardist")
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=lambda wildcards: given_options(wildcards.engine),
+        channels=ENGINE_CHANNELS,
+        compute=CONFIG.section("compute"),
+        code=code("segmentation/tune_given_stardist.py"),
+    script:
+        "../scripts/segmentation/tune_given_stardist.py"
 
 
 rule tune_classical:
@@ -287,7 +345,7 @@ rule measure_size_stardist:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
+        options=lambda wildcards: given_options(wildcards.engine),
         channels=ENGINE_CHANNELS,
         compute=CONFIG.section("compute"),
         code=code("segmentation/segment_stardist.py"),

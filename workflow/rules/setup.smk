@@ -552,12 +552,12 @@ ENGINE_ENVIRONMENTS = {
     "stardist": "stardist",
     "cellpose": "cellpose",
 }
-OTHER_NETWORKS = ["stardist", "cellpose"]
 ENGINES = CONFIG.segmentation.engines
 ENGINE_CHANNELS = CONFIG.segmentation.seen_channels(CHANNELS)
 HAS_MASKS = SCREEN and CONFIG.input.columns.mask is not None and bool(ENGINES)
 SCORED = list(ENGINES) if CONFIG.segmentation.annotated or HAS_MASKS else []
 TRAINED = [name for name in SCORED if ENGINES[name].is_trained()]
+TUNED_ENGINES = [name for name in SCORED if ENGINES[name].tune]
 EXPORTED = [name for name, engine in ENGINES.items() if engine.export]
 MEASURING_NAME = CONFIG.segmentation.measure_with or next(iter(ENGINES), None)
 MEASURING = ENGINES[MEASURING_NAME] if SCREEN and ENGINES else None
@@ -580,7 +580,7 @@ def needed_packages():
     planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
     needed = set(optional_packages.EXPORT if "export_unet" in planned else [])
     for method, names in optional_packages.OF_ENGINES.items():
-        rules = {f"train_{method}", f"segment_test_{method}"}
+        rules = {f"train_{method}", f"tune_given_{method}", f"segment_test_{method}"}
         if MEASURING and MEASURING.method == method:
             rules.add("segment_plate")
         if rules & planned:
@@ -625,6 +625,16 @@ def engines(method):
     return [name for name, engine in ENGINES.items() if engine.method == method]
 
 
+def trained_engines(method):
+    """Return the names of the engines of a method that this run trains."""
+    return [name for name in engines(method) if is_trained(name)]
+
+
+def tuned_engines(method):
+    """Return the names of the engines of a method whose given model is tuned, but not trained."""
+    return [name for name in engines(method) if ENGINES[name].tune]
+
+
 def engine_options(name):
     """Give the options of an engine that decide what it finds."""
     keys = {
@@ -647,13 +657,21 @@ def engine_options(name):
     )
     if ENGINES[name].is_trained_further():
         options["channel_map"] = {}  # what is trained on the images has their channels
+    if ENGINES[name].tune and "model" in options:
+        options["model"] = None  # it is a file of the run
     return options
+
+
+def given_options(name):
+    """Return the options of an engine that go with its given model."""
+    options = engine_options(name)
+    return options | {"model": ENGINES[name].model} if "model" in options else options
 
 
 def engine_tuning_options(name):
     """Return the options of an engine that decide how it is tuned on annotated images."""
     options = engine_options(name)
-    if ENGINES[name].method != "classical":
+    if is_trained(name):
         del options["diameter"]  # that of the screen
     return options
 
@@ -681,7 +699,8 @@ def measured_size(name, images):
 
 def sample_of_size(wildcards):
     """Return what the size of objects is measured in: the first plates, or the annotated set."""
-    model = fitted(wildcards.engine)
+    name = wildcards.engine
+    model = given_model(name) if ENGINES[name].tune else fitted(name)
     if wildcards.images == "annotated":
         return {**model, "images": PATHS.annotated, "table": PATHS.annotated_table}
     return {
@@ -723,14 +742,27 @@ def start_of(wildcards):
 def fitted(name):
     """Give the files of an engine that was fitted or is given by path; none for the others."""
     engine = ENGINES[name]
-    if is_trained(name):
+    if is_trained(name) or engine.tune:
         path = {"unet": PATHS.unet, "stardist": PATHS.stardist}[engine.method]
         return {"model": path.format(engine=name)}
     if engine.method == "classical" and SCORED:
         return {"model": PATHS.classical.format(engine=name)}
-    if engine.method in OTHER_NETWORKS and engine.model:
-        return {"model": files_of_model(engine)}
-    return {"model": engine.model} if engine.method == "unet" else {}
+    return given_model(name)
+
+
+def given_model(name):
+    """Return the files of the given model of an engine; none where there is none."""
+    engine = ENGINES[name]
+    if engine.model is None:
+        return {}
+    is_file = engine.method == "unet"
+    return {"model": engine.model if is_file else files_of_model(engine)}
+
+
+def model_to_tune(wildcards):
+    """Return a given model whose parameters are tuned, and the size of objects, if measured."""
+    name = wildcards.engine
+    return {**given_model(name), **measured_size(name, "annotated")}
 
 
 def members(pattern, name):
@@ -804,7 +836,11 @@ def deliverables():
     files = [
         *expand(PATHS.predictions, model=CONFIG.models),
         *expand(PATHS.model, model=FROZEN),
-        *(file for name in TRAINED for file in fitted(name).values()),
+        *(
+            file
+            for name in [*TRAINED, *TUNED_ENGINES]
+            for file in fitted(name).values()
+        ),
         *expand(PATHS.exported, engine=EXPORTED),
     ]
     if MEASURING:
