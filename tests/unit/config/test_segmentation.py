@@ -71,9 +71,9 @@ def test_tuning_a_given_model_needs_annotated_images():
     screen = {"format": "table", "sheet": "s.csv", "channels": {"DNA": "h"}}
     engines = {"e": {**UNET, "tune": True}}
     with pytest.raises(InputError, match=r"engines\.e\.tune: there are no annotated images to t"):
-        config.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
+        loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
     screen["columns"] = {"mask": "mask"}
-    config.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
+    loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
 
 
 def test_channels_come_from_the_files_of_annotated_images():
