@@ -113,7 +113,36 @@ rule tune_unet:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.tuned")
     wildcard_constraints:
-        engine=match_names(ENGINES.of_method("unet")),
+        engine=match_names(ENGINES.trained_by("unet")),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=ENGINES.engine_tuning_options,
+        channels=ENGINES.seen_channels,
+        compute=CONFIG.section("compute"),
+        code=CODE["segmentation/tune_unet.py"],
+    script:
+        "../scripts/segmentation/tune_unet.py"
+
+
+rule tune_given_unet:
+    input:
+        unpack(ENGINES.model_to_tune),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        model=PATHS.unet,
+    log:
+        PATHS.log("segmentation/{engine}.tuned"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.tuned")
+    wildcard_constraints:
+        engine=match_names(ENGINES.tuned_by("unet")),
     conda:
         environment("tensorflow")
     threads: 8
@@ -171,7 +200,7 @@ rule train_stardist:
     benchmark:
         PATHS.benchmark("segmentation/{engine}")
     wildcard_constraints:
-        engine=match_names(ENGINES.of_method("stardist")),
+        engine=match_names(ENGINES.trained_by("stardist")),
     conda:
         environment("stardist")
     threads: 8
@@ -186,6 +215,35 @@ rule train_stardist:
         code=CODE["segmentation/train_stardist.py"],
     script:
         "../scripts/segmentation/train_stardist.py"
+
+
+rule tune_given_stardist:
+    input:
+        unpack(ENGINES.model_to_tune),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        model=PATHS.stardist,
+    log:
+        PATHS.log("segmentation/{engine}.tuned"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.tuned")
+    wildcard_constraints:
+        engine=match_names(ENGINES.tuned_by("stardist")),
+    conda:
+        environment("stardist")
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=ENGINES.given_options,
+        channels=ENGINES.seen_channels,
+        compute=CONFIG.section("compute"),
+        code=CODE["segmentation/tune_given_stardist.py"],
+    script:
+        "../scripts/segmentation/tune_given_stardist.py"
 
 
 rule tune_classical:
@@ -287,7 +345,7 @@ rule measure_size_stardist:
         runtime=240,
         gpu=gpus(),
     params:
-        options=ENGINES.options_of,
+        options=ENGINES.given_options,
         channels=ENGINES.seen_channels,
         compute=CONFIG.section("compute"),
         code=CODE["segmentation/segment_stardist.py"],

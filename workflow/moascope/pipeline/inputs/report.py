@@ -40,7 +40,7 @@ class ReportInputs(RuleInputs):
         files = [
             *fill(paths.predictions, model=self.config.models),
             *fill(paths.model, model=self.models.frozen),
-            *(file for name in engines.trained for file in engines.fitted(name).values()),
+            *(file for name in engines.fitted_here for file in engines.fitted(name).values()),
             *fill(paths.exported, engine=engines.exported),
         ]
         if self.finds_cells:

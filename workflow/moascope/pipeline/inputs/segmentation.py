@@ -15,7 +15,6 @@ from moascope.segmentation.options import Engine
 
 _SIZED_PLATES = 4  # with more, the size would be measured again whenever a plate is added
 
-_OTHER_NETWORKS = ("stardist", "cellpose")
 _ENVIRONMENTS = {
     "unet": "tensorflow",
     "classical": "imaging",
@@ -81,6 +80,20 @@ class EngineInputs(RuleInputs):
         return [name for name in self.scored if self.engines[name].is_trained()]
 
     @property
+    def fitted_here(self) -> list[str]:
+        """Return the networks that this run trains or tunes."""
+        tuned = [name for name in self.scored if self.engines[name].tune]
+        return [*self.trained, *tuned]
+
+    def trained_by(self, method: str) -> list[str]:
+        """Return the engines of a method that this run trains."""
+        return [name for name in self.of_method(method) if self.engines[name].is_trained()]
+
+    def tuned_by(self, method: str) -> list[str]:
+        """Return the engines of a method whose given model is tuned, but not trained."""
+        return [name for name in self.of_method(method) if self.engines[name].tune]
+
+    @property
     def exported(self) -> list[str]:
         """Return the networks that are also written as BioImage.IO packages."""
         return [name for name, engine in self.engines.items() if engine.export]
@@ -112,7 +125,15 @@ class EngineInputs(RuleInputs):
         options = self.config.section(f"segmentation.engines.{name}", *keys, "min_area", "max_area")
         if self.engines[name].is_trained_further():
             options["channel_map"] = {}  # what is trained on the images has their channels
+        if self.engines[name].tune and "model" in options:
+            options["model"] = None  # it is a file of the run
         return options
+
+    def given_options(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the options of an engine that go with its given model."""
+        options = self.engine_options(wildcards.engine)
+        model = self.engines[wildcards.engine].model
+        return options | {"model": model} if "model" in options else options
 
     def options_of(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return `engine_options` of the engine of a job."""
@@ -121,7 +142,7 @@ class EngineInputs(RuleInputs):
     def engine_tuning_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of an engine that decide how it is tuned on annotated images."""
         options = self.engine_options(wildcards.engine)
-        if self.engines[wildcards.engine].method != "classical":
+        if self.engines[wildcards.engine].is_trained():
             del options["diameter"]  # that of the screen
         return options
 
@@ -168,14 +189,25 @@ class EngineInputs(RuleInputs):
     def fitted(self, name: str) -> dict[str, Any]:
         """Return the files of an engine that was fitted or is given by path; none for others."""
         engine = self.engines[name]
-        if engine.is_trained():
+        if engine.is_trained() or engine.tune:
             path = {"unet": self.paths.unet, "stardist": self.paths.stardist}[engine.method]
             return {"model": path.format(engine=name)}
         if engine.method == "classical" and self.scored:
             return {"model": self.paths.classical.format(engine=name)}
-        if engine.method in _OTHER_NETWORKS and engine.model:
-            return {"model": files_of_model(engine)}
-        return {"model": engine.model} if engine.method == "unet" else {}
+        return self.given_model(name)
+
+    def given_model(self, name: str) -> dict[str, Any]:
+        """Return the files of the given model of an engine; none where there is none."""
+        engine = self.engines[name]
+        if engine.model is None:
+            return {}
+        is_file = engine.method == "unet"
+        return {"model": engine.model if is_file else files_of_model(engine)}
+
+    def model_to_tune(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return a given model whose parameters are tuned, and the size of objects, if measured."""
+        name = wildcards.engine
+        return {**self.given_model(name), **self.measured_size(name, "annotated")}
 
     def model_of(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the files of the engine of a job, as `fitted`."""
@@ -214,7 +246,8 @@ class EngineInputs(RuleInputs):
 
         These are the first plates of the screen, or the annotated images.
         """
-        model = self.fitted(wildcards.engine)
+        name = wildcards.engine
+        model = self.given_model(name) if self.engines[name].tune else self.fitted(name)
         if wildcards.images == "annotated":
             annotated = {"images": self.paths.annotated, "table": self.paths.annotated_table}
             return {**model, **annotated}
@@ -311,7 +344,7 @@ class EngineInputs(RuleInputs):
         """
         needed = set(optional_packages.EXPORT if "export_unet" in planned else [])
         for method, names in optional_packages.OF_ENGINES.items():
-            rules = {f"train_{method}", f"segment_test_{method}"}
+            rules = {f"train_{method}", f"tune_given_{method}", f"segment_test_{method}"}
             if self.finds_cells and self.measuring_method == method:
                 rules.add("segment_plate")
             if rules & planned:
