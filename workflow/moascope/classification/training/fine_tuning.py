@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 
 from moascope.classification.features import (
-    DihedralViews,
     check_alike,
     images_per_call,
     prefetched,
@@ -39,7 +38,9 @@ from moascope.core.digests import array_digest, file_digest
 from moascope.core.errors import InputError
 from moascope.core.files import read_array
 from moascope.networks import backbones
+from moascope.networks import layers as networks_layers
 from moascope.networks.keras_defaults import keras, layers
+from moascope.networks.layers import DihedralViews
 from moascope.networks.registry import nearest
 from moascope.networks.saving import precision_policy, restored, save_checkpoint, save_model
 from moascope.preprocessing.handcrafted_features import HAND_MADE, image_features
@@ -571,7 +572,7 @@ def _classifier(
         unit_shape=unit_shape,
     )
     _freeze(features.get_layer("trunk"), options)
-    pooled = backbones.pooled(features.output, options["pooling"])
+    pooled = networks_layers.pool(features.output, options["pooling"])
     head = options["head"]
     hidden = head["hidden"] if head["type"] == "mlp" else []
     output = _head(pooled, {**head, "hidden": hidden}, n_classes)
