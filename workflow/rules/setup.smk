@@ -11,7 +11,8 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW))
 
 from moascope.config import files as config_files
-from moascope.classification.options import LINEAR_HEADS
+from moascope.classification import baseline_registry
+from moascope.classification.heads import registry as heads
 from moascope.config import loading
 from moascope.pipeline import code_digests, job_logs
 from moascope.segmentation.engines import optional_packages
@@ -162,14 +163,13 @@ TUNED = [name for name in CONFIG.models if name not in FROZEN]
 KERAS_HEADS = [
     name
     for name in FROZEN
-    if CONFIG.models[name].head.type == "mlp" and not CONFIG.models[name].candidates
+    if heads.get(CONFIG.models[name].head.type).is_network
+    and not CONFIG.models[name].candidates
 ]
 NESTED = [name for name in FROZEN if CONFIG.models[name].candidates]
 PLAIN_HEADS = [name for name in FROZEN if name not in [*KERAS_HEADS, *NESTED]]
 LINEAR = [
-    name
-    for name in PLAIN_HEADS
-    if CONFIG.models[name].head.type in LINEAR_HEADS
+    name for name in PLAIN_HEADS if heads.get(CONFIG.models[name].head.type).is_linear
 ]
 JOINED = [name for name in FROZEN if CONFIG.models[name].uses_hand_crafted()]
 
@@ -314,7 +314,8 @@ READ_AS_THEY_ARE = SIMULATED or not SCREEN or CONFIG.input.on_size_mismatch == "
 def head_options(wildcards):
     """Give the options of a model that its head depends on."""
     model = CONFIG.models[wildcards.model]
-    options = {"head": next(iter(model.choices().values()))["head"]}
+    own = next(iter(model.choices().values()))
+    options = {"head": own.head.model_dump(mode="json")}
     if wildcards.model in KERAS_HEADS:
         options["training"] = CONFIG.section(f"models.{wildcards.model}.training")
     return options
@@ -322,7 +323,8 @@ def head_options(wildcards):
 
 def choices_of(wildcards):
     """Give the features and heads that a model is chosen from; one of a model without candidates."""
-    return CONFIG.models[wildcards.model].choices()
+    choices = CONFIG.models[wildcards.model].choices()
+    return {name: each.model_dump(mode="json") for name, each in choices.items()}
 
 
 def final_options(wildcards):
@@ -785,13 +787,19 @@ def annotated_sheets(wildcards):
 
 def counts_of_cells(wildcards):
     """Give the number of cells of every site, where cells are found."""
-    return {"counts": PATHS.cell_counts} if "cell-count" in baseline_names() else {}
+    baselines = map(baseline_registry.get, baseline_names())
+    needs_cells = any(baseline.needs_cells for baseline in baselines)
+    return {"counts": PATHS.cell_counts} if needs_cells else {}
 
 
 def baseline_names():
     """Name the baselines; there is no cell count where no cells are found."""
-    names = CONFIG.baselines()
-    return [name for name in names if MEASURING or name != "cell-count"] or ["majority"]
+    usable = [
+        name
+        for name in CONFIG.baselines()
+        if MEASURING or not baseline_registry.get(name).needs_cells
+    ]
+    return usable or [baseline_registry.MAJORITY.name]
 
 
 def is_trained(name):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -16,8 +17,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     model_validator,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from moascope.core.text.cell_text import clean
 
@@ -37,6 +40,25 @@ def _expanded(value: Any) -> Any:
 
 FilePath = Annotated[str, BeforeValidator(_expanded)]
 """A path of the user, in which `~` is the home folder."""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """An annotation of text that is one of the names of a registry.
+
+    Parameters
+    ----------
+    names : tuple of str
+        At least one.
+    """
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return the schema of a literal, which refuses other names as `Literal` does."""
+        return core_schema.literal_schema(list(self.names))
 
 
 class Section(BaseModel):
