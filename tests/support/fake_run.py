@@ -331,7 +331,7 @@ def _write_model(
     simple = {
         "majority": predictions(units, column, 0.0, rng),
         "channel-mean-sd": predictions(units, column, 1.0, rng),
-        "hand-made": predictions(units, column, 1.9, rng),
+        "hand-crafted": predictions(units, column, 1.9, rng),
     }
     split, options = config["models"][name]["split"], config["evaluation"]
     entry = scoring.evaluate(

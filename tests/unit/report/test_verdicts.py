@@ -31,7 +31,7 @@ def evaluated(units: pd.DataFrame, rng: np.random.Generator, skill: float) -> di
         predicted(units, features_of(units, rng, skill)),
         units,
         OPTIONS,
-        baselines={"hand-made-lda": predicted(units, features_of(units, rng, skill))},
+        baselines={"hand-crafted-lda": predicted(units, features_of(units, rng, skill))},
         held_out=["compound"],
     )
 
@@ -70,8 +70,8 @@ def entry(value: float, low: float, p: float = 0.005, least: float = 0.005) -> d
     score = {"value": 0.8, "ci": [0.7, 0.9], "level": 0.95, "p": p, "null": null}
     return {
         "accuracy": score,
-        "baselines": {"hand-made": {"accuracy": {"value": 0.8 - value}}},
-        "comparisons": {"hand-made": {"accuracy": difference}},
+        "baselines": {"hand-crafted": {"accuracy": {"value": 0.8 - value}}},
+        "comparisons": {"hand-crafted": {"accuracy": difference}},
     }
 
 

@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from moascope.classification.evaluation import permutation, sampling, scoring
 from moascope.classification.heads import calibration, cross_validation
+from moascope.classification.heads.kinds.lda import LdaOptions
 from moascope.core.statistics import intervals, metrics
 
 
@@ -158,7 +159,7 @@ def test_a_calibrated_head_is_refitted_as_such():
     for number, fold in enumerate(folds):
         fold.validation = folds[number - 1].test
         fold.train = np.setdiff1d(fold.train, fold.validation)
-    head = {**LDA, "calibrate": True}
+    head = LdaOptions(calibrate=True)
     names = units["unit_id"].to_numpy(), units["moa"].to_numpy()
     table = cross_validation.fit_predict_folds(features, *names, folds, head)
     codes = pd.factorize(units["moa"], sort=True)[0]
@@ -171,7 +172,7 @@ def test_a_head_calibrated_by_inner_folds_gets_one_temperature_per_permutation()
     features = features_of(units, np.random.default_rng(2), 1.0)
     folds, codes = folds_of(units), pd.factorize(units["moa"], sort=True)[0]
     plain, found = (
-        permutation.refit_predictions(features, codes, folds, {**LDA, "calibrate": how}, 3, 0)
+        permutation.refit_predictions(features, codes, folds, LdaOptions(calibrate=how), 3, 0)
         for how in (False, "auto")
     )
     np.testing.assert_array_equal(plain.argmax(axis=1), found.argmax(axis=1))

@@ -309,8 +309,8 @@ def test_a_class_without_a_column_is_refused():
 
 def test_baselines_are_scored_as_models_are():
     rows, units = random_screen(seed=4)
-    scores = scoring.evaluate(rows, units, OPTIONS, baselines={"hand-made": rows})
-    baseline = scores["baselines"]["hand-made"]
+    scores = scoring.evaluate(rows, units, OPTIONS, baselines={"hand-crafted": rows})
+    baseline = scores["baselines"]["hand-crafted"]
     assert baseline["accuracy"] == scores["accuracy"]
     assert baseline["by_treatment"]["accuracy"] == scores["by_treatment"]["accuracy"]
     assert "details" not in baseline

@@ -272,7 +272,7 @@ def test_keys_of_plates_are_refused_with_the_reason(changes, message):
 def test_defaults_fit_images_without_plates():
     found = load(raw(input={"groups": ["patient"]}))
     assert found.splits["s"].audit.groups == ["image", "patient"]
-    kinds = ["majority", "channel-mean-sd", "hand-made", "hand-made-lda", "hand-made-svm"]
+    kinds = ["majority", "channel-mean-sd", "hand-crafted", "hand-crafted-lda", "hand-crafted-svm"]
     assert found.baselines() == kinds
     assert found.unit() == "image"
     assert found.exchanged("s") == ["patient"]

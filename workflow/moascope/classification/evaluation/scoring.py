@@ -17,12 +17,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.classification import layout
-from moascope.classification.baselines import MAJORITY
+from moascope.classification.baseline_registry import MAJORITY
 from moascope.classification.evaluation import permutation
 from moascope.classification.evaluation.levels import PLATE_LEVELS, Columns, Design
 from moascope.classification.evaluation.sampling import sample_alike
+from moascope.classification.heads.base import HeadOptions
 from moascope.classification.heads.calibration import summarise
-from moascope.classification.heads.cross_validation import FoldLike
+from moascope.classification.predictions import FoldLike
 from moascope.core.errors import InputError
 from moascope.core.statistics import intervals, metrics
 from moascope.splits.independence import AUTO, COLUMNS, IMAGE, Independent, independent_unit, plural
@@ -369,7 +370,7 @@ def refit_null(
     features: npt.NDArray[np.floating[Any]],
     units: pd.DataFrame,
     folds: Sequence[FoldLike],
-    head: Mapping[str, Any],
+    head: HeadOptions,
     *,
     how: str,
     n: int,
@@ -387,8 +388,8 @@ def refit_null(
         The units table.
     folds : sequence of FoldLike
         The folds of the split.
-    head : mapping
-        As for `moascope.classification.heads.cross_validation.fit_head`.
+    head : HeadOptions
+        As for `moascope.classification.heads.fitting.fit_head`.
     how : str
         As for `aggregate`.
     n : int
@@ -633,7 +634,7 @@ def _baseline(
     scored, entries = _score_levels(levels, frame, options)
     _add_null(entries, levels, frame, options, None, held_out, seed)
     chance = 1 / predictions["moa"].nunique()
-    below = name == MAJORITY and entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
+    below = name == MAJORITY.name and entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
     result = {
         **entries["unit"],
         **_beside_units(entries, frame),
