@@ -120,13 +120,13 @@ class Input(Rooted):
     )
     platemap: FilePath | None = Field(
         None,
-        description="table of (plate,) well, compound, concentration, moa, batch, for what the "
-        "sheet or the folder does not say; `platemap_columns` names them",
+        description="table of (plate,) well, compound, concentration, moa, batch, for roles that the "
+        "sheet or the folder lacks; `platemap_columns` names them",
     )
     platemaps: FilePath | None = Field(
         None,
         description="several platemaps: table of plates and the files of their platemaps, which "
-        "lie beside this table or in a folder `platemap` there; instead of `platemap`",
+        "lie next to this table or in a folder `platemap` there; instead of `platemap`",
     )
     pattern: str | None = Field(
         None,
@@ -195,7 +195,7 @@ class Input(Rooted):
     axes: str | None = Field(
         None,
         pattern=r"^[CYXSZT]+$",
-        description="axes of the image files, used only where the files do not say, e.g. CYX",
+        description="axes of the image files, used only where the files do not name them, e.g. CYX",
     )
     on_size_mismatch: Literal["error", "crop", "resize", "pad"] = Field(
         "error",

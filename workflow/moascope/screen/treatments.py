@@ -183,8 +183,8 @@ def _check_control_names(sites: pd.DataFrame, controls: Sequence[str], problems:
 
 
 def _read_moa_table(options: Input, problems: Problems) -> pd.DataFrame | None:
-    # Columns compound, concentration (NaN where none), moa, place, and open: the mechanism is said
-    # to be unknown, or was refused.
+    # Columns compound, concentration (NaN where none), moa, place, and open: the mechanism is
+    # marked as unknown, or was refused.
     sheet = open_table(str(options.moa_table), "moa_table", problems)
     if sheet is None:
         return None
@@ -207,7 +207,7 @@ def _read_moa_table(options: Input, problems: Problems) -> pd.DataFrame | None:
 def _mechanisms(
     cells: pd.Series, places: pd.Series, label: str, problems: Problems
 ) -> tuple[pd.Series, pd.Series]:
-    """Return mechanisms, "" where there is none, and the rows that say that it is unknown."""
+    """Return mechanisms, "" where there is none, and the rows that mark it as unknown."""
     words = {text: text.casefold() for text in cells.unique()}
     unknown = cells.isin([text for text, word in words.items() if word in UNKNOWN])
     for text, rows in cells[unknown].groupby(cells[unknown], sort=False):
