@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from screens import Screen, change, options, touch
 
+from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.evaluation.scoring import evaluate
 from moascope.config.loading import load
 from moascope.core.errors import InputError
@@ -161,13 +162,7 @@ def test_intervals_are_over_the_free_group_that_is_held_out():
     )
     predictions["p:x"] = np.where(units["moa"] == "x", 0.9, 0.1)
     predictions["p:y"] = 1 - predictions["p:x"]
-    options = {
-        "aggregate": "median",
-        "permutations": 200,
-        "confidence": 0.95,
-        "calibration_bins": 10,
-        "independent_unit": "auto",
-    }
+    options = Evaluation(permutations=200)
     entry = evaluate(predictions, units, options, held_out=["patient"])
     assert entry["details"]["independent_unit"] == "patient"
     assert entry["details"]["n_independent"] == 8

@@ -7,6 +7,7 @@ from screens import change, options, touch
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
+from moascope.classification.evaluation.options import Evaluation
 from moascope.config.loading import load
 from moascope.core.errors import InputError
 from moascope.report import verdicts
@@ -272,7 +273,7 @@ def test_keys_of_plates_are_refused_with_the_reason(changes, message):
 def test_defaults_fit_images_without_plates():
     found = load(raw(input={"groups": ["patient"]}))
     assert found.splits["s"].audit.groups == ["image", "patient"]
-    kinds = ["majority", "channel-mean-sd", "hand-made", "hand-made-lda", "hand-made-svm"]
+    kinds = ["majority", "channel-mean-sd", "hand-crafted", "hand-crafted-lda", "hand-crafted-svm"]
     assert found.baselines() == kinds
     assert found.unit() == "image"
     assert found.exchanged("s") == ["patient"]
@@ -325,13 +326,7 @@ def predict(units: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-OPTIONS = {
-    "aggregate": "median",
-    "permutations": 200,
-    "confidence": 0.95,
-    "calibration_bins": 10,
-    "independent_unit": "auto",
-}
+OPTIONS = Evaluation(permutations=200)
 
 
 def test_scores_are_of_images_and_groups_and_of_nothing_else():
