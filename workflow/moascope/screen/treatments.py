@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from moascope.core.text.cell_text import NOT_GIVEN, UNKNOWN, amount
+from moascope.core.text.suggestions import similar, suggest
 from moascope.screen.column_checks import check_spellings
 from moascope.screen.formats.layout import column_label
 from moascope.screen.problems import Problems
 from moascope.screen.read_rows import SampleRows
-from moascope.screen.tables.delimited import nearest, similar
 from moascope.screen.tables.joined_tables import (
     name_columns,
     open_table,
@@ -325,6 +325,6 @@ def _check_controls(
         compounds = sites["compound"][sites["plate"] == plate].unique()
         problems.add(
             f"plate {plate!r} has no control well ({named}), which normalization from controls "
-            f"needs; of its compounds, {nearest(''.join(controls[:1]), compounds)}; correct "
+            f"needs; of its compounds, {suggest(''.join(controls[:1]), compounds)}; correct "
             "input.controls, or choose another normalization"
         )

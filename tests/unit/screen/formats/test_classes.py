@@ -107,7 +107,7 @@ def test_a_pattern_finds_class_set_and_groups(tmp_path):
         groups=["patient"],
     )
     assert list(read_sites(section).sort_values("site_id")["patient"]) == ["p1", "p2"]
-    section["pattern"] = r"(?P<kind>[^/]+)/.*"
+    section = change(section, pattern=r"(?P<kind>[^/]+)/.*")
     with pytest.raises(InputError, match="lacks the named groups label"):
         read_sites(section)
 
