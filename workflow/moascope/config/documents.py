@@ -37,7 +37,7 @@ def key_tables() -> str:
         for key, field in model.model_fields.items():
             schema = model.model_json_schema()["properties"][key]
             lines.append(
-                f"| `{key}` | {_type_words(field.annotation)}{_range_words(schema)} | "
+                f"| `{key}` | {_type_words(field.annotation, schema)}{_range_words(schema)} | "
                 f"{_default_words(field)} | {field.description} |"
             )
             many = typing.get_origin(field.annotation)
@@ -59,10 +59,13 @@ def key_tables() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _type_words(annotation: Any) -> str:
+def _type_words(annotation: Any, schema: Mapping[str, Any] | None = None) -> str:
+    """Return the type of a key in words; names of a registry are in its schema only."""
     origin = typing.get_origin(annotation)
-    if origin is Literal:
-        return ", ".join(f"`{value}`".replace("\t", "\\t") for value in typing.get_args(annotation))
+    names = (schema or {}).get("enum", []) if annotation is str else []
+    values = typing.get_args(annotation) if origin is Literal else names
+    if values:
+        return ", ".join(f"`{value}`".replace("\t", "\\t") for value in values)
     if origin in (Union, types.UnionType):
         return " or ".join(_type_words(part) for part in typing.get_args(annotation))
     if origin is Annotated:

@@ -235,11 +235,8 @@ class Config(Section):
         return self.input.unit if self.input else "site"
 
     def needs_controls(self) -> bool:
-        """Tell whether normalization takes statistics from control wells."""
-        return any(
-            step.scope == "controls" and step.method != "anscombe"
-            for step in self.normalization.steps
-        )
+        """Check whether normalization takes statistics from control wells."""
+        return self.normalization.takes_statistics_of("controls")
 
     def section(self, name: str, *keys: str) -> dict[str, Any]:
         """Give a section, or some keys of it, as plain JSON-like values.

@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     model_validator,
 )
+from pydantic_core import PydanticKnownError, core_schema
 
 from moascope.core.text.cell_text import clean
 
@@ -39,10 +40,42 @@ FilePath = Annotated[str, BeforeValidator(_expanded)]
 """A path of the user, in which `~` is the home folder."""
 
 
+class NameIn:
+    """Annotation of a key whose values are the names of a registry.
+
+    Names are looked up when a value is read, so that a registry may grow.
+
+    Parameters
+    ----------
+    names : callable
+        Return the names of the registry.
+    """
+
+    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
+        self.names = names
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.names())}
+
+    def _check(self, value: Any) -> str:
+        """Return a known name, or raise the error that pydantic raises for a literal."""
+        names = list(self.names())
+        if isinstance(value, str) and value in names:
+            return value
+        *most, last = map(repr, names)
+        expected = f"{', '.join(most)} or {last}" if most else last
+        raise PydanticKnownError("literal_error", {"expected": expected})
+
+
 class Section(BaseModel):
     """A part of the configuration; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", validate_default=True, allow_inf_nan=False, frozen=True
+    )
 
 
 _Passes = Callable[[BaseModel], bool]
