@@ -24,11 +24,11 @@ rule prepare:
         runtime=120,
     params:
         brightfield=CONFIG.section("input")["brightfield"],
-        quality=FLAGGING,
+        quality=SCREEN.flagging_options(),
         normalization=CONFIG.section("normalization"),
         units=CONFIG.section("units"),
         seed=CONFIG.seed if CONFIG.units.cells else 0,
-        code=code("preprocessing/prepare.py"),
+        code=CODE["preprocessing/prepare.py"],
     script:
         "../scripts/preprocessing/prepare.py"
 
@@ -37,9 +37,9 @@ rule collect_units:
     input:
         sites=PATHS.sites,
         read=ancient(PATHS.sheet_is_read),
-        quality=all_plates(PATHS.quality),
-        units=all_plates(PATHS.plate_units),
-        statistics=all_plates(PATHS.statistics),
+        quality=SCREEN.all_plates(PATHS.quality),
+        units=SCREEN.all_plates(PATHS.plate_units),
+        statistics=SCREEN.all_plates(PATHS.statistics),
     output:
         units=PATHS.units,
         quality=PATHS.all_quality,
@@ -55,7 +55,7 @@ rule collect_units:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        code=code("preprocessing/collect_units.py"),
+        code=CODE["preprocessing/collect_units.py"],
     script:
         "../scripts/preprocessing/collect_units.py"
 
@@ -78,7 +78,7 @@ rule review_quality:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        channels=CHANNELS,
+        channels=SCREEN.channels,
         options=CONFIG.section(
             "quality",
             "max_saturated",
@@ -90,8 +90,8 @@ rule review_quality:
         ),
         brightfield=CONFIG.section("input")["brightfield"],
         has_plates=CONFIG.design()["has_plates"],
-        include_controls=any(split.include_controls for split in CONFIG.splits.values()),
+        include_controls=SPLITS.include_controls(),
         seed=CONFIG.seed,
-        code=code("preprocessing/review_quality.py"),
+        code=CODE["preprocessing/review_quality.py"],
     script:
         "../scripts/preprocessing/review_quality.py"
