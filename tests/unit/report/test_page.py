@@ -429,7 +429,6 @@ def test_the_pixel_size_follows_resizing_and_tiling(context):
 
 def test_site_scores_are_those_of_the_worst_channel():
     n = 21
-    measures = ("focus_laplacian", "focus_slope", "mean", "p99", "saturated", "foreground")
     quality = pd.DataFrame(
         {
             f"{measure}:{channel}": np.linspace(0.9, 1.1, n)
