@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -16,9 +17,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     model_validator,
 )
-from pydantic_core import PydanticKnownError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from moascope.core.text.cell_text import clean
 
@@ -40,34 +42,23 @@ FilePath = Annotated[str, BeforeValidator(_expanded)]
 """A path of the user, in which `~` is the home folder."""
 
 
-class NameIn:
-    """Annotation of a key whose values are the names of a registry.
-
-    Names are looked up when a value is read, so that a registry may grow.
+@dataclass(frozen=True)
+class OneOf:
+    """An annotation of text that is one of the names of a registry.
 
     Parameters
     ----------
-    names : callable
-        Return the names of the registry.
+    names : tuple of str
+        At least one.
     """
 
-    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
-        self.names = names
+    names: tuple[str, ...]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._check)
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"type": "string", "enum": list(self.names())}
-
-    def _check(self, value: Any) -> str:
-        """Return a known name, or raise the error that pydantic raises for a literal."""
-        names = list(self.names())
-        if isinstance(value, str) and value in names:
-            return value
-        *most, last = map(repr, names)
-        expected = f"{', '.join(most)} or {last}" if most else last
-        raise PydanticKnownError("literal_error", {"expected": expected})
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return the schema of a literal, which refuses other names as `Literal` does."""
+        return core_schema.literal_schema(list(self.names))
 
 
 class Section(BaseModel):
@@ -78,30 +69,9 @@ class Section(BaseModel):
     )
 
 
+_Section = TypeVar("_Section", bound=BaseModel)
 _Passes = Callable[[BaseModel], bool]
 _passes: ContextVar[_Passes] = ContextVar("sections whose consistency is not checked")
-
-
-_Class = TypeVar("_Class", bound=BaseModel)
-
-
-def restore(section: type[_Class], values: Mapping[str, Any]) -> _Class:
-    """Build a section from values that were validated before, such as rule parameters.
-
-    Parameters
-    ----------
-    section : type
-        Class of the section.
-    values : mapping
-        Plain values by key; keys that are left out get their defaults.
-
-    Returns
-    -------
-    Section
-        Whether the values go together is not checked again, since all of them count as set here.
-    """
-    with pass_over(lambda section: True):
-        return section.model_validate(values)
 
 
 @contextmanager
@@ -118,6 +88,25 @@ def pass_over(passes: _Passes) -> Iterator[None]:
         yield
     finally:
         _passes.reset(token)
+
+
+def restore(kind: type[_Section], values: Mapping[str, Any]) -> _Section:
+    """Build a section from plain values that were checked when the configuration was read.
+
+    Parameters
+    ----------
+    kind : type
+        Class of the section.
+    values : mapping
+        From `model_dump`. Keys that have no effect are allowed, since defaults are among them.
+
+    Returns
+    -------
+    Section
+        With these values.
+    """
+    with pass_over(lambda section: True):
+        return kind.model_validate(values)
 
 
 def consistency_check(function: Callable[[Any], Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from moascope.core.options import (
-    NameIn,
+    OneOf,
     Section,
     consistency_check,
     keys_of_other_methods,
@@ -58,7 +58,7 @@ class Quality(Section):
 class NormalizationStep(StepKeys):
     """One step of the normalization of intensities."""
 
-    method: Annotated[str, NameIn(registry.names)] = Field(
+    method: Annotated[str, OneOf(tuple(registry.names()))] = Field(
         description="normalization method; anscombe is 2*sqrt(x + 3/8) and takes no scope"
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,8 @@ MIN_SIDE = 16
 
 
 def measure_images(
-    batch: npt.NDArray[np.generic], is_brightfield: Sequence[bool]
-) -> dict[str, npt.NDArray[np.generic]]:
+    batch: npt.NDArray[Any], is_brightfield: Sequence[bool]
+) -> dict[str, npt.NDArray[Any]]:
     """Measure each image on its own.
 
     Parameters
@@ -44,7 +45,7 @@ def measure_images(
     """
     ordered = np.sort(batch.reshape(*batch.shape[:2], -1), axis=2)
     images = Images(pixels=batch, ordered=ordered, is_brightfield=tuple(is_brightfield))
-    values: dict[str, npt.NDArray[np.generic]] = {}
+    values: dict[str, npt.NDArray[Any]] = {}
     for measure in registry.MEASURES:
         values |= measure.measure_images(images)
     return values

@@ -1,12 +1,15 @@
 """A normalization method is one object and one line in the registry."""
 
+from typing import Annotated
+
 import numpy as np
 import pandas as pd
 import pytest
 from fake_store import FakeStore
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from moascope.core.errors import InputError
+from moascope.core.options import OneOf
 from moascope.preprocessing import normalization
 from moascope.preprocessing.normalization_methods import registry
 from moascope.preprocessing.normalization_methods.base import Method, clip_to_unit_range, rescale
@@ -29,7 +32,10 @@ MEDIAN = Method(
 
 @pytest.fixture
 def with_median(monkeypatch):
+    """The class of a step as it is defined with the new method in the registry."""
     monkeypatch.setattr(registry, "METHODS", [*registry.METHODS, MEDIAN])
+    method = Annotated[str, OneOf(tuple(registry.names()))]
+    return create_model("Step", __base__=NormalizationStep, method=(method, ...))
 
 
 @pytest.fixture
@@ -38,20 +44,18 @@ def store():
     return FakeStore(pixels, ["a", "b"])
 
 
-@pytest.mark.usefixtures("with_median")
-def test_a_new_method_normalizes_single_images(store):
-    options = Normalization(steps=[{"method": "median"}])
+def test_a_new_method_normalizes_single_images(store, with_median):
+    options = Normalization(steps=[with_median(method="median")])
     found = normalization.apply(store.pixels, pd.DataFrame(), options, ["a", "b"])
     expected = np.clip(store.pixels / (2 * np.median(store.pixels, (2, 3), keepdims=True)), 0, 1)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-@pytest.mark.usefixtures("with_median")
-def test_a_new_method_takes_statistics_from_controls(store):
+def test_a_new_method_takes_statistics_from_controls(store, with_median):
     sites = pd.DataFrame(
         {"site_id": store.site_ids, "plate": "P1", "role": "control", "flagged": False}
     )
-    options = Normalization(steps=[{"method": "median", "scope": "controls"}])
+    options = Normalization(steps=[with_median(method="median", scope="controls")])
     statistics = normalization.fit_plate(store, sites, options)
     np.testing.assert_allclose(statistics["value"], np.median(store.pixels, axis=(0, 2, 3)))
     assert list(statistics["statistic"]) == ["median", "median"]
@@ -59,10 +63,9 @@ def test_a_new_method_takes_statistics_from_controls(store):
     assert found.mean() == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.usefixtures("with_median")
-def test_a_new_method_refuses_the_keys_of_others():
+def test_a_new_method_refuses_the_keys_of_others(with_median):
     with pytest.raises(ValidationError, match="low has no effect with method 'median'"):
-        NormalizationStep(method="median", low=2.0)
+        with_median(method="median", low=2.0)
 
 
 def test_an_unknown_method_is_refused_with_the_nearest_one():

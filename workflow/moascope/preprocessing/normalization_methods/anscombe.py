@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from moascope.preprocessing.normalization_methods.base import Float32, Float64, Method, StepKeys
 
 
-def anscombe(values: npt.NDArray[np.generic]) -> Float32:
+def anscombe(values: npt.NDArray[Any]) -> Float32:
     """Compute the Anscombe transform, whose variance is 1 at every intensity (Anscombe 1948).
 
     Parameters
@@ -28,9 +30,7 @@ def anscombe(values: npt.NDArray[np.generic]) -> Float32:
     return result
 
 
-def _apply(
-    values: npt.NDArray[np.generic], statistics: tuple[Float64, ...], step: StepKeys
-) -> Float32:
+def _apply(values: npt.NDArray[Any], statistics: tuple[Float64, ...], step: StepKeys) -> Float32:
     """Compute the transform, which needs no statistics."""
     return anscombe(values)
 

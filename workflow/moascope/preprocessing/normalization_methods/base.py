@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -80,16 +80,16 @@ class Method:
 
     name: str
     keys: tuple[str, ...]
-    apply: Callable[[npt.NDArray[np.generic], tuple[Float64, ...], StepKeys], Float32]
+    apply: Callable[[npt.NDArray[Any], tuple[Float64, ...], StepKeys], Float32]
     statistics: tuple[str, ...] = ()
-    estimate_from_images: Callable[[npt.NDArray[np.generic], StepKeys], tuple[Float64, ...]] = (
+    estimate_from_images: Callable[[npt.NDArray[Any], StepKeys], tuple[Float64, ...]] = (
         estimate_nothing
     )
     estimate_from_plate: Callable[[PlateImages, StepKeys], tuple[Float64, ...]] = estimate_nothing
     to_unit_range: Callable[[Float32, StepKeys], Float32] | None = None
 
 
-def rescale(values: npt.NDArray[np.generic], offset: Float64, spread: Float64) -> Float32:
+def rescale(values: npt.NDArray[Any], offset: Float64, spread: Float64) -> Float32:
     """Subtract an offset and divide by a spread.
 
     Parameters
@@ -111,7 +111,7 @@ def rescale(values: npt.NDArray[np.generic], offset: Float64, spread: Float64) -
 
 
 def rescale_between(
-    values: npt.NDArray[np.generic], statistics: tuple[Float64, ...], step: StepKeys
+    values: npt.NDArray[Any], statistics: tuple[Float64, ...], step: StepKeys
 ) -> Float32:
     """Bring intensities from a lower to an upper one to [0, 1], and clip the others.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,9 +17,7 @@ from moascope.preprocessing.normalization_methods.base import (
 )
 
 
-def _estimate_from_images(
-    values: npt.NDArray[np.generic], step: StepKeys
-) -> tuple[Float64, Float64]:
+def _estimate_from_images(values: npt.NDArray[Any], step: StepKeys) -> tuple[Float64, Float64]:
     """Compute the extremes of every image, (n, C) each."""
     low, high = values.min(axis=(2, 3)), values.max(axis=(2, 3))
     return low.astype(np.float64), high.astype(np.float64)

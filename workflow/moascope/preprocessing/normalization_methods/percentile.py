@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import gcd
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +22,7 @@ SAMPLE = 2**21
 """Most pixels per channel and plate that percentiles are computed from."""
 
 
-def _estimate_from_images(
-    values: npt.NDArray[np.generic], step: StepKeys
-) -> tuple[Float64, Float64]:
+def _estimate_from_images(values: npt.NDArray[Any], step: StepKeys) -> tuple[Float64, Float64]:
     """Compute the percentiles of every image, (n, C) each."""
     ordered = np.sort(values.reshape(*values.shape[:2], -1), axis=2)
     low, high = _percentiles(ordered, (step.low, step.high))
@@ -46,7 +45,7 @@ def _estimate_from_plate(images: PlateImages, step: StepKeys) -> tuple[Float64, 
     return low, high
 
 
-def _percentiles(ordered: npt.NDArray[np.generic], percents: Sequence[float]) -> list[Float64]:
+def _percentiles(ordered: npt.NDArray[Any], percents: Sequence[float]) -> list[Float64]:
     """Compute percentiles along the last, ascending axis, by linear interpolation."""
     result = []
     for percent in percents:

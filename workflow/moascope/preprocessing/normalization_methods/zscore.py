@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,16 +18,14 @@ from moascope.preprocessing.normalization_methods.base import (
 
 
 def _standardize(
-    values: npt.NDArray[np.generic], statistics: tuple[Float64, ...], step: StepKeys
+    values: npt.NDArray[Any], statistics: tuple[Float64, ...], step: StepKeys
 ) -> Float32:
     """Compute z-scores; 0 where there is no spread."""
     mean, sd = statistics
     return rescale(values, offset=mean, spread=sd)
 
 
-def _estimate_from_images(
-    values: npt.NDArray[np.generic], step: StepKeys
-) -> tuple[Float64, Float64]:
+def _estimate_from_images(values: npt.NDArray[Any], step: StepKeys) -> tuple[Float64, Float64]:
     """Compute mean and population standard deviation of every image, (n, C) each."""
     mean = values.mean(axis=(2, 3), dtype=np.float64)
     return mean, values.std(axis=(2, 3), dtype=np.float64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import pandas as pd
 from moascope.preprocessing.options import Quality
 
 Float64 = npt.NDArray[np.float64]
-Values = Mapping[str, npt.NDArray[np.generic]]
+Values = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Images:
         By channel: whether its foreground is textured, not bright.
     """
 
-    pixels: npt.NDArray[np.generic]
-    ordered: npt.NDArray[np.generic]
+    pixels: npt.NDArray[Any]
+    ordered: npt.NDArray[Any]
     is_brightfield: tuple[bool, ...]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ SKETCH = 513
 """Quantiles kept per image: shares of foreground are exact to 0.2 %."""
 
 
-def _measure_images(images: Images) -> dict[str, npt.NDArray[np.generic]]:
+def _measure_images(images: Images) -> dict[str, npt.NDArray[Any]]:
     """Measure quantiles of the signal, (n, C, SKETCH), and noise of brightfield channels, (n, C).
 
     The noise is NaN in other channels.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -214,7 +214,7 @@ def _block_means(images: np.ndarray, side: int) -> np.ndarray:
     return total / side**2
 
 
-def _measure_images(images: Images) -> dict[str, npt.NDArray[np.generic]]:
+def _measure_images(images: Images) -> dict[str, npt.NDArray[Any]]:
     """Measure the focus of each image, (n, C) each."""
     slope, sharpness_ = spectral_focus(images.pixels)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ _LEAST_SPREAD = 0.3
 """Natural logarithm: spread of a plate by cells and treatments alone."""
 
 
-def _measure_images(images: Images) -> dict[str, npt.NDArray[np.generic]]:
+def _measure_images(images: Images) -> dict[str, npt.NDArray[Any]]:
     """Measure intensities of each image, (n, C) each."""
     last = images.ordered.shape[2] - 1
     percentiles = {f"p{q}": images.ordered[..., round(last * q / 100)] for q in _PERCENTS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +87,7 @@ def saturated_share(
     return np.where((highest == values[-1]) & (values[-1] == ceiling), share, 0.0)
 
 
-def _measure_images(images: Images) -> dict[str, npt.NDArray[np.generic]]:
+def _measure_images(images: Images) -> dict[str, npt.NDArray[Any]]:
     """Measure the largest value of each image and the shares of pixels near it, (n, C) each."""
     n, c, n_pixels = images.ordered.shape
     share, next_share = share_at_maximum(images.ordered.reshape(n * c, n_pixels))
