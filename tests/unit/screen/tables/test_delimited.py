@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moascope.core.errors import InputError
 from moascope.screen.tables import delimited
-from moascope.screen.tables.delimited import nearest, read_sheet
+from moascope.screen.tables.delimited import read_sheet
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
@@ -127,11 +127,6 @@ def test_a_missing_sheet_is_named(tmp_path):
         read_sheet(tmp_path / "no.csv")
 
 
-def test_nearest_name_or_all_of_them():
-    assert nearest("Plaet", ["plate", "well"]) == "did you mean 'plate'?"
-    assert nearest("zzz", ["plate", "well"]) == "there are: 'plate', 'well'"
-
-
 # Text as spreadsheets leave it
 
 
@@ -211,7 +206,3 @@ def test_compressed_tables_that_cannot_be_read_are_refused(sheet, monkeypatch):
     monkeypatch.setattr(delimited, "_MAX_BYTES", 5000)
     with pytest.raises(InputError, match="decompressed, the table has more than 5,000 bytes"):
         sheet(content)
-
-
-def test_a_name_is_found_as_a_word_of_a_longer_one():
-    assert nearest("well", ["plate_map_name", "well_position"]) == "did you mean 'well_position'?"
