@@ -8,7 +8,7 @@ off and costs nothing. The names of layers stand in the module of each backbone.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from moascope.core.errors import InputError
 from moascope.networks.feature_columns import Block
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap, pool
+from moascope.networks.options import BackboneOptions
 from moascope.networks.registry import (
     CHANNEL_MAPPINGS,
     Backbone,
@@ -76,7 +77,7 @@ def build(
     Raises
     ------
     InputError
-        For an unknown name, layer or channel, weights that are not to be had or do not fit.
+        For an unknown name, layer or channel, weights that cannot be found or do not fit.
     """
     backbone = find_backbone(name)
     channels = list(channels)
@@ -113,15 +114,15 @@ def build(
     return keras.Model(image, output, name=backbone.name.replace("-", "_"))
 
 
-def from_options(
-    options: Mapping[str, Any], channels: Sequence[str], unit_shape: tuple[int, int]
+def build_extractor(
+    options: BackboneOptions, channels: Sequence[str], unit_shape: tuple[int, int]
 ) -> keras.Model:
-    """Build the feature extractor that a model of the config names.
+    """Build the feature extractor of a model of the configuration.
 
     Parameters
     ----------
-    options : mapping
-        `backbone`, `weights`, `input_size`, `channel_mapping`, `triple`, `taps` and `pooling`.
+    options : BackboneOptions
+        Backbone, channels, taps and pooling.
     channels, unit_shape
         As for `build`.
 
@@ -131,19 +132,19 @@ def from_options(
         As from `build`.
     """
     return build(
-        options["backbone"],
-        options["weights"],
-        options["input_size"],
+        options.backbone,
+        options.weights,
+        options.input_size,
         channels,
-        {"kind": options["channel_mapping"], "triple": options["triple"]},
-        options["taps"],
-        pooling=options["pooling"],
+        {"kind": options.channel_mapping, "triple": options.triple},
+        options.taps,
+        pooling=options.pooling,
         unit_shape=unit_shape,
     )
 
 
-def blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[Block]:
-    """List what the features of a model consist of, from the first column on.
+def list_blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[Block]:
+    """List the blocks of columns that the features of a model consist of, in order.
 
     Parameters
     ----------
@@ -169,14 +170,14 @@ def blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[Block]
 
 
 def similar(name: str, names: Iterable[str]) -> list[str]:
-    """Find the layer names that a wrong one may have meant, best first.
+    """Find the layer names that are most like a wrong one, best first.
 
     Parameters
     ----------
     name : str
-        What was given.
+        The wrong name.
     names : iterable of str
-        What there is.
+        The right ones.
 
     Returns
     -------
