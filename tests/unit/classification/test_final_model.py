@@ -100,3 +100,11 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
         )
         with pytest.raises(InputError, match=r"hand-crafted features, and the model takes"):
             final_model.predict_units(model, units[:, :8, :8])
+
+
+def test_a_head_without_layers_is_an_error():
+    class OddHead:
+        weights, bias = np.zeros((2, 3)), np.zeros(3)
+
+    with pytest.raises(TypeError, match="OddHead has no Keras layers"):
+        final_model.classifier(None, OddHead(), n_hand_crafted=2)

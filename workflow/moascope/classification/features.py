@@ -1,4 +1,4 @@
-"""One pass of a frozen backbone over all units, shared by every fold, seed and head."""
+"""Features of units, from one pass of a frozen backbone that all folds and heads share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_views(views: int, unit_shape: Sequence[int | None]) -> None:
     Parameters
     ----------
     views : int
-        How many views.
+        Number of views.
     unit_shape : (int, int)
         Height and width of the units.
 
@@ -62,7 +62,7 @@ def with_views(
     model : keras.Model
         `(n, H, W, C)` to `(n, d)`, from `moascope.networks.backbones.build`.
     views : {1, 4, 8}
-        How many views.
+        Number of views.
     unit_shape : (int, int) or None
         Height and width of the units, where the model leaves them open.
 
@@ -103,7 +103,7 @@ def extract(
     unit_files : sequence of path
         `.npy` arrays `(n, H, W, C)`, float16, nominal range [0, 1], all of one shape but for n.
     rows : sequence of integer arrays or None
-        For every file the rows that are wanted, in that order; None (for a file, or for all)
+        Rows of every file, in this order; None (for a file, or for all)
         means every row.
     out_npy : path
         Gets float32 `(n, d)`: the files' rows one after the other. Written atomically.
@@ -114,7 +114,7 @@ def extract(
     Returns
     -------
     (int, int)
-        The shape of what was written.
+        The shape of the table.
 
     Raises
     ------

@@ -125,7 +125,7 @@ def classifier(
     match head:
         case LinearHead():
             # Not folded into the weights, since features that hardly vary would lose digits.
-            scale = np.maximum(head.scale, 1e-6)  # which the layer does not cut off
+            scale = np.maximum(head.scale, 1e-6)  # the layer cuts off smaller ones
             standardize = layers.Normalization(
                 mean=head.mean.astype("float32"),
                 variance=(scale**2).astype("float32"),
@@ -137,6 +137,8 @@ def classifier(
             x = kernel_layer(head, x)
         case TreeHead():
             x = tree_layer(head, x)
+        case _:
+            raise TypeError(f"a head of the class {type(head).__name__} has no Keras layers")
     model = keras.Model(inputs, dense(x), name="classifier")
     dense.set_weights([weights.astype("float32"), head.bias.astype("float32")])
     return model

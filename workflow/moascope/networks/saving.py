@@ -19,7 +19,7 @@ _METADATA = "moascope.json"
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:
-    """Write a model as one `.keras` file that carries what it expects of its input.
+    """Write a model as one `.keras` file, with a description of its input.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def load_model(
     Raises
     ------
     InputError
-        If the file is no such model, or for every entry of `expected` that differs.
+        If the file is no such model; or for every entry of `expected` that differs.
     """
     with reading(path), zipfile.ZipFile(path) as archive:
         check_declared(archive, path)
@@ -73,8 +73,8 @@ def load_model(
         raise InputError.collect(problems, f"{path} does not fit the data it is to be used on")
     try:
         return keras.models.load_model(path, compile=False), metadata
-    except Exception as error:  # Keras raises what the layers raise that it builds
-        # A Lambda layer is a program, and is not run: anyone may have written it.
+    except Exception as error:  # layers raise all kinds of errors when they are built
+        # A Lambda layer is a program of unknown origin, and is not run.
         raise damaged(path, error) from error
 
 

@@ -257,7 +257,7 @@ def task_of(screen, monkeypatch, **changes):
     return tasks[0]
 
 
-def test_a_replaced_unit_starts_a_training_anew(screen, tmp_path, caplog):
+def test_a_replaced_unit_starts_another_training(screen, tmp_path, caplog):
     checkpoint = tmp_path / "fold.npz"
     fit(screen, checkpoint=checkpoint, training={"epochs": 1})
     paths = screen[0]
@@ -301,7 +301,7 @@ def test_the_file_of_the_first_weights_is_part_of_the_task(screen, monkeypatch, 
     assert len(tasks) == 2
 
 
-def test_a_checkpoint_of_other_options_is_not_taken_up(screen, tmp_path, caplog):
+def test_a_checkpoint_of_other_options_is_not_used(screen, tmp_path, caplog):
     checkpoint = tmp_path / "fold.npz"
     fit(screen, checkpoint=checkpoint, training={"epochs": 1})
     with caplog.at_level("INFO"):
@@ -310,7 +310,7 @@ def test_a_checkpoint_of_other_options_is_not_taken_up(screen, tmp_path, caplog)
     assert len(result.history) == 2
 
 
-def test_a_damaged_checkpoint_is_not_taken_up(screen, tmp_path, caplog):
+def test_a_damaged_checkpoint_is_not_used(screen, tmp_path, caplog):
     (tmp_path / "fold.npz").write_bytes(b"PK\x03\x04 cut short")
     result = fit(screen, checkpoint=tmp_path / "fold.npz", training={"epochs": 1})
     assert "cannot be read" in caplog.text
