@@ -8,6 +8,7 @@ import moascope
 from moascope.classification.options import Model
 from moascope.core.errors import InputError
 from moascope.networks.registry import MODULES, canonical_name, find_backbone
+from moascope.pipeline.code_digests import library_modules
 
 DUMMY = """
 from moascope.networks.keras_defaults import keras, layers
@@ -72,3 +73,9 @@ def test_a_config_is_checked_without_tensorflow():
         env={"PYTHONPATH": library},
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_change_of_a_backbone_reruns_the_scripts_that_build_networks(repository):
+    for script in ("features", "train_fold", "final_model", "check_models"):
+        modules = library_modules(repository / f"workflow/scripts/classification/{script}.py")
+        assert set(MODULES.values()) <= modules

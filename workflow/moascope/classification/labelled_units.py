@@ -80,6 +80,4 @@ class Task:
         pandas.DataFrame
             As of `predictions.prediction_table`.
         """
-        return prediction_table(
-            *self.names, probabilities, self.classes, fold
-        )
+        return prediction_table(*self.names, probabilities, self.classes, fold)

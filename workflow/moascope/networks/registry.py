@@ -62,9 +62,9 @@ APPLICATIONS = (
 """The models of `keras.applications` in Keras 3.15; a test compares the two."""
 
 MODULES = {
-    "efficientnet-lite0": "moascope.networks.efficientnet_lite0",
-    "lenet": "moascope.networks.lenet",
-    **dict.fromkeys(APPLICATIONS, "moascope.networks.applications"),
+    "efficientnet-lite0": "moascope.networks.zoo.efficientnet_lite0",
+    "lenet": "moascope.networks.zoo.lenet",
+    **dict.fromkeys(APPLICATIONS, "moascope.networks.zoo.applications"),
 }
 """The module of every backbone, by its name."""
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from moascope.core.errors import InputError
-from moascope.networks import applications, backbones, layers
+from moascope.networks import backbones, layers
 from moascope.networks.registry import APPLICATIONS
+from moascope.networks.zoo import applications
 
 RGB = ["a", "b", "c"]
 TRIPLE = {"kind": "triple", "triple": RGB}
