@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from screens import Screen, options, touch
+from screens import Screen, change, options, touch
 
 from moascope.classification.evaluation.scoring import evaluate
 from moascope.config.loading import load
@@ -62,7 +62,7 @@ def test_a_folder_takes_groups_of_its_pattern(tmp_path):
     keys = {"format": "folder", "images": str(tmp_path), "channels": {"DNA": "c1"}}
     section = options(**keys, pattern=pattern, groups=["donor"], labels_required=False)
     assert list(read_sites(section)["donor"]) == ["d7", "d8"]
-    section["groups"] = {"donor": "doner"}
+    section = change(section, groups={"donor": "doner"})
     with pytest.raises(
         InputError, match=r"input\.groups\.donor: input\.pattern has no group 'doner'"
     ):

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from screens import options, touch
+from screens import change, options, touch
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
 from moascope.config.loading import load
 from moascope.core.errors import InputError
 from moascope.report import verdicts
-from moascope.screen.formats.class_images import parts_of
+from moascope.screen.formats.classes import parts_of
 from moascope.screen.plates import plate_names, plate_words
 from moascope.screen.site_table import digest, divide_sites, read_screen, read_sites, summarise
 from moascope.screen.wording import words_of
@@ -166,7 +166,7 @@ def test_parts_know_no_class_and_stay_as_images_are_added():
 def test_parts_are_named_alike_by_the_workflow_and_the_table(tmp_path):
     section = folder(tmp_path, *(f"{'xy'[k % 2]}/{k}.png" for k in range(900)))
     sites = read_sites(section, check_files=False)
-    assert plate_names(section) == sorted(sites["plate"].unique())
+    assert plate_names(section.input) == sorted(sites["plate"].unique())
     assert not sites.duplicated(["plate", "well"]).any()
 
 
@@ -395,7 +395,7 @@ def test_one_group_is_left_out_at_a_time():
 def test_images_that_are_missing_are_in_no_split(tmp_path):
     text = "path,label\n" + "".join(f"{k}.png,{'xy'[k % 2]}\n" for k in range(12))
     section = sheet(tmp_path, text, *(f"{k}.png" for k in range(10)))
-    sites = read_sites({**section, "on_bad_image": "quarantine"})
+    sites = read_sites(change(section, on_bad_image="quarantine"))
     assert len(sites) == 12
     assert summarise(sites) == {"images": 10}
     planned = check_sites(sites, {"method": "stratified-k-fold", "folds": 2}, 1)
