@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,12 +10,13 @@ from moascope.classification.choices import HAND_CRAFTED, NETWORK, Choice
 from moascope.classification.heads.base import CalibratedOptions
 from moascope.classification.heads.options import Head
 from moascope.classification.heads.registry import HEADS, get
-from moascope.classification.training.options import TransferOptions
+from moascope.classification.training.options import FineTuning, TransferOptions
 from moascope.core.options import (
     Name,
     Section,
     consistency_check,
     refuse,
+    restore,
     without_effect,
 )
 from moascope.networks.options import FrozenNetwork
@@ -79,7 +80,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested, frozen=True):
         return self
 
     def _idle_keys(self) -> list[str]:
-        """Name the keys that were set, but do nothing beside the values of others."""
+        """Name the keys that were set, but have no effect with the values of others."""
         transfer = f"transfer {self.transfer!r}"
         reasons: dict[str, str] = {}
         if self.transfer != "partial":
@@ -172,37 +173,42 @@ class Model(TransferOptions, FrozenNetwork, _Tested, frozen=True):
             head=(candidate.head or self.head).own_options(),
         )
 
-    def network_pass(self) -> dict[str, Any] | None:
-        """Give the options of one pass through the backbone, enough for every candidate.
+    def network_pass(self) -> FrozenNetwork | None:
+        """Return the network of one pass that computes the features of all candidates.
 
         Returns
         -------
-        dict or None
-            As for `backbones.from_options`, with views; None where only hand-crafted features are
-            used. `taps` lists the layers of all candidates, the last layer as an empty name.
+        FrozenNetwork or None
+            None where only hand-crafted features are used. `taps` lists the layers of all
+            candidates, the last layer as an empty name.
         """
         choices = [each for each in self.choices().values() if NETWORK in each.features]
         if not choices:
             return None
         taps = list(dict.fromkeys(tap for each in choices for tap in each.taps or [""]))
         has_sd = any(each.pooling == "mean+sd" for each in choices)
-        keys = {"backbone", "weights", "channel_mapping", "triple", "input_size", "views"}
-        return {
-            **self.model_dump(mode="json", include=keys),
+        own = {key: getattr(self, key) for key in FrozenNetwork.model_fields}
+        joined = {
             "taps": [] if taps == [""] else taps,
             "pooling": "mean+sd" if has_sd else "mean",
         }
+        return restore(FrozenNetwork, {**own, **joined})
+
+    def fine_tuning(self) -> FineTuning:
+        """Return the options of a network that is trained together with its head."""
+        own = self.model_dump(mode="json", include=set(FineTuning.model_fields))
+        return restore(FineTuning, own)
 
     def uses_network(self) -> bool:
         """Return whether images go through the backbone at all."""
         return self.transfer != "frozen" or self.network_pass() is not None
 
     def uses_hand_crafted(self) -> bool:
-        """Tell whether a candidate sees hand-crafted features."""
+        """Return whether a candidate sees hand-crafted features."""
         return any(HAND_CRAFTED in choice.features for choice in self.choices().values())
 
     def calibrates(self) -> bool:
-        """Tell whether probabilities are calibrated on validation units."""
+        """Return whether probabilities are calibrated on validation units."""
         heads = [choice.head for choice in self.choices().values()]
         return self.transfer == "frozen" and any(
             isinstance(head, CalibratedOptions) and head.calibrate is True for head in heads
