@@ -4,13 +4,14 @@ import pytest
 from moascope.classification import features, streaming
 from moascope.core.errors import InputError
 from moascope.networks import backbones
+from moascope.networks.registry import ChannelMapping
 
 CHANNELS = ["a", "b", "c"]
 
 
 @pytest.fixture(scope="module")
 def model():
-    mapping = {"kind": "triple", "triple": CHANNELS}
+    mapping = ChannelMapping("triple", CHANNELS)
     return backbones.build(
         "efficientnet-lite0",
         "imagenet",
@@ -123,7 +124,7 @@ def test_another_number_of_views_is_an_error(model):
 
 
 def test_eight_views_need_square_units(files, tmp_path):
-    mapping = {"kind": "triple", "triple": CHANNELS}
+    mapping = ChannelMapping("triple", CHANNELS)
     open_size = backbones.build(
         "efficientnet-lite0", "none", None, CHANNELS, mapping, ["stem_relu"]
     )

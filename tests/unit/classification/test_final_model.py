@@ -9,6 +9,7 @@ from moascope.classification.heads.registry import read_options
 from moascope.classification.training.options import Training
 from moascope.core.errors import InputError
 from moascope.networks import backbones, saving
+from moascope.networks.registry import ChannelMapping
 from moascope.preprocessing import handcrafted_features
 
 
@@ -49,7 +50,7 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
     np.save(tmp_path / "units.npy", units)
     extractor, parts, n_crafted = None, [], 0
     if "network" in seen:
-        mapping = {"kind": "triple"}
+        mapping = ChannelMapping("triple")
         taps = ["block2_add"]
         network = backbones.build(
             *("efficientnet-lite0", "imagenet", None, ["a", "b", "c"], mapping, taps),

@@ -5,13 +5,14 @@ import pytest
 
 from moascope.classification import streaming
 from moascope.networks import backbones
+from moascope.networks.registry import ChannelMapping
 
 CHANNELS = ["a", "b", "c"]
 
 
 @pytest.fixture(scope="module")
 def model():
-    mapping = {"kind": "triple", "triple": CHANNELS}
+    mapping = ChannelMapping("triple", CHANNELS)
     return backbones.build("efficientnet-lite0", "none", None, CHANNELS, mapping, ["stem_relu"])
 
 
@@ -23,7 +24,7 @@ def test_calls_of_a_network_are_counted_in_pixels(model, side, expected):
 
 
 def test_units_that_a_network_resizes_count_with_the_size_they_get():
-    mapping = {"kind": "triple", "triple": CHANNELS}
+    mapping = ChannelMapping("triple", CHANNELS)
     resizing = backbones.build("efficientnet-lite0", "none", 256, CHANNELS, mapping, ["stem_relu"])
     assert streaming.images_per_call(resizing, (1024, 1024)) == 16
     assert streaming.images_per_call(resizing, (32, 32)) == 16

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap, pool
 from moascope.networks.options import BackboneOptions
 from moascope.networks.registry import (
-    CHANNEL_MAPPINGS,
     Backbone,
+    ChannelMapping,
     InputScale,
     find_backbone,
     nearest,
@@ -33,7 +33,7 @@ def build(
     weights: str | None,
     input_size: int | None,
     channels: Sequence[str],
-    mapping: dict[str, Any],
+    mapping: ChannelMapping,
     taps: Sequence[str] = (),
     *,
     pooling: str | None = "mean",
@@ -52,12 +52,8 @@ def build(
         Side in pixels to which units are resized inside the model; None keeps theirs.
     channels : sequence of str
         Channel names, in the order of the unit's last axis.
-    mapping : dict
-        `{"kind": "triple", "triple": [name, name, name]}` feeds three named channels as red,
-        green and blue (the triple may be left out where there are exactly three);
-        `{"kind": "inflate"}` gives the first layer as many input channels as there are, its
-        pretrained kernels averaged over colour and scaled by 3/C;
-        `{"kind": "per-channel"}` passes every channel alone, as grey, and joins the features.
+    mapping : ChannelMapping
+        Channels as red, green and blue.
     taps : sequence of str
         Layers whose output is wanted, an empty name for the last one; empty: the last one only.
     pooling : {"mean", "mean+sd"} or None
@@ -86,11 +82,8 @@ def build(
             f"taps: a feature map comes from one layer, not from {len(taps)} ({', '.join(taps)}). "
             "Give one tap, or choose a pooling."
         )
-    kind = mapping.get("kind")
-    if kind not in CHANNEL_MAPPINGS:
-        raise InputError(f"channel_mapping: {kind!r} is none of {', '.join(CHANNEL_MAPPINGS)}.")
-    sources = _sources(kind, channels, mapping.get("triple"))
-    n_inputs = len(channels) if kind == "inflate" else 3
+    sources = _sources(mapping, channels)
+    n_inputs = len(channels) if mapping.kind == "inflate" else 3
     size = (input_size, input_size) if input_size else unit_shape
     network, scaling = _network(backbone, weights, size, n_inputs)
     trunk = _truncate(network, taps, backbone.name)
@@ -136,7 +129,7 @@ def build_extractor(
         options.weights,
         options.input_size,
         channels,
-        {"kind": options.channel_mapping, "triple": options.triple},
+        ChannelMapping(options.channel_mapping, options.triple),
         options.taps,
         pooling=options.pooling,
         unit_shape=unit_shape,
@@ -218,12 +211,13 @@ def _network(
     return backbone.build(weights, size, n_inputs), scaling
 
 
-def _sources(kind: str, channels: list[str], triple: Sequence[str] | None) -> list[list[int]]:
-    """List the three or more channels that every pass through the network reads."""
-    if kind == "inflate":
+def _sources(mapping: ChannelMapping, channels: list[str]) -> list[list[int]]:
+    """List the channels that every pass through the network reads."""
+    if mapping.kind == "inflate":
         return [list(range(len(channels)))]
-    if kind == "per-channel":
+    if mapping.kind == "per-channel":
         return [[index] * 3 for index in range(len(channels))]
+    triple = mapping.triple
     if triple is None and len(channels) == 3:
         triple = channels
     if triple is None or len(triple) != 3:

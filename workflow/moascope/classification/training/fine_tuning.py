@@ -27,7 +27,7 @@ from moascope.networks import backbones
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import pool
 from moascope.networks.options import BackboneOptions, FrozenNetwork
-from moascope.networks.registry import find_backbone, nearest
+from moascope.networks.registry import ChannelMapping, find_backbone, nearest
 from moascope.networks.saving import precision_policy
 
 _LARGE_UNITS = 512  # px
@@ -208,7 +208,7 @@ def build_classifier(
         options.weights,
         options.input_size,
         channels,
-        {"kind": options.channel_mapping, "triple": options.triple},
+        ChannelMapping(options.channel_mapping, options.triple),
         options.taps,
         pooling=None,
         unit_shape=unit_shape,
