@@ -115,7 +115,7 @@ class ModelInputs(RuleInputs):
     def feature_options(self, wildcards: Wildcards) -> dict[str, Any] | None:
         """Return the options of a model that its pass through the network depends on."""
         network = self.models[wildcards.model].network_pass()
-        return network and network.model_dump(mode="json")
+        return network.model_dump(mode="json") if network else None
 
     @property
     def weights(self) -> dict[str, str]:
