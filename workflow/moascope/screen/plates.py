@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
-from moascope.core.text.suggestions import suggest
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.registry import find_format
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def dealt_plates(
                 problems.append(f"{key}: no plate is named, while other sets have some")
             for plate in chosen:
                 if plate not in plates:
-                    problems.append(f"{key}: there is no plate {plate!r}; {suggest(plate, plates)}")
+                    problems.append(f"{key}: there is no plate {plate!r}; {advise(plate, plates)}")
                 if plate in places:
                     problems.append(f"{key}: {plate!r} is also in {places[plate]}; choose one")
                 places[plate] = key

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from screens import change, options, touch
+from unit_tables import check_sites, make_split
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
@@ -15,7 +16,6 @@ from moascope.screen.formats.classes import parts_of
 from moascope.screen.plates import plate_names, plate_words
 from moascope.screen.site_table import digest, divide_sites, read_screen, read_sites, summarise
 from moascope.screen.wording import words_of
-from moascope.splits.make import check_sites, make_split
 from moascope.splits.preview import preview
 
 GREY = {"grey": 0}

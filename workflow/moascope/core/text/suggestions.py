@@ -1,4 +1,4 @@
-"""Suggestions for unknown names."""
+"""Suggestions for names that are not known."""
 
 from __future__ import annotations
 
@@ -6,17 +6,75 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_MOST = 30  # names that a message lists
-_KEY_CUTOFF = 0.5  # keys of the configuration are few, so that a distant guess is still a help
+_MOST_LISTED = 30
+FEW_NAMES = 0.5
+"""Least similarity (`difflib`) to one of a few known names, such as keys or choices."""
+
+
+def similar_names(name: str, known: Iterable[str], *, n: int = 1, ratio: float = 0.6) -> list[str]:
+    """Return the known names that are most like a name; upper and lower case do not matter.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    known : iterable of str
+        The names that exist.
+    n : int
+        Most names to return.
+    ratio : float
+        Least similarity, 0 to 1.
+
+    Returns
+    -------
+    list of str
+        Best first. Where no name is similar: the only one that contains the name as a word, as
+        `well_position` contains `well`.
+    """
+    by_case = {str(text).casefold(): str(text) for text in known}
+    folded = str(name).casefold()
+    close = difflib.get_close_matches(folded, by_case, n=n, cutoff=ratio)
+    if not close and folded:
+        word = rf"(?<![^\W_]){re.escape(folded)}(?![^\W_])"
+        longer = [text for text in by_case if re.search(word, text)]
+        close = longer if len(longer) == 1 else []
+    return [by_case[text] for text in close]
+
+
+def nearest(name: str, known: Iterable[str], *, ratio: float = 0.6) -> str | None:
+    """Return the known name that is most like a name, see `similar_names`; None where none is."""
+    return next(iter(similar_names(name, known, ratio=ratio)), None)
+
+
+def advise(name: str, known: Iterable[str]) -> str:
+    """Return advice on a name that is not there.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    known : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    str
+        "did you mean ..." with the most similar name, or else all there are.
+    """
+    names = [text for text in known if text]
+    if near := nearest(name, names):
+        return f"did you mean {near!r}?"
+    shown = ", ".join(repr(text) for text in names[:_MOST_LISTED])
+    return f"there are: {shown}{', ...' if len(names) > _MOST_LISTED else ''}"
 
 
 def unknown(kind: str, value: str, known: Iterable[str]) -> str:
-    """Return the words of messages for an unknown name.
+    """Return a complaint about a name that is not known.
 
     Parameters
     ----------
     kind : str
-        The kind of name, such as channel.
+        Kind of the name, such as "channel".
     value : str
         The name.
     known : iterable of str
@@ -28,61 +86,23 @@ def unknown(kind: str, value: str, known: Iterable[str]) -> str:
         The end of a sentence, with the nearest name or all of them.
     """
     names = [str(name) for name in known]
-    near = similar_key(value, names)
+    near = nearest(value, names, ratio=FEW_NAMES)
     hint = f"did you mean {near!r}?" if near else f"known: {', '.join(names) or 'none'}"
     return f"unknown {kind} {value!r}; {hint}"
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Return advice on a name that does not exist.
+def hint_at(names: Iterable[str]) -> str:
+    """Return a sentence such as "Did you mean a or b? ", or nothing where there are no names.
 
     Parameters
     ----------
-    name : str
-        The name.
-    known : iterable of str
-        The names that exist; empty ones are left out.
+    names : iterable of str
+        Names that the user may have meant, best first.
 
     Returns
     -------
     str
-        "did you mean ..." with the most similar name, or else the list of all names.
+        The sentence, with a space at its end.
     """
-    known = [text for text in known if text]
-    if near := similar(name, known):
-        return f"did you mean {near!r}?"
-    shown = ", ".join(repr(text) for text in known[:_MOST])
-    more = ", ..." if len(known) > _MOST else ""
-    return f"there are: {shown}{more}"
-
-
-def similar(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Find the name that is most like another one.
-
-    Parameters
-    ----------
-    name : str
-        The name; case makes no difference.
-    known : iterable of str
-        The names that exist.
-    cutoff : float
-        Smallest similarity, from 0 to 1, see `difflib.get_close_matches`.
-
-    Returns
-    -------
-    str or None
-        The most similar name, or the only one that contains `name` as a whole word; None where
-        there is neither.
-    """
-    by_case = {text.casefold(): text for text in known}
-    near = difflib.get_close_matches(name.casefold(), by_case, n=1, cutoff=cutoff)
-    if not near:  # well, and well_position
-        word = rf"(?<![^\W_]){re.escape(name.casefold())}(?![^\W_])"
-        longer = [text for text in by_case if name and re.search(word, text)]
-        near = longer if len(longer) == 1 else []
-    return by_case[near[0]] if near else None
-
-
-def similar_key(key: str, known: Iterable[str]) -> str | None:
-    """Find the key of the configuration that is most like another one, see `similar`."""
-    return similar(key, known, _KEY_CUTOFF)
+    names = list(names)
+    return f"Did you mean {' or '.join(names)}? " if names else ""

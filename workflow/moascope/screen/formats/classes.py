@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
 from moascope.core.text.patterns import compile_pattern
-from moascope.core.text.suggestions import suggest
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.base import FORMAT_KEYS, InputFormat, Rows
 from moascope.screen.formats.folder import missing_groups
 from moascope.screen.formats.image_folders import IMAGE_SUFFIXES, ImageFile, LeftOut, find_images
@@ -269,7 +269,7 @@ def _images_of_sheet(options: Input) -> ClassImages:
     def take(key: str, place: str, names: list[str] | None, missing: str) -> None:
         absent = [name for name in names or [] if name not in sheet.header]
         if not names or absent:
-            problems.append(f"{place}: {missing}; {suggest((absent or [key])[0], sheet.header)}")
+            problems.append(f"{place}: {missing}; {advise((absent or [key])[0], sheet.header)}")
         else:
             cells = sheet.paths(names[0]) if key == "path" else sheet.values(names)
             if key == "path":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from moascope.core.errors import InputError
-from moascope.core.text.suggestions import suggest
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.base import ONLY_PLANE, ROLES, Rows
 from moascope.screen.formats.layout import Layout, column_label, find_columns
 from moascope.screen.free_groups import PREFIX, values_of_sheet
@@ -99,7 +99,7 @@ class SheetReader:
         if not names:
             raise InputError(
                 f"{sheet.path}: input.columns.plate must name the column of plates; "
-                f"{suggest('plate', sheet.header)}"
+                f"{advise('plate', sheet.header)}"
             )
         return set(sheet.values(names)), str(sheet.path)
 
@@ -180,7 +180,7 @@ class SheetReader:
         if role == "plate" and not names:
             problems.add(
                 "input.columns.plate must name the column of plates; "
-                + suggest("plate", sheet.header)
+                + advise("plate", sheet.header)
             )
         return names
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from moascope.core.errors import InputError
 from moascope.networks import backbones, transforms
 from moascope.networks.keras_defaults import keras, layers, ops
+from moascope.networks.registry import ChannelMapping
 from moascope.segmentation.unet.targets import CLASSES, n_maps
 
 ENCODERS = ("none", "efficientnet-lite0")
@@ -269,7 +270,7 @@ def _own_encoder(image: Any, options: NetworkOptions) -> list[Any]:
 
 def _lite0(image: Any, options: NetworkOptions, channels: Sequence[str]) -> list[Any]:
     taps = _TAPS[: options.depth]
-    mapping = {"kind": "inflate"}
+    mapping = ChannelMapping("inflate")
     whole = backbones.build(
         "efficientnet-lite0", "imagenet", None, channels, mapping, [taps[-1]], pooling=None
     )
