@@ -35,9 +35,10 @@ def fit_defaults(config: Any) -> None:
     """
     if config.input is None or has_plates(config.input.format):
         return
-    for split in config.splits.values():
+    for name, split in config.splits.items():
         if "groups" not in split.audit.model_fields_set:
-            split.audit.groups = ["image", *config.input.groups]
+            audit = split.audit.model_copy(update={"groups": ["image", *config.input.groups]})
+            config.splits[name] = split.model_copy(update={"audit": audit})
 
 
 def problems_of_classes(config: Any) -> list[str]:

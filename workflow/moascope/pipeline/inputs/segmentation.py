@@ -9,7 +9,7 @@ from typing import Any
 
 from moascope.core.errors import InputError
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
-from moascope.screen.plates import dealt_plates
+from moascope.segmentation.data.plate_sets import divide_plates
 from moascope.segmentation.engines import optional_packages
 from moascope.segmentation.options import Engine
 
@@ -289,7 +289,7 @@ class EngineInputs(RuleInputs):
             "validation": section.validation_plates,
             "test": section.test_plates,
         }
-        return dealt_plates(self.plates, named, section.needed_sets())
+        return divide_plates(self.plates, named, section.needed_sets())
 
     @property
     def annotated_plates(self) -> list[str]:
