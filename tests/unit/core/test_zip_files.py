@@ -6,7 +6,7 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.core.zip_files import check_declared
-from moascope.segmentation.engines.stardist import _unpacked
+from moascope.segmentation.implementations.stardist import _unpacked
 
 
 def bomb(path, entries=5):

@@ -24,7 +24,7 @@ from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, read_parquet, write_parquet
 from moascope.images.plate_store import PlateStore, write_labels
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.base import Engine
+from moascope.segmentation.implementations.base import Engine
 from moascope.segmentation.instances import tidied
 from moascope.segmentation.object_size import at_scale
 from moascope.segmentation.typical_sites import TypicalSites

@@ -13,7 +13,7 @@ import logging
 from moascope.core.files import read_json, read_parquet, write_json, write_parquet
 from moascope.profiling import cell_counts
 from moascope.segmentation import image_scale
-from moascope.segmentation.engines.base import USUAL_DIAMETER
+from moascope.segmentation.implementations.base import USUAL_DIAMETER
 from moascope.segmentation.object_size import Size, told_diameter
 
 given, params = dict(snakemake.input.items()), snakemake.params

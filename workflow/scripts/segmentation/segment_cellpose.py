@@ -11,11 +11,11 @@ job.start(snakemake.log[0])
 from moascope.core.files import write_json
 from moascope.pipeline import devices, run_summary
 from moascope.segmentation import predict
-from moascope.segmentation.engines import base
+from moascope.segmentation.implementations import cellpose
 
 params, options = snakemake.params, snakemake.params.options
-device = devices.choose_for(params.compute["gpu"], "PyTorch", base.sees_gpu)
-engine = base.cellpose(
+device = devices.choose_for(params.compute["gpu"], "PyTorch", cellpose.sees_gpu)
+engine = cellpose.cellpose(
     options["model"],
     range(len(params.channels)),
     options["diameter"],

@@ -10,7 +10,7 @@ job.start(snakemake.log[0])
 
 from moascope.core.files import read_json, write_json
 from moascope.segmentation import image_scale, predict
-from moascope.segmentation.engines import classical
+from moascope.segmentation.implementations import classical
 
 params = snakemake.params
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())

@@ -11,7 +11,7 @@ job.start(snakemake.log[0])
 from moascope.core.files import write_json
 from moascope.pipeline import devices, run_summary
 from moascope.segmentation import image_scale, predict
-from moascope.segmentation.engines import stardist
+from moascope.segmentation.implementations import stardist
 
 params, options = snakemake.params, snakemake.params.options
 device = devices.choose_for(params.compute["gpu"], "TensorFlow", stardist.sees_gpu)

@@ -16,7 +16,7 @@ device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 from moascope.core.files import write_json
 from moascope.pipeline import run_summary
 from moascope.segmentation import image_scale, predict
-from moascope.segmentation.engines.unet import UNet
+from moascope.segmentation.implementations.unet import UNet
 
 device = devices.confirm(params.compute["gpu"], device)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())

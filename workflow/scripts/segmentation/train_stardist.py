@@ -11,7 +11,7 @@ job.start(snakemake.log[0])
 from moascope.core.files import write_json, write_parquet
 from moascope.pipeline import devices, run_summary
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines import stardist
+from moascope.segmentation.implementations import stardist
 
 params = snakemake.params
 device = devices.choose_for(params.compute["gpu"], "TensorFlow", stardist.sees_gpu)

@@ -5,6 +5,7 @@ import sys
 sys.path.insert(0, f"{snakemake.scriptdir}/../..")
 
 from moascope.pipeline import job
+from moascope.segmentation.engines.training_options import NetworkTraining
 
 job.start(snakemake.log[0])
 
@@ -18,8 +19,8 @@ device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 from moascope.core.files import write_json, write_parquet
 from moascope.pipeline import run_summary
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines import unet
-from moascope.segmentation.schedule import TrainingOptions, stop_warnings
+from moascope.segmentation.implementations import unet
+from moascope.segmentation.schedule import stop_warnings
 
 device = devices.confirm(params.compute["gpu"], device)
 with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
@@ -33,7 +34,7 @@ with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
         start=dict(snakemake.input.items()).get("start"),
         code=params.code,
     )
-training = TrainingOptions(**params.options["training"])
+training = NetworkTraining(**params.options["training"])
 is_cut_short = bool(stop_warnings(snakemake.wildcards.engine, history, training))
 history = history.assign(member=int(snakemake.wildcards.member))
 write_parquet(history, snakemake.output.history)

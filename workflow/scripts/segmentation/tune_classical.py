@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from moascope.core.files import write_json
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines import classical
+from moascope.segmentation.implementations import classical
 
 with AnnotatedSet(snakemake.input.images, snakemake.input.table) as annotated:
     # More images than this change nothing but the time it takes.

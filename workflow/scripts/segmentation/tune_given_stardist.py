@@ -11,7 +11,7 @@ job.start(snakemake.log[0])
 from moascope.pipeline import devices
 from moascope.segmentation import image_scale
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines import stardist
+from moascope.segmentation.implementations import stardist
 
 params, options = snakemake.params, snakemake.params.options
 devices.choose_for(params.compute["gpu"], "TensorFlow", stardist.sees_gpu)

@@ -16,7 +16,7 @@ device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 from moascope.core.files import read_tables, write_parquet
 from moascope.segmentation import image_scale
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines import unet
+from moascope.segmentation.implementations import unet
 
 devices.confirm(params.compute["gpu"], device)
 given, out = dict(snakemake.input.items()), dict(snakemake.output.items())

@@ -7,10 +7,11 @@ from annotated_discs import write_discs
 
 from moascope.core.errors import InputError
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.data.patches import PairedAugmentation, Patches, varied
+from moascope.segmentation.data.patches import Patches, varied
+from moascope.segmentation.engines.training_options import PatchAugmentation
 from moascope.segmentation.unet.targets import targets
 
-OFF = PairedAugmentation(
+OFF = PatchAugmentation(
     flip=False,
     quarter_turn=False,
     warp=0,
@@ -55,14 +56,14 @@ def test_labels_of_squares_are_not_shifted_against_their_means(tmp_path, binning
 
 def test_a_batch_depends_on_the_seed_and_its_number_only(tmp_path):
     annotated = write_discs(tmp_path)
-    source = patches(annotated, PairedAugmentation())
-    again = patches(annotated, PairedAugmentation())
+    source = patches(annotated, PatchAugmentation())
+    again = patches(annotated, PatchAugmentation())
     np.testing.assert_array_equal(source.batch(3, 2)[0], again.batch(3, 2)[0])
     streamed = source.batches(3, 2)
     np.testing.assert_array_equal(next(streamed)[1], again.batch(3, 2)[1])
     np.testing.assert_array_equal(next(streamed)[1], again.batch(4, 2)[1])
     streamed.close()
-    other = patches(annotated, PairedAugmentation(), seed=1)
+    other = patches(annotated, PatchAugmentation(), seed=1)
     assert not np.array_equal(source.batch(3, 2)[0], other.batch(3, 2)[0])
 
 
@@ -146,7 +147,7 @@ def test_intensities_vary_within_what_is_asked_for():
     assert np.allclose(bent[:, -1, -1], 1)
     assert (bent >= patch**2 - 1e-6).all()
     assert (bent <= patch**0.5 + 1e-6).all()
-    assert varied(rng, patch, PairedAugmentation()).dtype == np.float32
+    assert varied(rng, patch, PatchAugmentation()).dtype == np.float32
     steeper = np.stack([varied(rng, patch, replace(OFF, contrast=0.3)) for _ in range(50)])
     slopes = np.ptp(steeper, axis=(1, 2, 3))
     assert 0.7 - 1e-6 <= slopes.min() < 0.8

@@ -13,12 +13,12 @@ from scipy.special import softmax
 
 from moascope.core.errors import InputError
 from moascope.segmentation.engines import optional_packages
-from moascope.segmentation.engines.unet import UNet, tune_saved
+from moascope.segmentation.engines.unet import Network
+from moascope.segmentation.implementations.unet import UNet, tune_saved
 from moascope.segmentation.instances import InstanceParameters
 from moascope.segmentation.unet import architecture, export, training
-from moascope.segmentation.unet.architecture import NetworkOptions
 
-TINY = NetworkOptions(encoder="none", depth=2, filters=4)
+TINY = Network(encoder="none", depth=2, filters=4)
 WHOLE = {"turns": False, "tile": 256, "overlap": 0}
 
 needs_converters = pytest.mark.skipif(
@@ -165,7 +165,7 @@ def test_what_is_not_installed_is_named_with_the_command(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("outputs", ["classes", "distance", "both"])
 def test_the_portable_network_gives_probabilities(outputs):
-    options = NetworkOptions(encoder="none", depth=1, filters=4, outputs=outputs)
+    options = Network(encoder="none", depth=1, filters=4, outputs=outputs)
     own = network(options)
     images = np.random.default_rng(0).random((1, 32, 48, 1)).astype(np.float32)
     expected = probabilities(own, images)
@@ -174,7 +174,7 @@ def test_the_portable_network_gives_probabilities(outputs):
 
 
 def test_a_pretrained_network_becomes_layers_that_keras_knows():
-    options = NetworkOptions(depth=2, filters=4)
+    options = Network(depth=2, filters=4)
     own = network(options, ("DNA", "Actin"))
     twin = export.portable(own)
     assert "moascope" in json.dumps(own.get_config())
@@ -185,7 +185,7 @@ def test_a_pretrained_network_becomes_layers_that_keras_knows():
 
 
 def test_an_ensemble_becomes_a_portable_network():
-    options = NetworkOptions(depth=2, filters=4, binning=2)
+    options = Network(depth=2, filters=4, binning=2)
     members = [network(options), network(options)]
     members[1].set_weights([weights + 0.01 for weights in members[0].get_weights()])
     own = architecture.ensemble(members)

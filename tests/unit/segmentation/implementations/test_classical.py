@@ -6,8 +6,8 @@ import pytest
 from scipy import ndimage
 
 from moascope.core.errors import InputError
-from moascope.segmentation.engines import classical
-from moascope.segmentation.engines.classical import (
+from moascope.segmentation.implementations import classical
+from moascope.segmentation.implementations.classical import (
     Classical,
     ClassicalParameters,
     parameters_of,

@@ -12,7 +12,7 @@ import pytest
 from annotated_discs import discs, write_discs
 
 from moascope.core.errors import InputError
-from moascope.segmentation.engines.stardist import fit, shown_channels, stardist, tune_given
+from moascope.segmentation.implementations.stardist import fit, shown_channels, stardist, tune_given
 from moascope.segmentation.matching import scores, tally
 
 HAS_STARDIST = importlib.util.find_spec("stardist") is not None

@@ -10,8 +10,8 @@ from moascope.core.errors import InputError
 from moascope.networks import saving
 from moascope.segmentation.data.dataset import AnnotatedSet, write
 from moascope.segmentation.data.masks import Mask
-from moascope.segmentation.engines import unet
-from moascope.segmentation.engines.unet import UNet, fit, tune_saved
+from moascope.segmentation.implementations import unet
+from moascope.segmentation.implementations.unet import UNet, fit, tune_saved
 from moascope.segmentation.instances import InstanceParameters
 from moascope.segmentation.object_size import resized
 
