@@ -78,7 +78,7 @@ def test_a_batch_depends_on_the_seed_and_its_number_only(tmp_path):
 )
 def test_image_and_labels_are_moved_alike(tmp_path, change):
     annotated = write_discs(tmp_path)
-    images, truth = patches(annotated, replace(OFF, **change)).batch(0, 12)
+    images, truth = patches(annotated, OFF.model_copy(update=change)).batch(0, 12)
     assert not np.allclose(images, patches(annotated).batch(0, 12)[0])
     bright, inside = images[..., 0] > 0.5, truth[..., 0] > 0
     # Images without objects show nothing but noise.
@@ -91,7 +91,7 @@ def test_zoom_changes_the_size_of_objects(tmp_path):
     annotated = write_discs(tmp_path)
 
     def share(zoom):
-        warp = replace(OFF, warp=1.0, rotation=0.0, elastic=0.0, zoom=(zoom, zoom))
+        warp = OFF.model_copy(update=dict(warp=1.0, rotation=0.0, elastic=0.0, zoom=(zoom, zoom)))
         _, truth = patches(annotated, warp, size=48).batch(0, 16)
         return (truth[..., 0] == 2).sum() / (truth[..., 0] > 0).sum()
 
@@ -101,7 +101,7 @@ def test_zoom_changes_the_size_of_objects(tmp_path):
 
 def test_an_image_smaller_than_the_patch_is_mirrored(tmp_path):
     annotated = write_discs(tmp_path, shapes=((20, 24),))
-    images, truth = patches(annotated, replace(OFF, quarter_turn=True), size=64).batch(0, 3)
+    images, truth = patches(annotated, OFF.model_copy(update=dict(quarter_turn=True)), size=64).batch(0, 3)
     assert images.shape == (3, 64, 64, 1)
     assert np.isfinite(images).all()
     assert (truth[..., 0] > 0).any()
@@ -139,22 +139,22 @@ def test_intensities_vary_within_what_is_asked_for():
     patch = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8, 1)
     rng = np.random.default_rng(0)
     assert (varied(rng, patch, OFF) == patch).all()
-    assert np.allclose(varied(rng, patch, replace(OFF, inversion=1.0)), 1 - patch)
-    bright = np.stack([varied(rng, patch, replace(OFF, brightness=0.1)) for _ in range(50)])
+    assert np.allclose(varied(rng, patch, OFF.model_copy(update=dict(inversion=1.0))), 1 - patch)
+    bright = np.stack([varied(rng, patch, OFF.model_copy(update=dict(brightness=0.1))) for _ in range(50)])
     assert 0.05 < np.abs(bright - patch).max() <= 0.1 + 1e-6
-    bent = np.stack([varied(rng, patch, replace(OFF, gamma=1.0)) for _ in range(50)])
+    bent = np.stack([varied(rng, patch, OFF.model_copy(update=dict(gamma=1.0))) for _ in range(50)])
     assert (bent[:, 0, 0] == 0).all()
     assert np.allclose(bent[:, -1, -1], 1)
     assert (bent >= patch**2 - 1e-6).all()
     assert (bent <= patch**0.5 + 1e-6).all()
     assert varied(rng, patch, PatchAugmentation()).dtype == np.float32
-    steeper = np.stack([varied(rng, patch, replace(OFF, contrast=0.3)) for _ in range(50)])
+    steeper = np.stack([varied(rng, patch, OFF.model_copy(update=dict(contrast=0.3))) for _ in range(50)])
     slopes = np.ptp(steeper, axis=(1, 2, 3))
     assert 0.7 - 1e-6 <= slopes.min() < 0.8
     assert 1.2 < slopes.max() <= 1.3 + 1e-6
     spot = np.zeros((9, 9, 1), np.float32)
     spot[4, 4] = 1
-    blurred = [varied(rng, spot, replace(OFF, blur=2.0)).max() for _ in range(20)]
+    blurred = [varied(rng, spot, OFF.model_copy(update=dict(blur=2.0))).max() for _ in range(20)]
     assert min(blurred) < 0.3
-    noisy = np.stack([varied(rng, 0 * patch, replace(OFF, noise=0.1)) for _ in range(50)])
+    noisy = np.stack([varied(rng, 0 * patch, OFF.model_copy(update=dict(noise=0.1))) for _ in range(50)])
     assert 0.03 < noisy.std() < 0.1

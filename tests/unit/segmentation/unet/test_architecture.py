@@ -21,9 +21,7 @@ def maps(network, size=(32, 64), channels=1):
 
 @pytest.mark.parametrize(("outputs", "k"), [("classes", 3), ("distance", 1), ("both", 4)])
 def test_a_network_gives_one_value_per_pixel_and_map(outputs, k):
-    network = architecture.build(
-        Network(encoder="none", depth=2, filters=4, outputs=outputs), ["DNA"]
-    )
+    network = architecture.build(TINY.model_copy(update={"outputs": outputs}), ["DNA"])
     assert maps(network).shape == (2, 32, 64, k)
 
 
@@ -108,7 +106,7 @@ def test_folding_changes_nothing(tmp_path):
 
 @pytest.mark.parametrize("outputs", ["classes", "distance", "both"])
 def test_the_predictor_gives_what_objects_are_cut_out_by(outputs):
-    network = architecture.build(replace(TINY, outputs=outputs), ["DNA"])
+    network = architecture.build(TINY.model_copy(update=dict(outputs=outputs)), ["DNA"])
     images = np.random.default_rng(0).random((2, 32, 32, 1)).astype("float32")
     predicted = architecture.predictor(network)(images)
     assert predicted.dtype == np.float32

@@ -19,7 +19,7 @@ from moascope.segmentation.instances import InstanceParameters
 from moascope.segmentation.unet import architecture, export, training
 
 TINY = Network(encoder="none", depth=2, filters=4)
-WHOLE = {"turns": False, "tile": 256, "overlap": 0}
+WHOLE = UNetOptions(tile=256, overlap=0)
 
 needs_converters = pytest.mark.skipif(
     bool(optional_packages.missing(optional_packages.EXPORT)),
@@ -40,7 +40,7 @@ def probabilities(network, images):
 
 
 def save(path, options=TINY, channels=("DNA",)):
-    about = {"options": {"network": asdict(options)}, "validation": {"ap_50": 0.75}}
+    about = {"options": {"network": options.model_dump()}, "validation": {"ap_50": 0.75}}
     parameters = InstanceParameters(min_area=7)
     training.save(network(options, channels), path, channels, options, parameters, about)
     return path
@@ -110,7 +110,7 @@ def test_bioimageio_predicts_from_raw_intensities_what_the_engine_does(exported,
 @needs_converters
 def test_a_network_that_bins_is_exported_as_well(tmp_path):
     """The export itself compares what ONNX and Keras predict."""
-    model, out = save(tmp_path / "unet.keras", replace(TINY, binning=2)), tmp_path / "unet.zip"
+    model, out = save(tmp_path / "unet.keras", TINY.model_copy(update=dict(binning=2))), tmp_path / "unet.zip"
     with write_discs(tmp_path, shapes=((90, 101),)) as annotated:
         export.export(model, ["DNA"], annotated, out, name="unet", objects="Nuclei")
     with zipfile.ZipFile(out) as archive:

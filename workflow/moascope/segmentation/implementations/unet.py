@@ -35,13 +35,12 @@ from moascope.segmentation.instances import (
 from moascope.segmentation.object_size import Tops, pair_at_scale, size_of
 from moascope.segmentation.unet import architecture
 from moascope.segmentation.unet import training as network_training
-from moascope.segmentation.unet.tiling import OVERLAP, Function, predict_tiled, with_turns
+from moascope.segmentation.unet.tiling import OVERLAP, Function, predict_tiled, was_averaged, with_test_time_augmentation
 
 logger = logging.getLogger(__name__)
 
 _TUNED_ON = 50  # validation images at most
 _LARGE = 1 << 22  # px
-_AVERAGED, _AVERAGED_BEFORE = "test_time_augmentation", "turns"  # keys of saved models, new and old
 
 
 def load(job: Job) -> Loaded:
@@ -145,7 +144,7 @@ class UNet:
         self._plate: PlateIntensities | None = None
         self._multiple = int(self.about["multiple"])
         predict = architecture.predictor(self.network)
-        self._predict = with_turns(predict) if options.test_time_augmentation else predict
+        self._predict = with_test_time_augmentation(predict) if options.test_time_augmentation else predict
         self._tile = options.tile
         usual = min(OVERLAP, self._tile // 2)
         self._overlap = usual if options.overlap is None else options.overlap
@@ -181,13 +180,13 @@ class UNet:
         network, about = network_training.load(path)
         shown = matched_channels(about["channels"], channels, options.channel_map, path)
         is_averaged = options.test_time_augmentation
-        was_averaged = about.get(_AVERAGED, about.get(_AVERAGED_BEFORE, is_averaged))
-        if was_averaged != is_averaged:
+        before = was_averaged(about)
+        if before is not None and before != is_averaged:
             logger.warning(
                 "%s: its parameters were tuned with test_time_augmentation: %s, but "
                 "test_time_augmentation is %s here",
                 os.fspath(path),
-                str(was_averaged).lower(),
+                str(before).lower(),
                 str(is_averaged).lower(),
             )
         engine = cls(network, about, options)
@@ -417,7 +416,7 @@ def tune_saved(
     logger.info("validation: %s", validation)
     tuned: dict[str, Any] = {
         "instances": asdict(parameters),
-        _AVERAGED: options.test_time_augmentation,
+        "test_time_augmentation": options.test_time_augmentation,
     }
     if is_given:
         before = {"sha256": _sha256(paths[0]), "instances": abouts[0]["instances"]}
