@@ -25,6 +25,10 @@ class Paths:
 
     run: str
 
+    def folder(self) -> str:
+        """Return the folder of all results of the run."""
+        return f"results/{self.run}"
+
     def result(self, name: str) -> str:
         """Give a path below the results of the run."""
         return f"results/{self.run}/{name}"
