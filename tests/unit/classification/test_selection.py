@@ -13,7 +13,8 @@ from moascope.classification import selection
 from moascope.classification.heads import cross_validation
 from moascope.core.errors import InputError
 from moascope.networks.feature_columns import Block
-from moascope.splits import inner_folds, make
+from moascope.splits import inner_folds
+from moascope.splits.folds import Fold
 
 LDA = {"type": "lda", "shrinkage": "auto", "balanced": False}
 LOGISTIC = {"type": "logistic", "C": 1.0, "balanced": False}
@@ -50,7 +51,7 @@ def divide(labels, groups):
 def folds_of(units):
     rows = np.arange(len(units))
     return [
-        make.Fold(
+        Fold(
             *(0, number, name),
             train=rows[units["compound"] != name],
             validation=rows[:0],
@@ -105,9 +106,7 @@ def test_classes_of_validation_units_do_not_change_the_choice():
     features, units = screen()
     fold = folds_of(units)[0]
     is_validation = np.isin(fold.train, np.flatnonzero(units["compound"] == "c3"))
-    fold = make.Fold(
-        *(0, 0, "c0"), fold.train[~is_validation], fold.train[is_validation], fold.test
-    )
+    fold = Fold(*(0, 0, "c0"), fold.train[~is_validation], fold.train[is_validation], fold.test)
     scrambled = units.copy()
     scrambled.loc[fold.validation, "moa"] = "b"
     pd.testing.assert_frame_equal(

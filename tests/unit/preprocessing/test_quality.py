@@ -11,7 +11,7 @@ from skimage.io import imread
 from moascope.core.errors import InputError
 from moascope.preprocessing import foreground, plate_quality, quality
 from moascope.preprocessing.options import Quality
-from moascope.simulation import screen
+from moascope.simulation import phenotypes, screen
 from moascope.simulation.options import Simulate
 
 OPTIONS = {"focus_z": 4.0, "max_saturated": 0.02, "min_foreground": 0.02, "intensity_z": 6.0}
@@ -189,16 +189,19 @@ def test_flags_belong_to_their_row_whatever_the_index(rng):
 
 
 def test_every_planted_bad_well_of_the_demo_is_flagged_and_hardly_a_good_one(tmp_path):
-    sheet, truth = screen.simulate_plate(0, Simulate().model_dump(), tmp_path, seed=3)
+    sheet, truth = screen.simulate_plate(0, Simulate(), tmp_path, seed=3)
     pixels = np.stack(
-        [[imread(tmp_path / row[name]) for name in screen.CHANNELS] for _, row in sheet.iterrows()]
+        [
+            [imread(tmp_path / row[name]) for name in phenotypes.CHANNELS]
+            for _, row in sheet.iterrows()
+        ]
     )
-    found = quality.flag(measured(pixels, screen.CHANNELS), Quality().model_dump())
+    found = quality.flag(measured(pixels, phenotypes.CHANNELS), Quality().model_dump())
     planted = truth["planted_problem"].to_numpy()
     for problem, reason in zip(planted, found["reasons"], strict=True):
         assert problem in reason
     assert found["flagged"][planted == ""].mean() <= 0.02
     table = found.assign(plate="P1", status="ok")
-    medians = plate_quality.plate_medians(table, screen.CHANNELS)
-    assert plate_quality.judge(medians, screen.CHANNELS, Quality().model_dump()) == {}
-    assert plate_quality.suspected_brightfield(table, screen.CHANNELS) == {}
+    medians = plate_quality.plate_medians(table, phenotypes.CHANNELS)
+    assert plate_quality.judge(medians, phenotypes.CHANNELS, Quality().model_dump()) == {}
+    assert plate_quality.suspected_brightfield(table, phenotypes.CHANNELS) == {}

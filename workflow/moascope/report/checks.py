@@ -16,8 +16,8 @@ from moascope.report import verdicts
 from moascope.report.context import Context, ModelContext
 from moascope.report.segmentation import SegmentationContext
 from moascope.screen.wording import MECHANISM, Words, sentence_case, words_of
+from moascope.splits.folds import iterate_folds
 from moascope.splits.independence import held_out_columns, plural
-from moascope.splits.make import folds
 
 _TESTED_ON = {
     "leave-one-compound-out": "of compounds the model had never seen",
@@ -93,7 +93,7 @@ def known_from_training(context: Context, name: str) -> str:
         values = units[column].fillna("").astype(str)
         named = (values != "") & (units["role"] != "control")
         tested, known = set(), set()
-        for fold in folds(split["table"], split["groups"], units):
+        for fold in iterate_folds(split["table"], split["groups"], units):
             test = set(values.iloc[fold.test][named.iloc[fold.test]])
             tested |= test
             known |= test & set(values.iloc[fold.train])

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from moascope.splits import audit as leakage
-from moascope.splits.make import SETS, PlannedSplit, summary
+from moascope.splits.folds import SETS, summary
+from moascope.splits.make import PlannedSplit
 
 FEW_UNITS = 5
 """With fewer units than this, a class is said to be small."""

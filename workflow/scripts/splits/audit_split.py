@@ -10,10 +10,10 @@ job.start(snakemake.log[0])
 
 from moascope.core.files import read_parquet, write_json
 from moascope.splits import audit as leakage
-from moascope.splits import independence
+from moascope.splits import image_leakage, independence
 
 options = snakemake.params.options
-images = leakage.reduce_images(snakemake.input.pixels) if options["images"] else None
+images = image_leakage.reduce_images(snakemake.input.pixels) if options["images"] else None
 audit = leakage.audit(
     read_parquet(snakemake.input.units),
     read_parquet(snakemake.input.split),
