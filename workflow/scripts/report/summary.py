@@ -4,6 +4,7 @@ import sys
 
 sys.path.insert(0, f"{snakemake.scriptdir}/../..")
 
+from moascope.core.options import restore
 from moascope.pipeline import job
 from moascope.segmentation.engines.training_options import NetworkTraining
 
@@ -54,7 +55,7 @@ if "counts" in given:
     }
     sections["warnings"] += verdicts.cell_warnings(params.cells["engine"], doubts["doubts"])
 for name, path in zip(params.training, given.get("histories", []), strict=True):
-    training = NetworkTraining(**params.training[name])
+    training = restore(NetworkTraining, params.training[name])
     found = schedule.stop_warnings(name, read_parquet(path), training)
     sections["warnings"] = [*sections.get("warnings", []), *found]
 content = run_summary.build(

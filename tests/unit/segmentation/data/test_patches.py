@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import h5py
 import numpy as np
 import pytest
@@ -91,7 +89,9 @@ def test_zoom_changes_the_size_of_objects(tmp_path):
     annotated = write_discs(tmp_path)
 
     def share(zoom):
-        warp = OFF.model_copy(update=dict(warp=1.0, rotation=0.0, elastic=0.0, zoom=(zoom, zoom)))
+        warp = OFF.model_copy(
+            update={"warp": 1.0, "rotation": 0.0, "elastic": 0.0, "zoom": (zoom, zoom)}
+        )
         _, truth = patches(annotated, warp, size=48).batch(0, 16)
         return (truth[..., 0] == 2).sum() / (truth[..., 0] > 0).sum()
 
@@ -101,7 +101,9 @@ def test_zoom_changes_the_size_of_objects(tmp_path):
 
 def test_an_image_smaller_than_the_patch_is_mirrored(tmp_path):
     annotated = write_discs(tmp_path, shapes=((20, 24),))
-    images, truth = patches(annotated, OFF.model_copy(update=dict(quarter_turn=True)), size=64).batch(0, 3)
+    images, truth = patches(
+        annotated, OFF.model_copy(update={"quarter_turn": True}), size=64
+    ).batch(0, 3)
     assert images.shape == (3, 64, 64, 1)
     assert np.isfinite(images).all()
     assert (truth[..., 0] > 0).any()
@@ -139,22 +141,28 @@ def test_intensities_vary_within_what_is_asked_for():
     patch = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8, 1)
     rng = np.random.default_rng(0)
     assert (varied(rng, patch, OFF) == patch).all()
-    assert np.allclose(varied(rng, patch, OFF.model_copy(update=dict(inversion=1.0))), 1 - patch)
-    bright = np.stack([varied(rng, patch, OFF.model_copy(update=dict(brightness=0.1))) for _ in range(50)])
+    assert np.allclose(varied(rng, patch, OFF.model_copy(update={"inversion": 1.0})), 1 - patch)
+    bright = np.stack(
+        [varied(rng, patch, OFF.model_copy(update={"brightness": 0.1})) for _ in range(50)]
+    )
     assert 0.05 < np.abs(bright - patch).max() <= 0.1 + 1e-6
-    bent = np.stack([varied(rng, patch, OFF.model_copy(update=dict(gamma=1.0))) for _ in range(50)])
+    bent = np.stack([varied(rng, patch, OFF.model_copy(update={"gamma": 1.0})) for _ in range(50)])
     assert (bent[:, 0, 0] == 0).all()
     assert np.allclose(bent[:, -1, -1], 1)
     assert (bent >= patch**2 - 1e-6).all()
     assert (bent <= patch**0.5 + 1e-6).all()
     assert varied(rng, patch, PatchAugmentation()).dtype == np.float32
-    steeper = np.stack([varied(rng, patch, OFF.model_copy(update=dict(contrast=0.3))) for _ in range(50)])
+    steeper = np.stack(
+        [varied(rng, patch, OFF.model_copy(update={"contrast": 0.3})) for _ in range(50)]
+    )
     slopes = np.ptp(steeper, axis=(1, 2, 3))
     assert 0.7 - 1e-6 <= slopes.min() < 0.8
     assert 1.2 < slopes.max() <= 1.3 + 1e-6
     spot = np.zeros((9, 9, 1), np.float32)
     spot[4, 4] = 1
-    blurred = [varied(rng, spot, OFF.model_copy(update=dict(blur=2.0))).max() for _ in range(20)]
+    blurred = [varied(rng, spot, OFF.model_copy(update={"blur": 2.0})).max() for _ in range(20)]
     assert min(blurred) < 0.3
-    noisy = np.stack([varied(rng, 0 * patch, OFF.model_copy(update=dict(noise=0.1))) for _ in range(50)])
+    noisy = np.stack(
+        [varied(rng, 0 * patch, OFF.model_copy(update={"noise": 0.1})) for _ in range(50)]
+    )
     assert 0.03 < noisy.std() < 0.1

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
@@ -106,7 +104,7 @@ def test_folding_changes_nothing(tmp_path):
 
 @pytest.mark.parametrize("outputs", ["classes", "distance", "both"])
 def test_the_predictor_gives_what_objects_are_cut_out_by(outputs):
-    network = architecture.build(TINY.model_copy(update=dict(outputs=outputs)), ["DNA"])
+    network = architecture.build(TINY.model_copy(update={"outputs": outputs}), ["DNA"])
     images = np.random.default_rng(0).random((2, 32, 32, 1)).astype("float32")
     predicted = architecture.predictor(network)(images)
     assert predicted.dtype == np.float32

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from dataclasses import asdict, replace
 
 import keras
 import numpy as np
@@ -13,7 +12,7 @@ from scipy.special import softmax
 
 from moascope.core.errors import InputError
 from moascope.segmentation.engines import optional_packages
-from moascope.segmentation.engines.unet import Network
+from moascope.segmentation.engines.unet import Network, UNetOptions
 from moascope.segmentation.implementations.unet import UNet, tune_saved
 from moascope.segmentation.instances import InstanceParameters
 from moascope.segmentation.unet import architecture, export, training
@@ -110,7 +109,10 @@ def test_bioimageio_predicts_from_raw_intensities_what_the_engine_does(exported,
 @needs_converters
 def test_a_network_that_bins_is_exported_as_well(tmp_path):
     """The export itself compares what ONNX and Keras predict."""
-    model, out = save(tmp_path / "unet.keras", TINY.model_copy(update=dict(binning=2))), tmp_path / "unet.zip"
+    model, out = (
+        save(tmp_path / "unet.keras", TINY.model_copy(update={"binning": 2})),
+        tmp_path / "unet.zip",
+    )
     with write_discs(tmp_path, shapes=((90, 101),)) as annotated:
         export.export(model, ["DNA"], annotated, out, name="unet", objects="Nuclei")
     with zipfile.ZipFile(out) as archive:

@@ -13,7 +13,7 @@ from moascope.core.errors import InputError
 from moascope.segmentation.engines.unet import Network
 from moascope.segmentation.instances import InstanceParameters, label_objects
 from moascope.segmentation.unet import architecture
-from moascope.segmentation.unet.tiling import predict_tiled, with_turns
+from moascope.segmentation.unet.tiling import predict_tiled, with_test_time_augmentation
 
 RADIUS = 8
 
@@ -154,12 +154,14 @@ def test_turns_average_what_a_network_says_of_each_side():
         return images + ramp
 
     image = noise(2, 33, 33, 2)
-    np.testing.assert_allclose(with_turns(uneven)(image), image + 16, atol=1e-5)
+    np.testing.assert_allclose(with_test_time_augmentation(uneven)(image), image + 16, atol=1e-5)
 
 
 def test_turns_leave_an_even_network_as_it_is():
     image = noise(1, 40, 56, 1)
-    np.testing.assert_allclose(with_turns(blurred)(image), blurred(image), atol=1e-5)
+    np.testing.assert_allclose(
+        with_test_time_augmentation(blurred)(image), blurred(image), atol=1e-5
+    )
 
 
 def test_objects_across_seams_are_one_object():

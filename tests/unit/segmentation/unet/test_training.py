@@ -44,7 +44,7 @@ def test_a_network_learns_to_find_discs(tmp_path):
 def test_a_network_that_bins_learns_and_predicts_at_full_size(tmp_path):
     annotated = write_discs(tmp_path)
     training = SHORT.model_copy(
-        update=dict(steps=80, batch_size=4, patch_size=64, validate_every=80)
+        update={"steps": 80, "batch_size": 4, "patch_size": 64, "validate_every": 80}
     )
     done = fit(annotated, TINY.model_copy(update={"filters": 8, "binning": 2}), training)
     assert done["model"].predict_on_batch(np.zeros((1, 32, 64, 1)))[0].shape == (32, 64, 4)

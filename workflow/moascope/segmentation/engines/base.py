@@ -83,6 +83,8 @@ class SizeAdvice:
     """Keys that make objects larger when they are raised."""
     smaller: str
     """Keys that make objects smaller."""
+    size: str = "diameter (or auto)"
+    """Key with the size of objects."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ class Method:
     """A given model is a path, never the name of a published model."""
     problems: Callable[[Any], list[str]] | None = None
     """Returns sentences about the keys of an engine that do not go together."""
+    memory_mb: int = 4000
+    """Memory that a job takes at first."""
     usual_diameter: float | None = None
     """Diameter of objects in px where nothing else is known; None: none is expected."""
     most_channels: int | None = None

@@ -30,7 +30,10 @@ CELLPOSE = Method(
     load="moascope.segmentation.implementations.cellpose:load",
     environment="cellpose",
     finding_keys=("model", "diameter", "flow_threshold", "cellprob_threshold"),
-    advice=SizeAdvice("min_area or cellprob_threshold", "cellprob_threshold or max_area"),
+    advice=SizeAdvice(
+        "min_area or cellprob_threshold", "cellprob_threshold or max_area", size="diameter"
+    ),
+    memory_mb=8000,
     library="torch",
     sees_gpu="moascope.segmentation.implementations.cellpose:sees_gpu",
     packages=("cellpose",),

@@ -66,6 +66,7 @@ STARDIST = Method(
     environment="stardist",
     finding_keys=("model", "channel_map", "diameter", "prob_threshold", "nms_threshold"),
     advice=SizeAdvice("min_area or prob_threshold", "prob_threshold or max_area"),
+    memory_mb=6000,
     library="tensorflow",
     sees_gpu="moascope.segmentation.implementations.stardist:sees_gpu",
     packages=("stardist", "tf-keras"),

@@ -130,6 +130,7 @@ UNET = Method(
         "mask_threshold",
     ),
     advice=SizeAdvice("min_area or seed_threshold", "mask_threshold or max_area"),
+    memory_mb=6000,
     library="keras",
     sees_gpu="moascope.segmentation.implementations.unet:sees_gpu",
     measure="moascope.segmentation.implementations.unet:measure_size",

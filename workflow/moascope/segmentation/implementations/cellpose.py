@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moascope.core.errors import InputError
+from moascope.core.options import restore
 from moascope.segmentation.engines.cellpose import CellposeOptions
 from moascope.segmentation.implementations.base import Job, Loaded, Scaled, imported
 from moascope.segmentation.object_size import told_diameter
@@ -84,7 +85,7 @@ def load(job: Job) -> Loaded:
     Loaded
         Ready to segment.
     """
-    options = CellposeOptions.model_validate(job.options)
+    options = restore(CellposeOptions, job.options)
     engine = cellpose(
         options.model,
         range(len(job.channels)),

@@ -17,6 +17,7 @@ from skimage.segmentation import watershed
 
 from moascope.core.errors import InputError
 from moascope.core.files import read_json, write_json
+from moascope.core.options import restore
 from moascope.images.intensities import (
     HELD,
     PERCENTILES,
@@ -160,7 +161,7 @@ def load(job: Job) -> Loaded:
     Loaded
         Ready to segment.
     """
-    options = ClassicalOptions.model_validate(job.options)
+    options = restore(ClassicalOptions, job.options)
     diameter = diameter_of_job(job.given, options)
     parameters = parameters_of(options, _stored(job), diameter=diameter)
     return Loaded(Classical(parameters), job.channels)
@@ -169,7 +170,7 @@ def load(job: Job) -> Loaded:
 def measure_size(job: Job) -> dict[str, Any]:
     """Estimate the usual diameter of objects in some images of a job, ready for JSON."""
     images, _ = sample(job.given, job.channels)
-    parameters = parameters_of(ClassicalOptions.model_validate(job.options), _stored(job))
+    parameters = parameters_of(restore(ClassicalOptions, job.options), _stored(job))
     return {"diameter": estimate_diameter(images, parameters), "n_images": len(images)}
 
 
@@ -177,7 +178,7 @@ def tune_job(job: Job, annotated: AnnotatedSet) -> None:
     """Tune the parameters on validation images, and write them as JSON."""
     rows = annotated.spread("validation", _TUNED_ON)
     samples = [(annotated.image(row), annotated.labels(row)) for row in rows]
-    options = ClassicalOptions.model_validate(job.options)
+    options = restore(ClassicalOptions, job.options)
     parameters = tune_with(options, samples, groups=annotated.groups(rows))
     write_json(asdict(parameters), job.out["model"])
 

@@ -29,6 +29,7 @@ from skimage.segmentation import relabel_sequential
 from moascope.core.damage import machine_error
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, damaged, scratch_folder, write_zip
+from moascope.core.options import restore
 from moascope.core.zip_files import check_declared
 from moascope.images.intensities import PERCENTILES, range_of, scaled
 from moascope.networks.keras_settings import pin
@@ -85,7 +86,7 @@ def load(job: Job) -> Loaded:
     Loaded
         Ready to segment.
     """
-    options = StarDistOptions.model_validate(job.options)
+    options = restore(StarDistOptions, job.options)
     model = options.model or job.given["model"]
     engine, channels = _engine_of(job, options, model)
     return Loaded(engine, channels, factor_of_job(job.given, options, model))
@@ -93,7 +94,7 @@ def load(job: Job) -> Loaded:
 
 def measure_size(job: Job) -> dict[str, Any]:
     """Measure the size of objects in the images of a job, see `image_scale.measure_job`."""
-    options = StarDistOptions.model_validate(job.options)
+    options = restore(StarDistOptions, job.options)
     model = options.model or job.given["model"]
     engine, channels = _engine_of(job, options, model)
     return measure_job(engine, job.given, channels, model)
@@ -101,13 +102,13 @@ def measure_size(job: Job) -> dict[str, Any]:
 
 def train_job(job: Job, annotated: AnnotatedSet, training: Training) -> pd.DataFrame:
     """Train a model and tune its thresholds, see `fit`; a killed training starts again."""
-    options = StarDistOptions.model_validate(job.options)
+    options = restore(StarDistOptions, job.options)
     return fit(annotated, options, job.out["model"], seed=training.seed)
 
 
 def tune_job(job: Job, annotated: AnnotatedSet) -> None:
     """Tune the thresholds of a given model, see `tune_given`."""
-    options = StarDistOptions.model_validate(job.options)
+    options = restore(StarDistOptions, job.options)
     model = options.model or job.given["model"]
     factor = factor_of_job(job.given, options, model)
     tune_given(model, annotated, job.channels, options, job.out["model"], factor=factor)

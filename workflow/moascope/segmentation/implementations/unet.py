@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from moascope.core.options import restore
 from moascope.images.intensities import PlateIntensities, Range, range_of, scaled
 from moascope.networks.keras_defaults import keras
 from moascope.networks.saving import save_model
@@ -35,7 +36,13 @@ from moascope.segmentation.instances import (
 from moascope.segmentation.object_size import Tops, pair_at_scale, size_of
 from moascope.segmentation.unet import architecture
 from moascope.segmentation.unet import training as network_training
-from moascope.segmentation.unet.tiling import OVERLAP, Function, predict_tiled, was_averaged, with_test_time_augmentation
+from moascope.segmentation.unet.tiling import (
+    OVERLAP,
+    Function,
+    predict_tiled,
+    was_averaged,
+    with_test_time_augmentation,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +63,7 @@ def load(job: Job) -> Loaded:
     Loaded
         Ready to segment.
     """
-    options, model = UNetOptions.model_validate(job.options), job.given["model"]
+    options, model = restore(UNetOptions, job.options), job.given["model"]
     engine = UNet.load(model, job.channels, options)
     factor = factor_of_job(job.given, options, model)
     return Loaded(engine, engine.channels, factor)
@@ -70,7 +77,7 @@ def sees_gpu() -> bool:
 def measure_size(job: Job) -> dict[str, Any]:
     """Measure the size of objects in the images of a job, see `image_scale.measure_job`."""
     model = job.given["model"]
-    engine = UNet.load(model, job.channels, UNetOptions.model_validate(job.options))
+    engine = UNet.load(model, job.channels, restore(UNetOptions, job.options))
     return measure_job(engine, job.given, engine.channels, model)
 
 
@@ -79,7 +86,7 @@ def train_job(job: Job, annotated: AnnotatedSet, training: Training) -> pd.DataF
     return fit(
         annotated,
         job.channels,
-        UNetOptions.model_validate(job.options),
+        restore(UNetOptions, job.options),
         job.out["model"],
         seed=training.seed,
         checkpoint=training.checkpoint,
@@ -90,7 +97,7 @@ def train_job(job: Job, annotated: AnnotatedSet, training: Training) -> pd.DataF
 
 def tune_job(job: Job, annotated: AnnotatedSet) -> None:
     """Tune trained networks (the input `networks`) or a given one (`model`), see `tune_saved`."""
-    options = UNetOptions.model_validate(job.options)
+    options = restore(UNetOptions, job.options)
     is_given = "model" in job.given
     networks = [job.given["model"]] if is_given else job.given["networks"]
     tune_saved(
@@ -144,7 +151,9 @@ class UNet:
         self._plate: PlateIntensities | None = None
         self._multiple = int(self.about["multiple"])
         predict = architecture.predictor(self.network)
-        self._predict = with_test_time_augmentation(predict) if options.test_time_augmentation else predict
+        self._predict = (
+            with_test_time_augmentation(predict) if options.test_time_augmentation else predict
+        )
         self._tile = options.tile
         usual = min(OVERLAP, self._tile // 2)
         self._overlap = usual if options.overlap is None else options.overlap
@@ -326,7 +335,7 @@ def fit(
         network, started = options.network, None
     else:
         started, before = network_training.load(start)
-        network = Network.model_validate(before["options"]["network"])
+        network = restore(Network, before["options"]["network"])
         shown = matched_channels(before["channels"], channels, options.channel_map, start)
         annotated.show(shown)
         digest = _sha256(start)

@@ -11,6 +11,7 @@ from typing import Any
 from moascope import __version__
 from moascope.images.intensities import PERCENTILES
 from moascope.segmentation.unet.targets import CLASSES
+from moascope.segmentation.unet.tiling import was_averaged
 
 TOLERANCE = 1e-3
 """How much maps may differ between programs."""
@@ -175,8 +176,8 @@ def documentation(about: Mapping[str, Any], objects: str) -> str:
 
 
 _AVERAGED = (
-    "the mean of eight flipped and turned predictions per image\n(`test_time_augmentation`), which this package "
-    "does not make: from one prediction other parameters may do better"
+    "the mean of eight flipped and turned predictions per image\n(`test_time_augmentation`), which this "
+    "package does not make: from one prediction other parameters may do better"
 )
 _DOCUMENTATION = """\
 # U-Net for {objects}, trained with MoAscope {version}
