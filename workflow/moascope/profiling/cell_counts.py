@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.core.files import read_parquet
+from moascope.segmentation.engines.base import SizeAdvice
 
 KEYS = ["site_id", "plate", "well", "site"]
 
@@ -91,7 +92,9 @@ def _count(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def doubts(counts: pd.DataFrame, objects: str, diameter: float | None, method: Method) -> list[str]:
+def doubts(
+    counts: pd.DataFrame, objects: str, diameter: float | None, advice: SizeAdvice
+) -> list[str]:
     """List what looks wrong with the objects of a screen whose truth is not known.
 
     Parameters

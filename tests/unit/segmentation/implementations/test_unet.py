@@ -219,11 +219,11 @@ def test_a_channel_of_another_name_is_segmented_by_a_channel_map(fitted):
     assert UNet.load(fitted[0], ["Actin", "DNA"], USE).channels == ["DNA"]
 
 
-FURTHER = {
-    "channel_map": {"DNA": "Hoechst"},
-    "training": {**OPTIONS["training"], "steps": 2, "validate_every": 2, "learning_rate": 1e-5},
-    "augmentation": OPTIONS["augmentation"],
-}
+FURTHER = UNetOptions(
+    channel_map={"DNA": "Hoechst"},
+    training=changed(TRAINING, steps=2, validate_every=2, learning_rate=1e-5),
+    augmentation=OPTIONS.augmentation,
+)
 
 
 @pytest.fixture

@@ -176,8 +176,9 @@ def documentation(about: Mapping[str, Any], objects: str) -> str:
 
 
 _AVERAGED = (
-    "the mean of eight flipped and turned predictions per image\n(`test_time_augmentation`), which this "
-    "package does not make: from one prediction other parameters may do better"
+    "the mean of eight flipped and turned predictions per image\n"
+    "(`test_time_augmentation`), which this package does not make: "
+    "from one prediction other parameters may do better"
 )
 _DOCUMENTATION = """\
 # U-Net for {objects}, trained with MoAscope {version}
