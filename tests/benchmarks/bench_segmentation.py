@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
-from moascope.segmentation.engines.unet import Network
+from moascope.segmentation.engines.unet import Network, UNetOptions
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
 
@@ -74,7 +74,7 @@ def memory(model: str, side: int) -> None:
     from moascope.segmentation.implementations.unet import UNet
 
     channels = load_model(model)[1]["channels"]
-    engine = UNet.load(model, channels, {"turns": False, "tile": 1280, "overlap": 320})
+    engine = UNet.load(model, channels, UNetOptions(tile=1280, overlap=320))
     rng = np.random.default_rng(0)
     block = np.zeros((500, 500), np.float32)
     block[tuple(rng.integers(0, 500, (2, 150)))] = 1

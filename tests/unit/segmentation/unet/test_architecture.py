@@ -23,7 +23,7 @@ def test_a_network_gives_one_value_per_pixel_and_map(outputs, k):
     assert maps(network).shape == (2, 32, 64, k)
 
 
-@pytest.mark.parametrize("normalization", architecture.NORMALIZATIONS)
+@pytest.mark.parametrize("normalization", ["batch", "group", "none"])
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_any_number_of_channels_and_every_normalization(normalization, n_channels):
     options = Network(encoder="none", depth=1, filters=4, normalization=normalization, dropout=0.5)
