@@ -43,7 +43,7 @@ rule sites:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        options=input_options(CONFIG),
+        options=screen_options(CONFIG),
         digest=SCREEN.digest(),
         # The images of a simulation are made when its plates are.
         reads_images=not SCREEN.is_simulated,

@@ -21,7 +21,7 @@ from moascope.pipeline.inputs.classification import ModelInputs
 from moascope.pipeline.inputs.report import ReportInputs
 from moascope.pipeline.inputs.screen import (
     ScreenInputs,
-    input_options,
+    screen_options,
     list_images,
     list_plates,
 )

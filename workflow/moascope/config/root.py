@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from moascope.classification.options import Evaluation, Model
+from moascope.classification import baseline_registry
+from moascope.classification.evaluation.options import Evaluation
+from moascope.classification.options import Model
 from moascope.classification.training.options import Augmentation
-from moascope.config.class_rules import WITHOUT_PLATES, problems_of_classes
+from moascope.config.class_rules import problems_of_classes
 from moascope.core.errors import InputError
 from moascope.core.options import (
     Name,
@@ -201,9 +203,10 @@ class Config(Section):
         }
 
     def baselines(self) -> list[str]:
-        """Name the baselines that make sense; there is no layout without plates."""
-        names: list[str] = list(self.evaluation.baselines)
-        return names if self.design()["has_plates"] else [n for n in names if n in WITHOUT_PLATES]
+        """Return the names of the baselines that make sense; there is no layout without plates."""
+        plates = self.design()["has_plates"]
+        baselines = [baseline_registry.get(name) for name in self.evaluation.baselines]
+        return [each.name for each in baselines if plates or not each.needs_plates]
 
     def exchanged(self, split: str) -> list[str]:
         """Return the columns that name what classes are dealt out among for the null."""

@@ -123,7 +123,7 @@ class Paths:
 
     @property
     def plate_units(self) -> str:
-        """What the units of a plate are, with their hand-made features."""
+        """What the units of a plate are, with their hand-crafted features."""
         return self.result("units/index/{plate}.parquet")
 
     @property

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from moascope.classification.options import LINEAR_HEADS, Model
+from moascope.classification import baseline_registry
+from moascope.classification.heads import registry as heads
+from moascope.classification.options import Model
 from moascope.core.files import read_parquet
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.pipeline.inputs.splits import split_options
@@ -40,9 +42,9 @@ class ModelInputs(RuleInputs):
 
     @cached_property
     def keras_heads(self) -> list[str]:
-        """Return the frozen models with a multilayer perceptron as head."""
+        """Return the frozen models with a network as head."""
         names = [name for name in self.frozen if name not in self.nested]
-        return [name for name in names if self.models[name].head.type == "mlp"]
+        return [name for name in names if heads.get(self.models[name].head.type).is_network]
 
     @cached_property
     def plain_heads(self) -> list[str]:
@@ -52,7 +54,8 @@ class ModelInputs(RuleInputs):
     @cached_property
     def linear(self) -> list[str]:
         """Return the models with a head that is fast enough to be refitted for a null."""
-        return [name for name in self.plain_heads if self.models[name].head.type in LINEAR_HEADS]
+        names = self.plain_heads
+        return [name for name in names if heads.get(self.models[name].head.type).is_linear]
 
     @cached_property
     def joined(self) -> list[str]:
@@ -162,14 +165,16 @@ class ModelInputs(RuleInputs):
     def head_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of a model that its head depends on."""
         name = wildcards.model
-        options = {"head": next(iter(self.models[name].choices().values()))["head"]}
+        own = next(iter(self.models[name].choices().values()))
+        options = {"head": own.head.model_dump(mode="json")}
         if name in self.keras_heads:
             options["training"] = self.config.section(f"models.{name}.training")
         return options
 
     def choices_of(self, wildcards: Wildcards) -> dict[str, dict[str, Any]]:
         """Return features and head of every candidate; one choice without candidates."""
-        return self.models[wildcards.model].choices()
+        choices = self.models[wildcards.model].choices()
+        return {name: choice.model_dump(mode="json") for name, choice in choices.items()}
 
     def final_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options that the network and the head of a final model are built with."""
@@ -245,12 +250,13 @@ class ModelInputs(RuleInputs):
     def baseline_names(self) -> list[str]:
         """Return the baselines; without cells there is no cell count."""
         names = self.config.baselines()
-        usable = [name for name in names if self.finds_cells or name != "cell-count"]
-        return usable or ["majority"]
+        usable = [name for name in names if self.finds_cells or not _needs_cells(name)]
+        return usable or [baseline_registry.MAJORITY.name]
 
     def cell_counts(self) -> dict[str, str]:
         """Return the number of cells of every site, if a baseline needs it."""
-        return {"counts": self.paths.cell_counts} if "cell-count" in self.baseline_names() else {}
+        needs_cells = any(map(_needs_cells, self.baseline_names()))
+        return {"counts": self.paths.cell_counts} if needs_cells else {}
 
     # --- Results ---
 
@@ -290,3 +296,7 @@ class ModelInputs(RuleInputs):
             *fill(self.paths.feature_device, model=self.passes),
             *fill(self.paths.model_device, model=[*self.keras_heads, *self.tuned]),
         ]
+
+
+def _needs_cells(baseline: str) -> bool:
+    return baseline_registry.get(baseline).needs_cells
