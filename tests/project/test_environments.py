@@ -16,6 +16,7 @@ from moascope.segmentation.engines.registry import METHODS
 DISTRIBUTIONS = {
     "skimage": "scikit-image",
     "google_crc32c": "google-crc32c",
+    "pydantic_core": "pydantic",  # a part of it
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "bioimageio": "bioimageio-core",

@@ -72,28 +72,6 @@ _Passes = Callable[[BaseModel], bool]
 _passes: ContextVar[_Passes] = ContextVar("sections whose consistency is not checked")
 
 
-_Class = TypeVar("_Class", bound=BaseModel)
-
-
-def restore(section: type[_Class], values: Mapping[str, Any]) -> _Class:
-    """Build a section from values that were validated before, such as rule parameters.
-
-    Parameters
-    ----------
-    section : type
-        Class of the section.
-    values : mapping
-        Plain values by key; keys that are left out get their defaults.
-
-    Returns
-    -------
-    Section
-        Whether the values go together is not checked again, since all of them count as set here.
-    """
-    with pass_over(lambda section: True):
-        return section.model_validate(values)
-
-
 @contextmanager
 def pass_over(passes: _Passes) -> Iterator[None]:
     """Read sections within a block without checking whether the values of some go together.
