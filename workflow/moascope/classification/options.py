@@ -1,4 +1,4 @@
-"""Options of the sections `models` and `evaluation`."""
+"""Options of the section `models`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=
 
 
 class Candidate(Section):
-    """What may be chosen in the place of a model's own features and head; null: as the model."""
+    """Features and head that may replace those of a model; null: as the model."""
 
     features: Features | None = Field(None, description="as of the model")
     taps: list[str] | None = Field(None, description="as of the model")
@@ -80,7 +80,7 @@ class Model(Section):
     )
     features: Features = Field(
         ["network"],
-        description="frozen: what the head sees: features of the network, hand-crafted texture "
+        description="frozen: input of the head: features of the network, hand-crafted texture "
         "features, or both joined",
     )
     head: Head = Field(default_factory=Head, description="the head")
@@ -115,7 +115,7 @@ class Model(Section):
         return self
 
     def _idle_keys(self) -> list[str]:
-        """Name the keys that were set, but do nothing beside the values of others."""
+        """Return the keys that were set, but have no effect with the values of others."""
         transfer = f"transfer {self.transfer!r}"
         reasons: dict[str, str] = {}
         if self.transfer != "partial":
@@ -197,7 +197,7 @@ class Model(Section):
         }
 
     def _choice(self, candidate: Candidate) -> Choice:
-        """Fill what a candidate leaves open with the model's own options."""
+        """Return the choice of a candidate, completed with the options of the model."""
         features = candidate.features or self.features
         uses_network = NETWORK in features
         taps = self.taps if candidate.taps is None else candidate.taps
@@ -209,7 +209,7 @@ class Model(Section):
         )
 
     def network_pass(self) -> dict[str, Any] | None:
-        """Give the options of one pass through the backbone, enough for every candidate.
+        """Return the options of one pass through the backbone, enough for every candidate.
 
         Returns
         -------
@@ -234,11 +234,11 @@ class Model(Section):
         return self.transfer != "frozen" or self.network_pass() is not None
 
     def uses_hand_crafted(self) -> bool:
-        """Tell whether a candidate sees hand-crafted features."""
+        """Return whether a candidate sees hand-crafted features."""
         return any(HAND_CRAFTED in choice.features for choice in self.choices().values())
 
     def calibrates(self) -> bool:
-        """Tell whether probabilities are calibrated on validation units."""
+        """Return whether probabilities are calibrated on validation units."""
         heads = [choice.head for choice in self.choices().values()]
         return self.transfer == "frozen" and any(
             isinstance(head, CalibratedOptions) and head.calibrate is True for head in heads
