@@ -16,7 +16,7 @@ from moascope.classification.heads.kinds.lda import LdaOptions
 from moascope.core.statistics import intervals, metrics
 
 
-def test_every_deal_keeps_the_number_of_compounds_of_each_class():
+def test_every_permutation_keeps_the_number_of_compounds_of_each_class():
     classes = np.array([0, 0, 1, 1, 1, 2])
     deals = permutation.permute_classes(classes, 50, seed=1)
     assert all(sorted(deal) == sorted(classes) for deal in deals)
@@ -24,7 +24,7 @@ def test_every_deal_keeps_the_number_of_compounds_of_each_class():
 
 
 @pytest.mark.parametrize(("classes", "n"), [([0, 1], 2), ([0, 0, 1], 3), ([0, 0, 1, 1, 2, 2], 90)])
-def test_distinct_deals_are_counted(classes, n):
+def test_distinct_permutations_are_counted(classes, n):
     assert permutation.count_permutations(np.array(classes)) == pytest.approx(n)
 
 
@@ -128,7 +128,7 @@ def test_p_values_count_the_score_itself():
     assert found["null"]["least_p"] == pytest.approx(1 / 4)
 
 
-def test_classes_that_can_be_dealt_out_in_one_way_have_no_p_value():
+def test_classes_that_can_be_permuted_in_one_way_have_no_p_value():
     found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
     assert found["p"] is None
     assert found["p_reason"].startswith("there is one way only to permute the classes")

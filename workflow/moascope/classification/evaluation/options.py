@@ -31,9 +31,9 @@ class Evaluation(Section):
     independent_unit: str = Field(
         "auto",
         description="unit that intervals treat as independent: field, well, compound, plate, "
-        "batch, a name of `input.groups`, or auto: the unit that the split holds out (the compound, "
-        "where it holds out nothing); units finer than that are refused, as are images where `input.groups` has "
-        "names",
+        "batch, a name of `input.groups`, or auto: the unit that the split holds out (the "
+        "compound, where it holds out nothing); units finer than that are refused, as are images "
+        "where `input.groups` has names",
     )
     baselines: list[Annotated[str, OneOf(NAMES)]] = Field(
         list(DEFAULT_NAMES),

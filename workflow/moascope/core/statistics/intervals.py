@@ -129,8 +129,9 @@ class Groups:
         """Compute mean and half the variance of the sum of squared distances.
 
         Under the working model, with variances v of groups and their shares s of a stratum, the sum
-        is a quadratic form in independent normal variables. Its matrix is ``L - u w' - w u' + q w w'`` with w = sqrt(v),
-        L = diag(v), u = s * w and q = s' s. These are its trace and the trace of its square.
+        is a quadratic form in independent normal variables. Its matrix is
+        ``L - u w' - w u' + q w w'`` with w = sqrt(v), L = diag(v), u = s * w and q = s' s. These are
+        its trace and the trace of its square.
         """
         several = self.shares < 1
         s = np.where(several, self.shares, 0.0)
