@@ -130,8 +130,8 @@ class Groups:
 
         Under the working model, with variances v of groups and their shares s of a stratum, the sum
         is a quadratic form in independent normal variables. Its matrix is
-        ``L - u w' - w u' + q w w'`` with w = sqrt(v), L = diag(v), u = s * w and q = s' s. These are
-        its trace and the trace of its square.
+        ``L - u w' - w u' + q w w'`` with w = sqrt(v), L = diag(v), u = s * w and q = s' s. These
+        are its trace and the trace of its square.
         """
         several = self.shares < 1
         s = np.where(several, self.shares, 0.0)
