@@ -6,7 +6,7 @@ CLASSES = {
     "run": "mine",
     "input": {
         "format": "classes",
-        "sheet": "sheet.csv",
+        "images": "images",
         "channels": {"DNA": 1},
         "groups": {"patient": "patient"},
     },

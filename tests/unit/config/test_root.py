@@ -326,7 +326,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"segmentation": UNET}, "segmentation.engines.unet: there are no known objects to learn"),
+        ({"segmentation": UNET}, "segmentation.engines.unet: there are no reference masks to learn"),
         (
             {"segmentation": {"engines": {"c": {"method": "classical"}}, "channels": ["DMA"]}},
             "segmentation.channels: unknown channel 'DMA'; did you mean 'DNA'?",
@@ -388,7 +388,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             {"segmentation": {"engines": {"star": {"method": "stardist"}}}},
-            "segmentation.engines.star: there are no known objects to learn",
+            "segmentation.engines.star: there are no reference masks to learn",
         ),
         (
             star(training={"loss": "dice", "steps": 9}),
