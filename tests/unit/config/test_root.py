@@ -326,7 +326,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"segmentation": UNET}, "segmentation.engines.unet: there are no reference masks to learn"),
+        ({"segmentation": UNET}, "segmentation.engines.unet: there are no reference masks"),
         (
             {"segmentation": {"engines": {"c": {"method": "classical"}}, "channels": ["DMA"]}},
             "segmentation.channels: unknown channel 'DMA'; did you mean 'DNA'?",

@@ -65,7 +65,7 @@ class Section(BaseModel):
     """A part of the configuration, which never changes; unknown keys are errors."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+        extra="forbid", validate_default=True, allow_inf_nan=False, frozen=True
     )
 
 

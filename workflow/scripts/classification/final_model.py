@@ -16,9 +16,11 @@ devices.choose("never", params.compute["keras_backend"])
 from moascope.classification import features, predictions, selection
 from moascope.classification.training import fine_tuning
 from moascope.core.files import read_array, read_parquet
+from moascope.core.options import restore
 from moascope.networks import backbones, feature_columns
 from moascope.networks.keras_defaults import keras
 from moascope.splits import independence, inner_folds
+from moascope.splits.options import Split
 
 if params.weights_seed is not None:
     keras.utils.set_random_seed(params.weights_seed)
@@ -30,7 +32,7 @@ blocks = feature_columns.read_blocks(given.columns or None)
 candidates = selection.candidates_of(
     selection.read_choices(params.candidates), blocks, table.shape[1]
 )
-held_out = independence.held_out_columns(params.split)
+held_out = independence.held_out_columns(restore(Split, params.split))
 chosen, scores = selection.choose_once(table, units, members, candidates, held_out, params.seed)
 options = params.candidates[chosen.name]
 head = fine_tuning.fit_final_head(

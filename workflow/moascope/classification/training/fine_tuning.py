@@ -39,11 +39,11 @@ from moascope.classification.training import augmentation
 from moascope.core.digests import array_digest, file_digest
 from moascope.core.errors import InputError
 from moascope.core.files import read_array
+from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names
 from moascope.networks import backbones
 from moascope.networks import layers as networks_layers
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import DihedralViews
-from moascope.networks.registry import nearest
 from moascope.networks.saving import precision_policy, restored, save_checkpoint, save_model
 from moascope.preprocessing.handcrafted_features import HAND_CRAFTED, image_features
 
@@ -598,7 +598,7 @@ def _freeze(trunk: keras.Model, options: Mapping[str, Any]) -> None:
         if first not in names:
             raise InputError(
                 f"unfreeze_from: {options['backbone']} has no layer {first!r}. "
-                f"{nearest(backbones.similar(str(first), names))}"
+                f"{hint_at(similar_names(str(first), names, n=4, ratio=FEW_NAMES))}"
                 "transfer: partial needs the first layer that is to learn."
             )
         n_frozen = names.index(first)

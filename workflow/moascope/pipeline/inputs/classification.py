@@ -221,7 +221,7 @@ class ModelInputs(RuleInputs):
 
     def held_out_by_model(self, wildcards: Wildcards) -> list[str]:
         """Return the columns that the split of a model holds out."""
-        return held_out_columns(self.split_of_model(wildcards))
+        return held_out_columns(self.config.splits[self.split_name(wildcards)])
 
     def exchanged(self, wildcards: Wildcards) -> list[str]:
         """Return the columns among whose values classes are permuted for the null of a model."""
