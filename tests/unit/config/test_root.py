@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from moascope.classification import selection
 from moascope.classification.heads.kinds.gradient_boosting import BoostingOptions
@@ -325,10 +326,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"segmentation": UNET},
-            "segmentation.engines.unet: there are no reference masks to learn",
-        ),
+        ({"segmentation": UNET}, "segmentation.engines.unet: there are no reference masks"),
         (
             {"segmentation": {"engines": {"c": {"method": "classical"}}, "channels": ["DMA"]}},
             "segmentation.channels: unknown channel 'DMA'; did you mean 'DNA'?",
@@ -578,3 +576,11 @@ def test_the_examples_of_the_documentation_are_valid(repository):
 def test_reading_the_config_does_not_import_tensorflow():
     code = "import sys, moascope.config.root; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_configuration_never_changes():
+    config = loading.load(MINIMAL)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.seed = 2
+    with pytest.raises(ValidationError, match="frozen"):
+        config.quality.focus_z = 1.0

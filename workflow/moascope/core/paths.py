@@ -415,6 +415,7 @@ class Paths:
 _OUTPUTS = {
     "simulate_plate": ("simulated_sheet", "simulated_truth"),
     "sites": ("sites", "masks", "inputs"),
+    "divide_sites": ("plate_files", "plate_roles"),
     "sheet_is_read": ("sheet_is_read",),
     "ingest": ("store", "ingested"),
     "prepare": ("pixels", "plate_units", "statistics", "quality"),
@@ -462,8 +463,7 @@ _OUTPUTS = {
     "summary": ("summary",),
     "report": ("report",),
 }
-"""The paths that each rule makes. Those of `divide_sites_0` and so on are numbered by plates, and
-those that one rule per method of segmentation makes are left out."""
+"""The paths that each rule makes, but for those that one rule per segmentation method makes."""
 
 
 def target_of(path: str | os.PathLike[str]) -> str | None:
