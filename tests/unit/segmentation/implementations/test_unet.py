@@ -10,20 +10,27 @@ from moascope.core.errors import InputError
 from moascope.networks import saving
 from moascope.segmentation.data.dataset import AnnotatedSet, write
 from moascope.segmentation.data.masks import Mask
-from moascope.segmentation.engines import unet
-from moascope.segmentation.engines.unet import UNet, fit, tune_saved
+from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.unet import Network, UNetOptions
+from moascope.segmentation.implementations import unet
+from moascope.segmentation.implementations.unet import UNet, fit, tune_saved
 from moascope.segmentation.instances import InstanceParameters
 from moascope.segmentation.object_size import resized
 
-USE = {"turns": False, "tile": 64, "overlap": 16}
-OPTIONS = {
-    "network": {"encoder": "none", "depth": 2, "filters": 4, "normalization": "none"},
-    "training": {
-        **{"steps": 250, "batch_size": 4, "patch_size": 32, "validate_every": 125},
-        **{"learning_rate": 0.01},
-    },
-    "augmentation": {"zoom": [1.0, 1.0], "warp": 0.0, "gamma": 0.0, "contrast": 0.0},
-}
+USE = UNetOptions(tile=64, overlap=16)
+TRAINING = NetworkTraining(
+    steps=250, batch_size=4, patch_size=32, validate_every=125, learning_rate=0.01
+)
+OPTIONS = UNetOptions(
+    network=Network(encoder="none", depth=2, filters=4, normalization="none"),
+    training=TRAINING,
+    augmentation=PatchAugmentation(warp=0.0, gamma=0.0, contrast=0.0),
+)
+
+
+def changed(options, **values):
+    """Options with other values for some keys."""
+    return options.model_copy(update=values)
 
 
 def discs(seed, size=64):
@@ -74,9 +81,9 @@ def test_the_model_carries_what_it_was_tuned_to(fitted):
     assert history["step"].tolist() == [125, 250]
 
 
-@pytest.mark.parametrize("turns", [False, True])
-def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatch, turns):
-    folder, given = fitted[0].parent, {**USE, "turns": turns}
+@pytest.mark.parametrize("averages", [False, True])
+def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatch, averages):
+    folder, given = fitted[0].parent, changed(USE, test_time_augmentation=averages)
     seen = []
 
     def chosen(samples, grid, start, groups):
@@ -93,7 +100,7 @@ def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatc
     engine = UNet.load(tmp_path / "tuned.keras", ["DNA"], given)
     assert engine.parameters.seed_threshold == 0.21
     assert engine.about["validation"] == {"ap_50": 0.9, "mean_ap": 0.8}
-    assert engine.about["turns"] is turns
+    assert engine.about["test_time_augmentation"] is averages
     ((maps, _),) = seen
     for name, values in engine.predict(image).items():
         np.testing.assert_allclose(maps[name], values, atol=1e-6)
@@ -102,11 +109,9 @@ def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatc
 def test_of_several_networks_the_mean_of_the_maps_counts(fitted, tmp_path):
     folder = fitted[0].parent
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
-        options = {**OPTIONS, "training": {**OPTIONS["training"], "steps": 125}}
-        fit(
-            *(annotated, ["DNA"], options, tmp_path / "other.keras"),
-            **{"seed": 2, "checkpoint": tmp_path / "checkpoint.npz"},
-        )
+        options = changed(OPTIONS, training=changed(TRAINING, steps=125))
+        other, checkpoint = tmp_path / "other.keras", tmp_path / "checkpoint.npz"
+        fit(annotated, ["DNA"], options, other, seed=2, checkpoint=checkpoint)
         members = [folder / "unet.network.keras", tmp_path / "other.keras"]
         tune_saved(members, annotated, ["DNA"], USE, tmp_path / "both.keras")
     image = np.random.default_rng(1).random((1, 32, 48, 1)).astype(np.float32)
@@ -167,7 +172,7 @@ def test_debris_does_not_hide_objects(fitted):
 def test_the_users_parameters_override_stored_ones(fitted):
     image, _ = discs(9)
     stored = UNet.load(fitted[0], ["DNA"], USE)
-    given = {**USE, "mask_threshold": 0.9, "seed_threshold": None, "min_area": 30}
+    given = changed(USE, mask_threshold=0.9, seed_threshold=None, min_area=30)
     engine = UNet.load(fitted[0], ["DNA"], given)
     assert engine.parameters.mask_threshold == 0.9
     assert engine.parameters.seed_threshold == stored.parameters.seed_threshold
@@ -176,7 +181,7 @@ def test_the_users_parameters_override_stored_ones(fitted):
 
 def test_what_the_user_sets_is_not_tuned(fitted, tmp_path):
     folder, out = fitted[0].parent, tmp_path / "tuned.keras"
-    given = {**USE, "prominence": 0.33, "min_area": 17}
+    given = changed(USE, prominence=0.33, min_area=17)
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
         tune_saved([folder / "unet.network.keras"], annotated, ["DNA"], given, out)
     _, about = saving.load_model(out)
@@ -196,7 +201,7 @@ def test_large_images_are_predicted_in_half_precision(fitted, monkeypatch):
 
 def test_turns_average_eight_predictions(fitted):
     image, _ = discs(9)
-    engine = UNet.load(fitted[0], ["DNA"], {**USE, "turns": True})
+    engine = UNet.load(fitted[0], ["DNA"], changed(USE, test_time_augmentation=True))
     turned = engine.predict(np.rot90(image, axes=(1, 2)))
     for name, values in engine.predict(image).items():
         np.testing.assert_allclose(turned[name], np.rot90(values), atol=1e-4)
@@ -208,17 +213,17 @@ def test_a_model_of_other_channels_is_refused_with_what_to_set(fitted):
 
 
 def test_a_channel_of_another_name_is_segmented_by_a_channel_map(fitted):
-    options = {**USE, "channel_map": {"DNA": "Hoechst"}}
+    options = changed(USE, channel_map={"DNA": "Hoechst"})
     engine = UNet.load(fitted[0], ["Actin", "Hoechst"], options)
     assert engine.channels == ["Hoechst"]
     assert UNet.load(fitted[0], ["Actin", "DNA"], USE).channels == ["DNA"]
 
 
-FURTHER = {
-    "channel_map": {"DNA": "Hoechst"},
-    "training": {**OPTIONS["training"], "steps": 2, "validate_every": 2, "learning_rate": 1e-5},
-    "augmentation": OPTIONS["augmentation"],
-}
+FURTHER = UNetOptions(
+    channel_map={"DNA": "Hoechst"},
+    training=changed(TRAINING, steps=2, validate_every=2, learning_rate=1e-5),
+    augmentation=OPTIONS.augmentation,
+)
 
 
 @pytest.fixture
@@ -276,7 +281,7 @@ def test_a_given_network_is_tuned_on_images_of_another_lab(fitted, of_another_la
     poor = {**about["instances"], "mask_threshold": 0.99}
     start, tuned = tmp_path / "poor.keras", tmp_path / "tuned.keras"
     saving.save_model(network, start, {**about, "ensemble": 3, "instances": poor})
-    options = {**USE, "channel_map": {"DNA": "Hoechst"}, "seed_threshold": 0.35}
+    options = changed(USE, channel_map={"DNA": "Hoechst"}, seed_threshold=0.35)
     seen = ["Actin", "Hoechst"]
     tune_saved([start], of_another_lab, seen, options, tuned, is_given=True)
     after = saving.load_model(tuned)[1]
@@ -288,7 +293,7 @@ def test_a_given_network_is_tuned_on_images_of_another_lab(fitted, of_another_la
     assert after["tuned_from"]["sha256"] == hashlib.sha256(start.read_bytes()).hexdigest()
     image, labels = discs(99)
     image = np.concatenate([image[:, ::-1], image])
-    engine = UNet.load(tuned, seen, {**USE, "channel_map": {"DNA": "Hoechst"}})
+    engine = UNet.load(tuned, seen, changed(USE, channel_map={"DNA": "Hoechst"}))
     assert abs(int(engine(image[[seen.index("Hoechst")]]).max()) - int(labels.max())) <= 1
 
 
@@ -302,7 +307,7 @@ def test_parameters_are_tuned_at_the_magnification_that_is_predicted(fitted, tmp
 
     monkeypatch.setattr(unet, "tune", chosen)
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
-        options, out = {**USE, "min_area": 12}, tmp_path / "tuned.keras"
+        options, out = changed(USE, min_area=12), tmp_path / "tuned.keras"
         tune_saved([fitted[0]], annotated, ["DNA"], options, out, factor=0.5, is_given=True)
         (row,) = annotated.rows("validation")
         image, labels = annotated.image(row), annotated.labels(row)
@@ -317,7 +322,7 @@ def test_parameters_are_tuned_at_the_magnification_that_is_predicted(fitted, tmp
 
 
 def test_a_patch_that_the_given_network_cannot_take_is_refused(fitted, of_another_lab, tmp_path):
-    options = {**FURTHER, "training": {**FURTHER["training"], "patch_size": 34}}
+    options = changed(FURTHER, training=changed(FURTHER.training, patch_size=34))
     with pytest.raises(InputError, match="34 px is no multiple of 4 px, which a network of depth"):
         train_further(of_another_lab, tmp_path, fitted[0], options)
 

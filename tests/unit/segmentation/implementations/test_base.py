@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from moascope.core.errors import InputError
-from moascope.segmentation.engines import base
-from moascope.segmentation.engines.base import OneStep, Scaled, cellpose
+from moascope.segmentation.implementations import base
+from moascope.segmentation.implementations.base import OneStep, Scaled
+from moascope.segmentation.implementations.cellpose import cellpose
 
 HAS_CELLPOSE = importlib.util.find_spec("cellpose") is not None
 

@@ -6,8 +6,9 @@ import pytest
 from scipy import ndimage
 
 from moascope.core.errors import InputError
-from moascope.segmentation.engines import classical
-from moascope.segmentation.engines.classical import (
+from moascope.segmentation.engines.classical import ClassicalOptions
+from moascope.segmentation.implementations import classical
+from moascope.segmentation.implementations.classical import (
     Classical,
     ClassicalParameters,
     parameters_of,
@@ -216,20 +217,21 @@ def test_lengths_follow_the_diameter():
 
 def test_the_users_parameters_come_before_stored_ones():
     stored = {"correction": 0.5, "smoothing": 0.1, "diameter": 30.0}
-    options = {"diameter": None, "correction": 0.9, "polarity": "dark", "min_area": 100}
+    options = ClassicalOptions(correction=0.9, polarity="dark", min_area=100)
     parameters = parameters_of(options, stored)
     assert (parameters.correction, parameters.smoothing) == (0.9, 0.1)
     assert (parameters.polarity, parameters.diameter) == ("dark", 30)
     assert parameters.pixels(parameters.min_area) == 100
-    assert parameters_of({}) == ClassicalParameters()
+    assert parameters_of(ClassicalOptions()) == ClassicalParameters()
 
 
 def test_tuning_measures_the_diameter_and_leaves_what_the_user_set():
     image, truth = discs(n_side=3)
-    tuned = tune_with({"correction": 0.33}, [(image, truth)] * 2)
+    tuned = tune_with(ClassicalOptions(correction=0.33), [(image, truth)] * 2)
     assert tuned.diameter == pytest.approx(18, abs=0.5)
     assert tuned.correction == 0.33
-    assert tune_with({"diameter": 40.0, "correction": 0.5}, [(image, truth)]).diameter == 40
+    options = ClassicalOptions(diameter=40.0, correction=0.5)
+    assert tune_with(options, [(image, truth)]).diameter == 40
 
 
 @pytest.mark.parametrize(

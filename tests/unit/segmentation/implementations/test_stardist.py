@@ -12,25 +12,27 @@ import pytest
 from annotated_discs import discs, write_discs
 
 from moascope.core.errors import InputError
-from moascope.segmentation.engines.stardist import fit, shown_channels, stardist, tune_given
+from moascope.segmentation.engines.stardist import StarDistOptions
+from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
+from moascope.segmentation.implementations.stardist import fit, shown_channels, stardist, tune_given
 from moascope.segmentation.matching import scores, tally
 
 HAS_STARDIST = importlib.util.find_spec("stardist") is not None
 needs_stardist = pytest.mark.skipif(not HAS_STARDIST, reason="StarDist is not installed here")
 
-OPTIONS = {
-    "rays": 16,
-    "grid": 2,
-    "training": {
-        **{"steps": 120, "batch_size": 4, "patch_size": 48, "validate_every": 60},
-        **{"learning_rate": 2e-3},
-    },
-    "augmentation": {"zoom": [1.0, 1.0], "warp": 0.0, "gamma": 0.0, "contrast": 0.0},
-}
+TRAINING = NetworkTraining(
+    steps=120, batch_size=4, patch_size=48, validate_every=60, learning_rate=2e-3
+)
+OPTIONS = StarDistOptions(
+    n_rays=16,
+    grid=2,
+    training=TRAINING,
+    augmentation=PatchAugmentation(warp=0.0, gamma=0.0, contrast=0.0),
+)
 
 
 def changed(**training):
-    return {**OPTIONS, "training": {**OPTIONS["training"], **training}}
+    return OPTIONS.model_copy(update={"training": TRAINING.model_copy(update=training)})
 
 
 @pytest.mark.skipif(HAS_STARDIST, reason="StarDist is installed here")
@@ -142,7 +144,7 @@ def test_thresholds_of_a_given_model_are_tuned_in_a_copy(fitted, tmp_path, facto
     poor = {"prob": 0.99, "nms": 0.1}
     (start / "thresholds.json").write_text(json.dumps(poor))
     files = {file.name: file.read_bytes() for file in start.iterdir()}
-    options = {"channel_map": {"DNA": "Hoechst"}}
+    options = StarDistOptions(channel_map={"DNA": "Hoechst"})
     with write_discs(tmp_path, channels=("Actin", "Hoechst")) as annotated:
         tune_given(start, annotated, ["Actin", "Hoechst"], options, out, factor=factor)
         (row, _) = annotated.rows("validation")
@@ -167,14 +169,14 @@ def test_a_model_without_a_description_is_tuned(fitted, tmp_path):
             if name != "moascope.json":
                 archive.writestr(name, whole.read(name))
     with write_discs(tmp_path) as annotated:
-        tune_given(start, annotated, ["DNA"], {"channel_map": {}}, out)
+        tune_given(start, annotated, ["DNA"], StarDistOptions(), out)
     assert "channels" not in read_zip(out, "moascope.json")
     assert shown_channels(out, ["Hoechst"], {}) == ["Hoechst"]
     with (
         write_discs(tmp_path, channels=("DNA", "Actin")) as annotated,
         pytest.raises(InputError, match="takes 1 channel, but the image has 2"),
     ):
-        tune_given(start, annotated, ["DNA", "Actin"], {"channel_map": {}}, out)
+        tune_given(start, annotated, ["DNA", "Actin"], StarDistOptions(), out)
 
 
 @needs_stardist
