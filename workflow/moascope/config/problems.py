@@ -139,7 +139,7 @@ class _Search:
             given = _at(self.raw, parents)
             known = _keys_at(self.root, parents)
             others = [str(name) for name in given if str(name) not in known] if given else []
-            if any(nearest(name, known) == key for name in others, ratio=FEW_NAMES):
+            if any(nearest(name, known, ratio=FEW_NAMES) == key for name in others):
                 result.add((*parents, key))
         return result
 
