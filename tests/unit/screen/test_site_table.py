@@ -960,8 +960,7 @@ def test_each_stage_gets_the_columns_that_it_needs(screen, tmp_path):
     )
     masks = tmp_path / "masks.parquet"
     write_sites(sites, tmp_path / "sites.parquet", masks)
-    for plate in files:  # one after the other, as parts of a large screen are
-        divide_sites(sites, files, {plate: files[plate]}, {plate: roles[plate]})
+    divide_sites(sites, files, roles)
     assert pd.read_parquet(masks).empty
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sites.parquet"), sites)
     for kind, columns in ((files, {"path:DNA", "well"}), (roles, {"role"})):
@@ -1005,9 +1004,9 @@ def test_a_label_image_that_is_not_there_is_named(screen):
 
 
 def test_plates_that_changed_meanwhile_are_refused(screen, tmp_path):
-    files = {"P1": tmp_path / "1"}
+    files = {"P1": tmp_path / "1", "P3": tmp_path / "3"}
     with pytest.raises(InputError, match=r"plates of the screen changed .*\['P2', 'P3'\]"):
-        divide_sites(screen.read(), ["P1", "P3"], files, files)
+        divide_sites(screen.read(), files, files)
     assert not files["P1"].exists()
 
 

@@ -177,7 +177,7 @@ def test_the_table_fits_the_rest_of_the_workflow(tmp_path):
     assert summarise(sites) == {"images": 2}
     assert len(digest(sites)) == 64
     out = dict.fromkeys(sites["plate"].unique(), tmp_path / "files")
-    divide_sites(sites, list(out), out, dict.fromkeys(out, tmp_path / "roles"))
+    divide_sites(sites, out, dict.fromkeys(out, tmp_path / "roles"))
     assert "moa" not in pd.read_parquet(tmp_path / "files")
 
 
