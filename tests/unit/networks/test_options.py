@@ -5,7 +5,7 @@ from moascope.networks.options import BackboneOptions, FrozenNetwork
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest():
-    with pytest.raises(ValidationError, match="there is no 'ResNet51'. Did you mean ResNet50"):
+    with pytest.raises(ValidationError, match=r"there is no 'ResNet51'\. Did you mean ResNet50"):
         BackboneOptions(backbone="ResNet51")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from moascope.classification.predictions import class_indices, prediction_table
 from moascope.core.files import read_parquet
-from moascope.splits import make
+from moascope.splits.folds import Fold, iterate_folds
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Task:
     """Names of the classes that the split uses."""
     labels: NDArray[np.int64]
     """(n,) class of every unit; -1 for units outside of the split."""
-    folds: list[make.Fold]
+    folds: list[Fold]
     """In the order of repeat and fold."""
     members: pd.DataFrame
     """The units of the split: unit_id and group."""
@@ -57,7 +57,7 @@ class Task:
             If the three tables do not belong together.
         """
         table, members = read_parquet(units), read_parquet(groups)
-        folds = list(make.folds(read_parquet(split), members, table))
+        folds = list(iterate_folds(read_parquet(split), members, table))
         return cls(table, *class_indices(table, members), folds, members)
 
     @cached_property
@@ -65,7 +65,7 @@ class Task:
         """Names and mechanisms of all units, str (n,) each; empty where unknown."""
         return self.units["unit_id"].to_numpy(str), self.units["moa"].to_numpy(str)
 
-    def predictions(self, probabilities: NDArray[np.floating], fold: make.Fold) -> pd.DataFrame:
+    def predictions(self, probabilities: NDArray[np.floating], fold: Fold) -> pd.DataFrame:
         """Return a table of the predictions of a fold.
 
         Parameters

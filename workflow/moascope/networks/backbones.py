@@ -7,13 +7,13 @@ off and costs nothing. The names of layers stand in the module of each backbone.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names
 from moascope.networks.feature_columns import Block
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap, pool
@@ -23,7 +23,6 @@ from moascope.networks.registry import (
     ChannelMapping,
     InputScale,
     find_backbone,
-    nearest,
 )
 from moascope.networks.transforms import fold_normalization, inflate
 
@@ -162,31 +161,14 @@ def list_blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[B
     return [Block(number, *block) for number in range(n_passes) for block in of_one_pass]
 
 
-def similar(name: str, names: Iterable[str]) -> list[str]:
-    """Find the layer names that are most like a wrong one, best first.
-
-    Parameters
-    ----------
-    name : str
-        The wrong name.
-    names : iterable of str
-        The right ones.
-
-    Returns
-    -------
-    list of str
-        At most four.
-    """
-    return difflib.get_close_matches(name, list(names), n=4, cutoff=0.5)
-
-
 def _truncate(network: keras.Model, taps: Sequence[str], name: str) -> keras.Model:
     """Cut a network behind its deepest tap."""
     known = {layer.name: layer for layer in network.layers}
     for tap in taps:
         if tap and tap not in known:
+            near = similar_names(tap, known, n=4, ratio=FEW_NAMES)
             raise InputError(
-                f"taps: {name} has no layer {tap!r}. {nearest(similar(tap, known))}"
+                f"taps: {name} has no layer {tap!r}. {hint_at(near)}"
                 "Without taps, its last layer is used."
             )
     outputs = [known[tap].output if tap else network.output for tap in taps or ("",)]
@@ -228,9 +210,9 @@ def _sources(mapping: ChannelMapping, channels: list[str]) -> list[list[int]]:
         )
     unknown = [channel for channel in triple if channel not in channels]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], channels, n=2)
+        near = similar_names(unknown[0], channels, n=2)
         raise InputError(
-            f"triple: there is no channel {unknown[0]!r}. {nearest(near)}"
+            f"triple: there is no channel {unknown[0]!r}. {hint_at(near)}"
             f"The channels are {', '.join(channels)}."
         )
     return [[channels.index(channel) for channel in triple]]

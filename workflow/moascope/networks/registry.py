@@ -6,14 +6,13 @@ that module to `MODULES`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
-from moascope.core.text.suggestions import unknown
+from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names, unknown
 
 if TYPE_CHECKING:
     from moascope.networks.keras_defaults import keras
@@ -165,29 +164,12 @@ def canonical_name(name: str) -> str:
     by_key = {_key(known): known for known in MODULES}
     if _key(name) in by_key:
         return by_key[_key(name)]
-    near = [by_key[key] for key in difflib.get_close_matches(_key(name), by_key, n=3, cutoff=0.5)]
+    near = [by_key[key] for key in similar_names(_key(name), by_key, n=3, ratio=FEW_NAMES)]
     own = ", ".join(known for known in MODULES if known not in APPLICATIONS)
     raise InputError(
-        f"backbone: there is no {name!r}. {nearest(near)}"
+        f"backbone: there is no {name!r}. {hint_at(near)}"
         f"Known are {own} and every model of keras.applications."
     )
-
-
-def nearest(names: Iterable[str]) -> str:
-    """Write a hint such as "Did you mean a or b? ", empty where there are no names.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names that the user may have meant, best first.
-
-    Returns
-    -------
-    str
-        The hint, with a space at its end.
-    """
-    names = list(names)
-    return f"Did you mean {' or '.join(names)}? " if names else ""
 
 
 def _key(name: str) -> str:

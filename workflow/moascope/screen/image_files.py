@@ -266,7 +266,7 @@ def _check_missing_share(
     problems: Problems,
     path_prefix: Mapping[str, str] | None,
 ) -> None:
-    """Warn of sites without an image file; refuse plates that lack more than half of them."""
+    """Note sites without an image file; refuse plates that lack more than half of them."""
     paths = pd.DataFrame({name: columns[name] for name in columns if name.startswith("path:")})
     is_missing = (paths.isin(set(absent)) | (paths == "")).any(axis=1)
     if not is_missing.any():

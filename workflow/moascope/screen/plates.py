@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.registry import find_format
-from moascope.screen.tables.delimited import nearest
 
 if TYPE_CHECKING:
     from moascope.screen.formats.image_folders import ImageFile
@@ -64,12 +64,12 @@ def plate_names(options: Input, files: Sequence[ImageFile] | None = None) -> lis
 
 
 def simulated_plates(plates: int, batches: int) -> list[str]:
-    """Name the plates of a simulated screen, without doing any of the work.
+    """List the plates of a simulated screen.
 
     Parameters
     ----------
     plates, batches : int
-        How many; batches are as even as they can be, larger ones first.
+        Numbers; batches are as even as they can be, larger ones first.
 
     Returns
     -------
@@ -83,14 +83,14 @@ def simulated_plates(plates: int, batches: int) -> list[str]:
 def dealt_plates(
     plates: Sequence[str], named: Mapping[str, Sequence[str]], needed: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Say which plates engines of segmentation learn from, are tuned on and are scored on.
+    """Divide plates into those that segmentation engines are trained, tuned and scored on.
 
     Parameters
     ----------
     plates : sequence of str
         All plates of the screen, in order.
     named : mapping of str to sequence of str
-        What the config names for train, validation and test.
+        Plates of the configuration for train, validation and test.
     needed : sequence of str
         Sets that must have plates; with given models only, that is test.
 
@@ -98,7 +98,7 @@ def dealt_plates(
     -------
     dict of str to list of str
         As named; if none is, the last quarter tests, the quarter before it validates, and the
-        others train, with one plate each at least. Where nothing is learnt, all plates test.
+        others train, with one plate each at least. Where nothing is trained, all plates test.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def dealt_plates(
                 problems.append(f"{key}: no plate is named, while other sets have some")
             for plate in chosen:
                 if plate not in plates:
-                    problems.append(f"{key}: there is no plate {plate!r}; {nearest(plate, plates)}")
+                    problems.append(f"{key}: there is no plate {plate!r}; {advise(plate, plates)}")
                 if plate in places:
                     problems.append(f"{key}: {plate!r} is also in {places[plate]}; choose one")
                 places[plate] = key

@@ -21,6 +21,7 @@ from moascope.networks import backbones, feature_columns
 from moascope.networks.keras_defaults import keras
 from moascope.networks.options import FrozenNetwork
 from moascope.splits import independence, inner_folds
+from moascope.splits.options import Split
 
 if params.weights_seed is not None:
     keras.utils.set_random_seed(params.weights_seed)
@@ -31,7 +32,7 @@ table = read_array(given.features, mapped=True)
 blocks = feature_columns.read_blocks(given.columns or None)
 choices = selection.read_choices(params.candidates)
 candidates = selection.candidates_of(choices, blocks, table.shape[1])
-held_out = independence.held_out_columns(params.split)
+held_out = independence.held_out_columns(restore(Split, params.split))
 chosen, scores = selection.choose_once(table, units, members, candidates, held_out, params.seed)
 choice, training = choices[chosen.name], params.options["training"]
 head = final_model.fit_final_head(

@@ -8,22 +8,24 @@ from hypothesis import strategies as st
 from random_screens import LDA, features_of, folds_of, predicted, screen
 from scipy.special import softmax
 
-from moascope.classification.evaluation import permutation, sampling, scoring
+from moascope.classification.evaluation import nulls as evaluation_nulls
+from moascope.classification.evaluation import permutation, sampling, scores, scoring
+from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.heads import calibration, cross_validation
 from moascope.classification.heads.kinds.lda import LdaOptions
 from moascope.core.statistics import intervals, metrics
 
 
-def test_every_deal_keeps_the_number_of_compounds_of_each_class():
+def test_every_permutation_keeps_the_number_of_compounds_of_each_class():
     classes = np.array([0, 0, 1, 1, 1, 2])
-    deals = permutation.deal(classes, 50, seed=1)
+    deals = permutation.permute_classes(classes, 50, seed=1)
     assert all(sorted(deal) == sorted(classes) for deal in deals)
     assert len({tuple(deal) for deal in deals}) > 10
 
 
 @pytest.mark.parametrize(("classes", "n"), [([0, 1], 2), ([0, 0, 1], 3), ([0, 0, 1, 1, 2, 2], 90)])
-def test_distinct_deals_are_counted(classes, n):
-    assert permutation.distinct_deals(np.array(classes)) == pytest.approx(n)
+def test_distinct_permutations_are_counted(classes, n):
+    assert permutation.count_permutations(np.array(classes)) == pytest.approx(n)
 
 
 def test_a_compound_of_two_mechanisms_counts_as_two():
@@ -41,7 +43,7 @@ def test_the_null_of_fixed_predictions_is_that_of_relabelled_rows(seed, n_repeat
     repeats = np.repeat(np.arange(n_repeats), 30)
     probabilities = rng.random((len(compounds), 3)).round(1)
     calls = probabilities.argmax(axis=1)
-    deals = permutation.deal(np.array([0, 0, 1, 1, 2, 2]), 4, seed % 1000)
+    deals = permutation.permute_classes(np.array([0, 0, 1, 1, 2, 2]), 4, seed % 1000)
     null = permutation.label_null(calls, probabilities, repeats, compounds, deals)
     for number, deal in enumerate(deals):
         truth = deal[compounds]
@@ -82,10 +84,10 @@ def test_permutations_without_two_classes_to_train_on_are_skipped(share):
     units["group"] = units["patient"]
     folds = folds_of(units, "patient")
     features = features_of(units, np.random.default_rng(2), 2.0)
-    refits = scoring.refit_null(
+    refits = evaluation_nulls.refit_null(
         features, units, folds, LDA, how="mean", n=30, seed=1, exchanged=["patient"]
     )
-    assert set(refits) == {"deal", "level", *scoring.SCORES}
+    assert set(refits) == {"deal", "level", *scores.SCORES}
     n_deals = refits["deal"].nunique()
     assert (0 < n_deals < 30) if share == "some" else n_deals == 0
     null = refits.loc[refits["level"] == "unit", "accuracy"].to_numpy()
@@ -102,18 +104,14 @@ def test_refits_tell_skill_from_chance():
     folds = folds_of(units)
     for skill, better in ((2.5, True), (0.0, False)):
         features = features_of(units, np.random.default_rng(2), skill)
-        refits = scoring.refit_null(features, units, folds, LDA, how="median", n=40, seed=1)
+        refits = evaluation_nulls.refit_null(
+            features, units, folds, LDA, how="median", n=40, seed=1
+        )
         assert len(refits) == 3 * 40
         entry = scoring.evaluate(
             predicted(units, features),
             units,
-            {
-                "aggregate": "median",
-                "permutations": 200,
-                "confidence": 0.95,
-                "calibration_bins": 10,
-                "independent_unit": "auto",
-            },
+            Evaluation(permutations=200),
             refits=refits,
             held_out=["compound"],
         )
@@ -130,7 +128,7 @@ def test_p_values_count_the_score_itself():
     assert found["null"]["least_p"] == pytest.approx(1 / 4)
 
 
-def test_classes_that_can_be_dealt_out_in_one_way_have_no_p_value():
+def test_classes_that_can_be_permuted_in_one_way_have_no_p_value():
     found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
     assert found["p"] is None
     assert found["p_reason"].startswith("there is one way only to permute the classes")
@@ -148,7 +146,9 @@ def test_a_sample_of_the_units_gives_the_same_kind_of_null(monkeypatch):
     units = screen(n_classes=3, n_compounds=4)
     features = features_of(units, np.random.default_rng(2), 2.0)
     monkeypatch.setattr(scoring, "MOST_REFIT_UNITS", 48)
-    few = scoring.refit_null(features, units, folds_of(units), LDA, how="median", n=20, seed=1)
+    few = evaluation_nulls.refit_null(
+        features, units, folds_of(units), LDA, how="median", n=20, seed=1
+    )
     assert few["accuracy"].between(0, 0.9).all()
 
 

@@ -300,7 +300,7 @@ def test_calibration_improves_the_cross_entropy_and_keeps_the_calls():
             rows,
             labels,
             [fold],
-            LDA.model_copy(update={"shrinkage": 0.01, "calibrate": calibrate}),
+            LDA.model_copy(update={"shrinkage": 0.01, "calibrate": how}),
         )
         for how in (False, True)
     )

@@ -23,11 +23,12 @@ from moascope.classification.training.perceptron import add_head
 from moascope.core.digests import array_digest, file_digest
 from moascope.core.errors import InputError
 from moascope.core.files import read_array
+from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names
 from moascope.networks import backbones
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import pool
 from moascope.networks.options import BackboneOptions, FrozenNetwork
-from moascope.networks.registry import ChannelMapping, find_backbone, nearest
+from moascope.networks.registry import ChannelMapping, find_backbone
 from moascope.networks.saving import precision_policy
 
 _LARGE_UNITS = 512  # px
@@ -234,7 +235,7 @@ def _freeze(trunk: keras.Model, options: FineTuning) -> None:
         if first not in names:
             raise InputError(
                 f"unfreeze_from: {options.backbone} has no layer {first!r}. "
-                f"{nearest(backbones.similar(str(first), names))}"
+                f"{hint_at(similar_names(str(first), names, n=4, ratio=FEW_NAMES))}"
                 "transfer: partial needs the first layer that is to learn."
             )
         n_frozen = names.index(first)

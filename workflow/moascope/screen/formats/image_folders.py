@@ -229,7 +229,7 @@ def find_images(
 
 
 def _once(files: Sequence[ImageFile], listing: FolderListing) -> tuple[list[ImageFile], list[str]]:
-    """Leave out files that are reached through a link and where they lie as well."""
+    """Remove files that are found both through a link and in their own folder."""
     root = listing.real[""]
     owners: dict[tuple[str, str], str] = {}
     for file in files:
