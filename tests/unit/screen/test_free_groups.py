@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from screens import Screen, options, touch
+from screens import Screen, change, options, touch
+from unit_tables import check_sites, make_split
 
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.evaluation.scoring import evaluate
@@ -12,7 +13,6 @@ from moascope.core.errors import InputError
 from moascope.preprocessing.units import describe
 from moascope.screen.options import Input
 from moascope.screen.site_table import read_sites
-from moascope.splits.make import check_sites, make_split
 
 PATIENTS = ["anna", "anna", "bert", "bert", "carl"]
 
@@ -63,7 +63,7 @@ def test_a_folder_takes_groups_of_its_pattern(tmp_path):
     keys = {"format": "folder", "images": str(tmp_path), "channels": {"DNA": "c1"}}
     section = options(**keys, pattern=pattern, groups=["donor"], labels_required=False)
     assert list(read_sites(section)["donor"]) == ["d7", "d8"]
-    section["groups"] = {"donor": "doner"}
+    section = change(section, groups={"donor": "doner"})
     with pytest.raises(
         InputError, match=r"input\.groups\.donor: input\.pattern has no group 'doner'"
     ):

@@ -22,7 +22,7 @@ from moascope.classification.heads import cross_validation, fitting
 from moascope.classification.heads.base import HeadOptions
 from moascope.core.errors import InputError
 from moascope.networks.feature_columns import Block, FeatureChoice, columns_of
-from moascope.splits import make
+from moascope.splits.folds import Fold
 from moascope.splits.inner_folds import InnerFold, divide, inner_groups
 
 logger = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ def fit_predict_folds(
     features: FloatArray,
     unit_ids: npt.NDArray[Any],
     labels: npt.NDArray[Any],
-    folds: Sequence[make.Fold],
+    folds: Sequence[Fold],
     candidates: Sequence[Candidate],
     groups: IntArray,
     seed: int = 0,
@@ -244,7 +244,7 @@ def fit_predict_folds(
 
 
 def selection_table(
-    candidates: Sequence[Candidate], scores: npt.NDArray[np.float64], fold: make.Fold
+    candidates: Sequence[Candidate], scores: npt.NDArray[np.float64], fold: Fold
 ) -> pd.DataFrame:
     """Return the scores of candidates in one fold as a table.
 

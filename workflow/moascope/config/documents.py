@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from moascope.classification.training.augmentation_registry import PARAMETERS
+from moascope.classification.training.augmentation_methods import AUGMENTATIONS
 from moascope.config.problems import sections
 from moascope.config.root import Config
 from moascope.core.options import OneOf
@@ -53,11 +53,14 @@ def key_tables() -> str:
     add("", Config)
     lines.extend(["### Augmentations", "", "| name | parameter | default | range | meaning |"])
     lines.append("|---|---|---|---|---|")
-    for name, parameters in PARAMETERS.items():
-        for parameter, (default, low, high, words) in parameters.items():
-            lines.append(f"| `{name}` | `{parameter}` | {default} | {low} to {high} | {words} |")
-        if not parameters:
-            lines.append(f"| `{name}` | | | | |")
+    for method in AUGMENTATIONS:
+        lines.extend(
+            f"| `{method.name}` | `{name}` | {parameter.default} | "
+            f"{parameter.lowest} to {parameter.highest} | {parameter.description} |"
+            for name, parameter in method.parameters.items()
+        )
+        if not method.parameters:
+            lines.append(f"| `{method.name}` | | | | |")
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -62,11 +62,14 @@ class OneOf:
 
 
 class Section(BaseModel):
-    """A part of the configuration; unknown keys are errors."""
+    """A part of the configuration, which never changes; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", validate_default=True, allow_inf_nan=False, frozen=True
+    )
 
 
+_Section = TypeVar("_Section", bound=BaseModel)
 _Passes = Callable[[BaseModel], bool]
 _passes: ContextVar[_Passes] = ContextVar("sections whose consistency is not checked")
 
@@ -85,6 +88,25 @@ def pass_over(passes: _Passes) -> Iterator[None]:
         yield
     finally:
         _passes.reset(token)
+
+
+def restore(kind: type[_Section], values: Mapping[str, Any]) -> _Section:
+    """Build a section from plain values that were checked when the configuration was read.
+
+    Parameters
+    ----------
+    kind : type
+        Class of the section.
+    values : mapping
+        From `model_dump`. Keys that have no effect are allowed, since defaults are among them.
+
+    Returns
+    -------
+    Section
+        With these values.
+    """
+    with pass_over(lambda section: True):
+        return kind.model_validate(values)
 
 
 def consistency_check(function: Callable[[Any], Any]) -> Any:
