@@ -2,6 +2,10 @@
 
 import pandas as pd
 
+from moascope.core.options import restore
+from moascope.splits import independence, make
+from moascope.splits.options import Split
+
 
 def units_table(rows, sites=2):
     """A units table from rows (moa, compound, batch, plate, well), `sites` units each."""
@@ -46,3 +50,18 @@ def fixed(tmp_path, text):
     path = tmp_path / "split.csv"
     path.write_bytes(text.encode())
     return {"method": "fixed", "file": str(path)}
+
+
+def make_split(units, options, seed=0):
+    """Split with options by key."""
+    return make.make_split(units, restore(Split, options), seed)
+
+
+def check_sites(sites, options, seed=0, **more):
+    """Check sites with options by key."""
+    return make.check_sites(sites, restore(Split, options), seed, **more)
+
+
+def held_out_columns(options):
+    """Return the columns that options by key hold out."""
+    return independence.held_out_columns(restore(Split, options))

@@ -218,8 +218,8 @@ def test_candidates_change_some_options_of_their_model():
     assert choices["both"].features == ["network", "hand-crafted"]
     assert choices["early"].head.type == "lda"
     assert choices["texture"].head == LogisticOptions(C=2.0)
-    assert loaded.network_pass()["taps"] == ["block2_add", "block10_add"]
-    assert loaded.network_pass()["pooling"] == "mean+sd"
+    assert loaded.network_pass().taps == ["block2_add", "block10_add"]
+    assert loaded.network_pass().pooling == "mean+sd"
     assert loaded.uses_hand_crafted()
 
 
@@ -242,8 +242,8 @@ def test_without_features_of_the_network_there_is_no_pass_through_it():
 def test_the_last_layer_has_an_empty_name_where_others_are_read_too():
     candidates = {"last": {}, "early": {"taps": ["block2_add"]}}
     loaded = loading.load(model(candidates=candidates)).models["m"]
-    assert loaded.network_pass()["taps"] == ["", "block2_add"]
-    assert loading.load(model()).models["m"].network_pass()["taps"] == []
+    assert loaded.network_pass().taps == ["", "block2_add"]
+    assert loading.load(model()).models["m"].network_pass().taps == []
 
 
 def test_units_of_a_fixed_list_may_calibrate(tmp_path):

@@ -8,20 +8,15 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter
 from unit_pictures import fields, quadrants, units_table
+from unit_tables import held_out_columns, make_split
 
 from moascope.core.errors import InputError
 from moascope.splits import image_leakage
 from moascope.splits.audit import audit, raise_if_leaking
 from moascope.splits.image_leakage import reduce_images
-from moascope.splits.independence import held_out_columns
-from moascope.splits.make import make_split
+from moascope.splits.options import Audit
 
-OPTIONS = {
-    "groups": [],
-    "min_correlation": 0.98,
-    "min_overlap_correlation": 0.92,
-    "orientations": True,
-}
+OPTIONS = Audit(groups=[])
 
 
 def random_split(units, **options):
@@ -30,7 +25,9 @@ def random_split(units, **options):
 
 def test_a_field_on_two_sides_is_counted_and_named():
     units = units_table(48, per_field=4)
-    result = audit(units, *random_split(units), OPTIONS | {"groups": ["field", "well"]})
+    result = audit(
+        units, *random_split(units), OPTIONS.model_copy(update={"groups": ["field", "well"]})
+    )
     assert result["passed"] is False
     shared = result["groups"]["field"]["shared"]
     assert shared >= 10
@@ -51,7 +48,7 @@ def test_the_shared_groups_are_those_of_a_plain_count():
         .nunique()
     )
     expected = sides[sides > 1].index.get_level_values("field").nunique()
-    result = audit(units, split, groups, OPTIONS | {"groups": ["field"]})
+    result = audit(units, split, groups, OPTIONS.model_copy(update={"groups": ["field"]}))
     assert result["groups"]["field"]["shared"] == expected > 0
 
 
@@ -59,7 +56,9 @@ def test_whole_fields_pass():
     units = units_table(48, per_field=4)
     options = {"method": "group-k-fold", "group": ["field"], "folds": 3, "validation": 0.3}
     result = audit(
-        units, *make_split(units, options, seed=0), OPTIONS | {"groups": ["field", "well"]}
+        units,
+        *make_split(units, options, seed=0),
+        OPTIONS.model_copy(update={"groups": ["field", "well"]}),
     )
     assert result["shared_groups"] == 0
     assert result["messages"] == []
@@ -68,14 +67,16 @@ def test_whole_fields_pass():
 def test_wells_of_the_same_name_on_other_plates_are_other_wells():
     units = units_table(200)
     options = {"method": "leave-one-plate-out"}
-    result = audit(units, *make_split(units, options, seed=0), OPTIONS | {"groups": ["well"]})
+    result = audit(
+        units, *make_split(units, options, seed=0), OPTIONS.model_copy(update={"groups": ["well"]})
+    )
     assert result["messages"] == []
 
 
 def test_a_column_that_does_not_exist_is_refused():
     units = units_table(12)
     with pytest.raises(InputError, match="unknown group column 'feild': did you mean 'field'"):
-        audit(units, *random_split(units), OPTIONS | {"groups": ["feild"]})
+        audit(units, *random_split(units), OPTIONS.model_copy(update={"groups": ["feild"]}))
 
 
 def test_what_the_split_holds_out_is_checked_without_being_asked_for():
@@ -92,7 +93,9 @@ def test_what_the_split_holds_out_is_checked_without_being_asked_for():
     added = pd.DataFrame({**first, "group": name, "set": "train"} for name in sorted(absent))
     spoiled = pd.concat([split, added], ignore_index=True)
     assert audit(units, spoiled, groups, OPTIONS)["messages"] == []
-    result = audit(units, spoiled, groups, OPTIONS | {"groups": ["batch"]}, held_out=held_out)
+    result = audit(
+        units, spoiled, groups, OPTIONS.model_copy(update={"groups": ["batch"]}), held_out=held_out
+    )
     assert list(result["groups"]) == ["compound", "batch"]
     assert all(found["shared"] > 0 for found in result["groups"].values())
     assert result["passed"] is False
@@ -111,7 +114,9 @@ def test_columns_that_are_held_out_together_are_checked_together():
 def test_the_result_is_plain_json():
     units = units_table(48, per_field=4)
     images = reduce_images([quadrants(fields(12))])
-    result = audit(units, *random_split(units), OPTIONS | {"groups": ["field"]}, images)
+    result = audit(
+        units, *random_split(units), OPTIONS.model_copy(update={"groups": ["field"]}), images
+    )
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
@@ -151,7 +156,7 @@ def test_splitting_quadrants_at_random_fails_without_any_column():
 
 def test_a_leak_that_is_only_to_be_reported_does_not_stop_the_run(caplog):
     units = units_table(48, per_field=4)
-    result = audit(units, *random_split(units), OPTIONS | {"groups": ["field"]})
+    result = audit(units, *random_split(units), OPTIONS.model_copy(update={"groups": ["field"]}))
     raise_if_leaking(result, "random", "warn")
     assert "split 'random' leaks" in caplog.text
 
@@ -185,14 +190,17 @@ def test_turned_images_are_looked_for_unless_switched_off():
     split = make_split(units, {"method": "leave-one-compound-out"}, seed=0)
     reduced = reduce_images([images])
     assert audit(units, *split, OPTIONS, reduced)["passed"] is False
-    assert audit(units, *split, OPTIONS | {"orientations": False}, reduced)["passed"] is True
+    assert (
+        audit(units, *split, OPTIONS.model_copy(update={"orientations": False}), reduced)["passed"]
+        is True
+    )
 
 
 def test_an_audit_without_images_does_not_pass(caplog):
     units = units_table(48, per_field=4)
     options = {"method": "group-k-fold", "group": ["field"], "folds": 3}
     split = make_split(units, options, seed=0)
-    result = audit(units, *split, OPTIONS | {"groups": ["field"]})
+    result = audit(units, *split, OPTIONS.model_copy(update={"groups": ["field"]}))
     assert result["passed"] is None
     assert result["reason"] == "images: audit.images is false"
     assert result["not_looked_at"] == [{"what": "images", "reason": "audit.images is false"}]
@@ -205,7 +213,9 @@ def test_an_audit_without_images_does_not_pass(caplog):
 def test_an_audit_of_blank_images_does_not_pass():
     units = units_table(24)
     blank = reduce_images([np.zeros((24, 32, 32, 2), np.float16)])
-    result = audit(units, *random_split(units), OPTIONS | {"groups": ["field"]}, blank)
+    result = audit(
+        units, *random_split(units), OPTIONS.model_copy(update={"groups": ["field"]}), blank
+    )
     assert result["passed"] is None
     assert result["reason"].startswith("images: 24 of 24 units have no contrast")
     assert result["near_duplicates"] is None
@@ -270,7 +280,7 @@ def test_real_set_split_by_groups_raises_no_false_alarm(lab, options):
     result = audit(
         units,
         *make_split(units, options, seed=0),
-        OPTIONS | {"groups": ["field", "well"], "orientations": True},
+        OPTIONS.model_copy(update={"groups": ["field", "well"], "orientations": True}),
         images,
     )
     assert result["passed"], result["messages"]
@@ -286,8 +296,8 @@ def test_a_pair_with_common_content_says_which_value_lets_it_pass():
     split = make_split(units, {"method": "leave-one-compound-out"}, seed=0)
     result = audit(units, *split, OPTIONS, reduce_images([images]))
     (example,) = result["overlaps"]["examples"]
-    assert example["correlation"] < OPTIONS["min_overlap_correlation"] < example["counts_as"]
+    assert example["correlation"] < OPTIONS.min_overlap_correlation < example["counts_as"]
     found = re.search(r"audit\.min_overlap_correlation ([0-9.]+) lets this", result["messages"][0])
     assert f"correlation {example['correlation']:.2f}, counts as" in result["messages"][0]
-    options = {**OPTIONS, "min_overlap_correlation": float(found[1])}
+    options = OPTIONS.model_copy(update={"min_overlap_correlation": float(found[1])})
     assert audit(units, *split, options, reduce_images([images]))["messages"] == []

@@ -4,11 +4,10 @@ import gzip
 
 import pandas as pd
 import pytest
-from unit_tables import fixed, screen, units_table
+from unit_tables import fixed, make_split, screen, units_table
 
 from moascope.core.errors import InputError
 from moascope.splits.folds import iterate_folds
-from moascope.splits.make import make_split
 
 
 def test_a_fixed_list_by_compound(tmp_path):

@@ -1,11 +1,10 @@
 """Folds as row numbers of the units."""
 
 import pytest
-from unit_tables import leave_one_out, screen
+from unit_tables import leave_one_out, make_split, screen
 
 from moascope.core.errors import InputError
 from moascope.splits.folds import iterate_folds
-from moascope.splits.make import make_split
 
 
 def test_folds_follow_the_order_of_the_units_they_are_given():

@@ -2,11 +2,10 @@
 
 import pandas as pd
 import pytest
-from unit_tables import leave_one_out, screen, units_table
+from unit_tables import leave_one_out, make_split, screen, units_table
 
 from moascope.core.errors import InputError
 from moascope.splits.groups import group_codes, labelled_units
-from moascope.splits.make import make_split
 
 
 def test_an_unknown_group_column_is_refused_with_the_nearest_one():

@@ -6,13 +6,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
-from unit_tables import fixed, leave_one_out, screen, units_table
+from unit_tables import (
+    check_sites,
+    fixed,
+    held_out_columns,
+    leave_one_out,
+    make_split,
+    screen,
+    units_table,
+)
 
 from moascope.core.errors import InputError
 from moascope.splits.folds import iterate_folds
 from moascope.splits.groups import group_codes
-from moascope.splits.independence import held_out_columns
-from moascope.splits.make import METHODS, check_sites, make_split
+from moascope.splits.options import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -249,11 +256,6 @@ def test_more_folds_than_units_of_any_class_are_refused():
     options = {"method": "stratified-k-fold", "folds": 13}
     with pytest.raises(InputError, match="folds is 13, but the largest class has 12 units"):
         make_split(screen(), options, seed=0)
-
-
-def test_an_unknown_method_is_refused_with_the_nearest_one():
-    with pytest.raises(InputError, match="did you mean 'leave-one-compound-out'"):
-        make_split(screen(), {"method": "leave-compound-out"}, seed=0)
 
 
 # --- before images are read -----------------------------------------------------------------------

@@ -2,10 +2,9 @@
 
 import pandas as pd
 import pytest
-from unit_tables import leave_one_out, screen, units_table
+from unit_tables import leave_one_out, make_split, screen, units_table
 
 from moascope.core.errors import InputError
-from moascope.splits.make import make_split
 
 
 def test_a_class_with_one_compound_is_refused_with_class_and_compound_named():

@@ -5,10 +5,9 @@ import logging
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from unit_tables import leave_one_out, screen, units_table
+from unit_tables import leave_one_out, make_split, screen, units_table
 
 from moascope.splits.folds import summary
-from moascope.splits.make import make_split
 from moascope.splits.validation import separate_validation_groups, validation_groups
 
 PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -86,7 +86,7 @@ def _problems_of_splits(config: Any) -> Iterator[str]:
 
 def _problems_of_normalization(config: Any) -> Iterator[str]:
     for number, step in enumerate(config.normalization.steps):
-        if step.method != "anscombe" and step.scope != "image":
+        if step.takes_statistics_of_plate():
             what = "controls" if step.scope == "controls" else "plates"
             yield (
                 f"normalization.steps[{number}].scope: {step.scope!r} takes statistics from "

@@ -65,7 +65,7 @@ def missing_files(config: Config) -> list[str]:
     """
     named: dict[str, str | None] = {}
     folders: dict[str, str | None] = {}
-    if config.input is not None and config.input.format != "simulate":
+    if config.input is not None and not config.input.makes_images():
         tables = ("sheet", "moa_table", "platemap", "platemaps")
         named |= {f"input.{key}": getattr(config.input, key) for key in tables}
         folders["input.images"] = config.input.images

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import pandas as pd
 
 from moascope.core.errors import InputError
 from moascope.core.files import FILE_COLUMNS, write_parquet
+from moascope.core.text.natural_order import natural_key
 from moascope.core.text.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
 from moascope.screen.column_checks import check_groups, find_wells
 from moascope.screen.formats.registry import find_format
@@ -256,13 +256,11 @@ def _channels(sites: pd.DataFrame) -> list[str]:
 
 
 def _natural_order(sites: pd.DataFrame) -> pd.Index:
-    # Numbers within site names count as numbers: 2 comes before 10.
-    keys = {
-        name: re.sub(r"\d+", lambda number: number[0].zfill(20), name)
-        for name in sites["site"].unique()
-    }
-    keyed = sites.assign(key=sites["site"].map(keys))
-    return keyed.sort_values(["plate", "row", "col", "key", "site"]).index
+    """Return the index by plate, well and site, in natural order of the site names."""
+    names = sorted(sites["site"].unique(), key=natural_key)
+    ranks = {name: rank for rank, name in enumerate(names)}
+    ranked = sites.assign(rank=sites["site"].map(ranks))
+    return ranked.sort_values(["plate", "row", "col", "rank"]).index
 
 
 def _check_plates(rows: SampleRows, problems: Problems) -> None:

@@ -40,6 +40,7 @@ from moascope.splits.image_overlaps import (
     count_flat,
     find_overlaps,
 )
+from moascope.splits.options import Audit
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def audit(
     units: pd.DataFrame,
     split: pd.DataFrame,
     groups: pd.DataFrame,
-    audit_options: Mapping[str, Any],
+    options: Audit,
     images: UnitImages | None = None,
     held_out: Sequence[str] = (),
     threads: int = 1,
@@ -65,10 +66,8 @@ def audit(
         The units table.
     split, groups : pandas.DataFrame
         What `splits.make_split` returned.
-    audit_options : mapping
-        `groups` (columns to check), `min_correlation` of near-duplicates and
-        `min_overlap_correlation` of overlaps (0 to 1), and `orientations`: also look for turned and
-        mirrored copies.
+    options : Audit
+        The options of the audit.
     images : UnitImages or None
         One row per row of `units`; without it no pixels are looked at.
     held_out : sequence of str
@@ -101,14 +100,14 @@ def audit(
     chosen = units.iloc[rows].reset_index(drop=True)
     columns = {
         column: _GroupCheck(*group_codes(chosen, column.split("+")))
-        for column in dict.fromkeys([*held_out, *audit_options["groups"]])
+        for column in dict.fromkeys([*held_out, *options.groups])
     }
     unseen = [] if columns else [_Unseen("columns", "audit.groups is empty")]
     pairs: dict[str, _PairCheck] = {}
     if images is None:
         unseen.append(_Unseen("images", "audit.images is false", True))
     else:
-        found, more = _compare_images(images, rows, chosen, audit_options, threads)
+        found, more = _compare_images(images, rows, chosen, options, threads)
         pairs = {kind: _PairCheck(part) for kind, part in found.items()}
         unseen += more
     for fold in iterate_folds(split, groups, chosen):
@@ -186,7 +185,7 @@ def _compare_images(
     images: UnitImages,
     rows: np.ndarray,
     units: pd.DataFrame,
-    audit_options: Mapping[str, Any],
+    options: Audit,
     threads: int,
 ) -> tuple[dict[str, pd.DataFrame], list[_Unseen]]:
     """Search for pairs by kind, and list what could not be compared.
@@ -203,15 +202,14 @@ def _compare_images(
     unseen = []
     if n_flat:
         unseen.append(_Unseen(f"images of {n_flat} of {n_units} units", "they have no contrast"))
-    orientations = bool(audit_options["orientations"])
     copies = near_duplicates(
-        images.thumbnails, float(audit_options["min_correlation"]), orientations
+        images.thumbnails, options.min_correlation, orientations=options.orientations
     )
     if copies.attrs["stopped"]:
         reason = f"the search stopped at {image_leakage.MAX_PAIRS:,} pairs"
         unseen.append(_Unseen("further near-duplicates", reason, True))
     overlaps = find_overlaps(
-        details, float(audit_options["min_overlap_correlation"]), orientations, threads
+        details, options.min_overlap_correlation, options.orientations, threads
     )
     known = pd.MultiIndex.from_frame(copies[["a", "b"]])
     overlaps = overlaps[~pd.MultiIndex.from_frame(overlaps[["a", "b"]]).isin(known)]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from moascope.core.errors import InputError
+from moascope.core.text.natural_order import natural_key
+from moascope.core.text.suggestions import advise
 from moascope.screen.tables.delimited import read_sheet
 from moascope.screen.wells import canonical_well
 from moascope.splits.folds import EXCLUDED, SETS, TEST, TRAIN, Assignment
-from moascope.splits.groups import GroupedUnits, natural_key, suggest
+from moascope.splits.groups import GroupedUnits
+from moascope.splits.options import Split
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +38,17 @@ _NO_KEYS = {
 }
 
 
-def read_fixed(options: Mapping[str, Any], units: pd.DataFrame) -> pd.DataFrame:
+def read_fixed(options: Split, units: pd.DataFrame) -> pd.DataFrame:
     """Read and check a fixed list: its key columns, `set` and `fold` (all str)."""
-    if not options.get("file"):
+    if options.file is None:
         return _given_sets(units)
-    path = Path(options["file"])
+    path = Path(options.file)
     table = _read_list(path)
     possible = (*FIXED_KEYS, *(name for name in units.columns if name not in _NO_KEYS))
     keys = [column for column in table.columns if column in possible]
     allowed = ("set", "fold", *possible)
     problems = [
-        f"unknown column {column!r}: {suggest(column, allowed)}"
+        f"unknown column {column!r}: {advise(column, allowed)}"
         for column in table.columns
         if column not in allowed
     ]

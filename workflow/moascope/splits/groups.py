@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from moascope.core.errors import InputError
+from moascope.core.text.natural_order import natural_key
+from moascope.core.text.suggestions import advise
 from moascope.screen.wells import row_name
 from moascope.splits.independence import SCOPE
 
@@ -43,7 +43,7 @@ def group_codes(units: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray
     for column in columns:
         if column not in units.columns:
             raise InputError(
-                f"unknown group column {column!r}: {suggest(column, list(units.columns))}"
+                f"unknown group column {column!r}: {advise(column, list(units.columns))}"
             )
     full = list(dict.fromkeys(part for column in columns for part in SCOPE.get(column, (column,))))
     for column in full:
@@ -89,19 +89,6 @@ def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:
     rows = parts.to_numpy(dtype=object)
     joined = [" | ".join(value.replace("|", "||") for value in row) for row in rows]
     return np.array(joined, dtype=object)
-
-
-def natural_key(text: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts names with numbers as people do, Week2 before Week10."""
-    pieces = re.split(r"(\d+)", text)
-    key = [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces]
-    return [*key, (2, 0, text)]
-
-
-def suggest(value: str, allowed: Sequence[str]) -> str:
-    """Return the allowed name that is most like a wrong one, or all of them."""
-    near = difflib.get_close_matches(str(value), allowed, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(allowed)}"
 
 
 @dataclass(frozen=True)

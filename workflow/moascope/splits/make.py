@@ -1,4 +1,4 @@
-"""Which units a model learns from and which it is judged on.
+"""Training, validation and test sets of groups of units.
 
 A split is made of groups, never of units: a group (a compound, a batch, a well, the columns of
 `group`) goes to one side as a whole. A split is kept as two tables:
@@ -40,9 +40,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,9 +58,9 @@ from moascope.splits.groups import (
     group_codes,
     group_units,
     labelled_units,
-    suggest,
 )
 from moascope.splits.independence import LEAVE_ONE_OUT
+from moascope.splits.options import Split
 from moascope.splits.unlearnable import (
     choose_lost,
     describe_lost_class,
@@ -74,16 +73,6 @@ from moascope.splits.validation import hold_out_validation
 log = logging.getLogger(__name__)
 
 
-METHODS = (
-    *LEAVE_ONE_OUT,
-    "leave-compound-and-batch-out",
-    "leave-one-group-out",
-    "group-k-fold",
-    "stratified-k-fold",
-    "fixed",
-)
-
-
 @dataclass(frozen=True)
 class PlannedSplit:
     """A split of sites that are not read yet: units, and what `make_split` makes of them."""
@@ -93,9 +82,7 @@ class PlannedSplit:
     groups: pd.DataFrame
 
 
-def make_split(
-    units: pd.DataFrame, options: Mapping[str, Any], seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def make_split(units: pd.DataFrame, options: Split, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Assign groups of units to training, validation and test sets.
 
     Parameters
@@ -103,11 +90,9 @@ def make_split(
     units : pandas.DataFrame
         The units table. Only rows that are `usable` and have a class (`moa`) take part; controls
         take part only with `include_controls`, their class is then their `moa` too.
-    options : mapping
-        `method` (see the module), and as the method needs them: `group` (columns), `folds`,
-        `file`; for all methods `repeats`, `validation` (share of the training units, 0 to 0.5),
-        `include_controls` and `drop_unlearnable_classes` (default false): instead of refusing,
-        leave out classes that some fold would test without having learned them.
+    options : Split
+        The options of the split; see the module on its methods. With `drop_unlearnable_classes`,
+        classes that some fold would test without training units are left out, not refused.
     seed : int
         Same seed, same table, same split.
 
@@ -125,10 +110,8 @@ def make_split(
         If the units do not allow the split: too few groups, a class that would be tested without
         training units, an unknown or empty column, a fixed list that does not fit.
     """
-    method = options["method"]
-    if method not in METHODS:
-        raise InputError(f"unknown split method {method!r}: {suggest(method, METHODS)}")
-    chosen = labelled_units(units, bool(options.get("include_controls", False)))
+    method = options.method
+    chosen = labelled_units(units, options.include_controls)
     fixed = read_fixed(options, units) if method == "fixed" else None
     dropped: list[str] = []
     while True:
@@ -136,7 +119,7 @@ def make_split(
         untrained = find_untrained(labelled, assignments)
         if not untrained:
             break
-        if not options.get("drop_unlearnable_classes", False):
+        if not options.drop_unlearnable_classes:
             raise unlearnable_error(labelled, assignments, untrained, method)
         whole, partly = choose_lost(labelled, assignments, untrained)
         if not whole:
@@ -155,9 +138,7 @@ def make_split(
             )
     for sentence in dropped:
         log.warning("%s", sentence)
-    assignments = hold_out_validation(
-        labelled, assignments, float(options.get("validation", 0.0)), seed, method
-    )
+    assignments = hold_out_validation(labelled, assignments, options.validation, seed, method)
     split = _split_table(labelled, assignments)
     split.attrs["dropped"] = dropped
     groups = pd.DataFrame(
@@ -179,12 +160,12 @@ def make_split(
 
 def check_sites(
     sites: pd.DataFrame,
-    options: Mapping[str, Any],
+    options: Split,
     seed: int,
     tiles: int | None = 1,
     audited: Sequence[str] = (),
 ) -> PlannedSplit | None:
-    """Find out before any image is read whether the sites allow a split.
+    """Check before any image is read whether the sites allow a split.
 
     Every site that has its files counts as usable, so that what passes here can still fail once
     flagged sites and empty tiles are known.
@@ -193,7 +174,7 @@ def check_sites(
     ----------
     sites : pandas.DataFrame
         The sites table.
-    options : mapping
+    options : Split
         As of `make_split`.
     seed : int
         As of `make_split`.
@@ -214,7 +195,7 @@ def check_sites(
         As `make_split` or `leakage.audit` would, with the same message.
     """
     if tiles is None:
-        if options["method"] == "fixed" and options["file"] and names_units(options["file"]):
+        if options.method == "fixed" and options.file and names_units(options.file):
             return None
         tiles = 1
     # Paths and sizes of images are most of the table and say nothing here.
@@ -225,7 +206,9 @@ def check_sites(
     # Sites that lack a file under quarantine are in no split.
     usable = have_all_files(sites).to_numpy().repeat(tiles)
     units = units.assign(unit_id=units["site_id"] + suffix, tile=tile, usable=usable, flagged=False)
-    split, groups = make_split(units, {**options, "repeats": 1, "validation": 0.0}, seed)
+    split, groups = make_split(
+        units, options.model_copy(update={"repeats": 1, "validation": 0.0}), seed
+    )
     chosen = units[units["unit_id"].isin(groups["unit_id"])]
     for column in audited:
         group_codes(chosen, column.split("+"))
@@ -233,35 +216,32 @@ def check_sites(
 
 
 def _assign(
-    chosen: pd.DataFrame, options: Mapping[str, Any], seed: int, fixed: pd.DataFrame | None
+    chosen: pd.DataFrame, options: Split, seed: int, fixed: pd.DataFrame | None
 ) -> tuple[GroupedUnits, list[Assignment]]:
     """Form the groups and give each its side in every fold; validation only where it is fixed."""
-    method = options["method"]
-    repeats = int(options.get("repeats", 1))
-    n_folds = int(options.get("folds", 5))
+    method = options.method
     if method in LEAVE_ONE_OUT:
         labelled = group_units(chosen, [LEAVE_ONE_OUT[method]])
         base = _leave_one_out(labelled, method, LEAVE_ONE_OUT[method])
     elif method == "leave-one-group-out":
-        labelled = group_units(chosen, list(options["group"]))
-        base = _leave_one_out(labelled, method, "+".join(options["group"]))
+        labelled = group_units(chosen, options.group)
+        base = _leave_one_out(labelled, method, "+".join(options.group))
     elif method == "leave-compound-and-batch-out":
         labelled = group_units(chosen, ["compound", "batch"])
         base = _leave_compound_and_batch_out(labelled)
     elif fixed is not None:
-        return assign_fixed(
-            chosen, fixed, repeats, str(options["file"] or "the sets of the images")
-        )
-    else:
-        columns = ["unit_id"]
-        if method == "group-k-fold":
-            columns = list(options.get("group") or [])
-            if not columns:
-                raise InputError("group-k-fold needs `group`: the columns that form its groups")
+        source = options.file or "the sets of the images"
+        return assign_fixed(chosen, fixed, options.repeats, source)
+    elif method in ("group-k-fold", "stratified-k-fold"):
+        columns = options.group if method == "group-k-fold" else ["unit_id"]
         labelled = group_units(chosen, columns)
-        return labelled, _k_fold(labelled, n_folds, repeats, seed, method)
+        return labelled, _k_fold(labelled, options.folds, options.repeats, seed, method)
+    else:
+        raise InputError(f"split method {method!r} is not implemented")
     return labelled, [
-        replace(assignment, repeat=repeat) for repeat in range(repeats) for assignment in base
+        replace(assignment, repeat=repeat)
+        for repeat in range(options.repeats)
+        for assignment in base
     ]
 
 

@@ -5,6 +5,7 @@ from scipy.special import softmax
 
 from moascope.core.errors import InputError
 from moascope.networks import backbones, transforms
+from moascope.networks.registry import ChannelMapping
 from moascope.segmentation.engines.unet import Network
 from moascope.segmentation.instances import as_maps, foreground, height
 from moascope.segmentation.unet import architecture
@@ -40,7 +41,7 @@ def test_the_pretrained_encoder_is_that_of_imagenet(channels):
     network = architecture.build(options, channels)
     assert maps(network, channels=len(channels)).shape == (2, 32, 64, 4)
     image = np.random.default_rng(0).random((1, 64, 64, len(channels))).astype("float32")
-    mapping = {"kind": "inflate"}
+    mapping = ChannelMapping("inflate")
     whole = backbones.build(
         "efficientnet-lite0", "imagenet", None, channels, mapping, ["block4_add"], pooling=None
     )

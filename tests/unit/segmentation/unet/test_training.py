@@ -109,7 +109,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, monkeypa
             fit(annotated, network, checkpoint=checkpoint)
     with caplog.at_level(logging.INFO):
         resumed = fit(annotated, network, checkpoint=checkpoint)
-    assert "going on from" in caplog.text
+    assert "continuing from" in caplog.text
     np.testing.assert_array_equal(weights(resumed), weights(whole))
     same = ["step", "loss", "mean_ap", "learning_rate"]
     assert resumed["history"][same].equals(whole["history"][same])
@@ -157,7 +157,7 @@ def test_the_code_is_part_of_the_task(tmp_path, caplog):
     fit(annotated, checkpoint=checkpoint, code="one")
     with caplog.at_level(logging.INFO):
         fit(annotated, checkpoint=checkpoint, code="one")
-        assert "going on from" in caplog.text
+        assert "continuing from" in caplog.text
         caplog.clear()
         fit(annotated, checkpoint=checkpoint, code="other")
     assert "belongs to other data or options" in caplog.text

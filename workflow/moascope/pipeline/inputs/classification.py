@@ -114,7 +114,8 @@ class ModelInputs(RuleInputs):
 
     def feature_options(self, wildcards: Wildcards) -> dict[str, Any] | None:
         """Return the options of a model that its pass through the network depends on."""
-        return self.models[wildcards.model].network_pass()
+        network = self.models[wildcards.model].network_pass()
+        return network.model_dump(mode="json") if network else None
 
     @property
     def weights(self) -> dict[str, str]:
@@ -138,11 +139,11 @@ class ModelInputs(RuleInputs):
 
     def network_options(self, name: str) -> dict[str, Any]:
         """Return the options of a model that decide whether its network can be built."""
-        if name in self.frozen:
-            return {**(self.models[name].network_pass() or {}), "transfer": "frozen"}
-        unused = ("split", "augment", "training", "features", "candidates")
-        options = self.config.section(f"models.{name}")
-        return {key: value for key, value in options.items() if key not in unused}
+        network = self.models[name].network_pass() if name in self.frozen else None
+        if network:
+            return {**network.model_dump(mode="json"), "transfer": "frozen"}
+        tuned = self.models[name].fine_tuning()
+        return tuned.model_dump(mode="json", exclude={"augment", "training"})
 
     def all_network_options(self) -> dict[str, dict[str, Any]]:
         """Return `network_options` of every model with a network."""
@@ -150,9 +151,7 @@ class ModelInputs(RuleInputs):
 
     def tuning_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of a network that decide how it is trained."""
-        unused = ("split", "views", "features", "candidates")
-        options = self.config.section(f"models.{wildcards.model}")
-        return {key: value for key, value in options.items() if key not in unused}
+        return self.models[wildcards.model].fine_tuning().model_dump(mode="json")
 
     def augmentation(self) -> list[dict[str, Any]]:
         """Return the list of augmentations as plain values."""
@@ -221,7 +220,7 @@ class ModelInputs(RuleInputs):
 
     def held_out_by_model(self, wildcards: Wildcards) -> list[str]:
         """Return the columns that the split of a model holds out."""
-        return held_out_columns(self.split_of_model(wildcards))
+        return held_out_columns(self.config.splits[self.split_name(wildcards)])
 
     def exchanged(self, wildcards: Wildcards) -> list[str]:
         """Return the columns among whose values classes are permuted for the null of a model."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from moascope.core.errors import InputError
+from moascope.core.read_ahead import map_ahead
 from moascope.segmentation.data.dataset import AnnotatedSet
 from moascope.segmentation.engines.training_options import PatchAugmentation
 
@@ -117,21 +118,9 @@ class Patches:
         (images, truth)
             Without end; see `batch`.
         """
-        with ThreadPoolExecutor(n_threads) as pool:
-            numbers = iter(range(first, 2**62))
-
-            def submitted(n: int) -> list[Future[Any]]:
-                return [pool.submit(self.batch, number, size) for number in islice(numbers, n)]
-
-            waiting = submitted(_BATCHES_AHEAD)
-            try:
-                while True:
-                    batch = waiting.pop(0).result()
-                    waiting += submitted(1)
-                    yield batch
-            finally:
-                for future in waiting:
-                    future.cancel()
+        numbers = itertools.count(first)
+        make = partial(self.batch, size=size)
+        return map_ahead(make, numbers, ahead=_BATCHES_AHEAD, threads=n_threads)
 
     def _patch(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[Any]]:
         chosen = int(rng.choice(len(self._rows), p=self.chances))

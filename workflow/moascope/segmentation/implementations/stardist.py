@@ -32,6 +32,7 @@ from moascope.core.files import atomic_path, damaged, scratch_folder, write_zip
 from moascope.core.options import restore
 from moascope.core.zip_files import check_declared
 from moascope.images.intensities import PERCENTILES, range_of, scaled
+from moascope.networks.divergence import check_loss
 from moascope.networks.keras_settings import pin
 from moascope.segmentation.channel_maps import matched_channels
 from moascope.segmentation.data.dataset import AnnotatedSet
@@ -562,11 +563,7 @@ class _Course:
     def end_step(self, batch: int, logs: Mapping[str, float]) -> None:
         """Stop where steps or time are used up, or the loss is none."""
         self._step += 1
-        if not math.isfinite(logs["loss"]):
-            raise InputError(
-                f"training: the loss is {logs['loss']} in step {self._step}, so it has diverged. "
-                f"Lower learning_rate (now {self._training.learning_rate})."
-            )
+        check_loss(logs["loss"], f"step {self._step}", self._training.learning_rate)
         is_last = self._step >= self._training.steps
         self._model.stop_training = is_last or is_out_of_time(self._training, self._minutes())
 

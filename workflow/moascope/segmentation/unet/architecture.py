@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from moascope.core.errors import InputError
 from moascope.networks import backbones, transforms
 from moascope.networks.keras_defaults import keras, layers, ops
+from moascope.networks.registry import ChannelMapping
 from moascope.segmentation.engines.unet import Network
 from moascope.segmentation.unet.targets import CLASSES, n_maps
 
@@ -228,7 +229,7 @@ def _own_encoder(image: Any, options: Network) -> list[Any]:
 
 def _lite0(image: Any, options: Network, channels: Sequence[str]) -> list[Any]:
     taps = _TAPS[: options.depth]
-    mapping = {"kind": "inflate"}
+    mapping = ChannelMapping("inflate")
     whole = backbones.build(
         "efficientnet-lite0", "imagenet", None, channels, mapping, [taps[-1]], pooling=None
     )

@@ -28,14 +28,10 @@ from moascope.core.files import damaged
 from moascope.core.options import Section
 from moascope.images.intensities import PERCENTILES
 from moascope.networks import transforms
+from moascope.networks.checkpoints import restore_checkpoint, save_checkpoint
+from moascope.networks.divergence import check_loss
 from moascope.networks.keras_defaults import keras
-from moascope.networks.saving import (
-    load_model,
-    precision_policy,
-    restored,
-    save_checkpoint,
-    save_model,
-)
+from moascope.networks.saving import load_model, precision_policy, save_model
 from moascope.segmentation.data.dataset import AnnotatedSet
 from moascope.segmentation.data.patches import Patches
 from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
@@ -160,7 +156,7 @@ def train(
     history: list[dict[str, float]] = []
     best: list[NDArray[Any]] = []
     if checkpoint is not None:
-        history, best = restored(checkpoint, task, learner, core)
+        history, best = restore_checkpoint(checkpoint, task, learner, core)
     while stopped_by(history, training) is None:
         started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
@@ -315,11 +311,9 @@ def _stretch(
         rate = rate_of(training, step)
         learner.optimizer.learning_rate = rate
         losses.append(float(learner.train_on_batch(*next(batches))))
-        if not math.isfinite(losses[-1]):
-            raise InputError(
-                f"training: the loss is {losses[-1]} in step {step + 1}, so it has diverged. Lower "
-                f"learning_rate (now {training.learning_rate}), or switch mixed_precision off."
-            )
+        check_loss(
+            losses[-1], f"step {step + 1}", training.learning_rate, "switch mixed_precision off"
+        )
         step += 1
         now = minutes + (time.perf_counter() - started) / 60
     batches.close()

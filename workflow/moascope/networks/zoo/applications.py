@@ -10,7 +10,7 @@ import numpy as np
 from moascope.core.errors import InputError
 from moascope.networks.keras_defaults import keras
 from moascope.networks.registry import APPLICATIONS, Backbone, InputScale
-from moascope.networks.weights import load_weights
+from moascope.networks.zoo.weights import load_weights
 
 
 def build_application(

@@ -2,7 +2,7 @@ import pytest
 import skimage.data
 import skimage.transform
 
-from moascope.networks import efficientnet_lite0
+from moascope.networks.zoo import efficientnet_lite0
 
 
 @pytest.mark.parametrize(

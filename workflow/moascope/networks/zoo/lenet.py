@@ -8,7 +8,7 @@ from __future__ import annotations
 from moascope.core.errors import InputError
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.registry import Backbone
-from moascope.networks.weights import load_weights
+from moascope.networks.zoo.weights import load_weights
 
 _CONVOLUTIONS = ((16, 2, 2), (32, 1, 4), (64, 1, 4))
 """Channels, stride and pooling of each."""

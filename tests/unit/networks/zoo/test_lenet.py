@@ -2,14 +2,15 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.networks import backbones
+from moascope.networks.registry import ChannelMapping
 
 RGB = ["a", "b", "c"]
-TRIPLE = {"kind": "triple", "triple": RGB}
+TRIPLE = ChannelMapping("triple", RGB)
 
 
 def test_lenet_is_the_network_of_the_course_lab():
     model = backbones.build(
-        "lenet", "none", None, RGB, {"kind": "inflate"}, pooling=None, unit_shape=(256, 256)
+        "lenet", "none", None, RGB, ChannelMapping("inflate"), pooling=None, unit_shape=(256, 256)
     )
     trunk = model.get_layer("trunk")
     assert trunk.get_layer("pool3").output.shape == (None, 4, 4, 64)

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from scipy import fft, sparse
+
+from moascope.core.statistics.robust import robust_z
+from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.base import (
+    Flag,
+    Float64,
+    Images,
+    Measure,
+    PlateChannel,
+    columns_of,
+    keep_values,
+    logarithms_of,
+)
 
 # The power spectrum is fitted from two periods per image up to this many cycles per pixel (half
 # the sampling rate is 0.5); from _NOISE_FREQUENCY in both directions only camera noise is left.
@@ -16,6 +32,9 @@ _COARSE_FREQUENCY, _FINE_FREQUENCY = 0.025, 0.1
 # The Laplacian is taken of means over blocks of this side, since camera noise, which blur does
 # not touch, would otherwise outweigh everything.
 _FOCUS_BLOCK = 3
+# What cells and treatments alone may do, however alike the few sites of a small plate are: the
+# spread of slopes, and that of natural logarithms of the Laplacian.
+_LEAST_SPREAD = 0.25
 
 
 def spectral_focus(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -193,3 +212,38 @@ def _block_means(images: np.ndarray, side: int) -> np.ndarray:
         for x in range(side):
             total += images[..., y:height:side, x:width:side]
     return total / side**2
+
+
+def _measure_images(images: Images) -> dict[str, npt.NDArray[Any]]:
+    """Measure the focus of each image, (n, C) each."""
+    slope, sharpness_ = spectral_focus(images.pixels)
+    return {
+        "focus_slope": slope,
+        "focus_laplacian": laplacian_variance(images.pixels),
+        "sharpness": sharpness_,
+    }
+
+
+def _summarize_plate(channel: PlateChannel) -> Mapping[str, Float64]:
+    """Return the values of single images."""
+    return keep_values(channel, ("focus_slope", "focus_laplacian", "sharpness"))
+
+
+def _deviation(table: pd.DataFrame) -> Float64:
+    """Compute the robust z-score of the Laplacian, averaged over the channels of each site."""
+    return robust_z(logarithms_of(table, "focus_laplacian").mean(axis=1), _LEAST_SPREAD)
+
+
+def _find_blurred(table: pd.DataFrame, options: Quality) -> npt.NDArray[np.bool_]:
+    """Find sites that are blurrier than the plate: by the Laplacian, and half as much by slope."""
+    slope = robust_z(columns_of(table, "focus_slope").mean(axis=1), _LEAST_SPREAD)
+    is_blurred = (_deviation(table) < -options.focus_z) & (slope < -options.focus_z / 2)
+    return np.asarray(is_blurred)
+
+
+MEASURE = Measure(
+    name="focus",
+    measure_images=_measure_images,
+    summarize_plate=_summarize_plate,
+    flags=(Flag("out-of-focus", find=_find_blurred, deviation=_deviation),),
+)

@@ -1,4 +1,4 @@
-"""Reading a PyTorch state dict without PyTorch, and without running code from the file."""
+"""PyTorch state dicts, read without PyTorch and without running code from the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STORAGE_DTYPES = {
 
 @dataclass(frozen=True)
 class _Tensor:
-    """Where a tensor lies: its storage, and the window into it."""
+    """Place of a tensor: its storage, and the window into it."""
 
     storage: str
     dtype: np.dtype[Any]
@@ -41,7 +41,7 @@ def _tensor(storage: tuple[Any, ...], offset: int, shape: Any, stride: Any, *_: 
 
 
 class _StateDictUnpickler(pickle.Unpickler):
-    """An unpickler that knows what a state dict is made of, and refuses everything else."""
+    """Unpickler of state dicts, which refuses all other contents."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -50,7 +50,7 @@ class _StateDictUnpickler(pickle.Unpickler):
             return _tensor
         if module == "torch" and name in _STORAGE_DTYPES:
             return _STORAGE_DTYPES[name]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no state dict needs")
+        raise pickle.UnpicklingError(f"it contains {module}.{name}, which no state dict needs")
 
     def persistent_load(self, pid: Any) -> tuple[Any, ...]:
         kind, dtype, key, _device, n_stored, view = pid
@@ -75,8 +75,8 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        If the file is missing, is cut short, has another format or asks for any class that a
-        state dict does not need.
+        If the file is missing, is cut short, has another format, or contains a class that
+        a state dict does not need.
     """
     try:
         with Path(path).open("rb") as file:

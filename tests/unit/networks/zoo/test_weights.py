@@ -3,9 +3,10 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.networks import backbones
+from moascope.networks.registry import ChannelMapping
 
 RGB = ["a", "b", "c"]
-TRIPLE = {"kind": "triple", "triple": RGB}
+TRIPLE = ChannelMapping("triple", RGB)
 
 
 def test_weights_of_another_network_are_an_error(tmp_path):

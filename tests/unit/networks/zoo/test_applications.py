@@ -3,11 +3,12 @@ import numpy as np
 import pytest
 
 from moascope.core.errors import InputError
-from moascope.networks import applications, backbones, layers
-from moascope.networks.registry import APPLICATIONS
+from moascope.networks import backbones, layers
+from moascope.networks.registry import APPLICATIONS, ChannelMapping
+from moascope.networks.zoo import applications
 
 RGB = ["a", "b", "c"]
-TRIPLE = {"kind": "triple", "triple": RGB}
+TRIPLE = ChannelMapping("triple", RGB)
 
 
 def images(n=2, size=64, channels=3, seed=0):

@@ -18,8 +18,8 @@ from moascope.core.errors import InputError
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap
 from moascope.networks.registry import Backbone, InputScale
-from moascope.networks.torch_weights import read_state_dict
-from moascope.networks.weights import load_weights
+from moascope.networks.zoo.torch_weights import read_state_dict
+from moascope.networks.zoo.weights import load_weights
 
 NAME = "efficientnet-lite0"
 
