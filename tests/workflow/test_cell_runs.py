@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope.segmentation.object_size import learnt_size
+from moascope.segmentation.object_size import trained_size
 
 TINY = {
     "method": "unet",
@@ -438,7 +438,7 @@ def test_a_unet_learns_on_some_plates_of_a_screen_and_segments_others(project, s
     sizes = json.loads(
         (project.folder / "results/other/segmentation/unet.screen.size.json").read_text()
     )
-    assert learnt_size(project.folder / model).diameter == pytest.approx(
+    assert trained_size(project.folder / model).diameter == pytest.approx(
         sizes["factor"] * sizes["diameter"]
     )
     config["segmentation"]["channels"] = ["Actin"]

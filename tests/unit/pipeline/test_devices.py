@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import subprocess
 import sys
@@ -302,3 +303,14 @@ def test_a_folder_of_locks_of_another_user_is_not_used(nvidia_smi, tmp_path, mon
     assert devices.choose("required", lock_dir=tmp_path).startswith("GPU 1")
     assert "belongs to another user; jobs may share a GPU" in caplog.text
     assert not list(tmp_path.glob("*.lock"))
+
+
+def test_an_engine_of_another_library_needs_no_tensorflow(monkeypatch):
+    find = importlib.util.find_spec
+    is_hidden = {"tensorflow"}
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in is_hidden else find(name)
+    )
+    assert devices.choose_for("never", "json", "os:getpid").startswith("CPU")
+    assert devices.choose_for("never", None, None) == ""
