@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from moascope.core.errors import InputError
 from moascope.core.zip_files import StoredZip, check_declared
-from moascope.segmentation.engines.stardist import _unpacked
+from moascope.segmentation.implementations.stardist import _unpacked
 
 
 def bomb(path, entries=5):

@@ -28,7 +28,7 @@ from moascope.segmentation import predict as segmenting
 from moascope.segmentation.data import from_screen
 from moascope.segmentation.data.dataset import SETS, AnnotatedSet, write
 from moascope.segmentation.data.masks import Mask
-from moascope.segmentation.engines.base import OneStep
+from moascope.segmentation.implementations.base import OneStep
 from moascope.segmentation.scores import score
 
 

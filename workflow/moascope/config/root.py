@@ -165,11 +165,12 @@ class Config(Section):
             )
         shown = section.seen_channels(list(self.input.channels) if self.input else [])
         for name, engine in section.engines.items():
-            if engine.method == "cellpose" and len(shown) > 3:
+            most = engine.kind().most_channels
+            if most is not None and len(shown) > most:
                 problems.append(
-                    f"segmentation.engines.{name}: Cellpose sees at most three channels, not "
-                    f"the {len(shown)} given ({', '.join(shown)}); name up to three of them under "
-                    "segmentation.channels"
+                    f"segmentation.engines.{name}: method {engine.method} sees at most {most} "
+                    f"channels, not the {len(shown)} given ({', '.join(shown)}); name up to {most} "
+                    "of them under segmentation.channels"
                 )
         if self.input is None:
             return problems

@@ -7,12 +7,12 @@ that module to `MODULES`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
-from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names
+from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names, unknown
 
 if TYPE_CHECKING:
     from moascope.networks.keras_defaults import keras
@@ -62,13 +62,32 @@ APPLICATIONS = (
 """The models of `keras.applications` in Keras 3.15; a test compares the two."""
 
 MODULES = {
-    "efficientnet-lite0": "moascope.networks.efficientnet_lite0",
-    "lenet": "moascope.networks.lenet",
-    **dict.fromkeys(APPLICATIONS, "moascope.networks.applications"),
+    "efficientnet-lite0": "moascope.networks.zoo.efficientnet_lite0",
+    "lenet": "moascope.networks.zoo.lenet",
+    **dict.fromkeys(APPLICATIONS, "moascope.networks.zoo.applications"),
 }
 """The module of every backbone, by its name."""
 
 CHANNEL_MAPPINGS = ("triple", "inflate", "per-channel")
+
+
+@dataclass(frozen=True)
+class ChannelMapping:
+    """Channels of units as red, green and blue of a network."""
+
+    kind: str
+    """`triple`: three named channels; `inflate`: as many input channels as there are, with
+    pretrained kernels averaged over colour and scaled by 3/C; `per-channel`: every channel alone,
+    as grey, with joined features."""
+    triple: Sequence[str] | None = None
+    """The three; None where there are exactly three."""
+
+    def __post_init__(self) -> None:
+        """Check the kind."""
+        if self.kind not in CHANNEL_MAPPINGS:
+            raise InputError(
+                f"channel_mapping: {unknown('channel mapping', self.kind, CHANNEL_MAPPINGS)}"
+            )
 
 
 @dataclass(frozen=True)

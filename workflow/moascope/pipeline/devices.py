@@ -7,10 +7,10 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from moascope.core.errors import InputError
+from moascope.core.named_functions import load_function
 from moascope.pipeline.nvidia import list_gpus, lock_emptiest
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def choose(gpu: str, backend: str = "tensorflow", lock_dir: Path | None = None) 
     if importlib.util.find_spec(backend) is None:
         raise InputError(
             f"compute.keras_backend: {backend} is not installed where networks run. Install it "
-            "there, or set the key to tensorflow."
+            "there, or, for networks of Keras, set the key to tensorflow."
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter hides real messages
     os.environ["KERAS_BACKEND"] = backend
@@ -103,30 +103,33 @@ def confirm(gpu: str, description: str) -> str:
     return agreed(gpu, description, keras.backend.backend(), sees_gpu=bool(seen))
 
 
-def choose_for(gpu: str, backend: str, sees_gpu: Callable[[], bool]) -> str:
+def choose_for(gpu: str, backend: str | None, sees_gpu: str | None) -> str:
     """Choose the device of this process, for an engine that computes without Keras 3.
 
     Parameters
     ----------
     gpu : {"auto", "required", "never"}
         As for `choose`.
-    backend : str
-        Name of the library that computes.
-    sees_gpu : callable
-        Import it, and return whether it sees a GPU.
+    backend : str or None
+        Library that computes; None where there is no network.
+    sees_gpu : str or None
+        Name of the function that loads the library and returns whether it sees a GPU, see
+        `named_functions.load_function`; None where there is no network.
 
     Returns
     -------
     str
-        The device in words.
+        The device in words; empty where there is no network.
 
     Raises
     ------
     InputError
         If a GPU is required and there is none, or it is not seen.
     """
-    description = choose(gpu)
-    return agreed(gpu, description, backend, sees_gpu=sees_gpu())
+    if backend is None or sees_gpu is None:
+        return ""
+    description = choose(gpu, backend)
+    return agreed(gpu, description, backend, sees_gpu=load_function(sees_gpu)())
 
 
 def agreed(gpu: str, description: str, backend: str, *, sees_gpu: bool) -> str:
