@@ -42,7 +42,7 @@ def test_the_summary_keeps_its_contract(finished):
     assert 0 <= low <= model["accuracy"]["value"] <= high <= 1
     assert set(model["baselines"]) == {
         *("majority", "layout", "layout-lda", "channel-mean-sd"),
-        *("hand-made", "hand-made-lda", "hand-made-svm"),
+        *("hand-crafted", "hand-crafted-lda", "hand-crafted-svm"),
     }
     assert content["leakage_audit"]["loco"]["shared_groups"] == 0
     assert {"versions", "backend", "device", "seed", "workflow_version"} <= set(

@@ -7,6 +7,10 @@ from typing import get_args
 import pytest
 import yaml
 
+from moascope.classification import selection
+from moascope.classification.heads.kinds.gradient_boosting import BoostingOptions
+from moascope.classification.heads.kinds.logistic import LogisticOptions
+from moascope.classification.heads.kinds.svm import SvmOptions
 from moascope.config import documents, loading
 from moascope.core.errors import InputError
 from moascope.segmentation import options as segmentation
@@ -187,11 +191,9 @@ def test_every_type_of_head_may_be_chosen_but_a_perceptron():
         "linear": {},
     }
     choices = loading.load(model(candidates=candidates)).models["m"].choices()
-    assert choices["kernel"]["head"] == {
-        **{"type": "svm", "C": 10.0, "gamma": 0.01, "balanced": True, "calibrate": "auto"},
-    }
-    assert choices["trees"]["head"]["n_estimators"] == 50
-    assert "C" not in choices["trees"]["head"]
+    assert choices["kernel"].head == SvmOptions(C=10.0, gamma=0.01)
+    assert choices["trees"].head == BoostingOptions(n_estimators=50)
+    assert "C" not in choices["trees"].model_dump()["head"]
 
 
 def test_all_that_is_wrong_with_candidates_is_named_with_its_model():
@@ -210,15 +212,21 @@ def test_candidates_change_some_options_of_their_model():
     loaded = loading.load(model(taps=["block10_add"], candidates=candidates)).models["m"]
     choices = loaded.choices()
     assert list(choices) == ["early", "both", "texture"]
-    assert [choice["taps"] for choice in choices.values()] == [["block2_add"], ["block10_add"], []]
-    assert choices["both"]["features"] == ["network", "hand-crafted"]
-    assert choices["early"]["head"]["type"] == "lda"
-    assert choices["texture"]["head"] == {
-        **{"type": "logistic", "C": 2.0, "balanced": True, "calibrate": "auto"},
-    }
+    assert [choice.taps for choice in choices.values()] == [["block2_add"], ["block10_add"], []]
+    assert choices["both"].features == ["network", "hand-crafted"]
+    assert choices["early"].head.type == "lda"
+    assert choices["texture"].head == LogisticOptions(C=2.0)
     assert loaded.network_pass()["taps"] == ["block2_add", "block10_add"]
     assert loaded.network_pass()["pooling"] == "mean+sd"
     assert loaded.uses_hand_crafted()
+
+
+def test_choices_go_through_the_parameters_of_a_rule():
+    candidates = {"texture": {"features": ["hand-crafted"]}, "kernel": {"head": {"type": "svm"}}}
+    choices = loading.load(model(candidates=candidates)).models["m"].choices()
+    params = {name: choice.model_dump(mode="json") for name, choice in choices.items()}
+    assert params["kernel"]["head"]["gamma"] == "scale"
+    assert selection.read_choices(json.loads(json.dumps(params))) == choices
 
 
 def test_without_features_of_the_network_there_is_no_pass_through_it():

@@ -28,16 +28,17 @@ from zarr.storage import ZipStore
 
 from moascope.core.errors import InputError
 from moascope.core.zip_files import StoredZip, crc32
+from moascope.images import ome_zarr as images_ome_zarr
 from moascope.images import plate_store
-from moascope.images.ome_zarr import channel_colours, display_windows
-from moascope.images.plate_store import (
-    PlateStore,
+from moascope.images.ingest import field_paths, ingest_plate
+from moascope.images.ome_zarr import (
+    channel_colours,
     decode_shard,
+    display_windows,
     encode_chunk,
-    field_paths,
-    ingest_plate,
     join_chunks,
 )
+from moascope.images.plate_store import PlateStore
 from moascope.images.readers import centre_crop, read_pixels
 from moascope.images.sizes import fit
 
@@ -543,7 +544,7 @@ def test_an_interrupted_ingest_keeps_the_store_that_was_there(store, sites):
 def test_few_sites_are_in_memory_at_once(tmp_path, sites, monkeypatch):
     many = pd.concat([sites] * 30, ignore_index=True)
     waiting, most, lock = 0, 0, threading.Lock()
-    join, add = plate_store.join_chunks, StoredZip.add
+    join, add = images_ome_zarr.join_chunks, StoredZip.add
 
     def counting_join(chunks):
         nonlocal waiting, most

@@ -10,6 +10,7 @@ from fake_run import configuration
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
+from moascope.classification.evaluation.options import Evaluation
 from moascope.pipeline import run_summary
 from moascope.report import page as report
 from moascope.splits.make import make_split
@@ -81,7 +82,7 @@ def page():
     entry = scoring.evaluate(
         predictions,
         units,
-        config["evaluation"],
+        Evaluation.model_validate(config["evaluation"]),
         baselines={"majority": predictions.assign(predicted=classes[0])},
         unit="image",
         split="patients",

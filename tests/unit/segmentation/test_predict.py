@@ -14,7 +14,9 @@ from ome_zarr.reader import Reader
 from ome_zarr_models.v05 import HCS, ImageLabel
 
 from moascope.core.errors import ImageError, InputError
-from moascope.images.plate_store import PlateStore, ingest_plate, join_labels
+from moascope.images.ingest import ingest_plate
+from moascope.images.label_store import join_labels
+from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import cell_units
 from moascope.profiling import cell_counts, measure_plate
 from moascope.report import checks as findings

@@ -16,6 +16,7 @@ import numpy as np
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, read_array, write_array_header
 from moascope.networks.keras_defaults import keras, layers
+from moascope.networks.layers import DihedralViews, MeanOverViews, dihedral_views
 
 logger = logging.getLogger(__name__)
 
@@ -25,90 +26,6 @@ _BATCHES_AHEAD = 2
 # faster on a CPU, and memory grows with them. A GPU needs more at a time.
 _PIXELS_PER_CALL = {"cpu": 1 << 20, "gpu": 1 << 22}
 _MOST_PER_CALL = 1024
-
-
-@keras.saving.register_keras_serializable("moascope")
-class DihedralViews(layers.Layer):
-    """Stack the views of square images along the batch: `(n, s, s, c)` to `(views * n, s, s, c)`.
-
-    Parameters
-    ----------
-    views : {1, 4, 8}
-        4: the image, its two mirror images and its half turn; 8: those of its transpose as well,
-        the whole symmetry group of the square.
-    """
-
-    def __init__(self, views: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.views = views
-
-    def call(self, inputs: Any) -> Any:
-        """Flip and transpose channel-last `inputs`."""
-        return keras.ops.concatenate(list(dihedral_views(inputs, self.views)), axis=0)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Leave the number of images open."""
-        return (None, *input_shape[1:])
-
-    def get_config(self) -> dict[str, Any]:
-        """Give what is needed to build the layer again."""
-        return {**super().get_config(), "views": self.views}
-
-
-@keras.saving.register_keras_serializable("moascope")
-class MeanOverViews(layers.Layer):
-    """Average the stacked views again: `(views * n, d)` to `(n, d)`.
-
-    Parameters
-    ----------
-    views : {1, 4, 8}
-        As for `DihedralViews`.
-    """
-
-    def __init__(self, views: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.views = views
-
-    def call(self, inputs: Any) -> Any:
-        """Average over the views, which vary slowest along the batch."""
-        by_view = keras.ops.reshape(inputs, (self.views, -1, inputs.shape[-1]))
-        return keras.ops.mean(by_view, axis=0)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """Leave the number of images open."""
-        return (None, input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Give what is needed to build the layer again."""
-        return {**super().get_config(), "views": self.views}
-
-
-def dihedral_views(images: Any, views: int) -> Iterator[Any]:
-    """Yield the views of images, one at a time.
-
-    Parameters
-    ----------
-    images : array or keras tensor
-        `(n, H, W, C)`; square for 8 views.
-    views : {1, 4, 8}
-        As for `DihedralViews`.
-
-    Yields
-    ------
-    array or keras tensor
-        `(n, H, W, C)`, in the order of `DihedralViews`. Of a NumPy array, views of its memory.
-    """
-    flip, transpose = keras.ops.flip, keras.ops.transpose
-    if isinstance(images, np.ndarray):
-        flip, transpose = np.flip, np.transpose
-    stack = [images]
-    if views >= 4:
-        mirrored = flip(images, 2)
-        stack = [images, mirrored, flip(images, 1), flip(mirrored, 1)]
-    yield from stack
-    if views == 8:
-        for view in stack:
-            yield transpose(view, (0, 2, 1, 3))
 
 
 def check_views(views: int, unit_shape: Sequence[int | None]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from moascope.classification.heads import cross_validation
+from moascope.classification import predictions as classification_predictions
 from moascope.core.files import read_parquet
 from moascope.splits import make
 
@@ -58,7 +58,7 @@ class Task:
         """
         table, members = read_parquet(units), read_parquet(groups)
         folds = list(make.folds(read_parquet(split), members, table))
-        return cls(table, *cross_validation.class_indices(table, members), folds, members)
+        return cls(table, *classification_predictions.class_indices(table, members), folds, members)
 
     @cached_property
     def names(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
@@ -67,4 +67,6 @@ class Task:
 
     def predictions(self, probabilities: NDArray[np.floating], fold: make.Fold) -> pd.DataFrame:
         """Give the predictions of a fold's test units as a table, see `heads.prediction_table`."""
-        return cross_validation.prediction_table(*self.names, probabilities, self.classes, fold)
+        return classification_predictions.prediction_table(
+            *self.names, probabilities, self.classes, fold
+        )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import typing
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from moascope.classification.choices import HAND_CRAFTED, NETWORK, Choice
+from moascope.classification.heads.base import CalibratedOptions
+from moascope.classification.heads.options import Head
+from moascope.classification.heads.registry import HEADS, get
 from moascope.classification.training.options import Training
 from moascope.core.options import (
     FilePath,
@@ -18,78 +21,6 @@ from moascope.core.options import (
     without_effect,
 )
 from moascope.networks.registry import canonical_name
-
-# What each type of head depends on.
-_KEYS_OF_HEADS = {
-    "lda": ("type", "shrinkage", "balanced", "calibrate"),
-    "logistic": ("type", "C", "balanced", "calibrate"),
-    "svm": ("type", "C", "gamma", "balanced", "calibrate"),
-    "gradient-boosting": (
-        *("type", "n_estimators", "learning_rate", "max_depth"),
-        *("balanced", "calibrate"),
-    ),
-    "mlp": ("type", "hidden", "dropout", "l2"),
-}
-
-
-LINEAR_HEADS = ("lda", "logistic")
-"""Heads that are fitted fast enough to be fitted to every permutation of a null."""
-
-
-class Head(Section):
-    """What turns features into classes."""
-
-    type: Literal["lda", "logistic", "svm", "gradient-boosting", "mlp"] = Field(
-        "lda",
-        description="shrinkage LDA, logistic regression, a support vector machine with a radial "
-        "kernel (one class against the rest; of more than 10,000 training units that many are "
-        "drawn), boosted trees, or a multilayer perceptron",
-    )
-    shrinkage: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
-        "auto", description="lda: Ledoit-Wolf, or a fixed share"
-    )
-    balanced: bool = Field(True, description="all but mlp: give every class the same weight")
-    calibrate: Literal["auto"] | bool = Field(
-        "auto",
-        description="all but mlp: divide the logits by one temperature. auto: fitted by an inner "
-        "cross-validation over whole groups of the training units, where two classes or more have "
-        "two groups; true: fitted to the validation units (`splits.{name}.validation`, or those "
-        "of a fixed list); false: not at all",
-    )
-    C: float = Field(1.0, gt=0, description="logistic, svm: inverse regularization strength")
-    gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0)] = Field(
-        "scale",
-        description="svm: of the kernel exp(-gamma d^2) on standardized features; scale, auto: "
-        "as in scikit-learn, one over their number",
-    )
-    n_estimators: int = Field(100, ge=1, le=2000, description="gradient-boosting: rounds")
-    learning_rate: float = Field(
-        0.1, gt=0, le=1, description="gradient-boosting: weight of each round"
-    )
-    max_depth: int = Field(
-        3, ge=1, le=8, description="gradient-boosting: splits from root to leaf of a tree"
-    )
-    hidden: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
-        [256], description="mlp: width of each hidden layer"
-    )
-    dropout: float = Field(0.5, ge=0, lt=1, description="mlp and fine-tuning: dropout rate")
-    l2: float = Field(0.0, ge=0, description="mlp and fine-tuning: L2 penalty on weights")
-
-    @consistency_check
-    def _has_only_its_keys(self) -> Head:
-        problems = []
-        for key in Head.model_fields:
-            if key not in self.model_fields_set or key in _KEYS_OF_HEADS[self.type]:
-                continue
-            types = [name for name, keys in _KEYS_OF_HEADS.items() if key in keys]
-            problems.append(
-                f"type {self.type!r} has no {key}. Fix: remove {key}, or set type to "
-                f"{' or '.join(types)}"
-            )
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
-
 
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
 
@@ -173,11 +104,12 @@ class Model(Section):
             problems.append(f"triple must name three channels, got {len(self.triple)}")
         if (
             self.transfer != "frozen"
-            and self.head.type != "mlp"
+            and not get(self.head.type).is_network
             and "head" in self.model_fields_set
         ):
             problems.append(
-                f"head type {self.head.type!r} works on frozen features only; use type mlp"
+                f"head type {self.head.type!r} works on frozen features only; use type "
+                + " or ".join(head.name for head in HEADS if head.is_network)
             )
         refuse([*problems, *self._problems_of_features(), *self._problems_of_candidates()])
         return self
@@ -197,7 +129,7 @@ class Model(Section):
         if self.candidates:
             reasons["training"] = "candidates"
             reasons |= dict.fromkeys(self._replaced_keys(), "candidates that all have their own")
-        elif self.head.type != "mlp":
+        elif not get(self.head.type).is_network:
             reasons["training"] = f"{transfer} and head.type {self.head.type!r}"
         if not self.uses_network():
             reasons |= dict.fromkeys(_KEYS_OF_NETWORKS, "features [hand-crafted]")
@@ -234,11 +166,12 @@ class Model(Section):
         if len(self.candidates) < 2:
             problems.append("candidates: there is only one; add another, or remove it")
         choices = self.choices()
+        *most, last = [head.name for head in HEADS if head.may_be_candidate]
         problems += [
-            f"candidates.{name}.head: type 'mlp' cannot be chosen; use lda, logistic, svm "
-            "or gradient-boosting"
+            f"candidates.{name}.head: type {choice.head.type!r} cannot be chosen; use "
+            f"{', '.join(most)} or {last}"
             for name, choice in choices.items()
-            if choice["head"]["type"] == "mlp"
+            if not get(choice.head.type).may_be_candidate
         ]
         names = list(choices)
         problems += [
@@ -249,35 +182,31 @@ class Model(Section):
         ]
         return problems
 
-    def choices(self) -> dict[str, dict[str, Any]]:
-        """Give the features and the head of every candidate, or the model's own.
+    def choices(self) -> dict[str, Choice]:
+        """Return the features and the head of every candidate, or the model's own.
 
         Returns
         -------
-        dict
-            By name of the candidate; of a model without candidates, under the empty name. Each has
-            features, taps, pooling and head, as plain values. Options that are not used are null
-            or left out, so that editing them changes nothing.
+        dict of str to Choice
+            By name of the candidate; of a model without candidates, under the empty name. Options
+            without effect have one fixed value, so that editing them changes nothing.
         """
-        own = self.model_dump(mode="json", include={"features", "taps", "pooling", "head"})
-        candidates = (
-            {"": {}}
-            if not self.candidates
-            else {
-                name: candidate.model_dump(mode="json", exclude_none=True)
-                for name, candidate in self.candidates.items()
-            }
+        return {
+            name: self._choice(candidate)
+            for name, candidate in (self.candidates or {"": Candidate()}).items()
+        }
+
+    def _choice(self, candidate: Candidate) -> Choice:
+        """Fill what a candidate leaves open with the model's own options."""
+        features = candidate.features or self.features
+        uses_network = NETWORK in features
+        taps = self.taps if candidate.taps is None else candidate.taps
+        return Choice(
+            features=sorted(features, reverse=True),  # network first
+            taps=taps if uses_network else [],
+            pooling=(candidate.pooling or self.pooling) if uses_network else "mean",
+            head=(candidate.head or self.head).own_options(),
         )
-        result = {}
-        for name, changes in candidates.items():
-            choice = {**own, **changes}
-            head = choice["head"]
-            choice["features"] = sorted(choice["features"], reverse=True)  # network first
-            choice["head"] = {key: head[key] for key in _KEYS_OF_HEADS[head["type"]]}
-            if "network" not in choice["features"]:
-                choice.update(taps=[], pooling="mean")
-            result[name] = choice
-        return result
 
     def network_pass(self) -> dict[str, Any] | None:
         """Give the options of one pass through the backbone, enough for every candidate.
@@ -288,11 +217,11 @@ class Model(Section):
             As for `backbones.from_options`, with views; None where only hand-crafted features are
             used. `taps` lists the layers of all candidates, the last layer as an empty name.
         """
-        choices = [c for c in self.choices().values() if "network" in c["features"]]
+        choices = [each for each in self.choices().values() if NETWORK in each.features]
         if not choices:
             return None
-        taps = list(dict.fromkeys(tap for c in choices for tap in c["taps"] or [""]))
-        has_sd = any(c["pooling"] == "mean+sd" for c in choices)
+        taps = list(dict.fromkeys(tap for each in choices for tap in each.taps or [""]))
+        has_sd = any(each.pooling == "mean+sd" for each in choices)
         keys = {"backbone", "weights", "channel_mapping", "triple", "input_size", "views"}
         return {
             **self.model_dump(mode="json", include=keys),
@@ -306,56 +235,11 @@ class Model(Section):
 
     def uses_hand_crafted(self) -> bool:
         """Tell whether a candidate sees hand-crafted features."""
-        return any("hand-crafted" in choice["features"] for choice in self.choices().values())
+        return any(HAND_CRAFTED in choice.features for choice in self.choices().values())
 
     def calibrates(self) -> bool:
         """Tell whether probabilities are calibrated on validation units."""
-        heads = [choice["head"] for choice in self.choices().values()]
-        return self.transfer == "frozen" and any(head.get("calibrate") is True for head in heads)
-
-
-Baseline = Literal[
-    "majority",
-    "layout",
-    "layout-lda",
-    "channel-mean-sd",
-    "hand-made",
-    "hand-made-lda",
-    "hand-made-svm",
-    "hand-made-gradient-boosting",
-    "cell-count",
-]
-
-
-class Evaluation(Section):
-    """How predictions are scored."""
-
-    aggregate: Literal["mean", "median", "vote"] = Field(
-        "median", description="how unit probabilities become those of wells and treatments"
-    )
-    permutations: int = Field(
-        1000,
-        ge=200,
-        le=100000,
-        description="how often mechanisms are permuted among compounds for the p-value and the "
-        "null interval of every score; lda and logistic heads are fitted again to 200 "
-        "permutations, and the predictions of all others stay as they are",
-    )
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the intervals")
-    calibration_bins: int = Field(10, ge=2, le=100, description="bins of the calibration error")
-    independent_unit: str = Field(
-        "auto",
-        description="what intervals treat as independent: field, well, compound, plate, batch, a "
-        "name of `input.groups`, or auto: what the split holds out (the compound, where it holds "
-        "out nothing); units finer than that are refused, as are images where `input.groups` has "
-        "names",
-    )
-    baselines: list[Baseline] = Field(
-        [name for name in typing.get_args(Baseline) if name != "hand-made-gradient-boosting"],
-        min_length=1,
-        description="simple classifiers scored beside every model: the most frequent class; "
-        "logistic regression, and shrinkage LDA, on plate, batch, row and column; logistic "
-        "regression on channel means and SDs; both, a support vector machine, and boosted trees "
-        "(slow, so not by default) on hand-made texture features; logistic regression on the "
-        "number of cells, where `segmentation` finds them. Their probabilities are not calibrated",
-    )
+        heads = [choice.head for choice in self.choices().values()]
+        return self.transfer == "frozen" and any(
+            isinstance(head, CalibratedOptions) and head.calibrate is True for head in heads
+        )

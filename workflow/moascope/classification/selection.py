@@ -16,7 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moascope.classification.heads import cross_validation
+from moascope.classification import predictions as classification_predictions
+from moascope.classification.choices import Choice
+from moascope.classification.heads import cross_validation, fitting
+from moascope.classification.heads.base import HeadOptions
 from moascope.core.errors import InputError
 from moascope.networks.feature_columns import Block, FeatureChoice, columns_of
 from moascope.splits import make
@@ -39,54 +42,52 @@ class Candidate:
     name: str
     columns: IntArray
     """(d,) which features it sees."""
-    head: Mapping[str, Any]
-    """As for `heads.fit_head`."""
+    head: HeadOptions
 
 
 def candidates_of(
-    options: Mapping[str, Mapping[str, Any]], blocks: Sequence[Block], n_columns: int
+    choices: Mapping[str, Choice], blocks: Sequence[Block], n_columns: int
 ) -> list[Candidate]:
     """Find the columns of every candidate of a model.
 
     Parameters
     ----------
-    options : mapping
-        By name, from `Model.choices` of the configuration: features, taps, pooling and head.
+    choices : mapping of str to Choice
+        By name, from `Model.choices` of the configuration.
     blocks, n_columns
         As for `feature_columns.columns_of`.
 
     Returns
     -------
     list of Candidate
-        In the order of `options`.
+        In the order of `choices`.
 
     Raises
     ------
     InputError
         If the table lacks features of a candidate.
     """
-    return [
-        Candidate(name, columns_of(feature_choice(each), blocks, n_columns), each["head"])
-        for name, each in options.items()
-    ]
+    result = []
+    for name, choice in choices.items():
+        seen = FeatureChoice(tuple(choice.features), tuple(choice.taps), choice.pooling)
+        result.append(Candidate(name, columns_of(seen, blocks, n_columns), choice.head))
+    return result
 
 
-def feature_choice(options: Mapping[str, Any]) -> FeatureChoice:
-    """Read the features that a candidate sees from its options.
+def read_choices(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Choice]:
+    """Read the choices of a model from the parameters of a rule.
 
     Parameters
     ----------
-    options : mapping
-        With features, taps and pooling.
+    params : mapping
+        By name, the plain values of each.
 
     Returns
     -------
-    FeatureChoice
+    dict of str to Choice
         The same.
     """
-    return FeatureChoice(
-        tuple(options["features"]), taps=tuple(options["taps"]), pooling=options["pooling"]
-    )
+    return {name: Choice.model_validate(values) for name, values in params.items()}
 
 
 def choose(
@@ -224,7 +225,7 @@ def fit_predict_folds(
         As of `heads.fit_predict_folds` and `choose`.
     """
     labels, unit_ids = np.asarray(labels).astype(str), np.asarray(unit_ids).astype(str)
-    classes = cross_validation.classes_of_folds(unit_ids, labels, folds)
+    classes = classification_predictions.classes_of_folds(unit_ids, labels, folds)
     tables, choices = [], []
     for fold in folds:
         scores = choose(features, labels, groups, fold.train, candidates, seed)
@@ -235,7 +236,7 @@ def fit_predict_folds(
             features[:, best.columns], labels, fold, best.head, classes, groups=groups, seed=seed
         )
         tables.append(
-            cross_validation.prediction_table(
+            classification_predictions.prediction_table(
                 unit_ids, labels, probabilities, list(classes), fold, calibration
             )
         )
@@ -277,10 +278,10 @@ def _predict(
     features: npt.NDArray[np.float64],
     labels: npt.NDArray[Any],
     fold: InnerFold,
-    head: Mapping[str, Any],
+    head: HeadOptions,
     seed: int,
 ) -> npt.NDArray[np.str_]:
-    fitted = cross_validation.fit_head(features[fold.train], labels[fold.train], head, seed)
+    fitted = fitting.fit_head(features[fold.train], labels[fold.train], head, seed)
     return np.asarray(fitted.classes)[fitted.logits(features[fold.test]).argmax(axis=1)]
 
 

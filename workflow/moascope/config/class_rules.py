@@ -7,16 +7,6 @@ from typing import Any
 
 from moascope.screen.formats.registry import has_plates
 
-WITHOUT_PLATES = (
-    "majority",
-    "channel-mean-sd",
-    "hand-made",
-    "hand-made-lda",
-    "hand-made-svm",
-    "hand-made-gradient-boosting",
-)
-"""Baselines that need neither plates nor objects."""
-
 _INPUT_KEYS = (
     *("moa_table", "moa_table_columns", "platemap", "platemaps", "platemap_columns"),
     *("plate_format", "batch_from_plate", "controls", "zero_dose"),

@@ -7,13 +7,16 @@ key tables of `docs/reference/configuration.md`; a test fails when either drifts
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
-from moascope.classification.options import Evaluation, Model
+from moascope.classification import baseline_registry
+from moascope.classification.evaluation.options import Evaluation
+from moascope.classification.options import Model
 from moascope.classification.training.options import Augmentation
-from moascope.config.class_rules import WITHOUT_PLATES, problems_of_classes
+from moascope.config.class_rules import problems_of_classes
 from moascope.core.errors import InputError
 from moascope.core.options import (
     Name,
@@ -28,7 +31,7 @@ from moascope.report.options import Report
 from moascope.screen.formats.registry import has_plates
 from moascope.screen.free_groups import RESERVED
 from moascope.screen.options import Input
-from moascope.segmentation.options import Segmentation
+from moascope.segmentation.options import Engine, Segmentation
 from moascope.simulation.options import Simulate
 from moascope.splits.independence import held_out_columns, independent_unit
 from moascope.splits.options import Split
@@ -185,20 +188,8 @@ class Config(Section):
                 for channel in engine.channel_map.values()
                 if channel not in section.seen_channels(channels)
             ]
-        fits = [name for name, engine in section.engines.items() if engine.is_trained()]
-        if fits and section.annotated is None and self.input.columns.mask is None:
-            problems.append(
-                f"segmentation.engines.{fits[0]}: there are no known objects to learn "
-                "from; name their column in input.columns.mask, give segmentation.annotated, or a "
-                "model"
-            )
-        exported = [name for name, engine in section.engines.items() if engine.export]
-        if exported and section.annotated is None and self.input.columns.mask is None:
-            problems.append(
-                f"segmentation.engines.{exported[0]}.export: there is no annotated image to test "
-                "the package with; name the column of masks in input.columns.mask, or give "
-                "segmentation.annotated"
-            )
+        if section.annotated is None and self.input.columns.mask is None:
+            problems += _problems_without_masks(section.engines)
         return problems
 
     def design(self) -> dict[str, Any]:
@@ -211,9 +202,10 @@ class Config(Section):
         }
 
     def baselines(self) -> list[str]:
-        """Name the baselines that make sense; there is no layout without plates."""
-        names: list[str] = list(self.evaluation.baselines)
-        return names if self.design()["has_plates"] else [n for n in names if n in WITHOUT_PLATES]
+        """Return the names of the baselines that make sense; there is no layout without plates."""
+        plates = self.design()["has_plates"]
+        baselines = [baseline_registry.get(name) for name in self.evaluation.baselines]
+        return [each.name for each in baselines if plates or not each.needs_plates]
 
     def exchanged(self, split: str) -> list[str]:
         """Return the columns that name what classes are dealt out among for the null."""
@@ -261,3 +253,29 @@ class Config(Section):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
         plain = value.model_dump(mode="json")
         return {key: plain[key] for key in keys} if keys else plain
+
+
+def _problems_without_masks(engines: Mapping[str, Engine]) -> list[str]:
+    """Find the engines that need annotated images, where there are none."""
+    problems = []
+    trained = [name for name, engine in engines.items() if engine.is_trained()]
+    if trained:
+        problems.append(
+            f"segmentation.engines.{trained[0]}: there are no reference masks to learn from; name "
+            "their column in input.columns.mask, give segmentation.annotated, or a model"
+        )
+    tuned = [name for name, engine in engines.items() if engine.tune]
+    if tuned:
+        problems.append(
+            f"segmentation.engines.{tuned[0]}.tune: there are no annotated images to tune on; name "
+            "the column of masks in input.columns.mask, give segmentation.annotated, or leave tune "
+            "out"
+        )
+    exported = [name for name, engine in engines.items() if engine.export]
+    if exported:
+        problems.append(
+            f"segmentation.engines.{exported[0]}.export: there is no annotated image to test the "
+            "package with; name the column of masks in input.columns.mask, or give "
+            "segmentation.annotated"
+        )
+    return problems

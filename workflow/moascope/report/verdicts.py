@@ -9,24 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from moascope.classification.baseline_registry import BASELINES, LAYOUT
 from moascope.classification.heads.calibration import SWITCHED_OFF
 from moascope.screen.wording import MECHANISM, Words, sentence_case
 
 Entry = Mapping[str, Any]
 """An entry of `moascope.classification.evaluation.scoring.evaluate`."""
 
-BASELINE_NAMES = {
-    "majority": "most frequent class",
-    "layout": "layout of the plates, logistic",
-    "layout-lda": "layout of the plates, LDA",
-    "channel-mean-sd": "channel mean and SD",
-    "hand-made": "hand-crafted features, logistic",
-    "hand-made-lda": "hand-crafted features, LDA",
-    "hand-made-svm": "hand-crafted features, SVM",
-    "hand-made-gradient-boosting": "hand-crafted features, boosted trees",
-    "cell-count": "cell count",
-}
-LAYOUTS = ("layout", "layout-lda")
+BASELINE_NAMES = {baseline.name: baseline.title for baseline in BASELINES}
+LAYOUTS = tuple(baseline.name for baseline in BASELINES if baseline.features == LAYOUT)
 
 _NEARLY = 0.05
 """The layout alone does nearly as well where its accuracy is less than this below the model's."""

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, read_parquet, write_parquet
-from moascope.images.plate_store import PlateStore, write_labels
+from moascope.images.label_store import write_labels
+from moascope.images.plate_store import PlateStore
 from moascope.segmentation.data.dataset import AnnotatedSet
 from moascope.segmentation.engines.base import Engine
 from moascope.segmentation.instances import tidied

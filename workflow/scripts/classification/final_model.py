@@ -13,8 +13,7 @@ from moascope.pipeline import devices
 given, params = snakemake.input, snakemake.params
 devices.choose("never", params.compute["keras_backend"])
 
-from moascope.classification import features, selection
-from moascope.classification.heads import cross_validation
+from moascope.classification import features, predictions, selection
 from moascope.classification.training import fine_tuning
 from moascope.core.files import read_array, read_parquet
 from moascope.networks import backbones, feature_columns
@@ -25,10 +24,12 @@ if params.weights_seed is not None:
     keras.utils.set_random_seed(params.weights_seed)
 unit_shape = read_array(given.pixels, mapped=True).shape[1:3]
 units, members = read_parquet(given.units), read_parquet(given.groups)
-classes, labels = cross_validation.class_indices(units, members)
+classes, labels = predictions.class_indices(units, members)
 table, network = read_array(given.features, mapped=True), params.options["network"]
 blocks = feature_columns.read_blocks(given.columns or None)
-candidates = selection.candidates_of(params.candidates, blocks, table.shape[1])
+candidates = selection.candidates_of(
+    selection.read_choices(params.candidates), blocks, table.shape[1]
+)
 held_out = independence.held_out_columns(params.split)
 chosen, scores = selection.choose_once(table, units, members, candidates, held_out, params.seed)
 options = params.candidates[chosen.name]
@@ -36,7 +37,7 @@ head = fine_tuning.fit_final_head(
     table[:, chosen.columns],
     labels,
     classes,
-    {"head": chosen.head, "training": params.options["training"]},
+    {"head": chosen.head.model_dump(), "training": params.options["training"]},
     params.seed,
     inner_folds.inner_groups(units, members, held_out),
 )

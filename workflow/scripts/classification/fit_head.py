@@ -9,6 +9,7 @@ from moascope.pipeline import job
 job.start(snakemake.log[0])
 
 from moascope.classification.heads import cross_validation
+from moascope.classification.heads.registry import read_options
 from moascope.classification.labelled_units import Task
 from moascope.core.files import read_array, write_parquet
 from moascope.splits import independence, inner_folds
@@ -21,7 +22,7 @@ predictions = cross_validation.fit_predict_folds(
     features,
     *task.names,
     task.folds,
-    params.options["head"],
+    read_options(params.options["head"]),
     params.seed,
     inner_folds.inner_groups(task.units, task.members, held_out),
 )

@@ -22,7 +22,7 @@ predictions, choices = selection.fit_predict_folds(
     features,
     *task.names,
     task.folds,
-    selection.candidates_of(params.candidates, blocks, features.shape[1]),
+    selection.candidates_of(selection.read_choices(params.candidates), blocks, features.shape[1]),
     inner_folds.inner_groups(task.units, task.members, independence.held_out_columns(params.split)),
     params.seed,
 )

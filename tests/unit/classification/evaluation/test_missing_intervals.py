@@ -6,18 +6,13 @@ import pytest
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
+from moascope.classification.evaluation.options import Evaluation
 from moascope.core.errors import InputError
 from moascope.pipeline import run_summary
 from moascope.report import checks as findings
 from moascope.report import verdicts
 
-OPTIONS = {
-    "aggregate": "median",
-    "permutations": 200,
-    "confidence": 0.95,
-    "calibration_bins": 10,
-    "independent_unit": "auto",
-}
+OPTIONS = Evaluation(permutations=200)
 ALONE = (
     "every class has one {unit} only in the test set, so that the spread between independent units "
     "is not known. Fix: test several {units} of a class"
@@ -88,14 +83,17 @@ def test_images_of_one_patient_per_class_are_not_taken_as_independent():
     assert entry["accuracy"]["reason"] == ALONE.format(unit="patient", units="patients")
     with pytest.raises(InputError, match=r"'image' is finer than the groups of input\.groups"):
         scoring.evaluate(
-            predictions(units), units, OPTIONS | {"independent_unit": "image"}, design=design
+            predictions(units),
+            units,
+            OPTIONS.model_copy(update={"independent_unit": "image"}),
+            design=design,
         )
 
 
 def test_a_unit_within_another_free_group_is_warned_of():
     units = screen("AAAABBBB", "xxxxyyyy").assign(patient=list("ppppqqqq"), slide=list("11223344"))
     design = Design(has_plates=False, groups=["patient", "slide"])
-    options = OPTIONS | {"independent_unit": "slide"}
+    options = OPTIONS.model_copy(update={"independent_unit": "slide"})
     entry = scoring.evaluate(predictions(units), units, options, design=design)
     assert entry["details"]["shared_groups"] == ["patient"]
     (warning,) = [w for w in verdicts.warnings("m", entry) if w.id == "shared-groups"]

@@ -648,7 +648,7 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
         extractor = features.with_views(network, 4, (32, 32))
         parts.append(np.load(tmp_path / "f.npy"))
     if "hand-crafted" in seen:
-        parts.append(handcrafted_features.image_features(units, "hand-made"))
+        parts.append(handcrafted_features.image_features(units, "hand-crafted"))
         n_crafted = parts[-1].shape[1]
     table = np.hstack(parts)
     options = {

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import softmax
 
 from moascope.core.errors import InputError
-from moascope.networks import backbones
+from moascope.networks import backbones, transforms
 from moascope.segmentation.instances import as_maps, foreground, height
 from moascope.segmentation.unet import architecture
 from moascope.segmentation.unet.architecture import NetworkOptions
@@ -87,7 +87,12 @@ def test_coarser_heads_of_a_network_that_bins_fit_its_maps():
     options = NetworkOptions("none", 2, 4, deep_supervision=True, binning=2)
     network = architecture.build(options, ["DNA"])
     assert maps(network).shape == (2, 16, 32, 8)
-    assert maps(backbones.folded(architecture.core(network, 2))).shape == (2, 32, 64, 4)
+    assert maps(transforms.fold_normalization(architecture.core(network, 2))).shape == (
+        2,
+        32,
+        64,
+        4,
+    )
 
 
 def test_folding_changes_nothing(tmp_path):
@@ -95,7 +100,7 @@ def test_folding_changes_nothing(tmp_path):
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.moving_mean.assign(layer.moving_mean + 0.1)
-    folded = backbones.folded(architecture.core(network))
+    folded = transforms.fold_normalization(architecture.core(network))
     np.testing.assert_allclose(maps(folded), maps(network), rtol=1e-3, atol=1e-3)
     folded.save(tmp_path / "unet.keras")
     again = keras.models.load_model(tmp_path / "unet.keras", compile=False)

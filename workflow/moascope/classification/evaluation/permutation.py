@@ -16,7 +16,7 @@ this favours the permutation, never the model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,10 @@ import pandas as pd
 from scipy.special import gammaln, softmax
 from scipy.stats import rankdata
 
-from moascope.classification.heads import cross_validation
+from moascope.classification.heads import fitting
+from moascope.classification.heads.base import HeadOptions
 from moascope.classification.heads.calibration import calibrate_by_rows, temperature
+from moascope.classification.predictions import FoldLike
 from moascope.core.statistics import metrics
 
 IntArray = npt.NDArray[np.int64]
@@ -123,8 +125,8 @@ def label_null(
 def refit_predictions(
     features: FloatArray,
     labels: IntArray,
-    folds: Sequence[cross_validation.FoldLike],
-    head: Mapping[str, Any],
+    folds: Sequence[FoldLike],
+    head: HeadOptions,
     n_classes: int,
     seed: int,
 ) -> FloatArray:
@@ -138,12 +140,12 @@ def refit_predictions(
         Dealt class of every unit.
     folds : sequence of FoldLike
         The folds of the split.
-    head : mapping
-        As for `heads.fit_head`.
+    head : HeadOptions
+        As for `moascope.classification.heads.fitting.fit_head`.
     n_classes : int
         Number of classes.
     seed : int
-        As for `heads.fit_head`.
+        As for `fit_head`.
 
     Returns
     -------
@@ -153,26 +155,26 @@ def refit_predictions(
         not in a split.
     """
     names = labels.astype(str)  # sorted as text, like the classes of heads
-    how = head.get("calibrate", False)
+    how = fitting.calibration_of(head)
     parts = []
     for fold in folds:
         learnt = np.unique(labels[fold.train])
         logits = np.full((len(fold.test), n_classes), np.nan)
         if len(learnt) > 1:
-            fitted = cross_validation.fit_head(features[fold.train], names[fold.train], head, seed)
+            fitted = fitting.fit_head(features[fold.train], names[fold.train], head, seed)
             columns = np.array(fitted.classes, dtype=np.int64)
             rows = np.isin(labels[fold.test], learnt)
             if how is True:
                 validated = calibrate_by_rows(
                     fitted, features[fold.validation], names[fold.validation]
                 )
-                fitted = cross_validation.cooled(fitted, validated.temperature)
+                fitted = fitting.divide_logits(fitted, validated.temperature)
             logits[rows] = -np.inf
             logits[np.ix_(rows, columns)] = fitted.logits(features[fold.test[rows]])
         parts.append(logits)
     joined = np.concatenate(parts)
     known = ~np.isnan(joined[:, 0])
-    if how == cross_validation.AUTO and known.any():
+    if how == fitting.AUTO and known.any():
         # Inner folds would multiply the time. The truth of the permutation itself serves it better.
         tested = np.concatenate([labels[fold.test] for fold in folds])
         joined[known] /= temperature(joined[known], tested[known])

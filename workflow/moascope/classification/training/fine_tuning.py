@@ -22,27 +22,30 @@ import numpy as np
 import pandas as pd
 
 from moascope.classification.features import (
-    DihedralViews,
     check_alike,
     images_per_call,
     prefetched,
     unit_places,
     with_views,
 )
-from moascope.classification.heads.cross_validation import Head, calibrate, cooled, fit_head
+from moascope.classification.heads.base import FittedHead
+from moascope.classification.heads.fitting import calibrate, divide_logits, fit_head
 from moascope.classification.heads.kernel import KernelHead
 from moascope.classification.heads.layers import kernel_layer, tree_layer
 from moascope.classification.heads.linear import LinearHead
+from moascope.classification.heads.registry import get, read_options
 from moascope.classification.heads.trees import TreeHead
 from moascope.classification.training import augmentation
 from moascope.core.digests import array_digest, file_digest
 from moascope.core.errors import InputError
 from moascope.core.files import read_array
 from moascope.networks import backbones
+from moascope.networks import layers as networks_layers
 from moascope.networks.keras_defaults import keras, layers
+from moascope.networks.layers import DihedralViews
 from moascope.networks.registry import nearest
 from moascope.networks.saving import precision_policy, restored, save_checkpoint, save_model
-from moascope.preprocessing.handcrafted_features import HAND_MADE, image_features
+from moascope.preprocessing.handcrafted_features import HAND_CRAFTED, image_features
 
 if TYPE_CHECKING:  # what trains does not depend on how splits are made
     from moascope.classification.labelled_units import Task
@@ -356,7 +359,7 @@ def fit_final_head(
     options: Mapping[str, Any],
     seed: int,
     groups: np.ndarray | None = None,
-) -> Head | keras.Model:
+) -> FittedHead | keras.Model:
     """Fit a head to all labelled units: the one that is shipped, as no test set is left for it.
 
     Parameters
@@ -377,25 +380,26 @@ def fit_final_head(
 
     Returns
     -------
-    heads.Head or keras.Model
+    FittedHead or keras.Model
         As `classifier` takes it.
     """
     rows = np.flatnonzero(labels >= 0)
-    if options["head"]["type"] == "mlp":
+    head = read_options(options["head"])
+    if get(head.type).is_network:
         none = np.empty(0, dtype=np.int64)
         sets = {"train": rows, "validation": none, "test": none}
         trained = fit_mlp(
-            features, labels, sets, classes, options["head"], options["training"], seed=seed
+            features, labels, sets, classes, head.model_dump(), options["training"], seed=seed
         )
         model: keras.Model = trained["model"]
         return model
     names = np.asarray(classes)[labels]
-    fitted = fit_head(features[rows], names[rows], options["head"], seed)
+    fitted = fit_head(features[rows], names[rows], head, seed)
     found = calibrate(
         fitted,
         features,
         names,
-        options["head"],
+        head,
         train=rows,
         validation=rows[:0],
         groups=groups,
@@ -403,11 +407,11 @@ def fit_final_head(
     )
     if found.reason:
         logger.info("the probabilities of the saved model are not calibrated: %s", found.reason)
-    return cooled(fitted, found.temperature)
+    return divide_logits(fitted, found.temperature)
 
 
 def classifier(
-    extractor: keras.Model | None, head: Head | keras.Model, n_hand_crafted: int = 0
+    extractor: keras.Model | None, head: FittedHead | keras.Model, n_hand_crafted: int = 0
 ) -> keras.Model:
     """Put a fitted head on what it sees, so that one model predicts.
 
@@ -416,8 +420,8 @@ def classifier(
     extractor : keras.Model or None
         `(n, H, W, C)` to `(n, d)`, from `features.with_views`; None for hand-crafted
         features alone.
-    head : heads.Head or keras.Model
-        From `cross_validation.fit_head`, or the `model` of `fit_mlp`. Its features are those of the
+    head : FittedHead or keras.Model
+        From `fitting.fit_head`, or the `model` of `fit_mlp`. Its features are those of the
         extractor, then the hand-crafted ones.
     n_hand_crafted : int
         How many features of `moascope.preprocessing.handcrafted_features` the head sees.
@@ -482,7 +486,7 @@ def predict_units(model: keras.Model, units: np.ndarray) -> np.ndarray:
     names = [tensor.name for tensor in model.inputs]
     given: dict[str, np.ndarray] = {name: units for name in names if name != HAND_CRAFTED_INPUT}
     if HAND_CRAFTED_INPUT in names:
-        given[HAND_CRAFTED_INPUT] = image_features(units, HAND_MADE)
+        given[HAND_CRAFTED_INPUT] = image_features(units, HAND_CRAFTED)
         expected = model.inputs[names.index(HAND_CRAFTED_INPUT)].shape[-1]
         if given[HAND_CRAFTED_INPUT].shape[1] != expected:
             raise InputError(
@@ -534,7 +538,7 @@ def save_classifier(
     for tensor in model.inputs:
         is_crafted = tensor.name == HAND_CRAFTED_INPUT
         content = (
-            f"moascope.preprocessing.handcrafted_features.image_features(units, {HAND_MADE!r})"
+            f"moascope.preprocessing.handcrafted_features.image_features(units, {HAND_CRAFTED!r})"
             if is_crafted
             else "units"
         )
@@ -571,7 +575,7 @@ def _classifier(
         unit_shape=unit_shape,
     )
     _freeze(features.get_layer("trunk"), options)
-    pooled = backbones.pooled(features.output, options["pooling"])
+    pooled = networks_layers.pool(features.output, options["pooling"])
     head = options["head"]
     hidden = head["hidden"] if head["type"] == "mlp" else []
     output = _head(pooled, {**head, "hidden": hidden}, n_classes)

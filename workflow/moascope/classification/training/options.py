@@ -1,4 +1,4 @@
-"""Options of the section `augmentation`, and of the training of networks."""
+"""Options of augmentation and of the training of networks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from moascope.classification.training.augmentation_registry import PARAMETERS
+from moascope.classification.training.augmentation_methods import find_method
 from moascope.core.options import (
     Section,
     consistency_check,
@@ -19,27 +19,37 @@ from moascope.core.text.suggestions import unknown
 class Augmentation(BaseModel):
     """One augmentation and its parameters (see the table below)."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", frozen=True)
     name: str = Field(description="which one")
 
     @consistency_check
     def _known(self) -> Augmentation:
-        if self.name not in PARAMETERS:
-            raise ValueError(unknown("augmentation", self.name, PARAMETERS))
-        known = PARAMETERS[self.name]
+        parameters = find_method(self.name).parameters
+        problems = []
         for key, value in (self.model_extra or {}).items():
-            if key not in known:
-                raise ValueError(unknown(f"parameter of {self.name}", key, known))
-            _, low, high, _ = known[key]
-            if not isinstance(value, int | float) or not low <= value <= high:
-                raise ValueError(
+            if key not in parameters:
+                problems.append(unknown(f"parameter of {self.name}", key, parameters))
+                continue
+            low, high = parameters[key].lowest, parameters[key].highest
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not low <= value <= high:
+                problems.append(
                     f"{self.name}.{key} must be between {low} and {high}, got {value!r}"
                 )
+        refuse(problems)
         return self
 
+    def values(self) -> dict[str, float]:
+        """Return the values of all parameters, with defaults for those that are not set."""
+        defaults = {
+            key: parameter.default for key, parameter in find_method(self.name).parameters.items()
+        }
+        given = {key: float(value) for key, value in (self.model_extra or {}).items()}
+        return {**defaults, **given}
 
-class Training(Section):
-    """How a network is trained (fine-tuning, training from scratch, mlp heads)."""
+
+class Training(Section, frozen=True):
+    """Training of a network (fine-tuning, training from scratch, mlp heads)."""
 
     epochs: int = Field(10, ge=1, le=10000, description="passes over the training units")
     batch_size: int = Field(32, ge=1, le=4096, description="units per step")

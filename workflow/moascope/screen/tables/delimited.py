@@ -49,7 +49,7 @@ class Sheet:
     rows : list of list of str
         The cells of each row as written, as many as the header has.
     problems : list of str
-        What is wrong with single rows or with the header; such rows are left out.
+        Problems of single rows or of the header; such rows are left out.
     """
 
     path: Path
@@ -146,7 +146,7 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     path : path
         UTF-8 (with or without BOM) or UTF-16, any line ends, and any of these compressed by gzip. A
         first line such as `sep=;`, by which Excel knows the delimiter, and lines above the header
-        that start with `#` or `!` are passed over.
+        that start with `#` or `!` are ignored.
     delimiter : str
         `,`, `;`, a tab, or `auto`: the one that gives the header the most columns.
 
@@ -187,14 +187,14 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Help with a name that is not there.
+    """Return advice on a name that is not there.
 
     Parameters
     ----------
     name : str
-        What was asked for.
+        The name.
     known : iterable of str
-        What there is.
+        The names that exist.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def similar(name: str, known: Iterable[str]) -> str | None:
-    """Give the known name that is most like another one, if any is like it at all."""
+    """Return the known name that is most like another one, if any is like it at all."""
     by_case = {text.casefold(): text for text in known}
     near = difflib.get_close_matches(name.casefold(), by_case, n=1, cutoff=0.6)
     if not near:  # well, and well_position
@@ -271,7 +271,7 @@ _COMMENT = re.compile(r"\s*\"?\s*[#!]")
 
 
 def _without_comments(text: str, delimiter: str) -> str:
-    """Blank out comment lines above the header; line ends stay, so that lines keep their number."""
+    """Remove comment lines above the header; line ends stay, so that lines keep their number."""
     if not _COMMENT.match(text):
         return text
     lines = io.StringIO(text, newline="").readlines()
@@ -305,7 +305,7 @@ def _first_record(text: str, delimiter: str) -> list[str]:
     records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return next(filter(_has_content, records), [])
-    except csv.Error:  # said by `_parse`, with its line
+    except csv.Error:  # raised by `_parse`, with its line
         return []
 
 

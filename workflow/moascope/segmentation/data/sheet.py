@@ -19,7 +19,7 @@ from moascope.core.regular_files import read_regular
 from moascope.core.text.cell_text import clean
 from moascope.core.text.escaping import has_controls, show
 from moascope.screen.image_files import mask_folder_problem
-from moascope.screen.read_rows import Problems
+from moascope.screen.problems import Problems
 from moascope.screen.tables.delimited import Sheet, nearest, read_sheet
 from moascope.screen.tables.path_names import NamesOnDisk
 from moascope.segmentation.data.dataset import SETS

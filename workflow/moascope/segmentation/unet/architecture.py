@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moascope.core.errors import InputError
-from moascope.networks import backbones
+from moascope.networks import backbones, transforms
 from moascope.networks.keras_defaults import keras, layers, ops
 from moascope.segmentation.unet.targets import CLASSES, n_maps
 
@@ -277,7 +277,7 @@ def _lite0(image: Any, options: NetworkOptions, channels: Sequence[str]) -> list
     tapped = keras.Model(trunk.input, [trunk.get_layer(tap).output for tap in taps], name="encoder")
     # Statistics of a few patches would be worse than those of ImageNet, and keeping them costs a
     # third of the time. Folded into the convolutions they are free, and go on learning.
-    encoder = backbones.folded(tapped, keep=taps)
+    encoder = transforms.fold_normalization(tapped, keep=taps)
     maps = encoder(whole.layers[1](image))
     return list(maps) if isinstance(maps, list | tuple) else [maps]
 

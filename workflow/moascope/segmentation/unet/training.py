@@ -26,7 +26,7 @@ from moascope.core.digests import file_digest
 from moascope.core.errors import InputError
 from moascope.core.files import damaged
 from moascope.images.intensities import PERCENTILES
-from moascope.networks import backbones
+from moascope.networks import transforms
 from moascope.networks.keras_defaults import keras
 from moascope.networks.saving import (
     load_model,
@@ -177,7 +177,7 @@ def train(
     log_stop(history, training)
     core.set_weights(best)
     frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
-    return {"model": backbones.folded(core), "history": frame}
+    return {"model": transforms.fold_normalization(core), "history": frame}
 
 
 def validate(

@@ -1,19 +1,21 @@
-"""Platemaps: what the wells of one plate, or of all plates of a layout, hold."""
+"""Platemaps: contents of the wells of one plate, or of all plates of a layout."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from moascope.core.text.cell_text import amount
-from moascope.screen.read_rows import Problems, SampleRows, well_positions
+from moascope.screen.column_checks import find_wells
+from moascope.screen.formats.layout import column_label
+from moascope.screen.problems import Problems
+from moascope.screen.read_rows import SampleRows
 from moascope.screen.tables.delimited import Sheet, nearest
 from moascope.screen.tables.joined_tables import (
-    column_label,
     name_columns,
     open_table,
     read_columns,
@@ -21,9 +23,12 @@ from moascope.screen.tables.joined_tables import (
 )
 from moascope.screen.tables.platemap_list import read_platemap_list
 
+if TYPE_CHECKING:
+    from moascope.screen.options import Input
+
 _SUPPLIED = ("compound", "concentration", "moa", "batch")
 _ROLES = ("plate", "well", "row", "column", *_SUPPLIED)
-# How columns of a platemap are often called, besides their role: how one of their words begins.
+# Other usual names of the columns of a platemap: the beginning of one of their words.
 _OFTEN_CALLED = {
     "compound": ("compound", "cpd", "drug", "treatment", "pert"),
     "concentration": ("conc", "dose"),
@@ -33,22 +38,20 @@ _OFTEN_CALLED = {
 _LISTED = 12  # wells that a note writes out
 
 
-def join_platemaps(
-    rows: SampleRows, wells: pd.Series, options: Mapping[str, Any], problems: Problems
-) -> bool:
-    """Fill in what the sheet does not say from one platemap, or from one for each plate.
+def join_platemaps(rows: SampleRows, wells: pd.Series, options: Input, problems: Problems) -> bool:
+    """Fill in compounds, doses, mechanisms and batches from one platemap, or one per plate.
 
     Parameters
     ----------
     rows : SampleRows
-        Changed in place: compound, concentration, moa and batch where it has no such columns, and
-        wells that the platemap passes over need no MoA.
+        Changed in place: compound, concentration, moa and batch where it has no such columns.
+        Wells that the platemap lacks need no MoA.
     wells : pandas.Series of str
         Canonical well of each row, "" where it is wrong.
-    options : mapping
-        The config section `input`, with `platemap` or `platemaps` given.
+    options : Input
+        The section `input`, with `platemap` or `platemaps` given.
     problems : Problems
-        Takes what is wrong with platemaps, and notes rows without images and wells without rows.
+        Takes problems of platemaps, and notes rows without images and wells without rows.
 
     Returns
     -------
@@ -56,11 +59,10 @@ def join_platemaps(
         Whether the platemaps could be read.
     """
     plates = [plate for plate in rows.table["plate"].unique() if plate]
-    source = options["platemap"]
-    if source:
-        maps = {Path(source): plates}
+    source = options.platemap or options.platemaps
+    if options.platemap:
+        maps = {Path(options.platemap): plates}
     else:
-        source = options["platemaps"]
         maps = _maps_of_list(plates, rows, options, problems)
     parts = []
     labels: dict[str, str] = {}
@@ -84,7 +86,7 @@ def join_platemaps(
     _check_mapped_plates(rows, found[mapped], str(source), problems)
     _note_unmatched(lookup, target[mapped.to_numpy()], str(source), problems)
     if "batch" in table:
-        # Wells that the platemap passes over belong to the batch of their plate all the same.
+        # Wells that the platemap lacks belong to the batch of their plate all the same.
         batch = found["batch"].mask(found["batch"] == "")
         found["batch"] = batch.fillna(batch.groupby(rows.table["plate"]).transform("first"))
     for role in _SUPPLIED:
@@ -97,7 +99,7 @@ def join_platemaps(
 
 
 def _maps_of_list(
-    plates: Sequence[str], rows: SampleRows, options: Mapping[str, Any], problems: Problems
+    plates: Sequence[str], rows: SampleRows, options: Input, problems: Problems
 ) -> dict[Path, list[str]]:
     """Return the plates of each platemap; note plates that the table lacks."""
     listing = problems.attempt(read_platemap_list, options)
@@ -129,11 +131,13 @@ def _maps_of_list(
 
 
 def _read_platemap(
-    path: Path, rows: SampleRows, options: Mapping[str, Any], problems: Problems
+    path: Path, rows: SampleRows, options: Input, problems: Problems
 ) -> tuple[pd.DataFrame, dict[str, str]] | None:
-    # Rows of a platemap (place, well (canonical), refused, and by role what it supplies), and what
-    # messages call its columns.
-    sheet = open_table(path, "platemap" if options["platemap"] else "platemaps", problems)
+    """Return the rows of a platemap and the labels of its columns; None if it cannot be read.
+
+    Rows have place, well (canonical), refused, and the roles that the platemap supplies.
+    """
+    sheet = open_table(path, "platemap" if options.platemap else "platemaps", problems)
     if sheet is None:
         return None
     columns = name_columns(sheet, "platemap", _ROLES, options, problems)
@@ -144,8 +148,8 @@ def _read_platemap(
         return None
     table = read_columns(sheet, columns, problems)
     label = column_label(columns.get("well") or [*columns["row"], *columns["column"]])
-    table["well"] = well_positions(table, label, options["plate_format"], problems)["well"]
-    others = ["row", "column", *(["plate"] if options["platemaps"] else [])]
+    table["well"] = find_wells(table, label, options.plate_format, problems)["well"]
+    others = ["row", "column", *(["plate"] if options.platemaps else [])]
     table = table.drop(columns=others, errors="ignore")
     _check_repeated_wells(table, ["plate", "well"] if "plate" in table else ["well"], problems)
     return table, {role: column_label(names) for role, names in columns.items() if names}
@@ -155,15 +159,15 @@ def _check_unused_columns(
     sheet: Sheet,
     columns: Mapping[str, Sequence[str]],
     given: Mapping[str, str],
-    options: Mapping[str, Any],
+    options: Input,
     problems: Problems,
 ) -> None:
-    """Find columns of the platemap that the config means, or may mean, under another name."""
+    """Note columns of the platemap that the configuration means, or may mean, by another name."""
     start = f"{sheet.path} (input.platemap):"
     used = {name for names in columns.values() for name in names}
     unused = [name for name in sheet.header if name not in used]
     for role, words in _OFTEN_CALLED.items():
-        named = options["columns"][role]
+        named = getattr(options.columns, role)
         if role in columns or role in given or named is None:
             continue
         if isinstance(named, str) and named != role:

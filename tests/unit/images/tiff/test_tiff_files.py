@@ -16,7 +16,7 @@ from PIL import Image
 
 from moascope.core.errors import ImageError
 from moascope.images.readers import read_pixels, read_planes
-from moascope.images.tiff_files import open_tiff
+from moascope.images.tiff.tiff_files import open_tiff
 from moascope.segmentation.data.masks import read_mask
 
 RNG = np.random.default_rng(3)

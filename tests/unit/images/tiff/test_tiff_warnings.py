@@ -9,7 +9,7 @@ import pytest
 import tifffile.tifffile as source
 
 from moascope.core.errors import ImageError
-from moascope.images.tiff_warnings import ALTERED, HARMLESS, meaning, no_altered_pixels
+from moascope.images.tiff.tiff_warnings import ALTERED, HARMLESS, meaning, no_altered_pixels
 
 
 def _text(node: ast.expr) -> str:

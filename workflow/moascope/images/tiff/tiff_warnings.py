@@ -1,4 +1,4 @@
-"""Warnings of tifffile, sorted into those that mean altered pixels and those that do not."""
+"""Warnings of tifffile, divided into those that mean altered pixels and those that do not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from moascope.core.errors import DamagedImageError
 
-# Tags that say where pixels are and what they mean: sizes, types, offsets, colours, descriptions.
+# Tags that pixels depend on: sizes, types, offsets, colours, descriptions.
 _PIXEL_TAGS = (
     r"25[4-9]|262|266|27[03478]|279|28[04]|31[67]|32[0-5]|33[089]|347|529|530|3299[67]|50838"
 )
@@ -43,7 +43,7 @@ HARMLESS: tuple[tuple[str, str], ...] = (
     (r": (invalid string|invalid value|duplicate key)", "FITS-like headers that are not read here"),
     (r"contains no pages", "an empty file, which is refused for its lack of pixels"),
 )
-"""Patterns of messages after which the pixels are those of the file, and why."""
+"""Patterns of messages after which the pixels are those of the file, with the reason."""
 
 ALTERED: tuple[tuple[str, str], ...] = (
     (rf"TiffTag ({_PIXEL_TAGS}) @", "a tag that says where pixels are cannot be read"),
@@ -75,7 +75,7 @@ ALTERED: tuple[tuple[str, str], ...] = (
     (r"unknown orientation", "the image would not be turned"),
     (r"cannot apply subsampling|not writing extratag", "writing only"),
 )
-"""Patterns of messages after which pixels are missing, zero or elsewhere, and what that means.
+"""Patterns of messages after which pixels are missing, zero or elsewhere, with the meaning.
 
 A message that neither table knows counts as altered.
 """
@@ -89,7 +89,7 @@ class TiffWarnings(logging.Handler):
     path : pathlib.Path
         The file that is read.
     advice : str
-        What to do about an incomplete file, for the message.
+        Advice on an incomplete file, for the message.
     """
 
     def __init__(self, path: Path, advice: str) -> None:
@@ -106,16 +106,16 @@ class TiffWarnings(logging.Handler):
     def check(self) -> None:
         """Raise an ImageError if one of the warnings so far means altered pixels."""
         for message in dict.fromkeys(self.messages):
-            what = meaning(message)
-            if what is not None:
+            fault = meaning(message)
+            if fault is not None:
                 plain = re.sub(r"<tifffile\.Tiff(File|Page|Frame|Pages)[^>]*> ?", "", message)
                 raise DamagedImageError(
-                    f"{self._path}: incomplete: {what} (tifffile: {plain.strip()}). {self._advice}"
+                    f"{self._path}: incomplete: {fault} (tifffile: {plain.strip()}). {self._advice}"
                 )
 
 
 def meaning(message: str) -> str | None:
-    """Return what a warning of tifffile means for the pixels.
+    """Return the meaning of a warning of tifffile for the pixels.
 
     Parameters
     ----------
@@ -125,11 +125,11 @@ def meaning(message: str) -> str | None:
     Returns
     -------
     str or None
-        Which pixels may be wrong; None where all are those of the file.
+        The pixels that may be wrong; None where all are those of the file.
     """
     if any(re.search(pattern, message) for pattern, _ in HARMLESS):
         return None
-    known = (what for pattern, what in ALTERED if re.search(pattern, message))
+    known = (fault for pattern, fault in ALTERED if re.search(pattern, message))
     return next(known, "tifffile warns of something unknown")
 
 
@@ -142,12 +142,12 @@ def no_altered_pixels(path: Path, advice: str) -> Iterator[TiffWarnings]:
     path : pathlib.Path
         The file that is read inside, in this thread.
     advice : str
-        What to do about an incomplete file, for the message.
+        Advice on an incomplete file, for the message.
 
     Yields
     ------
     TiffWarnings
-        What has been said; `check` raises before the block ends.
+        The warnings so far; `check` raises before the block ends.
 
     Raises
     ------

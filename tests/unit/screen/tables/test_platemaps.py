@@ -166,7 +166,7 @@ def test_each_plate_has_the_platemap_that_a_table_names(screen, place):
     sites, _ = read_screen(given)
     assert sites["compound"].tolist() == ["DMSO", "DMSO", "taxol", "other", "DMSO"]
     assert sites["moa"].equals(expected["moa"])
-    assert platemap_files(given) == sorted([file, screen.folder / "two.csv"])
+    assert platemap_files(given.input) == sorted([file, screen.folder / "two.csv"])
 
 
 def test_names_of_the_columns_of_the_table_can_be_given(screen):
@@ -198,7 +198,7 @@ def test_plates_of_the_table_that_are_not_in_the_screen_are_noted(screen):
 def test_a_table_that_cannot_be_read_names_no_files(screen):
     path = write_list(screen, "P1,map")
     path.unlink()
-    assert platemap_files(screen.options()) == []
+    assert platemap_files(screen.options().input) == []
     assert "barcode_platemap.csv: there is no such file" in screen.error()
 
 

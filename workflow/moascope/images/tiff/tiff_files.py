@@ -1,4 +1,4 @@
-"""Opening TIFF files: complete, of a bearable size, and with metadata that fit their pages."""
+"""Opening of TIFF files that are complete, fit into memory and match their metadata."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tifffile import TiffFile, TiffPageSeries
 from moascope.core.errors import DamagedImageError
 from moascope.core.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.core.regular_files import open_regular
-from moascope.images.tiff_warnings import no_altered_pixels
+from moascope.images.tiff.tiff_warnings import no_altered_pixels
 
 logger = logging.getLogger(__name__)
 
 _MAX_PLANES = 10**6
 _JPEG_CODECS = frozenset({6, 7})
-_JPEG_HEAD = 4096  # bytes in which a JPEG of a strip or tile says its size
+_JPEG_HEAD = 4096  # bytes in which a JPEG of a strip or tile has its size
 # Codecs whose decoder notices missing bytes: none, LZW, Deflate (two numbers), PackBits, LZMA, Zstd
 _EXACT_CODECS = frozenset({1, 5, 8, 32946, 32773, 34925, 50000})
 
@@ -37,7 +37,7 @@ def open_tiff(
     path : pathlib.Path
         The file.
     advice : str
-        What to do about a damaged file, for the message.
+        Advice on a damaged file, for the message.
     max_gigabytes : float
         Largest size of the decompressed pixels.
 
@@ -51,7 +51,7 @@ def open_tiff(
     ------
     ImageError
         If the file is truncated, declares too large a size, or holds other planes than its metadata
-        say; when the block ends, if tifffile made pixels up. Anything can come from damaged bytes.
+        say; when the block ends, if tifffile made pixels up. Damaged bytes can raise any error.
     """
     # Opened here, since tifffile would ask for every folder above it whether that is a link.
     with (
@@ -104,7 +104,7 @@ def _check_jpegs(tiff: TiffFile, path: Path, advice: str, max_gigabytes: float) 
 
 
 def _claimed_bytes(series: TiffPageSeries) -> int:
-    """Return how many bytes of memory the pixels take."""
+    """Return the bytes of memory that the pixels take."""
     page = series.keyframe
     samples = max(series.size, math.prod((*page.shape, 1)))
     tile = (page.tilewidth, page.tilelength, page.tiledepth) if page.is_tiled else (1,)
@@ -122,9 +122,9 @@ def _check_end(series: TiffPageSeries, size: int, path: Path, advice: str) -> No
 
 
 def _check_pages(tiff: TiffFile, path: Path, advice: str) -> None:
-    """Refuse a file with pages that its metadata do not speak of, which would not be read."""
+    """Refuse a file with pages that its metadata do not name, which would not be read."""
     if len(tiff.series) != 1:
-        return  # named, and refused, where images are read
+        return  # refused where images are read
     series, pages = tiff.series[0], len(tiff.pages)
     # Smaller copies of a pyramid are pages of their own, or hang on a page.
     levels = [level for level in series.levels if len(level.keyframe.treeindex) == 1]
@@ -176,7 +176,7 @@ def _check_complete(tiff: TiffFile, path: Path, advice: str) -> None:
 
 
 def _page_chain_is_whole(tiff: TiffFile) -> bool:
-    """Follow the chain of page directories and tell whether it ends inside the file."""
+    """Follow the chain of page directories; return whether it ends inside the file."""
     handle, layout = tiff.filehandle, tiff.tiff
     handle.seek(layout.offsetsize)  # the first pointer: byte 4 in classic TIFF, 8 in BigTIFF
     seen: set[int] = set()

@@ -7,8 +7,9 @@ import pytest
 from screens import options, touch
 
 from moascope.core.errors import InputError
-from moascope.screen.image_folders import list_folder
-from moascope.screen.plates import matching_files, plate_names
+from moascope.screen.formats.folder import FORMAT
+from moascope.screen.formats.image_folders import list_folder
+from moascope.screen.plates import plate_names
 from moascope.screen.site_table import read_sites
 
 PATTERN = r"(?P<plate>[^/]+)/(?P<well>[A-H]\d+)_(?P<channel>\w)\.tif"
@@ -27,14 +28,14 @@ def given(root, pattern=PATTERN, **keys):
 
 
 def warning(root, **keys):
-    files, left_out = matching_files(given(root, **keys))
+    files, left_out = FORMAT.reader.list_files(given(root, **keys).input)
     return left_out.warning(str(root), len(files))
 
 
 def test_a_linked_plate_within_the_folder_is_read(root):
     touch(root, ".archive/x/A01_d.tif", ".archive/x/A03_d.tif")
     (root / "P2").symlink_to(".archive/x")
-    assert plate_names(given(root)) == ["P1", "P2"]
+    assert plate_names(given(root).input) == ["P1", "P2"]
     sites = read_sites(given(root))
     assert sites["site_id"].tolist() == ["P1/A01/1", "P1/A02/1", "P2/A01/1", "P2/A03/1"]
     assert sites["path:DNA"][3] == str(root / "P2/A03_d.tif")
@@ -42,7 +43,7 @@ def test_a_linked_plate_within_the_folder_is_read(root):
 
 def test_a_folder_that_is_also_found_where_it_lies_is_read_once(root):
     (root / "latest").symlink_to("P1")
-    assert plate_names(given(root)) == ["P1"]
+    assert plate_names(given(root).input) == ["P1"]
     assert warning(root) == (
         f"{root}: 2 image files are read; left out: 2 file(s) that are reached a second "
         "time through a link, such as 'latest/A01_d.tif'"
@@ -52,7 +53,7 @@ def test_a_folder_that_is_also_found_where_it_lies_is_read_once(root):
 @pytest.mark.parametrize("target", ["..", ".", "../../root", "../P1"])
 def test_links_in_a_circle_end(root, target):
     (root / "P1/back").symlink_to(target)
-    assert plate_names(given(root)) == ["P1"]
+    assert plate_names(given(root).input) == ["P1"]
     assert "1 link(s) that lead back into a folder above them, such as 'P1/back'" in warning(root)
 
 
@@ -67,7 +68,7 @@ def test_two_links_in_a_circle_end(root):
 def test_a_link_that_leads_out_is_not_followed_and_said(root, tmp_path, caplog):
     touch(tmp_path / "rooted", "A01_d.tif")  # a name that begins alike
     (root / "P2").symlink_to(tmp_path / "rooted")
-    assert plate_names(given(root)) == ["P1"]
+    assert plate_names(given(root).input) == ["P1"]
     read_sites(given(root))
     assert "1 link(s) that lead out of" in caplog.text
     assert "(set input.images further up), such as 'P2'" in caplog.text
@@ -78,7 +79,7 @@ def test_a_folder_with_nothing_but_a_link_out_says_so(tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root/P1").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(InputError, match=r"a link that leads out of it, 'P1'"):
-        matching_files(given(tmp_path / "root"))
+        FORMAT.reader.list_files(given(tmp_path / "root").input)
 
 
 def test_the_folder_itself_may_be_a_link(root, tmp_path):
@@ -110,7 +111,7 @@ def test_broken_links_are_no_folders(root):
 def test_a_folder_that_may_not_be_listed_is_an_error(root):
     (root / "P2").mkdir(mode=0)
     with pytest.raises(InputError, match="P2 cannot be listed"):
-        matching_files(given(root))
+        FORMAT.reader.list_files(given(root).input)
 
 
 # --- names of wells ---------------------------------------------------------------------------
@@ -159,7 +160,7 @@ def test_rows_may_be_numbers(tmp_path):
 )
 def test_a_pattern_needs_the_well_or_its_parts(root, pattern, missing):
     with pytest.raises(InputError, match=missing):
-        matching_files(given(root, pattern))
+        FORMAT.reader.list_files(given(root, pattern).input)
 
 
 def test_a_wrong_row_is_named_by_its_groups(tmp_path):
