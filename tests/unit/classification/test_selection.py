@@ -16,7 +16,8 @@ from moascope.classification.heads.kinds.logistic import LogisticOptions
 from moascope.classification.heads.kinds.svm import SvmOptions
 from moascope.core.errors import InputError
 from moascope.networks.feature_columns import Block
-from moascope.splits import inner_folds, make
+from moascope.splits import inner_folds
+from moascope.splits.folds import Fold
 
 LDA = LdaOptions(balanced=False, calibrate=False)
 LOGISTIC = LogisticOptions(balanced=False, calibrate=False)
@@ -53,7 +54,7 @@ def divide(labels, groups):
 def folds_of(units):
     rows = np.arange(len(units))
     return [
-        make.Fold(
+        Fold(
             *(0, number, name),
             train=rows[units["compound"] != name],
             validation=rows[:0],
@@ -108,9 +109,7 @@ def test_classes_of_validation_units_do_not_change_the_choice():
     features, units = screen()
     fold = folds_of(units)[0]
     is_validation = np.isin(fold.train, np.flatnonzero(units["compound"] == "c3"))
-    fold = make.Fold(
-        *(0, 0, "c0"), fold.train[~is_validation], fold.train[is_validation], fold.test
-    )
+    fold = Fold(*(0, 0, "c0"), fold.train[~is_validation], fold.train[is_validation], fold.test)
     scrambled = units.copy()
     scrambled.loc[fold.validation, "moa"] = "b"
     pd.testing.assert_frame_equal(

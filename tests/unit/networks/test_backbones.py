@@ -3,9 +3,10 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.networks import backbones
+from moascope.networks.registry import ChannelMapping
 
 RGB = ["a", "b", "c"]
-TRIPLE = {"kind": "triple", "triple": RGB}
+TRIPLE = ChannelMapping("triple", RGB)
 
 
 def images(n=2, size=64, channels=3, seed=0):
@@ -49,7 +50,7 @@ def test_folding_leaves_a_tapped_convolution_alone():
 
 def test_channels_are_picked_by_name():
     names = ["DAPI", "Tubulin", "Actin", "spare"]
-    mapping = {"kind": "triple", "triple": ["Actin", "Tubulin", "DAPI"]}
+    mapping = ChannelMapping("triple", ["Actin", "Tubulin", "DAPI"])
     four = backbones.build("efficientnet-lite0", "imagenet", None, names, mapping, ["block2_add"])
     three = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block2_add"])
     x = images(channels=4)
@@ -60,7 +61,12 @@ def test_channels_are_picked_by_name():
 
 def test_per_channel_joins_the_features_of_grey_passes():
     model = backbones.build(
-        "efficientnet-lite0", "imagenet", None, ["x", "y"], {"kind": "per-channel"}, ["block2_add"]
+        "efficientnet-lite0",
+        "imagenet",
+        None,
+        ["x", "y"],
+        ChannelMapping("per-channel"),
+        ["block2_add"],
     )
     rgb = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block2_add"])
     x = images(channels=2)
@@ -70,7 +76,12 @@ def test_per_channel_joins_the_features_of_grey_passes():
 
 def test_an_inflated_network_answers_grey_images_as_the_original():
     model = backbones.build(
-        "efficientnet-lite0", "imagenet", None, list("vwxyz"), {"kind": "inflate"}, ["block2_add"]
+        "efficientnet-lite0",
+        "imagenet",
+        None,
+        list("vwxyz"),
+        ChannelMapping("inflate"),
+        ["block2_add"],
     )
     rgb = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block2_add"])
     grey = images(channels=1)
@@ -113,11 +124,11 @@ def test_an_unknown_tap_is_answered_with_the_nearest():
 
 
 def test_an_unknown_channel_is_an_error():
-    mapping = {"kind": "triple", "triple": ["DNA", "b", "c"]}
+    mapping = ChannelMapping("triple", ["DNA", "b", "c"])
     with pytest.raises(InputError, match="triple: there is no channel 'DNA'"):
         backbones.build("efficientnet-lite0", "none", None, RGB, mapping)
 
 
 def test_a_triple_must_be_named_where_there_are_not_three_channels():
     with pytest.raises(InputError, match="Name the three that are to be red, green and blue"):
-        backbones.build("efficientnet-lite0", "none", None, ["x"], {"kind": "triple"})
+        backbones.build("efficientnet-lite0", "none", None, ["x"], ChannelMapping("triple"))

@@ -7,7 +7,8 @@ import pytest
 import moascope
 from moascope.classification.options import Model
 from moascope.core.errors import InputError
-from moascope.networks.registry import MODULES, canonical_name, find_backbone
+from moascope.networks.registry import MODULES, ChannelMapping, canonical_name, find_backbone
+from moascope.pipeline.code_digests import library_modules
 
 DUMMY = """
 from moascope.networks.keras_defaults import keras, layers
@@ -47,7 +48,7 @@ def test_a_backbone_is_added_with_one_file_and_one_line(tmp_path, monkeypatch):
     from moascope.networks import backbones
 
     assert Model(split="s", backbone="Dummy_Net", weights="none").backbone == "Dummy_Net"
-    model = backbones.build("dummy-net", "none", None, ["x", "y"], {"kind": "inflate"})
+    model = backbones.build("dummy-net", "none", None, ["x", "y"], ChannelMapping("inflate"))
     assert model.output_shape == (None, 7)
     assert model.get_layer("trunk").get_layer("only").kernel.shape == (3, 3, 2, 7)
     with pytest.raises(InputError, match="lenet, dummy-net and every model of keras"):
@@ -72,3 +73,14 @@ def test_a_config_is_checked_without_tensorflow():
         env={"PYTHONPATH": library},
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_change_of_a_backbone_reruns_the_scripts_that_build_networks(repository):
+    for script in ("features", "train_fold", "final_model", "check_models"):
+        modules = library_modules(repository / f"workflow/scripts/classification/{script}.py")
+        assert set(MODULES.values()) <= modules
+
+
+def test_an_unknown_channel_mapping_is_an_error():
+    with pytest.raises(InputError, match="unknown channel mapping 'tripel'; did you mean 'triple'"):
+        ChannelMapping("tripel")

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_run import configuration
+from unit_tables import make_split
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
 from moascope.classification.evaluation.options import Evaluation
 from moascope.pipeline import run_summary
 from moascope.report import page as report
-from moascope.splits.make import make_split
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from screens import Screen, change, options, touch
+from unit_tables import check_sites, make_split
 
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.evaluation.scoring import evaluate
@@ -12,7 +13,6 @@ from moascope.core.errors import InputError
 from moascope.preprocessing.units import describe
 from moascope.screen.options import Input
 from moascope.screen.site_table import read_sites
-from moascope.splits.make import check_sites, make_split
 
 PATIENTS = ["anna", "anna", "bert", "bert", "carl"]
 

@@ -252,7 +252,7 @@ _fields = st.one_of(
 
 @cases(200)
 @given(st.lists(_fields, max_size=8), ODD_TEXTS)
-def test_any_line_of_nvidia_smi_is_a_gpu_or_passed_over(fields, entry):
+def test_any_line_of_nvidia_smi_is_a_gpu_or_ignored(fields, entry):
     gpu = devices._gpu(", ".join(fields))
     if gpu is not None:
         assert gpu.index >= 0

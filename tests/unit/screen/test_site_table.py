@@ -525,7 +525,7 @@ def test_a_platemap_without_plates_holds_for_every_plate(folder):
         ("well,compound,dose,Mechanism", {"concentration": "dose"}, "column 'Mechanism' is not"),
     ],
 )
-def test_no_column_of_a_platemap_is_passed_over_in_silence(folder, header, columns, message):
+def test_no_column_of_a_platemap_is_ignored_in_silence(folder, header, columns, message):
     Path(folder.input.platemap).write_text(f"{header}\nA1,DMSO,,\nB03,taxol,1,Stabilizer\n")
     with pytest.raises(InputError) as caught:
         read_sites(change(folder, columns=columns))
@@ -549,7 +549,7 @@ def test_a_column_of_a_platemap_may_be_named_in_the_config_or_null(folder):
         "well,compound,moa,batch_id",
     ],
 )
-def test_other_columns_of_a_platemap_are_passed_over(folder, header):
+def test_other_columns_of_a_platemap_are_ignored(folder, header):
     rows = [[well, name, *["1"] * 6] for well, name in (("A1", "DMSO"), ("B03", "taxol"))]
     lines = [",".join(row[: header.count(",") + 1]) for row in rows]
     Path(folder.input.platemap).write_text("\n".join([header, *lines]))
@@ -565,11 +565,11 @@ def test_columns_of_a_platemap_that_is_joined_to_a_sheet_are_named_alike(screen,
     assert {"taxol@1", "epo@2"} < set(sites["treatment"])
 
 
-def test_files_that_the_pattern_passes_over_are_counted(folder, caplog):
+def test_files_that_the_pattern_leaves_out_are_counted(folder, caplog):
     touch(Path(folder.input.images), "P1/r01c01f10-channel1.tiff", "P1/thumb.png")
     read_sites(folder)
     assert (
-        f"{folder['images']}: 17 image files are read; left out: 2 image file(s) that do "
+        f"{folder.input.images}: 17 image files are read; left out: 2 image file(s) that do "
         "not match input.pattern, such as 'P1/r01c01f10-channel1.tiff'"
     ) in caplog.text
 
@@ -960,8 +960,7 @@ def test_each_stage_gets_the_columns_that_it_needs(screen, tmp_path):
     )
     masks = tmp_path / "masks.parquet"
     write_sites(sites, tmp_path / "sites.parquet", masks)
-    for plate in files:  # one after the other, as parts of a large screen are
-        divide_sites(sites, files, {plate: files[plate]}, {plate: roles[plate]})
+    divide_sites(sites, files, roles)
     assert pd.read_parquet(masks).empty
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sites.parquet"), sites)
     for kind, columns in ((files, {"path:DNA", "well"}), (roles, {"role"})):
@@ -1005,9 +1004,9 @@ def test_a_label_image_that_is_not_there_is_named(screen):
 
 
 def test_plates_that_changed_meanwhile_are_refused(screen, tmp_path):
-    files = {"P1": tmp_path / "1"}
+    files = {"P1": tmp_path / "1", "P3": tmp_path / "3"}
     with pytest.raises(InputError, match=r"plates of the screen changed .*\['P2', 'P3'\]"):
-        divide_sites(screen.read(), ["P1", "P3"], files, files)
+        divide_sites(screen.read(), files, files)
     assert not files["P1"].exists()
 
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
+from unit_tables import make_split
 
 from moascope.report import checks
-from moascope.splits.make import make_split
 
 
 def context(options, format="table", groups=()):

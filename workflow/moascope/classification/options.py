@@ -1,8 +1,8 @@
-"""Options of the sections `models` and `evaluation`."""
+"""Options of the section `models`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,23 +10,22 @@ from moascope.classification.choices import HAND_CRAFTED, NETWORK, Choice
 from moascope.classification.heads.base import CalibratedOptions
 from moascope.classification.heads.options import Head
 from moascope.classification.heads.registry import HEADS, get
-from moascope.classification.training.options import Training
+from moascope.classification.training.options import FineTuning, TransferOptions
 from moascope.core.options import (
-    FilePath,
     Name,
     Section,
-    Whole,
     consistency_check,
     refuse,
+    restore,
     without_effect,
 )
-from moascope.networks.registry import canonical_name
+from moascope.networks.options import FrozenNetwork
 
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
 
 
 class Candidate(Section):
-    """What may be chosen in the place of a model's own features and head; null: as the model."""
+    """Features and head that may replace those of a model; null: as the model."""
 
     features: Features | None = Field(None, description="as of the model")
     taps: list[str] | None = Field(None, description="as of the model")
@@ -41,46 +40,16 @@ _KEYS_OF_NETWORKS = (
 """Keys of a model that only features of the network depend on."""
 
 
-class Model(Section):
+class _Tested(Section, frozen=True):
+    split: str = Field(description="name of the split it is evaluated on")
+
+
+class Model(TransferOptions, FrozenNetwork, _Tested, frozen=True):
     """One classifier: a split, a backbone, a head."""
 
-    split: str = Field(description="name of the split it is evaluated on")
-    backbone: str = Field(
-        "efficientnet-lite0",
-        description="efficientnet-lite0, lenet, or the name of a keras.applications model",
-    )
-    weights: FilePath = Field(
-        "imagenet", description="imagenet, none, or the path of a weights file"
-    )
-    channel_mapping: Literal["triple", "inflate", "per-channel"] = Field(
-        "triple",
-        description="three chosen channels; first-layer inflation to all channels; or one pass "
-        "per channel with concatenated features",
-    )
-    triple: list[str] | None = Field(
-        None, description="the channels fed as red, green, blue; null: there are exactly three"
-    )
-    input_size: int | None = Field(
-        None, ge=16, le=2048, description="side fed to the backbone; null: that of the units"
-    )
-    transfer: Literal["frozen", "partial", "full"] = Field(
-        "frozen",
-        description="frozen features and a head; unfreeze from a layer on; or train everything",
-    )
-    taps: list[str] = Field(
-        [],
-        description="layers whose outputs are features; empty: the last; fine-tuning takes one "
-        "at most",
-    )
-    pooling: Literal["mean", "mean+sd"] = Field("mean", description="of features over positions")
-    views: Annotated[Literal[1, 4, 8], Whole] = Field(
-        8,
-        description="frozen: views whose features are averaged: the unit (1), its mirror images "
-        "and half turn (4), and those turned by a quarter (8, for square units)",
-    )
     features: Features = Field(
         ["network"],
-        description="frozen: what the head sees: features of the network, hand-crafted texture "
+        description="frozen: input of the head: features of the network, hand-crafted texture "
         "features, or both joined",
     )
     head: Head = Field(default_factory=Head, description="the head")
@@ -90,13 +59,9 @@ class Model(Section):
         "with the highest balanced accuracy in an inner cross-validation over whole groups of the "
         "training units is fitted and tested",
     )
-    unfreeze_from: str | None = Field(None, description="partial: first layer that is trained")
-    augment: bool = Field(True, description="partial, full: use the list `augmentation`")
-    training: Training = Field(default_factory=Training, description="training options")
 
     @consistency_check
     def _consistent(self) -> Model:
-        canonical_name(self.backbone)
         problems = [*self._idle_keys(), *self._idle_keys_of_candidates()]
         if self.transfer == "partial" and self.unfreeze_from is None:
             problems.append("transfer 'partial' also needs unfreeze_from (a layer name)")
@@ -115,7 +80,7 @@ class Model(Section):
         return self
 
     def _idle_keys(self) -> list[str]:
-        """Name the keys that were set, but do nothing beside the values of others."""
+        """Return the keys that were set, but have no effect with the values of others."""
         transfer = f"transfer {self.transfer!r}"
         reasons: dict[str, str] = {}
         if self.transfer != "partial":
@@ -197,7 +162,7 @@ class Model(Section):
         }
 
     def _choice(self, candidate: Candidate) -> Choice:
-        """Fill what a candidate leaves open with the model's own options."""
+        """Return the choice of a candidate, completed with the options of the model."""
         features = candidate.features or self.features
         uses_network = NETWORK in features
         taps = self.taps if candidate.taps is None else candidate.taps
@@ -208,37 +173,42 @@ class Model(Section):
             head=(candidate.head or self.head).own_options(),
         )
 
-    def network_pass(self) -> dict[str, Any] | None:
-        """Give the options of one pass through the backbone, enough for every candidate.
+    def network_pass(self) -> FrozenNetwork | None:
+        """Return the network of one pass that computes the features of all candidates.
 
         Returns
         -------
-        dict or None
-            As for `backbones.from_options`, with views; None where only hand-crafted features are
-            used. `taps` lists the layers of all candidates, the last layer as an empty name.
+        FrozenNetwork or None
+            None where only hand-crafted features are used. `taps` lists the layers of all
+            candidates, the last layer as an empty name.
         """
         choices = [each for each in self.choices().values() if NETWORK in each.features]
         if not choices:
             return None
         taps = list(dict.fromkeys(tap for each in choices for tap in each.taps or [""]))
         has_sd = any(each.pooling == "mean+sd" for each in choices)
-        keys = {"backbone", "weights", "channel_mapping", "triple", "input_size", "views"}
-        return {
-            **self.model_dump(mode="json", include=keys),
+        own = {key: getattr(self, key) for key in FrozenNetwork.model_fields}
+        joined = {
             "taps": [] if taps == [""] else taps,
             "pooling": "mean+sd" if has_sd else "mean",
         }
+        return restore(FrozenNetwork, {**own, **joined})
+
+    def fine_tuning(self) -> FineTuning:
+        """Return the options of a network that is trained together with its head."""
+        own = self.model_dump(mode="json", include=set(FineTuning.model_fields))
+        return restore(FineTuning, own)
 
     def uses_network(self) -> bool:
         """Return whether images go through the backbone at all."""
         return self.transfer != "frozen" or self.network_pass() is not None
 
     def uses_hand_crafted(self) -> bool:
-        """Tell whether a candidate sees hand-crafted features."""
+        """Return whether a candidate sees hand-crafted features."""
         return any(HAND_CRAFTED in choice.features for choice in self.choices().values())
 
     def calibrates(self) -> bool:
-        """Tell whether probabilities are calibrated on validation units."""
+        """Return whether probabilities are calibrated on validation units."""
         heads = [choice.head for choice in self.choices().values()]
         return self.transfer == "frozen" and any(
             isinstance(head, CalibratedOptions) and head.calibrate is True for head in heads

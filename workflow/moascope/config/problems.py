@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from moascope.config import renames
 from moascope.core.options import NAME_PATTERN, Section, pass_over
 from moascope.core.text.escaping import show
-from moascope.core.text.suggestions import nearest, unknown
+from moascope.core.text.suggestions import FEW_NAMES, nearest, unknown
 
 Place = tuple[str | int, ...]
 
@@ -139,7 +139,7 @@ class _Search:
             given = _at(self.raw, parents)
             known = _keys_at(self.root, parents)
             others = [str(name) for name in given if str(name) not in known] if given else []
-            if any(nearest(name, known) == key for name in others):
+            if any(nearest(name, known, ratio=FEW_NAMES) == key for name in others):
                 result.add((*parents, key))
         return result
 
@@ -230,13 +230,13 @@ def _instead(
     key = place[-1]
     kind, value = detail["type"], section[key]
     if kind == "extra_forbidden":
-        near = renames.new_key(place) or nearest(str(key), known)
+        near = renames.new_key(place) or nearest(str(key), known, ratio=FEW_NAMES)
         return (near, value) if near and near not in section else (key, _DEFAULT)
     if detail["loc"] and detail["loc"][-1] == _KEY_PART:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", str(key)).lstrip("_-") or "x"
         return (name, value) if name not in section else (key, _DEFAULT)
     if kind == "literal_error" and isinstance(value, str):
-        near = nearest(value, [str(choice) for choice in _choices(detail)])
+        near = nearest(value, [str(choice) for choice in _choices(detail)], ratio=FEW_NAMES)
         return (key, near) if near else (key, _DEFAULT)
     return key, _DEFAULT
 
@@ -359,7 +359,7 @@ def _hint(details: Sequence[ErrorDetails]) -> str:
     choices = [c for d in details if d["type"] == "literal_error" for c in _choices(d)]
     if not isinstance(value, str) or not choices:
         return ""
-    near = nearest(value, [str(choice) for choice in choices])
+    near = nearest(value, [str(choice) for choice in choices], ratio=FEW_NAMES)
     return f"; did you mean {near!r}?" if near else ""
 
 

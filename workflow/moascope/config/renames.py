@@ -9,7 +9,10 @@ from typing import Any
 REMOVED = {"evaluation.bootstrap": "delete it, and use evaluation.permutations"}
 """How to do without a key, by its place; `*` stands for names and numbers."""
 
-RENAMED_KEYS: dict[str, str] = {}
+RENAMED_KEYS: dict[str, str] = {
+    "segmentation.engines.*.turns": "test_time_augmentation",
+    "segmentation.engines.*.rays": "n_rays",
+}
 """Today's name of a key, by its former place, as in `segmentation.engines.*.rays`."""
 
 RENAMED_VALUES: dict[str, Mapping[str, str]] = {

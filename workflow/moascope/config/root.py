@@ -132,7 +132,7 @@ class Config(Section):
         return problems
 
     def _problems_of_independence(self, name: str) -> list[str]:
-        held_out = held_out_columns(self.splits[name].model_dump())
+        held_out = held_out_columns(self.splits[name])
         try:
             independent_unit(held_out, self.evaluation.independent_unit, name, **self.design())
         except InputError as error:
@@ -165,11 +165,12 @@ class Config(Section):
             )
         shown = section.seen_channels(list(self.input.channels) if self.input else [])
         for name, engine in section.engines.items():
-            if engine.method == "cellpose" and len(shown) > 3:
+            most = engine.kind().most_channels
+            if most is not None and len(shown) > most:
                 problems.append(
-                    f"segmentation.engines.{name}: Cellpose sees at most three channels, not "
-                    f"the {len(shown)} given ({', '.join(shown)}); name up to three of them under "
-                    "segmentation.channels"
+                    f"segmentation.engines.{name}: method {engine.method} sees at most {most} "
+                    f"channels, not the {len(shown)} given ({', '.join(shown)}); name up to {most} "
+                    "of them under segmentation.channels"
                 )
         if self.input is None:
             return problems
@@ -212,7 +213,7 @@ class Config(Section):
         design = self.design()
         if design["has_plates"]:
             return ["compound"]
-        held_out = held_out_columns(self.splits[split].model_dump())
+        held_out = held_out_columns(self.splits[split])
         chosen = self.evaluation.independent_unit
         return list(independent_unit(held_out, chosen, split, **design).columns)
 
@@ -227,11 +228,8 @@ class Config(Section):
         return self.input.unit if self.input else "site"
 
     def needs_controls(self) -> bool:
-        """Tell whether normalization takes statistics from control wells."""
-        return any(
-            step.scope == "controls" and step.method != "anscombe"
-            for step in self.normalization.steps
-        )
+        """Check whether normalization takes statistics from control wells."""
+        return self.normalization.takes_statistics_of("controls")
 
     def section(self, name: str, *keys: str) -> dict[str, Any]:
         """Give a section, or some keys of it, as plain JSON-like values.

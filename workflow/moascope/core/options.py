@@ -62,9 +62,11 @@ class OneOf:
 
 
 class Section(BaseModel):
-    """A part of the configuration; unknown keys are errors."""
+    """A part of the configuration, which never changes; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", validate_default=True, allow_inf_nan=False, frozen=True
+    )
 
 
 _Section = TypeVar("_Section", bound=BaseModel)

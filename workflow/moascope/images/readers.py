@@ -85,8 +85,8 @@ def read_planes(
     Raises
     ------
     ImageError
-        If the file is missing, empty, damaged or another format than its name, or holds Z or T stacks,
-        pixels that are not numbers, or axes that cannot be known. The message has the fix.
+        If the file is missing, empty, damaged, another format than its name, or holds Z or T
+        stacks, pixels that are not numbers, or axes that cannot be known. The message has the fix.
     """
     return _read(Path(path), axes, max_gigabytes, with_names=True)
 

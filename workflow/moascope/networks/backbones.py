@@ -7,22 +7,22 @@ off and costs nothing. The names of layers stand in the module of each backbone.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names
 from moascope.networks.feature_columns import Block
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap, pool
+from moascope.networks.options import BackboneOptions
 from moascope.networks.registry import (
-    CHANNEL_MAPPINGS,
     Backbone,
+    ChannelMapping,
     InputScale,
     find_backbone,
-    nearest,
 )
 from moascope.networks.transforms import fold_normalization, inflate
 
@@ -32,7 +32,7 @@ def build(
     weights: str | None,
     input_size: int | None,
     channels: Sequence[str],
-    mapping: dict[str, Any],
+    mapping: ChannelMapping,
     taps: Sequence[str] = (),
     *,
     pooling: str | None = "mean",
@@ -51,12 +51,8 @@ def build(
         Side in pixels to which units are resized inside the model; None keeps theirs.
     channels : sequence of str
         Channel names, in the order of the unit's last axis.
-    mapping : dict
-        `{"kind": "triple", "triple": [name, name, name]}` feeds three named channels as red,
-        green and blue (the triple may be left out where there are exactly three);
-        `{"kind": "inflate"}` gives the first layer as many input channels as there are, its
-        pretrained kernels averaged over colour and scaled by 3/C;
-        `{"kind": "per-channel"}` passes every channel alone, as grey, and joins the features.
+    mapping : ChannelMapping
+        Channels as red, green and blue.
     taps : sequence of str
         Layers whose output is wanted, an empty name for the last one; empty: the last one only.
     pooling : {"mean", "mean+sd"} or None
@@ -76,7 +72,7 @@ def build(
     Raises
     ------
     InputError
-        For an unknown name, layer or channel, weights that are not to be had or do not fit.
+        For an unknown name, layer or channel, weights that cannot be found or do not fit.
     """
     backbone = find_backbone(name)
     channels = list(channels)
@@ -85,11 +81,8 @@ def build(
             f"taps: a feature map comes from one layer, not from {len(taps)} ({', '.join(taps)}). "
             "Give one tap, or choose a pooling."
         )
-    kind = mapping.get("kind")
-    if kind not in CHANNEL_MAPPINGS:
-        raise InputError(f"channel_mapping: {kind!r} is none of {', '.join(CHANNEL_MAPPINGS)}.")
-    sources = _sources(kind, channels, mapping.get("triple"))
-    n_inputs = len(channels) if kind == "inflate" else 3
+    sources = _sources(mapping, channels)
+    n_inputs = len(channels) if mapping.kind == "inflate" else 3
     size = (input_size, input_size) if input_size else unit_shape
     network, scaling = _network(backbone, weights, size, n_inputs)
     trunk = _truncate(network, taps, backbone.name)
@@ -113,15 +106,15 @@ def build(
     return keras.Model(image, output, name=backbone.name.replace("-", "_"))
 
 
-def from_options(
-    options: Mapping[str, Any], channels: Sequence[str], unit_shape: tuple[int, int]
+def build_extractor(
+    options: BackboneOptions, channels: Sequence[str], unit_shape: tuple[int, int]
 ) -> keras.Model:
-    """Build the feature extractor that a model of the config names.
+    """Build the feature extractor of a model of the configuration.
 
     Parameters
     ----------
-    options : mapping
-        `backbone`, `weights`, `input_size`, `channel_mapping`, `triple`, `taps` and `pooling`.
+    options : BackboneOptions
+        Backbone, channels, taps and pooling.
     channels, unit_shape
         As for `build`.
 
@@ -131,19 +124,19 @@ def from_options(
         As from `build`.
     """
     return build(
-        options["backbone"],
-        options["weights"],
-        options["input_size"],
+        options.backbone,
+        options.weights,
+        options.input_size,
         channels,
-        {"kind": options["channel_mapping"], "triple": options["triple"]},
-        options["taps"],
-        pooling=options["pooling"],
+        ChannelMapping(options.channel_mapping, options.triple),
+        options.taps,
+        pooling=options.pooling,
         unit_shape=unit_shape,
     )
 
 
-def blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[Block]:
-    """List what the features of a model consist of, from the first column on.
+def list_blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[Block]:
+    """List the blocks of columns that the features of a model consist of, in order.
 
     Parameters
     ----------
@@ -168,31 +161,14 @@ def blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[Block]
     return [Block(number, *block) for number in range(n_passes) for block in of_one_pass]
 
 
-def similar(name: str, names: Iterable[str]) -> list[str]:
-    """Find the layer names that a wrong one may have meant, best first.
-
-    Parameters
-    ----------
-    name : str
-        What was given.
-    names : iterable of str
-        What there is.
-
-    Returns
-    -------
-    list of str
-        At most four.
-    """
-    return difflib.get_close_matches(name, list(names), n=4, cutoff=0.5)
-
-
 def _truncate(network: keras.Model, taps: Sequence[str], name: str) -> keras.Model:
     """Cut a network behind its deepest tap."""
     known = {layer.name: layer for layer in network.layers}
     for tap in taps:
         if tap and tap not in known:
+            near = similar_names(tap, known, n=4, ratio=FEW_NAMES)
             raise InputError(
-                f"taps: {name} has no layer {tap!r}. {nearest(similar(tap, known))}"
+                f"taps: {name} has no layer {tap!r}. {hint_at(near)}"
                 "Without taps, its last layer is used."
             )
     outputs = [known[tap].output if tap else network.output for tap in taps or ("",)]
@@ -217,12 +193,13 @@ def _network(
     return backbone.build(weights, size, n_inputs), scaling
 
 
-def _sources(kind: str, channels: list[str], triple: Sequence[str] | None) -> list[list[int]]:
-    """List the three or more channels that every pass through the network reads."""
-    if kind == "inflate":
+def _sources(mapping: ChannelMapping, channels: list[str]) -> list[list[int]]:
+    """List the channels that every pass through the network reads."""
+    if mapping.kind == "inflate":
         return [list(range(len(channels)))]
-    if kind == "per-channel":
+    if mapping.kind == "per-channel":
         return [[index] * 3 for index in range(len(channels))]
+    triple = mapping.triple
     if triple is None and len(channels) == 3:
         triple = channels
     if triple is None or len(triple) != 3:
@@ -233,9 +210,9 @@ def _sources(kind: str, channels: list[str], triple: Sequence[str] | None) -> li
         )
     unknown = [channel for channel in triple if channel not in channels]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], channels, n=2)
+        near = similar_names(unknown[0], channels, n=2)
         raise InputError(
-            f"triple: there is no channel {unknown[0]!r}. {nearest(near)}"
+            f"triple: there is no channel {unknown[0]!r}. {hint_at(near)}"
             f"The channels are {', '.join(channels)}."
         )
     return [[channels.index(channel) for channel in triple]]

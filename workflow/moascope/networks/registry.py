@@ -6,13 +6,13 @@ that module to `MODULES`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names, unknown
 
 if TYPE_CHECKING:
     from moascope.networks.keras_defaults import keras
@@ -62,13 +62,32 @@ APPLICATIONS = (
 """The models of `keras.applications` in Keras 3.15; a test compares the two."""
 
 MODULES = {
-    "efficientnet-lite0": "moascope.networks.efficientnet_lite0",
-    "lenet": "moascope.networks.lenet",
-    **dict.fromkeys(APPLICATIONS, "moascope.networks.applications"),
+    "efficientnet-lite0": "moascope.networks.zoo.efficientnet_lite0",
+    "lenet": "moascope.networks.zoo.lenet",
+    **dict.fromkeys(APPLICATIONS, "moascope.networks.zoo.applications"),
 }
 """The module of every backbone, by its name."""
 
 CHANNEL_MAPPINGS = ("triple", "inflate", "per-channel")
+
+
+@dataclass(frozen=True)
+class ChannelMapping:
+    """Channels of units as red, green and blue of a network."""
+
+    kind: str
+    """`triple`: three named channels; `inflate`: as many input channels as there are, with
+    pretrained kernels averaged over colour and scaled by 3/C; `per-channel`: every channel alone,
+    as grey, with joined features."""
+    triple: Sequence[str] | None = None
+    """The three; None where there are exactly three."""
+
+    def __post_init__(self) -> None:
+        """Check the kind."""
+        if self.kind not in CHANNEL_MAPPINGS:
+            raise InputError(
+                f"channel_mapping: {unknown('channel mapping', self.kind, CHANNEL_MAPPINGS)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -145,29 +164,12 @@ def canonical_name(name: str) -> str:
     by_key = {_key(known): known for known in MODULES}
     if _key(name) in by_key:
         return by_key[_key(name)]
-    near = [by_key[key] for key in difflib.get_close_matches(_key(name), by_key, n=3, cutoff=0.5)]
+    near = [by_key[key] for key in similar_names(_key(name), by_key, n=3, ratio=FEW_NAMES)]
     own = ", ".join(known for known in MODULES if known not in APPLICATIONS)
     raise InputError(
-        f"backbone: there is no {name!r}. {nearest(near)}"
+        f"backbone: there is no {name!r}. {hint_at(near)}"
         f"Known are {own} and every model of keras.applications."
     )
-
-
-def nearest(names: Iterable[str]) -> str:
-    """Write a hint such as "Did you mean a or b? ", empty where there are no names.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Names that the user may have meant, best first.
-
-    Returns
-    -------
-    str
-        The hint, with a space at its end.
-    """
-    names = list(names)
-    return f"Did you mean {' or '.join(names)}? " if names else ""
 
 
 def _key(name: str) -> str:

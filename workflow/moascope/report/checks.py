@@ -11,13 +11,15 @@ import pandas as pd
 from moascope.classification.evaluation.levels import scored_levels
 from moascope.classification.evaluation.permutation import LABELS
 from moascope.classification.heads.calibration import at_limit
+from moascope.core.options import restore
 from moascope.preprocessing.quality_review import BRIGHTFIELD, FAILED_PLATE, UNEVEN
 from moascope.report import verdicts
 from moascope.report.context import Context, ModelContext
 from moascope.report.segmentation import SegmentationContext
 from moascope.screen.wording import MECHANISM, Words, sentence_case, words_of
+from moascope.splits.folds import iterate_folds
 from moascope.splits.independence import held_out_columns, plural
-from moascope.splits.make import folds
+from moascope.splits.options import Split
 
 _TESTED_ON = {
     "leave-one-compound-out": "of compounds the model had never seen",
@@ -87,13 +89,14 @@ def known_from_training(context: Context, name: str) -> str:
     """
     split, units, inputs = context["splits"][name], context["units"], context["config"]["input"]
     columns = ["compound", "batch"] if words_of(inputs).has_plates else list(inputs["groups"])
-    held_out = {part for names in held_out_columns(split["config"]) for part in names.split("+")}
+    options = restore(Split, split["config"])
+    held_out = {part for names in held_out_columns(options) for part in names.split("+")}
     sentences = []
     for column in [column for column in columns if column not in held_out and column in units]:
         values = units[column].fillna("").astype(str)
         named = (values != "") & (units["role"] != "control")
         tested, known = set(), set()
-        for fold in folds(split["table"], split["groups"], units):
+        for fold in iterate_folds(split["table"], split["groups"], units):
             test = set(values.iloc[fold.test][named.iloc[fold.test]])
             tested |= test
             known |= test & set(values.iloc[fold.train])

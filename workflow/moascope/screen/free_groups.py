@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
 from moascope.core.text.patterns import compile_pattern
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.layout import Layout, find_columns
-from moascope.screen.tables.delimited import Sheet, nearest
+from moascope.screen.tables.delimited import Sheet
 
 if TYPE_CHECKING:
     from moascope.screen.options import Input
@@ -102,7 +103,7 @@ def values_of_sheet(sheet: Sheet, name: str, column: str, layout: Layout) -> lis
     except InputError:
         raise InputError(
             f"input.groups.{name}: the sheet has no column {column!r}; "
-            + nearest(column, sheet.header)
+            + advise(column, sheet.header)
         ) from None
 
 
@@ -137,6 +138,6 @@ def values_of_files(
         else:
             problems.add(
                 f"input.groups.{name}: input.pattern has no group {group!r}; write "
-                f"(?P<{group}>...) into it; {nearest(group, pattern.groupindex)}"
+                f"(?P<{group}>...) into it; {advise(group, pattern.groupindex)}"
             )
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,7 +17,6 @@ from moascope.core.options import (
     Section,
     Whole,
     consistency_check,
-    pass_over,
     refuse,
     without_effect,
 )
@@ -120,8 +118,8 @@ class Input(Rooted):
     )
     platemap: FilePath | None = Field(
         None,
-        description="table of (plate,) well, compound, concentration, moa, batch, for roles that the "
-        "sheet or the folder lacks; `platemap_columns` names them",
+        description="table of (plate,) well, compound, concentration, moa, batch, for roles that "
+        "the sheet or the folder lacks; `platemap_columns` names them",
     )
     platemaps: FilePath | None = Field(
         None,
@@ -267,6 +265,10 @@ class Input(Rooted):
         """Return whether the images are found by listing a folder."""
         return find_format(self.format).reader.lists_files(self)
 
+    def makes_images(self) -> bool:
+        """Return whether the workflow makes the images itself."""
+        return find_format(self.format).makes_images
+
     def sheet_path(self) -> Path:
         """Return the path of the sample sheet.
 
@@ -283,7 +285,11 @@ class Input(Rooted):
 
 
 class ScreenOptions(Section):
-    """Options that the sites of a screen are read with."""
+    """Options that the sites of a screen are read with.
+
+    Rules pass them as plain values, which `core.options.restore` converts; the section `input` may
+    lack keys there that reading sites does not need.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -297,23 +303,6 @@ class ScreenOptions(Section):
         description="every treated well must have an MoA; wells that a platemap lacks and those of "
         "partly annotated formats are exempt",
     )
-
-    @classmethod
-    def read(cls, plain: Mapping[str, Any]) -> ScreenOptions:
-        """Convert the plain parameters of a rule, which the configuration has checked.
-
-        Parameters
-        ----------
-        plain : mapping
-            By key of this class; `input` may lack keys that reading a sheet does not need.
-
-        Returns
-        -------
-        ScreenOptions
-            The options.
-        """
-        with pass_over(lambda section: True):
-            return cls.model_validate(plain)
 
     def sheet_paths(self) -> list[Path]:
         """Return the sample sheets, at least one.

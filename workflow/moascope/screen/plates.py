@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.registry import find_format
-from moascope.screen.tables.delimited import nearest
 
 if TYPE_CHECKING:
     from moascope.screen.formats.image_folders import ImageFile
@@ -116,7 +116,7 @@ def dealt_plates(
                 problems.append(f"{key}: no plate is named, while other sets have some")
             for plate in chosen:
                 if plate not in plates:
-                    problems.append(f"{key}: there is no plate {plate!r}; {nearest(plate, plates)}")
+                    problems.append(f"{key}: there is no plate {plate!r}; {advise(plate, plates)}")
                 if plate in places:
                     problems.append(f"{key}: {plate!r} is also in {places[plate]}; choose one")
                 places[plate] = key

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from moascope.core.errors import InputError
 from moascope.core.files import FILE_COLUMNS, write_parquet
+from moascope.core.text.natural_order import natural_key
 from moascope.core.text.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
 from moascope.screen.column_checks import check_groups, find_wells
 from moascope.screen.formats.registry import find_format
@@ -144,7 +144,6 @@ def write_sites(
 
 def divide_sites(
     sites: pd.DataFrame,
-    plates: Iterable[str],
     out_files: Mapping[str, str | os.PathLike[str]],
     out_roles: Mapping[str, str | os.PathLike[str]],
 ) -> None:
@@ -157,10 +156,8 @@ def divide_sites(
     ----------
     sites : pandas.DataFrame
         From `read_sites`.
-    plates : iterable of str
-        All plates that the run was planned for.
     out_files : mapping of str to path
-        For each plate that is written now, a Parquet file: the image files of its sites.
+        For each plate that the run was planned for, a Parquet file: the image files of its sites.
     out_roles : mapping of str to path
         For the same plates, a Parquet file: site_id, plate and role.
 
@@ -170,7 +167,7 @@ def divide_sites(
         If these are not the plates of the table; then nothing is written.
     """
     rows_of = {str(plate): rows for plate, rows in sites.groupby("plate")}
-    if differing := set(rows_of) ^ set(plates):
+    if differing := set(rows_of) ^ set(out_files):
         raise InputError(
             f"the plates of the screen changed while the workflow ran ({sorted(differing)}); "
             "start it again"
@@ -256,13 +253,11 @@ def _channels(sites: pd.DataFrame) -> list[str]:
 
 
 def _natural_order(sites: pd.DataFrame) -> pd.Index:
-    # Numbers within site names count as numbers: 2 comes before 10.
-    keys = {
-        name: re.sub(r"\d+", lambda number: number[0].zfill(20), name)
-        for name in sites["site"].unique()
-    }
-    keyed = sites.assign(key=sites["site"].map(keys))
-    return keyed.sort_values(["plate", "row", "col", "key", "site"]).index
+    """Return the index by plate, well and site, in natural order of the site names."""
+    names = sorted(sites["site"].unique(), key=natural_key)
+    ranks = {name: rank for rank, name in enumerate(names)}
+    ranked = sites.assign(rank=sites["site"].map(ranks))
+    return ranked.sort_values(["plate", "row", "col", "rank"]).index
 
 
 def _check_plates(rows: SampleRows, problems: Problems) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from moascope.core.text.cell_text import NOT_GIVEN, UNKNOWN, amount
+from moascope.core.text.suggestions import advise, nearest
 from moascope.screen.column_checks import check_spellings
 from moascope.screen.formats.layout import column_label
 from moascope.screen.problems import Problems
 from moascope.screen.read_rows import SampleRows
-from moascope.screen.tables.delimited import nearest, similar
 from moascope.screen.tables.joined_tables import (
     name_columns,
     open_table,
@@ -173,7 +173,7 @@ def _check_one_treatment_per_well(
 def _check_control_names(sites: pd.DataFrame, controls: Sequence[str], problems: Problems) -> bool:
     """Note controls that look misspelt where no well holds a control; return whether there are."""
     compounds = [name for name in sites["compound"].unique() if name]
-    near = {name: found for name in controls if (found := similar(name, compounds))}
+    near = {name: found for name in controls if (found := nearest(name, compounds))}
     for name, found in near.items():
         problems.add(
             f"input.controls: no well holds {name!r}; did you mean {found!r}? Correct it, or leave "
@@ -295,7 +295,7 @@ def _check_labels(
         if not treatment:
             return "neither compound nor MoA are given; fill them in"
         compound = treatment.rpartition("@")[0] or treatment
-        near = None if compound in compounds else similar(compound, compounds)
+        near = None if compound in compounds else nearest(compound, compounds)
         hint = f" (did you mean {near!r}?)" if near else ""
         return (
             f"no MoA is known for {treatment!r}{hint}; {where}, or list the compound under "
@@ -325,6 +325,6 @@ def _check_controls(
         compounds = sites["compound"][sites["plate"] == plate].unique()
         problems.add(
             f"plate {plate!r} has no control well ({named}), which normalization from controls "
-            f"needs; of its compounds, {nearest(''.join(controls[:1]), compounds)}; correct "
+            f"needs; of its compounds, {advise(''.join(controls[:1]), compounds)}; correct "
             "input.controls, or choose another normalization"
         )

@@ -12,12 +12,14 @@ from moascope.classification.heads import cross_validation
 from moascope.classification.heads.registry import read_options
 from moascope.classification.labelled_units import Task
 from moascope.core.files import read_array, write_parquet
+from moascope.core.options import restore
 from moascope.splits import independence, inner_folds
+from moascope.splits.options import Split
 
 given, params = snakemake.input, snakemake.params
 task = Task.read(given.units, given.groups, given.split)
 features = read_array(given.features, mapped=True)
-held_out = independence.held_out_columns(params.split)
+held_out = independence.held_out_columns(restore(Split, params.split))
 predictions = cross_validation.fit_predict_folds(
     features,
     *task.names,

@@ -11,14 +11,15 @@ job.start(snakemake.log[0])
 import sys
 
 from moascope.core.files import write_json
+from moascope.core.options import restore
 from moascope.images import first_images
 from moascope.screen import site_table
 from moascope.screen.options import ScreenOptions
 
 params, output = snakemake.params, snakemake.output
-# Without reading images there are sheets of a simulation, one per plate.
+# A simulation has a sheet per plate, and its images are made with its plates.
 sheets = [] if params.reads_images else list(snakemake.input.sheets)
-options = ScreenOptions.read({**params.options, "sheets": sheets})
+options = restore(ScreenOptions, {**params.options, "sheets": sheets})
 sites, notes = site_table.read_screen(options)
 if notes:
     print("\n".join(f"- {note}" for note in notes) + "\n", file=sys.stderr)

@@ -53,6 +53,7 @@ def missing(value, place=""):
     """List the places of null intervals, with their reasons."""
     if isinstance(value, dict):
         found = []
+        assert ("ci" in value) == ("level" in value), place
         if "ci" in value and value["ci"] is None:
             found.append((place, value.get("reason")))
         for key, item in value.items():
@@ -126,6 +127,15 @@ def test_every_null_interval_has_a_reason_also_in_the_summary():
     assert all(reason for _, reason in found)
     written = run_summary.build("r", {}, evaluations={"m": entry})["classification"]["m"]
     assert missing(written) == missing({k: v for k, v in entry.items() if k != "details"})
+
+
+def test_scores_that_are_not_defined_have_a_level_and_a_reason():
+    units = screen("AABB", "xxxx")
+    entry = scoring.evaluate(predictions(units), units, OPTIONS)
+    assert entry["roc_auc"]["value"] is entry["roc_auc"]["ci"] is None
+    assert entry["roc_auc"]["level"] == 0.95
+    assert entry["roc_auc"]["reason"] == "the test units are of one class only"
+    missing(entry)
 
 
 def test_a_class_without_test_units_says_so():

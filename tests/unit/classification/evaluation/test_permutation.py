@@ -16,16 +16,16 @@ from moascope.classification.heads.kinds.lda import LdaOptions
 from moascope.core.statistics import intervals, metrics
 
 
-def test_every_deal_keeps_the_number_of_compounds_of_each_class():
+def test_every_permutation_keeps_the_number_of_compounds_of_each_class():
     classes = np.array([0, 0, 1, 1, 1, 2])
-    deals = permutation.deal(classes, 50, seed=1)
+    deals = permutation.permute_classes(classes, 50, seed=1)
     assert all(sorted(deal) == sorted(classes) for deal in deals)
     assert len({tuple(deal) for deal in deals}) > 10
 
 
 @pytest.mark.parametrize(("classes", "n"), [([0, 1], 2), ([0, 0, 1], 3), ([0, 0, 1, 1, 2, 2], 90)])
-def test_distinct_deals_are_counted(classes, n):
-    assert permutation.distinct_deals(np.array(classes)) == pytest.approx(n)
+def test_distinct_permutations_are_counted(classes, n):
+    assert permutation.count_permutations(np.array(classes)) == pytest.approx(n)
 
 
 def test_a_compound_of_two_mechanisms_counts_as_two():
@@ -43,7 +43,7 @@ def test_the_null_of_fixed_predictions_is_that_of_relabelled_rows(seed, n_repeat
     repeats = np.repeat(np.arange(n_repeats), 30)
     probabilities = rng.random((len(compounds), 3)).round(1)
     calls = probabilities.argmax(axis=1)
-    deals = permutation.deal(np.array([0, 0, 1, 1, 2, 2]), 4, seed % 1000)
+    deals = permutation.permute_classes(np.array([0, 0, 1, 1, 2, 2]), 4, seed % 1000)
     null = permutation.label_null(calls, probabilities, repeats, compounds, deals)
     for number, deal in enumerate(deals):
         truth = deal[compounds]
@@ -128,7 +128,7 @@ def test_p_values_count_the_score_itself():
     assert found["null"]["least_p"] == pytest.approx(1 / 4)
 
 
-def test_classes_that_can_be_dealt_out_in_one_way_have_no_p_value():
+def test_classes_that_can_be_permuted_in_one_way_have_no_p_value():
     found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
     assert found["p"] is None
     assert found["p_reason"].startswith("there is one way only to permute the classes")

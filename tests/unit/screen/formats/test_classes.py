@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from screens import change, options, touch
+from unit_tables import check_sites, make_split
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
@@ -15,7 +16,6 @@ from moascope.screen.formats.classes import parts_of
 from moascope.screen.plates import plate_names, plate_words
 from moascope.screen.site_table import digest, divide_sites, read_screen, read_sites, summarise
 from moascope.screen.wording import words_of
-from moascope.splits.make import check_sites, make_split
 from moascope.splits.preview import preview
 
 GREY = {"grey": 0}
@@ -107,7 +107,7 @@ def test_a_pattern_finds_class_set_and_groups(tmp_path):
         groups=["patient"],
     )
     assert list(read_sites(section).sort_values("site_id")["patient"]) == ["p1", "p2"]
-    section["pattern"] = r"(?P<kind>[^/]+)/.*"
+    section = change(section, pattern=r"(?P<kind>[^/]+)/.*")
     with pytest.raises(InputError, match="lacks the named groups label"):
         read_sites(section)
 
@@ -177,7 +177,7 @@ def test_the_table_fits_the_rest_of_the_workflow(tmp_path):
     assert summarise(sites) == {"images": 2}
     assert len(digest(sites)) == 64
     out = dict.fromkeys(sites["plate"].unique(), tmp_path / "files")
-    divide_sites(sites, list(out), out, dict.fromkeys(out, tmp_path / "roles"))
+    divide_sites(sites, out, dict.fromkeys(out, tmp_path / "roles"))
     assert "moa" not in pd.read_parquet(tmp_path / "files")
 
 

@@ -93,7 +93,7 @@ def test_hidden_files_are_counted_and_said(root, caplog):
     assert len(read_sites(given(root))) == 2
     assert "1 hidden image file(s), as file attributes of a Mac are" in caplog.text
     assert "'P1/._A01_d.tif'" in caplog.text
-    assert f"{root}: 4 hidden and 1 other files are passed over" in caplog.text
+    assert f"{root}: 4 hidden and 1 other files are left out" in caplog.text
 
 
 def test_files_that_are_no_images_are_no_reason_to_warn(root):

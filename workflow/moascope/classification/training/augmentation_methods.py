@@ -37,7 +37,7 @@ class AugmentationMethod:
 
     name: str
     layers: tuple[LayerMaker, ...]
-    """Make its Keras layers, which are applied in this order."""
+    """Makers of its Keras layers, which are applied in this order."""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
 

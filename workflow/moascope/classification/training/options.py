@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from moascope.classification.heads.kinds.mlp import MlpOptions
 from moascope.classification.training.augmentation_methods import find_method
 from moascope.core.options import (
     Section,
     consistency_check,
     refuse,
+    restore,
     without_effect,
 )
 from moascope.core.text.suggestions import unknown
+from moascope.networks.options import BackboneOptions, FrozenNetwork
 
 
 class Augmentation(BaseModel):
@@ -74,3 +78,48 @@ class Training(Section, frozen=True):
         if self.optimizer != "sgd":
             refuse(without_effect(self, {"momentum": f"optimizer {self.optimizer!r}"}))
         return self
+
+
+class TransferOptions(Section, frozen=True):
+    """Part of a network that is trained, and its training."""
+
+    transfer: Literal["frozen", "partial", "full"] = Field(
+        "frozen",
+        description="frozen features and a head; unfreeze from a layer on; or train everything",
+    )
+    unfreeze_from: str | None = Field(None, description="partial: first layer that is trained")
+    augment: bool = Field(True, description="partial, full: use the list `augmentation`")
+    training: Training = Field(default_factory=Training, description="training options")
+
+
+class FineTuning(BackboneOptions, TransferOptions, frozen=True):
+    """Network that is trained together with its head."""
+
+    head: MlpOptions
+
+    @field_validator("head", mode="before")
+    @classmethod
+    def _read_head(cls, value: Any) -> Any:
+        """Return the options that the end of a network has of a head of any type."""
+        if not isinstance(value, Mapping):
+            return value
+        own = {key: value[key] for key in ("dropout", "l2", "hidden") if key in value}
+        return own if value.get("type", "mlp") == "mlp" else {**own, "hidden": []}
+
+
+def read_network(values: Mapping[str, Any]) -> FrozenNetwork | FineTuning:
+    """Read the options of a network from plain values that were checked before.
+
+    Parameters
+    ----------
+    values : mapping
+        Options of a model, with `transfer`; other keys are ignored.
+
+    Returns
+    -------
+    FrozenNetwork or FineTuning
+        The second for `transfer` partial or full.
+    """
+    kind: type[FrozenNetwork | FineTuning]
+    kind = FrozenNetwork if values["transfer"] == "frozen" else FineTuning
+    return restore(kind, {key: values[key] for key in kind.model_fields if key in values})

@@ -10,6 +10,7 @@ from typing import Any
 
 from moascope.config.root import Config
 from moascope.core.errors import InputError
+from moascope.core.options import restore
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.screen.formats.image_folders import ImageFile
 from moascope.screen.formats.registry import find_format
@@ -40,7 +41,7 @@ def screen_options(config: Config) -> dict[str, Any]:
     section = config.section("input")
     options = {key: value for key, value in section.items() if key not in unused}
     # The files of a simulation are never damaged.
-    is_simulated = section["format"] == "simulate"
+    is_simulated = config.input is not None and config.input.makes_images()
     options["on_bad_image"] = "error" if is_simulated else section["on_bad_image"]
     return {
         "input": options,
@@ -97,7 +98,7 @@ def list_plates(config: Config, files: Sequence[ImageFile] | None) -> list[str]:
     """
     if config.input is None:
         return []
-    if config.input.format == "simulate":
+    if config.input.makes_images():
         return simulated_plates(config.simulate.plates, config.simulate.batches)
     try:
         return plate_names(config.input, files)
@@ -110,7 +111,7 @@ def _raise_all_problems(config: Config) -> None:
     """Raise an error with all problems of a sample sheet, if reading it finds any."""
     from moascope.screen.site_table import read_sites  # noqa: PLC0415  (loads pandas)
 
-    read_sites(ScreenOptions.read(screen_options(config)))
+    read_sites(restore(ScreenOptions, screen_options(config)))
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.base import ONLY_PLANE, InputFormat
 from moascope.screen.formats.layout import Layout, column_label
 from moascope.screen.formats.sheet_reader import ChannelFiles, SheetReader, join_path
-from moascope.screen.tables.delimited import Sheet, nearest
+from moascope.screen.tables.delimited import Sheet
 
 if TYPE_CHECKING:
     from moascope.screen.options import Input
@@ -54,7 +55,7 @@ def read_channel(sheet: Sheet, channel: str, source: str | int, options: Input) 
         known = [text.rpartition("_")[2] for text in sheet.header if "_FileName_" in text]
         raise InputError(
             f"input.channels.{channel}: the sheet has no columns {name!r} and {folder!r}; "
-            + nearest(str(source), known)
+            + advise(str(source), known)
         )
     cells = zip(sheet.paths(folder), sheet.paths(name), strict=True)
     files = [join_path(*parts) for parts in cells]

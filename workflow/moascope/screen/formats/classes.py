@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
 from moascope.core.text.patterns import compile_pattern
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.base import FORMAT_KEYS, InputFormat, Rows
 from moascope.screen.formats.folder import missing_groups
 from moascope.screen.formats.image_folders import IMAGE_SUFFIXES, ImageFile, LeftOut, find_images
 from moascope.screen.formats.layout import Layout, column_label, find_columns
 from moascope.screen.free_groups import PREFIX
-from moascope.screen.tables.delimited import Sheet, nearest, read_sheet
+from moascope.screen.tables.delimited import Sheet, read_sheet
 from moascope.screen.tables.path_names import map_prefixes
 
 if TYPE_CHECKING:
@@ -268,7 +269,7 @@ def _images_of_sheet(options: Input) -> ClassImages:
     def take(key: str, place: str, names: list[str] | None, missing: str) -> None:
         absent = [name for name in names or [] if name not in sheet.header]
         if not names or absent:
-            problems.append(f"{place}: {missing}; {nearest((absent or [key])[0], sheet.header)}")
+            problems.append(f"{place}: {missing}; {advise((absent or [key])[0], sheet.header)}")
         else:
             cells = sheet.paths(names[0]) if key == "path" else sheet.values(names)
             if key == "path":

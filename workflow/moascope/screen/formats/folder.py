@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
 from moascope.core.text.patterns import compile_pattern
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.base import ONLY_PLANE, ROLES, InputFormat, Rows
 from moascope.screen.formats.image_folders import ImageFile, LeftOut, find_images
 from moascope.screen.free_groups import PREFIX, values_of_files
-from moascope.screen.tables.delimited import nearest
 from moascope.screen.wells import well_from_parts
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _channels_of_files(
         else:
             problems.add(
                 f"input.channels.{channel}: no file has the channel {str(source)!r}; "
-                + nearest(str(source), known)
+                + advise(str(source), known)
             )
     return labels
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from moascope.core.errors import InputError
-from moascope.screen.tables.delimited import nearest
+from moascope.core.text.suggestions import advise
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def find_columns(
         hits = [by_case[text] for text in prefixed if text in by_case]
         if name not in header and not hits:
             raise InputError(
-                f"input.columns.{role}: the sheet has no column {name!r}; {nearest(name, header)}"
+                f"input.columns.{role}: the sheet has no column {name!r}; {advise(name, header)}"
             )
         found.append(name if name in header else hits[0])
     return found

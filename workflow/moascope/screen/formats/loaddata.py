@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.base import ONLY_PLANE, InputFormat
 from moascope.screen.formats.layout import Layout, column_label
 from moascope.screen.formats.sheet_reader import ChannelFiles, SheetReader, join_path, local_path
-from moascope.screen.tables.delimited import Sheet, nearest
+from moascope.screen.tables.delimited import Sheet
 
 if TYPE_CHECKING:
     from moascope.screen.options import Input
@@ -74,7 +75,7 @@ def read_channel(sheet: Sheet, channel: str, source: str | int, options: Input) 
         known = [match[1] for text in sheet.header if (match := kinds.fullmatch(text))]
         raise InputError(
             f"input.channels.{channel}: the sheet has neither FileName_{source} nor URL_{source}; "
-            + nearest(str(source), dict.fromkeys(known))
+            + advise(str(source), dict.fromkeys(known))
         )
     series, frame = column("Series"), column("Frame")
     if series and set(sheet.values([series])) - {"", "0"}:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from moascope.core.errors import InputError
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.base import ONLY_PLANE, ROLES, Rows
 from moascope.screen.formats.layout import Layout, column_label, find_columns
 from moascope.screen.free_groups import PREFIX, values_of_sheet
-from moascope.screen.tables.delimited import Sheet, nearest, read_sheet
+from moascope.screen.tables.delimited import Sheet, read_sheet
 from moascope.screen.tables.path_names import map_prefixes
 from moascope.screen.tables.platemap_list import platemap_files
 from moascope.screen.wells import well_from_parts
@@ -98,7 +99,7 @@ class SheetReader:
         if not names:
             raise InputError(
                 f"{sheet.path}: input.columns.plate must name the column of plates; "
-                f"{nearest('plate', sheet.header)}"
+                f"{advise('plate', sheet.header)}"
             )
         return set(sheet.values(names)), str(sheet.path)
 
@@ -179,7 +180,7 @@ class SheetReader:
         if role == "plate" and not names:
             problems.add(
                 "input.columns.plate must name the column of plates; "
-                + nearest("plate", sheet.header)
+                + advise("plate", sheet.header)
             )
         return names
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
 from moascope.core.text.escaping import show
+from moascope.core.text.suggestions import advise
 from moascope.screen.formats.base import ONLY_PLANE, InputFormat
 from moascope.screen.formats.layout import column_label
 from moascope.screen.formats.sheet_reader import ChannelFiles, SheetReader, local_path
-from moascope.screen.tables.delimited import Sheet, nearest
+from moascope.screen.tables.delimited import Sheet
 
 if TYPE_CHECKING:
     from moascope.screen.options import Input
@@ -50,14 +51,13 @@ def read_channel(sheet: Sheet, channel: str, source: str | int, options: Input) 
             )
         if source not in sheet.header:
             raise InputError(
-                f"{place}: the sheet has no column {source!r}; {nearest(source, sheet.header)}"
+                f"{place}: the sheet has no column {source!r}; {advise(source, sheet.header)}"
             )
         files = [local_path(path) for path in sheet.paths(source)]
         return ChannelFiles(column_label([source]), files, [ONLY_PLANE] * len(files))
     if column not in sheet.header:
         raise InputError(
-            f"input.path_column: the sheet has no column {column!r}; "
-            f"{nearest(column, sheet.header)}"
+            f"input.path_column: the sheet has no column {column!r}; {advise(column, sheet.header)}"
         )
     if not re.fullmatch(r"[0-9]{1,9}", show(source).strip("'")):
         raise InputError(

@@ -6,7 +6,6 @@ Free of pandas on purpose: the workflow reads plate names each time a job starts
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import io
 import itertools
@@ -184,39 +183,6 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
         for name in repeated
     ]
     return Sheet(path, header, lines, rows, problems)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return advice on a name that is not there.
-
-    Parameters
-    ----------
-    name : str
-        The name.
-    known : iterable of str
-        The names that exist.
-
-    Returns
-    -------
-    str
-        "did you mean ..." with the most similar name, or else all there are.
-    """
-    known = [text for text in known if text]
-    if near := similar(name, known):
-        return f"did you mean {near!r}?"
-    shown = ", ".join(repr(text) for text in known[:30]) + (", ..." if len(known) > 30 else "")
-    return f"there are: {shown}"
-
-
-def similar(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like another one, if any is like it at all."""
-    by_case = {text.casefold(): text for text in known}
-    near = difflib.get_close_matches(name.casefold(), by_case, n=1, cutoff=0.6)
-    if not near:  # well, and well_position
-        word = rf"(?<![^\W_]){re.escape(name.casefold())}(?![^\W_])"
-        longer = [text for text in by_case if name and re.search(word, text)]
-        near = longer if len(longer) == 1 else []
-    return by_case[near[0]] if near else None
 
 
 def _text(path: Path) -> str:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from moascope.core.text.suggestions import advise
 from moascope.screen.column_checks import check_cells
 from moascope.screen.formats.layout import column_label
 from moascope.screen.problems import Problems
-from moascope.screen.tables.delimited import Sheet, nearest, read_sheet
+from moascope.screen.tables.delimited import Sheet, read_sheet
 from moascope.screen.wells import well_from_parts
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def name_columns(
         for name in missing:
             problems.add(
                 f"{sheet.path} (input.{key}_columns.{role}): there is no column {name!r}; "
-                + nearest(name, sheet.header)
+                + advise(name, sheet.header)
             )
         if names:
             found[role] = [] if missing else names
@@ -100,7 +101,7 @@ def require_columns(
         if role not in columns:
             problems.add(
                 f"{sheet.path} (input.{key}): there is no column {role!r}; name it under "
-                f"input.{key}_columns.{role} ({nearest(role, sheet.header)})"
+                f"input.{key}_columns.{role} ({advise(role, sheet.header)})"
             )
     return all(columns.get(role) for role in roles)
 

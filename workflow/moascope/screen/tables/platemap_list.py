@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
 from moascope.core.text.escaping import show
-from moascope.screen.tables.delimited import Sheet, nearest, read_sheet
+from moascope.core.text.suggestions import advise
+from moascope.screen.tables.delimited import Sheet, read_sheet
 
 if TYPE_CHECKING:
     from moascope.screen.options import Input
@@ -75,7 +76,7 @@ def read_platemap_list(options: Input) -> PlatemapList:
     if missing:
         sentences = [
             f"there is no column {columns[role]!r}; name the right one under "
-            f"input.platemap_columns.{role} ({nearest(columns[role], sheet.header)})"
+            f"input.platemap_columns.{role} ({advise(columns[role], sheet.header)})"
             for role in missing
         ]
         raise InputError.collect(sentences, start)
@@ -160,4 +161,4 @@ def _advice(table: Path, name: str) -> str:
         with suppress(OSError):
             files = [path for path in place.iterdir() if path.is_file() and path != table]
             known += [name for path in files for name in (path.name, path.name.partition(".")[0])]
-    return nearest(name, sorted(set(known))) if known else "put it there"
+    return advise(name, sorted(set(known))) if known else "put it there"

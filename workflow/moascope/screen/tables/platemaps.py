@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from moascope.core.text.cell_text import amount
+from moascope.core.text.suggestions import advise
 from moascope.screen.column_checks import find_wells
 from moascope.screen.formats.layout import column_label
 from moascope.screen.problems import Problems
 from moascope.screen.read_rows import SampleRows
-from moascope.screen.tables.delimited import Sheet, nearest
+from moascope.screen.tables.delimited import Sheet
 from moascope.screen.tables.joined_tables import (
     name_columns,
     open_table,
@@ -115,7 +116,7 @@ def _maps_of_list(
         rows.labels.get("plate", "plate"),
         lambda name: (
             f"plate {name!r} is not in {listing.path} (input.platemaps); add it with its platemap, "
-            f"or correct the name ({nearest(name, sorted(listing.listed))})"
+            f"or correct the name ({advise(name, sorted(listing.listed))})"
         ),
     )
     if unused := sorted(listing.listed - set(plates)):
@@ -173,7 +174,7 @@ def _check_unused_columns(
         if isinstance(named, str) and named != role:
             problems.add(
                 f"{start} there is no column {named!r}, as input.columns.{role} says; "
-                + nearest(named, sheet.header)
+                + advise(named, sheet.header)
             )
             continue
         begins = [rf"(?<![a-z]){word}" for word in words]
