@@ -13,7 +13,7 @@ from moascope.core.files import write_json, write_parquet
 from moascope.pipeline import run_summary
 from moascope.preprocessing import quality_review
 from moascope.preprocessing.options import Quality
-from moascope.report import page
+from moascope.report import context as report_context
 from moascope.report import segmentation as report_segmentation
 
 CHANNELS = ["DNA", "Actin", "Tubulin"]
@@ -235,7 +235,7 @@ def history(folds: int, rng: np.random.Generator, epochs: int = 20) -> pd.DataFr
 def write(
     folder: Path, config: dict[str, Any] | None = None, rename: dict[str, str] | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write the files of the run; give the paths for `report.load_context` and the config."""
+    """Write the files of the run; return the paths for `context.load_context` and the config."""
     rng = np.random.default_rng(7)
     config = config or configuration()
     units = screen(rename)
@@ -348,6 +348,6 @@ def _write_model(
     return files, entry
 
 
-def context(folder: Path, **options: Any) -> page.Context:
+def context(folder: Path, **options: Any) -> report_context.Context:
     """Write the run and read it as the report does."""
-    return page.load_context(*write(folder, **options))
+    return report_context.load_context(*write(folder, **options))

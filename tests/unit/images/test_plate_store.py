@@ -29,7 +29,7 @@ from zarr.storage import ZipStore
 from moascope.core.errors import InputError
 from moascope.core.zip_files import StoredZip, crc32
 from moascope.images import plate_store
-from moascope.images.ome_zarr import channel_colours, display_windows
+from moascope.images.ome_zarr import display_windows
 from moascope.images.plate_store import (
     PlateStore,
     decode_shard,
@@ -234,7 +234,7 @@ def test_channel_names_colours_and_pixel_size(store):
         {"type": "scale", "scale": [1.0, 0.65, 0.65]}
     ]
     shown = [(channel["label"], channel["color"]) for channel in ome["omero"]["channels"]]
-    assert shown == [("DNA", "0000FF"), ("actin", "FF0000"), ("tubulin", "00FF00")]
+    assert shown == [("DNA", "2b4dff"), ("actin", "ff5400"), ("tubulin", "00b868")]
 
 
 def test_pixel_size_comes_from_ome_metadata(tmp_path, sites, images):
@@ -268,13 +268,6 @@ def test_unknown_pixel_size_has_no_unit(tmp_path, sites):
     with zipfile.ZipFile(tmp_path / "P.ozx") as archive:
         ome = json.loads(archive.read("A/01/0/zarr.json"))["attributes"]["ome"]
     assert not any("unit" in axis for axis in ome["multiscales"][0]["axes"])
-
-
-def test_colours_are_different_and_known_stains_keep_theirs():
-    colours = channel_colours(["Hoechst 33342", "a", "b", "MitoTracker", "c", "Phalloidin"])
-    assert colours[0] == "0000FF"
-    assert colours[-1] == "FF0000"
-    assert len(set(colours)) == 6
 
 
 def test_display_window_is_never_empty():

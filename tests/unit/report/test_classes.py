@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_run import configuration
+from report_contexts import context_of, model_of
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
 from moascope.pipeline import run_summary
 from moascope.report import page as report
+from moascope.report.context import SplitContext
 from moascope.splits.make import make_split
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
@@ -109,32 +111,25 @@ def page():
         evaluations={"lite0": entry},
         audits={"patients": audit},
     )
-    context = {
-        "config": config,
-        "has_screen": True,
-        "summary": content,
-        "quality": quality,
-        "quarantined": pd.DataFrame(
+    context = context_of(
+        config,
+        summary=content,
+        quality=quality,
+        quarantined=pd.DataFrame(
             {"site_id": ["sick tissue/x.png"], "reason": ["unreadable"], "message": ["truncated"]}
         ),
-        "units": units,
-        "splits": {
-            "patients": {"config": options, "table": split, "groups": groups, "audit": audit}
+        units=units,
+        splits={"patients": SplitContext(options, split, groups, audit)},
+        models={
+            "lite0": model_of(
+                entry,
+                config=config["models"]["lite0"],
+                predictions=predictions,
+                embedding=embedding,
+            )
         },
-        "models": {
-            "lite0": {
-                "config": config["models"]["lite0"],
-                "evaluation": entry,
-                "predictions": predictions,
-                "history": None,
-                "embedding": embedding,
-            }
-        },
-        "images": {name: rng.random((32, 32, 1), dtype=np.float32) for name in units["unit_id"]},
-        "pixel_um": None,
-        "augmentation": None,
-        "segmentation": None,
-    }
+        images={name: rng.random((32, 32, 1), dtype=np.float32) for name in units["unit_id"]},
+    )
     return report.build(context)
 
 

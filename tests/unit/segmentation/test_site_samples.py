@@ -141,10 +141,10 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
     assert first["is_odd"]
     assert not second["is_odd"]
     assert first["src"].startswith("data:image/jpeg;base64,")
-    colours = context["samples"][0]["picture"].reshape(-1, 3)
+    colours = context.samples[0]["picture"].reshape(-1, 3)
     assert (colours == (242, 225, 76)).all(axis=1).any()  # an outline
     # The empty site is as dark as the background of the others, not stretched to its own noise.
-    empty = next(row["picture"] for row in context["samples"] if row["site_id"] == "P1/A01/1")
+    empty = next(row["picture"] for row in context.samples if row["site_id"] == "P1/A01/1")
     assert empty.mean() < 60
 
 

@@ -1,9 +1,10 @@
-"""What a split does not test is said beside its score."""
+"""The limits of a split are stated with its score."""
 
 import pandas as pd
 import pytest
+from report_contexts import context_of, split_of
 
-from moascope.report import checks
+from moascope.report import splits as report_splits
 from moascope.splits.make import make_split
 
 
@@ -18,31 +19,31 @@ def context(options, format="table", groups=()):
     units = units.assign(role="treated", usable=True, flagged=False, batch=units["patient"])
     units = units.assign(slide=units["compound"])
     table, members = make_split(units, {"folds": 2, "validation": 0.0, **options}, seed=0)
-    split = {"config": options, "table": table, "groups": members, "audit": {}}
     section = {"format": format, "groups": {name: name for name in groups}}
-    return {"splits": {"s": split}, "units": units, "config": {"input": section}}
+    splits = {"s": split_of(options, table, members)}
+    return context_of({"input": section}, splits=splits, units=units)
 
 
 PATIENTS = {"method": "group-k-fold", "group": ["patient"]}
 
 
-def test_compounds_that_training_had_as_well_are_said_beside_the_headline():
-    assert checks.caveat(context(PATIENTS), "s") == (
-        "All test compounds were in training as well, so a new compound may do worse."
+def test_compounds_that_are_also_in_training_are_stated():
+    assert report_splits.describe_limits(context(PATIENTS), "s") == (
+        "All test compounds were also in training: scores on a new compound may be lower."
     )
 
 
-def test_compounds_of_which_training_had_some_are_counted():
-    given = context(PATIENTS)
-    rare = given["units"]["unit_id"].isin(["pA"])
-    given["units"].loc[rare, "compound"] = "E"
-    assert "4 of 5 test compounds were in training as well" in checks.caveat(given, "s")
+def test_compounds_that_are_partly_in_training_are_counted():
+    rare = context(PATIENTS)
+    rare.units.loc[rare.units["unit_id"].isin(["pA"]), "compound"] = "E"
+    text = report_splits.describe_limits(rare, "s")
+    assert "4 of 5 test compounds were also in training" in text
 
 
-def test_what_is_held_out_is_not_said():
+def test_groups_that_are_held_out_are_not_listed():
     both = {"method": "group-k-fold", "group": ["compound"]}
-    assert checks.caveat(context(both), "s") == (
-        "All test batches were in training as well, so a new batch may do worse."
+    assert report_splits.describe_limits(context(both), "s") == (
+        "All test batches were also in training: scores on a new batch may be lower."
     )
 
 
@@ -52,9 +53,9 @@ def test_what_is_held_out_is_not_said():
         (["patient"], ""),
         (
             ["patient", "slide"],
-            "All test slides were in training as well, so a new slide may do worse.",
+            "All test slides were also in training: scores on a new slide may be lower.",
         ),
     ],
 )
 def test_images_without_plates_are_counted_by_their_free_groups(groups, text):
-    assert checks.caveat(context(PATIENTS, "classes", groups), "s") == text
+    assert report_splits.describe_limits(context(PATIENTS, "classes", groups), "s") == text
