@@ -324,7 +324,7 @@ def shorten_labels(names: Sequence[str], length: int = 28) -> list[str]:
 
 
 def wrap_labels(names: Sequence[str], width: int = 22, lines: int = 2) -> list[str]:
-    """Break names between words into a few lines; shorten those that need more lines."""
+    """Wrap names between words into a few lines; shorten names that need more lines."""
     short = dict(zip(names, shorten_labels(names, width * lines), strict=True))
     return ["\n".join(textwrap.wrap(short[name], width, max_lines=lines)) or name for name in names]
 
