@@ -14,9 +14,10 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/setup.smk"
+include: "workflow/rules/functions.smk"
 
 
-if SCREEN:
+if SCREEN.has_screen:
 
     include: "workflow/rules/screen.smk"
     include: "workflow/rules/preprocessing.smk"
@@ -24,7 +25,7 @@ if SCREEN:
     include: "workflow/rules/classification.smk"
 
 
-if ENGINES:
+if ENGINES.engines:
 
     include: "workflow/rules/segmentation.smk"
 
@@ -37,21 +38,15 @@ localrules:
 
 
 onstart:
-    check_packages()
-    check_results(writable=True)
-    remove_leftovers_of_killed_jobs()
+    check_start()
 
 
 onerror:
-    say_why_jobs_failed()
+    show_failures()
 
 
 rule all:
     default_target: True
     input:
-        PATHS.report,
-        PATHS.summary,
-        [PATHS.checked] if SCREEN else [],
-        [PATHS.models_checked] if HAS_NETWORKS else [],
-        deliverables(),
-        fold_models if TUNED else [],
+        RESULTS.targets(),
+        fold_models if MODELS.tuned else [],

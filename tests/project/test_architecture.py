@@ -13,7 +13,8 @@ FLOORS = [
     ["preprocessing"],
     ["classification", "segmentation"],
     ["profiling"],
-    ["report", "config"],
+    ["report"],
+    ["config"],
     ["pipeline"],
 ]
 """Packages may import from the floors before theirs."""

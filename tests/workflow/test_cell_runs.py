@@ -120,6 +120,77 @@ def test_a_given_model_needs_test_images_only_and_is_trained_further_beside_trai
     assert "2 independent groups" in scores["ci"]["reason"]
 
 
+def described(path):
+    """Read what a saved U-Net says of itself."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("moascope.json"))
+
+
+def test_a_given_unet_is_tuned_on_validation_images_only(annotated):
+    poor = {"mask_threshold": 1.0, "seed_threshold": 0.45, "prominence": 0.16}
+    longer = {**TINY, "training": {**TINY["training"], "steps": 250, "validate_every": 250}}
+    longer["augmentation"] = {"warp": 0.0, "gamma": 0.0, "contrast": 0.0}
+    annotated.write(annotated_config(engines={"unet": {**longer, **poor}}))
+    annotated.snakemake("results/small/segmentation/unet.keras")
+    model = annotated.folder / "given.keras"
+    model.write_bytes((annotated.folder / "results/small/segmentation/unet.keras").read_bytes())
+    before = described(model)["instances"]
+    assert poor.items() <= before.items()
+
+    config = annotated_config(
+        channels=["Hoechst"],
+        engines={
+            "unet": {
+                **{"method": "unet", "model": "given.keras", "channel_map": {"DNA": "Hoechst"}},
+                **{"tune": True, "seed_threshold": 0.3},
+            }
+        },
+    )
+    config["run"] = "tuned"
+    annotated.write(config)
+    goals = ["results/tuned/segmentation/unet.keras", "results/tuned/segmentation/unet.scores.json"]
+    annotated.snakemake(*goals)
+    tuned, scores = (annotated.folder / goal for goal in goals)
+    after = described(tuned)
+    assert after["instances"]["mask_threshold"] < before["mask_threshold"]
+    assert after["instances"]["seed_threshold"] == 0.3  # as set
+    assert after["tuned_from"]["instances"] == before
+    assert described(model)["instances"] == before
+    scored = json.loads(scores.read_text())
+    assert scored["ap"]["0.5"] > 0.3  # the given one finds nothing
+    assert annotated.planned(*goals) == {}
+
+    for k in (6, 7):  # test images
+        tifffile.imwrite(annotated.folder / f"{k}_mask.tif", np.eye(64, dtype=np.uint16))
+        tifffile.imwrite(annotated.folder / f"{k}.tif", np.full((64, 64), 7, np.uint16))
+    annotated.snakemake(*goals, "--forcerun", "annotate_images")
+    assert described(tuned) == after
+    assert json.loads(scores.read_text())["ap"] != scored["ap"]
+    for k in (4, 5):  # validation images
+        tifffile.imwrite(annotated.folder / f"{k}_mask.tif", np.eye(64, dtype=np.uint16))
+    annotated.snakemake(goals[0], "--forcerun", "annotate_images")
+    assert described(tuned) != after
+
+
+def test_a_given_unet_is_tuned_at_the_measured_size(annotated):
+    (annotated.folder / "given.keras").touch()
+    given = {"method": "unet", "model": "given.keras", "diameter": "auto", "tune": True}
+    star = {"method": "stardist", "model": "2D_versatile_fluo", "diameter": "auto", "tune": True}
+    annotated.write(annotated_config(engines={"unet": given, "star": star}))
+    _, output = annotated.snakemake("-n")
+    inputs = dict(re.findall(r"rule (\w+):\s*input: (.*)\n", output))
+    size = "results/small/segmentation/{}.annotated.size.json"
+    assert inputs["measure_size_unet"].startswith("given.keras, ")
+    assert inputs["tune_given_unet"].startswith(f"given.keras, {size.format('unet')}, ")
+    assert inputs["tune_given_stardist"].startswith(f"{size.format('star')}, ")
+    for name, file in (("unet", "unet.keras"), ("star", "star.stardist.zip")):
+        method = {"unet": "unet", "star": "stardist"}[name]
+        assert inputs[f"segment_test_{method}"].startswith(
+            f"results/small/segmentation/{file}, {size.format(name)}, "
+        )
+    assert not {"train_unet", "tune_unet", "train_stardist"} & set(inputs)
+
+
 def test_stardist_is_trained_where_no_model_is_given(annotated):
     learning = {"training": {"steps": 4, "patch_size": 32}}
     annotated.write(annotated_config(engines={"star": {"method": "stardist", **learning}}))

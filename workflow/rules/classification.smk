@@ -3,10 +3,10 @@
 
 rule check_models:
     input:
-        sites=[] if image_shape() else PATHS.sites,
-        target=[] if image_shape() or READ_AS_THEY_ARE else PATHS.image_target,
-        weights=list(WEIGHTS.values()),
-        networks=[ENGINES[name].model for name in GIVEN_UNETS],
+        sites=[] if MODELS.image_shape() else PATHS.sites,
+        target=PATHS.image_target if MODELS.needs_target_size() else [],
+        weights=list(MODELS.weights.values()),
+        networks=[ENGINES.engines[name].model for name in ENGINES.given_unets],
     output:
         PATHS.models_checked,
     log:
@@ -25,25 +25,25 @@ rule check_models:
         runtime=30,
         gpu=gpus() if CONFIG.compute.gpu == "required" else 0,
     params:
-        models={name: network_options(name) for name in [*PASS_OF, *TUNED]},
-        channels=CHANNELS,
-        engine_channels=ENGINE_CHANNELS,
-        given_unets={name: ENGINES[name].channel_map for name in GIVEN_UNETS},
-        image_shape=image_shape(),
+        models=MODELS.all_network_options(),
+        channels=SCREEN.channels,
+        engine_channels=ENGINES.seen_channels,
+        given_unets=ENGINES.channel_maps_of_given_unets(),
+        image_shape=MODELS.image_shape(),
         reading=CONFIG.section("input", "axes", "on_size_mismatch"),
         units=CONFIG.section("units", "size", "tiles"),
-        augmentation=CONFIG.model_dump(mode="json")["augmentation"],
+        augmentation=MODELS.augmentation(),
         compute=CONFIG.section("compute"),
-        code=code("classification/check_models.py"),
+        code=CODE["classification/check_models.py"],
     script:
         "../scripts/classification/check_models.py"
 
 
 rule features:
     input:
-        unpack(weights_of),
-        units=all_plates(PATHS.plate_units),
-        pixels=all_plates(PATHS.pixels),
+        unpack(MODELS.weights_of),
+        units=SCREEN.all_plates(PATHS.plate_units),
+        pixels=SCREEN.all_plates(PATHS.pixels),
     output:
         features=PATHS.features,
         columns=PATHS.feature_columns,
@@ -54,7 +54,7 @@ rule features:
     benchmark:
         PATHS.benchmark("features/{model}")
     wildcard_constraints:
-        model=one_of(PASSES),
+        model=match_names(MODELS.passes),
     conda:
         environment("tensorflow")
     threads: 8
@@ -63,19 +63,19 @@ rule features:
         runtime=720,
         gpu=gpus(),
     params:
-        options=feature_options,
-        channels=CHANNELS,
+        options=MODELS.feature_options,
+        channels=SCREEN.channels,
         compute=CONFIG.section("compute"),
-        seed=seed_of_weights,
-        code=code("classification/features.py"),
+        seed=MODELS.seed_of_weights,
+        code=CODE["classification/features.py"],
     script:
         "../scripts/classification/features.py"
 
 
 rule join_features:
     input:
-        features=pass_of(PATHS.features),
-        units=all_plates(PATHS.plate_units),
+        features=MODELS.of_pass(PATHS.features),
+        units=SCREEN.all_plates(PATHS.plate_units),
     output:
         PATHS.joined_features,
     log:
@@ -83,7 +83,7 @@ rule join_features:
     benchmark:
         PATHS.benchmark("features/{model}.joined")
     wildcard_constraints:
-        model=one_of(JOINED),
+        model=match_names(MODELS.joined),
     conda:
         environment("imaging")
     threads: 1
@@ -91,7 +91,7 @@ rule join_features:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code("classification/join_features.py"),
+        code=CODE["classification/join_features.py"],
     script:
         "../scripts/classification/join_features.py"
 
@@ -99,9 +99,9 @@ rule join_features:
 rule fit_head:
     input:
         units=PATHS.units,
-        features=features_of,
-        split=of_split(PATHS.split),
-        groups=of_split(PATHS.groups),
+        features=MODELS.features_of,
+        split=MODELS.of_split(PATHS.split),
+        groups=MODELS.of_split(PATHS.groups),
     output:
         predictions=PATHS.predictions,
     log:
@@ -109,7 +109,7 @@ rule fit_head:
     benchmark:
         PATHS.benchmark("models/{model}")
     wildcard_constraints:
-        model=one_of(PLAIN_HEADS),
+        model=match_names(MODELS.plain_heads),
     conda:
         environment("learning")
     threads: 4
@@ -117,10 +117,10 @@ rule fit_head:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=head_options,
-        split=split_of_model,
+        options=MODELS.head_options,
+        split=MODELS.split_of_model,
         seed=CONFIG.seed,
-        code=code("classification/fit_head.py"),
+        code=CODE["classification/fit_head.py"],
     script:
         "../scripts/classification/fit_head.py"
 
@@ -128,10 +128,10 @@ rule fit_head:
 rule select_head:
     input:
         units=PATHS.units,
-        features=features_of,
-        columns=pass_of(PATHS.feature_columns),
-        split=of_split(PATHS.split),
-        groups=of_split(PATHS.groups),
+        features=MODELS.features_of,
+        columns=MODELS.of_pass(PATHS.feature_columns),
+        split=MODELS.of_split(PATHS.split),
+        groups=MODELS.of_split(PATHS.groups),
     output:
         predictions=PATHS.predictions,
         selection=PATHS.selection,
@@ -140,7 +140,7 @@ rule select_head:
     benchmark:
         PATHS.benchmark("models/{model}")
     wildcard_constraints:
-        model=one_of(NESTED),
+        model=match_names(MODELS.nested),
     conda:
         environment("learning")
     threads: 4
@@ -148,10 +148,10 @@ rule select_head:
         mem_mb=memory(8000),
         runtime=720,
     params:
-        candidates=choices_of,
-        split=split_of_model,
+        candidates=MODELS.choices_of,
+        split=MODELS.split_of_model,
         seed=CONFIG.seed,
-        code=code("classification/select_head.py"),
+        code=CODE["classification/select_head.py"],
     script:
         "../scripts/classification/select_head.py"
 
@@ -159,9 +159,9 @@ rule select_head:
 rule fit_keras_head:
     input:
         units=PATHS.units,
-        features=features_of,
-        split=of_split(PATHS.split),
-        groups=of_split(PATHS.groups),
+        features=MODELS.features_of,
+        split=MODELS.of_split(PATHS.split),
+        groups=MODELS.of_split(PATHS.groups),
     output:
         predictions=PATHS.predictions,
         history=PATHS.history,
@@ -171,7 +171,7 @@ rule fit_keras_head:
     benchmark:
         PATHS.benchmark("models/{model}")
     wildcard_constraints:
-        model=one_of(KERAS_HEADS),
+        model=match_names(MODELS.keras_heads),
     conda:
         environment("tensorflow")
     threads: 8
@@ -180,24 +180,24 @@ rule fit_keras_head:
         runtime=720,
         gpu=gpus(),
     params:
-        options=head_options,
+        options=MODELS.head_options,
         compute=CONFIG.section("compute"),
-        checkpoint=checkpoints_of_folds,
+        checkpoint=MODELS.checkpoints_of_folds,
         seed=CONFIG.seed,
-        code=code("classification/fit_keras_head.py"),
+        code=CODE["classification/fit_keras_head.py"],
     script:
         "../scripts/classification/fit_keras_head.py"
 
 
 rule final_model:
     input:
-        unpack(weights_of),
+        unpack(MODELS.weights_of),
         units=PATHS.units,
         pixels=PATHS.pixels.format(plate=PLATES[0]),
-        features=features_of,
-        columns=pass_of(PATHS.feature_columns),
+        features=MODELS.features_of,
+        columns=MODELS.of_pass(PATHS.feature_columns),
         statistics=PATHS.all_statistics,
-        groups=of_split(PATHS.groups),
+        groups=MODELS.of_split(PATHS.groups),
     output:
         PATHS.model,
     log:
@@ -205,7 +205,7 @@ rule final_model:
     benchmark:
         PATHS.benchmark("models/{model}.final")
     wildcard_constraints:
-        model=one_of(FROZEN),
+        model=match_names(MODELS.frozen),
     conda:
         environment("tensorflow")
     threads: 1
@@ -213,28 +213,28 @@ rule final_model:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=final_options,
-        candidates=choices_of,
-        split=split_of_model,
-        channels=CHANNELS,
+        options=MODELS.final_options,
+        candidates=MODELS.choices_of,
+        split=MODELS.split_of_model,
+        channels=SCREEN.channels,
         normalization=CONFIG.section("normalization"),
         compute=CONFIG.section("compute"),
         unit_size=CONFIG.units.size,
         seed=CONFIG.seed,
-        weights_seed=seed_of_weights,
-        code=code("classification/final_model.py"),
+        weights_seed=MODELS.seed_of_weights,
+        code=CODE["classification/final_model.py"],
     script:
         "../scripts/classification/final_model.py"
 
 
 rule train_fold:
     input:
-        unpack(weights_of),
+        unpack(MODELS.weights_of),
         units=PATHS.units,
-        pixels=all_plates(PATHS.pixels),
+        pixels=SCREEN.all_plates(PATHS.pixels),
         statistics=PATHS.all_statistics,
-        split=of_split(PATHS.split),
-        groups=of_split(PATHS.groups),
+        split=MODELS.of_split(PATHS.split),
+        groups=MODELS.of_split(PATHS.groups),
     output:
         predictions=PATHS.fold_predictions,
         history=PATHS.fold_history,
@@ -246,7 +246,7 @@ rule train_fold:
     benchmark:
         PATHS.benchmark("models/{model}/{fold}")
     wildcard_constraints:
-        model=one_of(TUNED),
+        model=match_names(MODELS.tuned),
     conda:
         environment("tensorflow")
     threads: 8
@@ -255,15 +255,15 @@ rule train_fold:
         runtime=1440,
         gpu=gpus(),
     params:
-        options=tuning_options,
-        augmentation=augmentation_of,
-        channels=CHANNELS,
+        options=MODELS.tuning_options,
+        augmentation=MODELS.augmentation_of,
+        channels=SCREEN.channels,
         normalization=CONFIG.section("normalization"),
         compute=CONFIG.section("compute"),
         unit_size=CONFIG.units.size,
         checkpoint=PATHS.fold_checkpoint,
         seed=CONFIG.seed,
-        code=code("classification/train_fold.py"),
+        code=CODE["classification/train_fold.py"],
     script:
         "../scripts/classification/train_fold.py"
 
@@ -285,7 +285,7 @@ rule collect_folds:
     benchmark:
         PATHS.benchmark("models/{model}.folds")
     wildcard_constraints:
-        model=one_of(TUNED),
+        model=match_names(MODELS.tuned),
     conda:
         environment("learning")
     threads: 1
@@ -293,7 +293,7 @@ rule collect_folds:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        code=code("classification/collect_folds.py"),
+        code=CODE["classification/collect_folds.py"],
     script:
         "../scripts/classification/collect_folds.py"
 
@@ -303,9 +303,9 @@ rule collect_folds:
 
 rule baselines:
     input:
-        unpack(counts_of_cells),
+        **MODELS.cell_counts(),
         units=PATHS.units,
-        described=all_plates(PATHS.plate_units),
+        described=SCREEN.all_plates(PATHS.plate_units),
         split=PATHS.split,
         groups=PATHS.groups,
     output:
@@ -321,9 +321,9 @@ rule baselines:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        names=baseline_names(),
+        names=MODELS.baseline_names(),
         seed=CONFIG.seed,
-        code=code("classification/baselines.py"),
+        code=CODE["classification/baselines.py"],
     script:
         "../scripts/classification/baselines.py"
 
@@ -331,9 +331,9 @@ rule baselines:
 rule refit_null:
     input:
         units=PATHS.units,
-        features=features_of,
-        split=of_split(PATHS.split),
-        groups=of_split(PATHS.groups),
+        features=MODELS.features_of,
+        split=MODELS.of_split(PATHS.split),
+        groups=MODELS.of_split(PATHS.groups),
     output:
         PATHS.null,
     log:
@@ -341,7 +341,7 @@ rule refit_null:
     benchmark:
         PATHS.benchmark("null/{model}")
     wildcard_constraints:
-        model=one_of(LINEAR),
+        model=match_names(MODELS.linear),
     conda:
         environment("learning")
     threads: 1
@@ -349,28 +349,24 @@ rule refit_null:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=head_options,
+        options=MODELS.head_options,
         aggregate=CONFIG.evaluation.aggregate,
         design=CONFIG.design(),
-        exchanged=lambda wildcards: CONFIG.exchanged(
-            CONFIG.models[wildcards.model].split
-        ),
+        exchanged=MODELS.exchanged,
         seed=CONFIG.seed,
-        code=code("classification/refit_null.py"),
+        code=CODE["classification/refit_null.py"],
     script:
         "../scripts/classification/refit_null.py"
 
 
 rule evaluate:
     input:
-        unpack(null_of),
-        unpack(selection_of),
+        unpack(MODELS.null_of),
+        unpack(MODELS.selection_of),
         units=PATHS.units,
         predictions=PATHS.predictions,
-        baselines=of_split(PATHS.baselines),
-        others=lambda wildcards: expand(
-            PATHS.predictions, model=models_before(wildcards.model)
-        ),
+        baselines=MODELS.of_split(PATHS.baselines),
+        others=MODELS.predictions_of_others,
     output:
         PATHS.evaluation,
     log:
@@ -385,12 +381,12 @@ rule evaluate:
         runtime=120,
     params:
         options=CONFIG.section("evaluation"),
-        split=lambda wildcards: CONFIG.models[wildcards.model].split,
-        held_out=held_out_by_model,
+        split=MODELS.split_name,
+        held_out=MODELS.held_out_by_model,
         design=CONFIG.design(),
-        others=lambda wildcards: models_before(wildcards.model),
+        others=MODELS.others,
         unit=CONFIG.unit(),
         seed=CONFIG.seed,
-        code=code("classification/evaluate.py"),
+        code=CODE["classification/evaluate.py"],
     script:
         "../scripts/classification/evaluate.py"

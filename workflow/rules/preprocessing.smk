@@ -24,13 +24,13 @@ rule prepare:
         runtime=120,
     params:
         brightfield=CONFIG.section("input")["brightfield"],
-        quality=FLAGGING,
+        quality=SCREEN.flagging_options(),
         steps=CONFIG.section("normalization")["steps"],
         treated_in_statistics=CONFIG.normalization.treated_wells_in_statistics,
         units=CONFIG.section("units", "size", "tiles", "min_foreground"),
         cells=CONFIG.section("units")["cells"],
         seed=CONFIG.seed if CONFIG.units.cells else None,
-        code=code("preprocessing/prepare.py"),
+        code=CODE["preprocessing/prepare.py"],
     script:
         "../scripts/preprocessing/prepare.py"
 
@@ -39,9 +39,9 @@ rule collect_units:
     input:
         sites=PATHS.sites,
         read=ancient(PATHS.sheet_is_read),
-        quality=all_plates(PATHS.quality),
-        units=all_plates(PATHS.plate_units),
-        statistics=all_plates(PATHS.statistics),
+        quality=SCREEN.all_plates(PATHS.quality),
+        units=SCREEN.all_plates(PATHS.plate_units),
+        statistics=SCREEN.all_plates(PATHS.statistics),
     output:
         units=PATHS.units,
         quality=PATHS.all_quality,
@@ -57,7 +57,7 @@ rule collect_units:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        code=code("preprocessing/collect_units.py"),
+        code=CODE["preprocessing/collect_units.py"],
     script:
         "../scripts/preprocessing/collect_units.py"
 
@@ -80,7 +80,7 @@ rule review_quality:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        channels=CHANNELS,
+        channels=SCREEN.channels,
         options=CONFIG.section(
             "quality",
             "max_saturated",
@@ -92,8 +92,8 @@ rule review_quality:
         ),
         brightfield=CONFIG.section("input")["brightfield"],
         has_plates=CONFIG.design()["has_plates"],
-        include_controls=any(split.include_controls for split in CONFIG.splits.values()),
+        include_controls=SPLITS.include_controls(),
         seed=CONFIG.seed,
-        code=code("preprocessing/review_quality.py"),
+        code=CODE["preprocessing/review_quality.py"],
     script:
         "../scripts/preprocessing/review_quality.py"

@@ -4,7 +4,7 @@
 rule augmentation_preview:
     input:
         units=PATHS.units,
-        pixels=all_plates(PATHS.pixels),
+        pixels=SCREEN.all_plates(PATHS.pixels),
     output:
         PATHS.augmentation_preview,
     log:
@@ -18,20 +18,20 @@ rule augmentation_preview:
         mem_mb=memory(4000),
         runtime=30,
     params:
-        augmentation=CONFIG.model_dump(mode="json")["augmentation"],
+        augmentation=MODELS.augmentation(),
         compute=CONFIG.section("compute"),
         seed=CONFIG.seed,
-        code=code("classification/augmentation_preview.py"),
+        code=CODE["classification/augmentation_preview.py"],
     script:
         "../scripts/classification/augmentation_preview.py"
 
 
 rule summary:
     input:
-        unpack(screen_summary),
-        segmentations=expand(PATHS.engine_scores, engine=SCORED),
-        histories=expand(PATHS.engine_history, engine=TRAINED),
-        devices=devices_of,
+        **RESULTS.screen_summary(),
+        segmentations=expand(PATHS.engine_scores, engine=ENGINES.scored),
+        histories=expand(PATHS.engine_history, engine=ENGINES.trained),
+        devices=RESULTS.devices(),
     output:
         PATHS.summary,
     log:
@@ -48,28 +48,36 @@ rule summary:
         run=CONFIG.run,
         models=list(CONFIG.models),
         splits=list(CONFIG.splits),
-        engines=SCORED,
-        training={name: training_options(name) for name in TRAINED},
-        cells={"name": CONFIG.segmentation.objects, "engine": MEASURING_NAME},
-        words=CONFIG.section("input", "format", "label_name") if SCREEN else None,
+        engines=ENGINES.scored,
+        training=ENGINES.all_training_options(),
+        cells={"name": CONFIG.segmentation.objects, "engine": ENGINES.measuring},
+        words=(
+            CONFIG.section("input", "format", "label_name")
+            if SCREEN.has_screen
+            else None
+        ),
         seed=CONFIG.seed,
-        code=code("report/summary.py"),
+        code=CODE["report/summary.py"],
     script:
         "../scripts/report/summary.py"
 
 
 rule report:
     input:
-        unpack(screen_report),
-        unpack(segmentation_report),
+        **RESULTS.screen_report(),
+        **RESULTS.segmentation_report(),
         template=WORKFLOW / "report/report.html.j2",
         style=WORKFLOW / "report/report.css",
         summary=PATHS.summary,
     output:
         html=report(PATHS.report, caption="../report/report.rst", category="Report"),
         figures=[
-            figure(name, caption, category)
-            for name, (caption, category) in report_figures().items()
+            report(
+                PATHS.result(f"figures/{name}"),
+                caption=f"../report/{caption}.rst",
+                category=category,
+            )
+            for name, (caption, category) in RESULTS.figures().items()
         ],
     log:
         PATHS.log("report"),
@@ -83,10 +91,10 @@ rule report:
         runtime=60,
     params:
         # A function, since Snakemake takes braces in text, as in "{id}", for wildcards.
-        config=lambda wildcards: json_for_html(CONFIG.model_dump(mode="json")),
-        curves=[has_curves(model) for model in CONFIG.models],
-        engines=SCORED,
-        learning=[is_trained(name) for name in SCORED],
-        code=code("report/report.py"),
+        config=RESULTS.config_for_html,
+        curves=[MODELS.has_curves(model) for model in CONFIG.models],
+        engines=ENGINES.scored,
+        learning=[name in ENGINES.trained for name in ENGINES.scored],
+        code=CODE["report/report.py"],
     script:
         "../scripts/report/report.py"

@@ -1,7 +1,7 @@
 # From files on disk to one validated site table and one image store per plate.
 
 
-if SIMULATED:
+if SCREEN.is_simulated:
 
     rule simulate_plate:
         output:
@@ -20,14 +20,14 @@ if SIMULATED:
         params:
             options=CONFIG.section("simulate"),
             seed=CONFIG.seed,
-            code=code("screen/simulate_plate.py"),
+            code=CODE["screen/simulate_plate.py"],
         script:
             "../scripts/screen/simulate_plate.py"
 
 
 rule sites:
     input:
-        unpack(sheets),
+        **SCREEN.sheets(),
     output:
         sites=PATHS.sites,
         masks=PATHS.masks,
@@ -43,18 +43,18 @@ rule sites:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        options=input_options(),
-        digest=screen_digest(),
+        options=input_options(CONFIG),
+        digest=SCREEN.digest(),
         # The images of a simulation are made when its plates are.
-        reads_images=not SIMULATED,
-        axes=None if SIMULATED else CONFIG.input.axes,
-        code=code("screen/sites.py"),
+        reads_images=not SCREEN.is_simulated,
+        axes=None if SCREEN.is_simulated else CONFIG.input.axes,
+        code=CODE["screen/sites.py"],
     script:
         "../scripts/screen/sites.py"
 
 
 # Apart from `sites`, since Snakemake goes through all inputs of a job for each of its outputs.
-for number, plates_of_part in enumerate(PLATE_PARTS):
+for number, plates_of_part in enumerate(SCREEN.parts):
 
     rule:
         name:
@@ -77,7 +77,7 @@ for number, plates_of_part in enumerate(PLATE_PARTS):
         params:
             screen=PLATES,
             plates=plates_of_part,
-            code=code("screen/divide_sites.py"),
+            code=CODE["screen/divide_sites.py"],
         script:
             "../scripts/screen/divide_sites.py"
 
@@ -89,19 +89,19 @@ for number, plates_of_part in enumerate(PLATE_PARTS):
 checkpoint sheet_is_read:
     input:
         # as one of a part is written, all are
-        expand(PATHS.plate_roles, plate=[part[0] for part in PLATE_PARTS]),
+        expand(PATHS.plate_roles, plate=[part[0] for part in SCREEN.parts]),
     output:
         touch(PATHS.sheet_is_read),
     localrule: True
 
 
-if not SIMULATED:
+if not SCREEN.is_simulated:
 
     # Apart from `ingest`, so that images of differing size are named in seconds, and all plates get
     # one size.
     rule read_headers:
         input:
-            files_of_part,
+            after_reading(SCREEN.files_of_part),
         output:
             PATHS.headers,
         log:
@@ -118,17 +118,17 @@ if not SIMULATED:
             mem_mb=memory(2000),
             runtime=120,
         params:
-            channels=CHANNELS,
+            channels=SCREEN.channels,
             axes=CONFIG.input.axes,
             max_gigabytes=CONFIG.input.max_image_gigabytes,
-            code=code("screen/read_headers.py"),
+            code=CODE["screen/read_headers.py"],
         script:
             "../scripts/screen/read_headers.py"
 
     # A checkpoint, since the size that all images get may stay as it is when a sheet is edited.
     checkpoint check_images:
         input:
-            headers=expand(PATHS.headers, part=range(len(PLATE_PARTS))),
+            headers=SCREEN.headers_of_parts(),
             masks=PATHS.masks,
         output:
             sizes=PATHS.image_sizes,
@@ -149,13 +149,9 @@ if not SIMULATED:
             on_bad_image=CONFIG.input.on_bad_image,
             has_plates=CONFIG.design()["has_plates"],
             max_gigabytes=CONFIG.input.max_image_gigabytes,
-            units=(
-                CONFIG.section("units", "size", "tiles")
-                if CONFIG.models and not CONFIG.units.cells
-                else None
-            ),
-            binary_masks=binary_masks_of_screen(),
-            code=code("screen/check_images.py"),
+            units=SCREEN.size_of_units(),
+            binary_masks=SCREEN.binary_masks(),
+            code=CODE["screen/check_images.py"],
         script:
             "../scripts/screen/check_images.py"
 
@@ -178,9 +174,9 @@ rule ingest:
         mem_mb=memory(2000),
         runtime=120,
     params:
-        channels=CHANNELS,
-        options=CONFIG.section("input", *READING),
+        channels=SCREEN.channels,
+        options=SCREEN.reading_options(),
         brightfield=CONFIG.section("input")["brightfield"],
-        code=code("screen/ingest.py"),
+        code=CODE["screen/ingest.py"],
     script:
         "../scripts/screen/ingest.py"

@@ -1,11 +1,11 @@
 # Finding cells or nuclei: known objects, engines, their scores, and what is measured with one.
 
 
-if CONFIG.segmentation.annotated:
+if ENGINES.has_annotated:
 
     rule annotate_images:
         input:
-            unpack(annotated_sheets),
+            **ENGINES.annotated_sheets(),
         output:
             images=PATHS.annotated,
             table=PATHS.annotated_table,
@@ -25,16 +25,16 @@ if CONFIG.segmentation.annotated:
             split_merged=CONFIG.segmentation.split_merged,
             ignore_label=CONFIG.segmentation.ignore_label,
             binary_masks=CONFIG.segmentation.binary_masks,
-            channels=ENGINE_CHANNELS,
-            code=code("segmentation/annotate_images.py"),
+            channels=ENGINES.seen_channels,
+            code=CODE["segmentation/annotate_images.py"],
         script:
             "../scripts/segmentation/annotate_images.py"
 
-elif HAS_MASKS:
+elif ENGINES.has_masks:
 
     rule annotate_sites:
         input:
-            unpack(annotated_plates),
+            unpack(after_reading(ENGINES.files_of_annotated_plates)),
             read=ancient(PATHS.sheet_is_read),
         output:
             images=PATHS.annotated,
@@ -50,23 +50,23 @@ elif HAS_MASKS:
             mem_mb=memory(4000),
             runtime=240,
         params:
-            sets=PLATE_SETS,
-            plates=ANNOTATED_PLATES,
+            sets=ENGINES.plate_sets,
+            plates=ENGINES.annotated_plates,
             per_set=CONFIG.segmentation.images_per_set,
             split_merged=CONFIG.segmentation.split_merged,
             ignore_label=CONFIG.segmentation.ignore_label,
             binary_masks=CONFIG.segmentation.binary_masks,
             max_gigabytes=CONFIG.input.max_image_gigabytes,
             size_rule=CONFIG.input.on_size_mismatch,
-            channels=ENGINE_CHANNELS,
-            code=code("segmentation/annotate_sites.py"),
+            channels=ENGINES.seen_channels,
+            code=CODE["segmentation/annotate_sites.py"],
         script:
             "../scripts/segmentation/annotate_sites.py"
 
 
 rule train_unet:
     input:
-        unpack(start_of),
+        unpack(ENGINES.start_of),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -78,7 +78,7 @@ rule train_unet:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.{member}")
     wildcard_constraints:
-        engine=one_of(engines("unet")),
+        engine=match_names(ENGINES.of_method("unet")),
         member=r"\d+",
     conda:
         environment("tensorflow")
@@ -88,12 +88,12 @@ rule train_unet:
         runtime=1440,
         gpu=gpus(),
     params:
-        options=lambda wildcards: learning_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
+        options=ENGINES.learning_options,
+        channels=ENGINES.seen_channels,
         compute=CONFIG.section("compute"),
         checkpoint=PATHS.unet_checkpoint,
-        seed=lambda wildcards: CONFIG.seed + int(wildcards.member),
-        code=code("segmentation/train_unet.py"),
+        seed=ENGINES.seed_of_member,
+        code=CODE["segmentation/train_unet.py"],
     script:
         "../scripts/segmentation/train_unet.py"
 
@@ -101,8 +101,8 @@ rule train_unet:
 # A rule of its own, so that editing how the network predicts does not train it anew.
 rule tune_unet:
     input:
-        networks=members_of(PATHS.unet_network),
-        histories=members_of(PATHS.unet_history),
+        networks=ENGINES.members_of(PATHS.unet_network),
+        histories=ENGINES.members_of(PATHS.unet_history),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -113,7 +113,7 @@ rule tune_unet:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.tuned")
     wildcard_constraints:
-        engine=one_of(engines("unet")),
+        engine=match_names(ENGINES.trained_by("unet")),
     conda:
         environment("tensorflow")
     threads: 8
@@ -122,17 +122,46 @@ rule tune_unet:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: engine_tuning_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
+        options=ENGINES.engine_tuning_options,
+        channels=ENGINES.seen_channels,
         compute=CONFIG.section("compute"),
-        code=code("segmentation/tune_unet.py"),
+        code=CODE["segmentation/tune_unet.py"],
+    script:
+        "../scripts/segmentation/tune_unet.py"
+
+
+rule tune_given_unet:
+    input:
+        unpack(ENGINES.model_to_tune),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        model=PATHS.unet,
+    log:
+        PATHS.log("segmentation/{engine}.tuned"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.tuned")
+    wildcard_constraints:
+        engine=match_names(ENGINES.tuned_by("unet")),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(6000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=ENGINES.engine_tuning_options,
+        channels=ENGINES.seen_channels,
+        compute=CONFIG.section("compute"),
+        code=CODE["segmentation/tune_unet.py"],
     script:
         "../scripts/segmentation/tune_unet.py"
 
 
 rule export_unet:
     input:
-        unpack(model_of_engine),
+        unpack(ENGINES.model_of),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -142,7 +171,7 @@ rule export_unet:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.export")
     wildcard_constraints:
-        engine=one_of(EXPORTED),
+        engine=match_names(ENGINES.exported),
     conda:
         environment("export")
     threads: 2
@@ -150,10 +179,10 @@ rule export_unet:
         mem_mb=memory(6000),
         runtime=60,
     params:
-        channels=ENGINE_CHANNELS,
-        channel_map=lambda wildcards: engine_options(wildcards.engine)["channel_map"],
+        channels=ENGINES.seen_channels,
+        channel_map=ENGINES.channel_map_of,
         objects=CONFIG.segmentation.objects,
-        code=code("segmentation/export_unet.py"),
+        code=CODE["segmentation/export_unet.py"],
     script:
         "../scripts/segmentation/export_unet.py"
 
@@ -171,7 +200,7 @@ rule train_stardist:
     benchmark:
         PATHS.benchmark("segmentation/{engine}")
     wildcard_constraints:
-        engine=one_of(engines("stardist")),
+        engine=match_names(ENGINES.trained_by("stardist")),
     conda:
         environment("stardist")
     threads: 8
@@ -180,12 +209,41 @@ rule train_stardist:
         runtime=1440,
         gpu=gpus(),
     params:
-        options=lambda wildcards: learning_options(wildcards.engine),
+        options=ENGINES.learning_options,
         compute=CONFIG.section("compute"),
         seed=CONFIG.seed,
-        code=code("segmentation/train_stardist.py"),
+        code=CODE["segmentation/train_stardist.py"],
     script:
         "../scripts/segmentation/train_stardist.py"
+
+
+rule tune_given_stardist:
+    input:
+        unpack(ENGINES.model_to_tune),
+        images=PATHS.annotated,
+        table=PATHS.annotated_table,
+    output:
+        model=PATHS.stardist,
+    log:
+        PATHS.log("segmentation/{engine}.tuned"),
+    benchmark:
+        PATHS.benchmark("segmentation/{engine}.tuned")
+    wildcard_constraints:
+        engine=match_names(ENGINES.tuned_by("stardist")),
+    conda:
+        environment("stardist")
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=ENGINES.given_options,
+        channels=ENGINES.seen_channels,
+        compute=CONFIG.section("compute"),
+        code=CODE["segmentation/tune_given_stardist.py"],
+    script:
+        "../scripts/segmentation/tune_given_stardist.py"
 
 
 rule tune_classical:
@@ -199,7 +257,7 @@ rule tune_classical:
     benchmark:
         PATHS.benchmark("segmentation/{engine}")
     wildcard_constraints:
-        engine=one_of(engines("classical")),
+        engine=match_names(ENGINES.of_method("classical")),
     conda:
         environment("imaging")
     threads: 1
@@ -207,15 +265,15 @@ rule tune_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
-        options=lambda wildcards: engine_tuning_options(wildcards.engine),
-        code=code("segmentation/tune_classical.py"),
+        options=ENGINES.engine_tuning_options,
+        code=CODE["segmentation/tune_classical.py"],
     script:
         "../scripts/segmentation/tune_classical.py"
 
 
 rule measure_size_unet:
     input:
-        unpack(sample_of_size),
+        unpack(ENGINES.sample_of_size),
     output:
         measured=PATHS.engine_size,
     log:
@@ -223,7 +281,7 @@ rule measure_size_unet:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.{images}.size")
     wildcard_constraints:
-        engine=one_of(engines("unet")),
+        engine=match_names(ENGINES.of_method("unet")),
         images="screen|annotated",
     conda:
         environment("tensorflow")
@@ -233,17 +291,17 @@ rule measure_size_unet:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
+        options=ENGINES.options_of,
+        channels=ENGINES.seen_channels,
         compute=CONFIG.section("compute"),
-        code=code("segmentation/segment_unet.py"),
+        code=CODE["segmentation/segment_unet.py"],
     script:
         "../scripts/segmentation/segment_unet.py"
 
 
 rule measure_size_classical:
     input:
-        unpack(sample_of_size),
+        unpack(ENGINES.sample_of_size),
     output:
         measured=PATHS.engine_size,
     log:
@@ -251,7 +309,7 @@ rule measure_size_classical:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.{images}.size")
     wildcard_constraints:
-        engine=one_of(engines("classical")),
+        engine=match_names(ENGINES.of_method("classical")),
         images="screen|annotated",
     conda:
         environment("imaging")
@@ -260,16 +318,16 @@ rule measure_size_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
-        code=code("segmentation/segment_classical.py"),
+        options=ENGINES.options_of,
+        channels=ENGINES.seen_channels,
+        code=CODE["segmentation/segment_classical.py"],
     script:
         "../scripts/segmentation/segment_classical.py"
 
 
 rule measure_size_stardist:
     input:
-        unpack(sample_of_size),
+        unpack(ENGINES.sample_of_size),
     output:
         measured=PATHS.engine_size,
     log:
@@ -277,7 +335,7 @@ rule measure_size_stardist:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.{images}.size")
     wildcard_constraints:
-        engine=one_of(engines("stardist")),
+        engine=match_names(ENGINES.of_method("stardist")),
         images="screen|annotated",
     conda:
         environment("stardist")
@@ -287,17 +345,17 @@ rule measure_size_stardist:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: engine_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
+        options=ENGINES.given_options,
+        channels=ENGINES.seen_channels,
         compute=CONFIG.section("compute"),
-        code=code("segmentation/segment_stardist.py"),
+        code=CODE["segmentation/segment_stardist.py"],
     script:
         "../scripts/segmentation/segment_stardist.py"
 
 
 rule segment_test_unet:
     input:
-        unpack(test_model),
+        unpack(ENGINES.test_model),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -309,7 +367,7 @@ rule segment_test_unet:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.test")
     wildcard_constraints:
-        engine=one_of(engines("unet")),
+        engine=match_names(ENGINES.of_method("unet")),
     conda:
         environment("tensorflow")
     threads: 8
@@ -318,17 +376,17 @@ rule segment_test_unet:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: test_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
+        options=ENGINES.test_options,
+        channels=ENGINES.seen_channels,
         compute=CONFIG.section("compute"),
-        code=code("segmentation/segment_unet.py"),
+        code=CODE["segmentation/segment_unet.py"],
     script:
         "../scripts/segmentation/segment_unet.py"
 
 
 rule segment_test_classical:
     input:
-        unpack(test_model),
+        unpack(ENGINES.test_model),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -339,7 +397,7 @@ rule segment_test_classical:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.test")
     wildcard_constraints:
-        engine=one_of(engines("classical")),
+        engine=match_names(ENGINES.of_method("classical")),
     conda:
         environment("imaging")
     threads: 1
@@ -347,16 +405,16 @@ rule segment_test_classical:
         mem_mb=memory(4000),
         runtime=240,
     params:
-        options=lambda wildcards: test_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
-        code=code("segmentation/segment_classical.py"),
+        options=ENGINES.test_options,
+        channels=ENGINES.seen_channels,
+        code=CODE["segmentation/segment_classical.py"],
     script:
         "../scripts/segmentation/segment_classical.py"
 
 
 rule segment_test_stardist:
     input:
-        unpack(test_model),
+        unpack(ENGINES.test_model),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -368,7 +426,7 @@ rule segment_test_stardist:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.test")
     wildcard_constraints:
-        engine=one_of(engines("stardist")),
+        engine=match_names(ENGINES.of_method("stardist")),
     conda:
         environment("stardist")
     threads: 8
@@ -377,17 +435,17 @@ rule segment_test_stardist:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: test_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
+        options=ENGINES.test_options,
+        channels=ENGINES.seen_channels,
         compute=CONFIG.section("compute"),
-        code=code("segmentation/segment_stardist.py"),
+        code=CODE["segmentation/segment_stardist.py"],
     script:
         "../scripts/segmentation/segment_stardist.py"
 
 
 rule segment_test_cellpose:
     input:
-        unpack(test_model),
+        unpack(ENGINES.test_model),
         images=PATHS.annotated,
         table=PATHS.annotated_table,
     output:
@@ -399,7 +457,7 @@ rule segment_test_cellpose:
     benchmark:
         PATHS.benchmark("segmentation/{engine}.test")
     wildcard_constraints:
-        engine=one_of(engines("cellpose")),
+        engine=match_names(ENGINES.of_method("cellpose")),
     conda:
         environment("cellpose")
     threads: 8
@@ -408,10 +466,10 @@ rule segment_test_cellpose:
         runtime=240,
         gpu=gpus(),
     params:
-        options=lambda wildcards: test_options(wildcards.engine),
-        channels=ENGINE_CHANNELS,
+        options=ENGINES.test_options,
+        channels=ENGINES.seen_channels,
         compute=CONFIG.section("compute"),
-        code=code("segmentation/segment_cellpose.py"),
+        code=CODE["segmentation/segment_cellpose.py"],
     script:
         "../scripts/segmentation/segment_cellpose.py"
 
@@ -436,17 +494,16 @@ rule score_engine:
         mem_mb=memory(4000),
         runtime=120,
     params:
-        code=code("segmentation/score_engine.py"),
+        code=CODE["segmentation/score_engine.py"],
     script:
         "../scripts/segmentation/score_engine.py"
 
 
-if MEASURING:
+if ENGINES.finds_cells:
 
     rule segment_plate:
         input:
-            **fitted(MEASURING_NAME),
-            **measured_size(MEASURING_NAME, "screen"),
+            **ENGINES.model_of_screen(),
             store=of_plate(PATHS.store),
             ingested=PATHS.ingested,
         output:
@@ -456,21 +513,25 @@ if MEASURING:
         benchmark:
             PATHS.benchmark("labels/{plate}")
         conda:
-            environment(ENGINE_ENVIRONMENTS[MEASURING.method])
+            environment(ENGINES.environment_of(ENGINES.measuring_method))
         threads: 2
         resources:
             mem_mb=memory(6000),
             runtime=240,
-            gpu=gpus() if MEASURING.method != "classical" else 0,
+            gpu=gpus() if ENGINES.measuring_method != "classical" else 0,
         params:
-            options=engine_options(MEASURING_NAME),
-            channels=ENGINE_CHANNELS,
+            options=ENGINES.engine_options(ENGINES.measuring),
+            channels=ENGINES.seen_channels,
             objects=CONFIG.segmentation.objects,
-            compute=CONFIG.section("compute") if MEASURING.method != "classical" else {},
+            compute=(
+                CONFIG.section("compute")
+                if ENGINES.measuring_method != "classical"
+                else {}
+            ),
             clear_border=CONFIG.segmentation.clear_border,
-            code=code(f"segmentation/segment_{MEASURING.method}.py"),
+            code=CODE[f"segmentation/segment_{ENGINES.measuring_method}.py"],
         script:
-            f"../scripts/segmentation/segment_{MEASURING.method}.py"
+            f"../scripts/segmentation/segment_{ENGINES.measuring_method}.py"
 
     # A rule of its own, so that editing what counts as a bad site finds no cells anew.
     rule measure_cells:
@@ -491,9 +552,9 @@ if MEASURING:
             mem_mb=memory(4000),
             runtime=240,
         params:
-            quality=FLAGGING,
+            quality=SCREEN.flagging_options(),
             objects=CONFIG.segmentation.objects,
-            code=code("profiling/measure_cells.py"),
+            code=CODE["profiling/measure_cells.py"],
         script:
             "../scripts/profiling/measure_cells.py"
 
@@ -514,17 +575,16 @@ if MEASURING:
             mem_mb=memory(1000),
             runtime=60,
         params:
-            code=code("segmentation/label_plate.py"),
+            code=CODE["segmentation/label_plate.py"],
         script:
             "../scripts/segmentation/label_plate.py"
 
     rule collect_cells:
         input:
-            **fitted(MEASURING_NAME),
-            **measured_size(MEASURING_NAME, "screen"),
+            **ENGINES.model_of_screen(),
             sites=PATHS.sites,
             quality=PATHS.all_quality,
-            cells=all_plates(PATHS.plate_cells),
+            cells=SCREEN.all_plates(PATHS.plate_cells),
         output:
             counts=PATHS.cell_counts,
             doubts=PATHS.cell_doubts,
@@ -539,11 +599,11 @@ if MEASURING:
             mem_mb=memory(4000),
             runtime=60,
         params:
-            engine=MEASURING_NAME,
-            method=MEASURING.method,
-            options=engine_options(MEASURING_NAME),
+            engine=ENGINES.measuring,
+            method=ENGINES.measuring_method,
+            options=ENGINES.engine_options(ENGINES.measuring),
             objects=CONFIG.segmentation.objects,
-            code=code("profiling/collect_cells.py"),
+            code=CODE["profiling/collect_cells.py"],
         script:
             "../scripts/profiling/collect_cells.py"
 
@@ -551,8 +611,8 @@ if MEASURING:
         input:
             counts=PATHS.cell_counts,
             quality=PATHS.all_quality,
-            stores=expand(PATHS.store, plate=SHOWN_PLATES),
-            labels=expand(PATHS.labels, plate=SHOWN_PLATES),
+            stores=expand(PATHS.store, plate=ENGINES.shown_plates),
+            labels=expand(PATHS.labels, plate=ENGINES.shown_plates),
         output:
             pictures=PATHS.site_samples,
             table=PATHS.site_sample_table,
@@ -567,9 +627,9 @@ if MEASURING:
             mem_mb=memory(2000),
             runtime=60,
         params:
-            plates=SHOWN_PLATES,
-            channel=ENGINE_CHANNELS[0],
+            plates=ENGINES.shown_plates,
+            channel=ENGINES.seen_channels[0],
             objects=CONFIG.segmentation.objects,
-            code=code("segmentation/sample_sites.py"),
+            code=CODE["segmentation/sample_sites.py"],
         script:
             "../scripts/segmentation/sample_sites.py"

@@ -4,7 +4,7 @@
 rule check_splits:
     input:
         sites=PATHS.sites,
-        files=[split.file for split in CONFIG.splits.values() if split.file],
+        files=SPLITS.fixed_lists(),
     output:
         PATHS.checked,
     log:
@@ -21,25 +21,18 @@ rule check_splits:
         mem_mb=memory(4000),
         runtime=30,
     params:
-        splits={name: split_options(name) for name in CONFIG.splits},
-        tiles=(
-            None
-            if CONFIG.units.cells
-            else CONFIG.units.tiles[0] * CONFIG.units.tiles[1]
-        ),
-        audits={
-            name: CONFIG.section(f"splits.{name}.audit", "groups", "on_leak")
-            for name in CONFIG.splits
-        },
+        splits=SPLITS.all_options(),
+        tiles=SPLITS.tiles_per_site(),
+        audits=SPLITS.checked_audit_options(),
         seed=CONFIG.seed,
-        code=code("splits/check_splits.py"),
+        code=CODE["splits/check_splits.py"],
     script:
         "../scripts/splits/check_splits.py"
 
 
 checkpoint split:
     input:
-        unpack(fixed_list),
+        unpack(SPLITS.fixed_list),
         units=PATHS.units,
         quality=PATHS.all_quality,
         review=PATHS.quality_review if CONFIG.quality.exclude_flagged_plates else [],
@@ -57,11 +50,11 @@ checkpoint split:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        options=lambda wildcards: split_options(wildcards.split),
+        options=SPLITS.options,
         exclude_flagged=CONFIG.quality.exclude_flagged,
-        channels=[name for name in CHANNELS if name not in CONFIG.input.brightfield],
+        channels=SCREEN.fluorescence,
         seed=CONFIG.seed,
-        code=code("splits/split.py"),
+        code=CODE["splits/split.py"],
     script:
         "../scripts/splits/split.py"
 
@@ -69,7 +62,7 @@ checkpoint split:
 rule audit_split:
     input:
         units=PATHS.units,
-        pixels=all_plates(PATHS.pixels),
+        pixels=SCREEN.all_plates(PATHS.pixels),
         split=PATHS.split,
         groups=PATHS.groups,
     output:
@@ -88,8 +81,8 @@ rule audit_split:
         mem_mb=memory(8000),
         runtime=120,
     params:
-        options=lambda wildcards: CONFIG.section(f"splits.{wildcards.split}.audit"),
-        split=lambda wildcards: split_options(wildcards.split),
-        code=code("splits/audit_split.py"),
+        options=SPLITS.audit_options,
+        split=SPLITS.options,
+        code=CODE["splits/audit_split.py"],
     script:
         "../scripts/splits/audit_split.py"

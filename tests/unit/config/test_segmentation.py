@@ -28,6 +28,8 @@ def refused(**more):
         ({"method": "cellpose"}, ["test"]),
         ({"method": "stardist", "model": "2D_versatile_fluo"}, ["test"]),
         (CLASSICAL, ["validation", "test"]),
+        ({**UNET, "tune": True}, ["validation", "test"]),
+        ({"method": "stardist", "model": "a.zip", "tune": True}, ["validation", "test"]),
         ({"method": "unet"}, ["train", "validation", "test"]),
         ({**UNET, "training": {"steps": 10}}, ["train", "validation", "test"]),
     ],
@@ -50,6 +52,28 @@ def test_keys_that_a_given_unet_decides_are_refused():
     assert "augmentation" in refused(engines={"e": {**UNET, "augmentation": {"flip": False}}})
     both = {**further, "augmentation": {"flip": False}}
     assert section(engines={"e": both}).engines["e"].is_trained_further()
+
+
+def test_a_given_model_is_tuned_only_where_nothing_else_tunes_it():
+    assert section(engines={"e": {**UNET, "tune": True, "prominence": 0.1}}).engines["e"].is_tuned()
+    assert not section().engines["e"].is_tuned()
+    further = {**UNET, "training": {}, "tune": True}
+    assert "tune has no effect beside training" in refused(engines={"e": further})
+    assert "tune is for a given model" in refused(engines={"e": {"method": "unet", "tune": True}})
+    cellpose = {"method": "cellpose", "model": "nuclei", "tune": True}
+    assert "tune is for method unet or stardist" in refused(engines={"e": cellpose})
+    star = {"method": "stardist", "model": "2D_versatile_fluo", "tune": True}
+    star |= {"prob_threshold": 0.5, "nms_threshold": 0.3}
+    assert "nothing is left to tune" in refused(engines={"e": star})
+
+
+def test_tuning_a_given_model_needs_annotated_images():
+    screen = {"format": "table", "sheet": "s.csv", "channels": {"DNA": "h"}}
+    engines = {"e": {**UNET, "tune": True}}
+    with pytest.raises(InputError, match=r"engines\.e\.tune: there are no annotated images to t"):
+        loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
+    screen["columns"] = {"mask": "mask"}
+    loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
 
 
 def test_channels_come_from_the_files_of_annotated_images():

@@ -48,7 +48,7 @@ def test_every_path_is_made_by_a_rule():
         ("results/a/segmentation/nuclei.json", "tune_classical"),
         ("results/a/segmentation/nuclei.scores.json", "score_engine"),
         ("results/a/segmentation/nuclei.0.device.json", "train_unet"),
-        ("results/a/segmentation/nuclei.keras", "tune_unet"),
+        ("results/a/segmentation/nuclei.0.keras", "train_unet"),
         ("results/a/folds/lenet/0.keras", "train_fold"),
     ],
 )
@@ -61,6 +61,7 @@ def test_the_rule_of_a_file_is_found(path, target):
     [
         "results/a/predictions/lenet.parquet",
         "results/a/segmentation/annotated.h5",
+        "results/a/segmentation/nuclei.keras",
         "results/a/sites/files/P1.parquet",
     ],
 )

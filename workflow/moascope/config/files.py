@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
 
+from moascope.core.errors import InputError
 from moascope.core.files import unique_keys
 
 _MERGE = "tag:yaml.org,2002:merge"  # the key `<<`, which may stand there several times
+
+
+def check_repeated_keys(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Check that no configuration file gives a key twice in one section.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        YAML or JSON files.
+
+    Raises
+    ------
+    InputError
+        Naming the repeated keys of the first such file, with their lines.
+    """
+    for path in paths:
+        repeated = repeated_keys(path)
+        if repeated:
+            raise InputError.collect(repeated, str(path))
 
 
 def repeated_keys(path: str | os.PathLike[str]) -> list[str]:

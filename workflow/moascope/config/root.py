@@ -7,6 +7,7 @@ key tables of `config/README.md`; a test fails when either drifts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -28,7 +29,7 @@ from moascope.report.options import Report
 from moascope.screen.formats.registry import has_plates
 from moascope.screen.free_groups import RESERVED
 from moascope.screen.options import Input
-from moascope.segmentation.options import Segmentation
+from moascope.segmentation.options import Engine, Segmentation
 from moascope.simulation.options import Simulate
 from moascope.splits.independence import held_out_columns, independent_unit
 from moascope.splits.options import Split
@@ -185,20 +186,8 @@ class Config(Section):
                 for channel in engine.channel_map.values()
                 if channel not in section.seen_channels(channels)
             ]
-        fits = [name for name, engine in section.engines.items() if engine.is_trained()]
-        if fits and section.annotated is None and self.input.columns.mask is None:
-            problems.append(
-                f"segmentation.engines.{fits[0]}: there are no known objects to learn "
-                "from; name their column in input.columns.mask, give segmentation.annotated, or a "
-                "model"
-            )
-        exported = [name for name, engine in section.engines.items() if engine.export]
-        if exported and section.annotated is None and self.input.columns.mask is None:
-            problems.append(
-                f"segmentation.engines.{exported[0]}.export: there is no annotated image to test "
-                "the package with; name the column of masks in input.columns.mask, or give "
-                "segmentation.annotated"
-            )
+        if section.annotated is None and self.input.columns.mask is None:
+            problems += _problems_without_masks(section.engines)
         return problems
 
     def design(self) -> dict[str, Any]:
@@ -261,3 +250,29 @@ class Config(Section):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
         plain = value.model_dump(mode="json")
         return {key: plain[key] for key in keys} if keys else plain
+
+
+def _problems_without_masks(engines: Mapping[str, Engine]) -> list[str]:
+    """Find the engines that need annotated images, where there are none."""
+    problems = []
+    trained = [name for name, engine in engines.items() if engine.is_trained()]
+    if trained:
+        problems.append(
+            f"segmentation.engines.{trained[0]}: there are no reference masks to learn from; name "
+            "their column in input.columns.mask, give segmentation.annotated, or a model"
+        )
+    tuned = [name for name, engine in engines.items() if engine.tune]
+    if tuned:
+        problems.append(
+            f"segmentation.engines.{tuned[0]}.tune: there are no annotated images to tune on; name "
+            "the column of masks in input.columns.mask, give segmentation.annotated, or leave tune "
+            "out"
+        )
+    exported = [name for name, engine in engines.items() if engine.export]
+    if exported:
+        problems.append(
+            f"segmentation.engines.{exported[0]}.export: there is no annotated image to test the "
+            "package with; name the column of masks in input.columns.mask, or give "
+            "segmentation.annotated"
+        )
+    return problems

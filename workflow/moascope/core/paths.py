@@ -25,6 +25,10 @@ class Paths:
 
     run: str
 
+    def folder(self) -> str:
+        """Return the folder of all results of the run."""
+        return f"results/{self.run}"
+
     def result(self, name: str) -> str:
         """Give a path below the results of the run."""
         return f"results/{self.run}/{name}"
@@ -444,8 +448,10 @@ _OUTPUTS = {
     "annotate_sites": ("annotated", "annotated_table"),
     "train_unet": ("unet_network", "unet_history", "unet_device"),
     "tune_unet": ("unet", "engine_history"),
+    "tune_given_unet": ("unet",),
     "export_unet": ("exported",),
     "train_stardist": ("stardist", "engine_history", "engine_device"),
+    "tune_given_stardist": ("stardist",),
     "tune_classical": ("classical",),
     "measure_size_unet": ("engine_size",),
     "measure_size_classical": ("engine_size",),

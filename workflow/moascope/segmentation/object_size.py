@@ -283,9 +283,36 @@ def at_scale(engine: Engine, factor: float) -> Engine:
     Engine
         See `Rescaled`.
     """
-    if abs(math.log(factor)) <= math.log(1 + _ROUNDING):
-        return engine
-    return Rescaled(engine, factor)
+    return engine if _changes_nothing(factor) else Rescaled(engine, factor)
+
+
+def pair_at_scale(
+    image: NDArray[np.generic], labels: NDArray[np.int32], factor: float
+) -> tuple[NDArray[np.generic], NDArray[np.int32]]:
+    """Resize an image as `at_scale` does, and its label image with it.
+
+    Parameters
+    ----------
+    image : (C, Y, X) array
+        Raw intensities.
+    labels : (Y, X) int32
+        Its objects.
+    factor : float
+        See `at_scale`.
+
+    Returns
+    -------
+    ((C, Y', X') array, (Y', X') int32)
+        At the magnification that the engine sees.
+    """
+    if _changes_nothing(factor):
+        return image, labels
+    image = resized(image, factor)
+    return image, resize_labels(labels, image.shape[1:])
+
+
+def _changes_nothing(factor: float) -> bool:
+    return abs(math.log(factor)) <= math.log(1 + _ROUNDING)
 
 
 def resized(image: NDArray[np.generic], factor: float) -> NDArray[np.float32]:

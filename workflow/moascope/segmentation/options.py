@@ -24,6 +24,7 @@ METHODS = Literal["unet", "classical", "stardist", "cellpose"]
 _OF_UNET = {"loss", "touching_weight", "mixed_precision"}  # keys of `training` for the U-Net only
 METHODS_OF_KEYS: dict[str, tuple[str, ...]] = {
     "model": ("unet", "stardist", "cellpose"),
+    "tune": ("unet", "stardist"),
     "channel_map": ("unet", "stardist"),
     "network": ("unet",),
     "training": ("unet", "stardist"),
@@ -252,6 +253,13 @@ class Engine(Section):
         "stardist), tune (classical), or the engine's default (cellpose). A U-Net with `training` "
         "beside it is trained further on the annotated images",
     )
+    tune: bool = Field(
+        False,
+        description="unet, stardist, with `model` and without training: tune the stored parameters "
+        "(thresholds; of a U-Net also prominence, smoothing and smallest area) on the annotated "
+        "validation images. The results hold a copy of the model with them; keys that are set here "
+        "stay as set",
+    )
     channel_map: dict[Name, Name] = Field(
         {},
         description="unet, stardist, with a model that names its channels: which channel of the "
@@ -398,6 +406,8 @@ class Engine(Section):
             )
         if self.channel_map and self.model is None:
             raise ValueError("channel_map is for a given model; leave it out or set model")
+        if self.tune:
+            self._check_tune()
         if self.method == "unet":
             self._check_unet()
         if self.method == "stardist":
@@ -432,7 +442,7 @@ class Engine(Section):
 
     def is_tuned(self) -> bool:
         """Return whether the run tunes how objects are found, on validation images."""
-        return self.is_trained() or self.method == "classical"
+        return self.is_trained() or self.tune or self.method == "classical"
 
     def is_given_by_path(self) -> bool:
         """Tell whether the model is a file or folder, not the name of a published one."""
@@ -441,6 +451,23 @@ class Engine(Section):
         path = Path(self.model)
         looks_like_one = path.exists() or path.suffix != "" or len(path.parts) > 1
         return self.method == "unet" or looks_like_one
+
+    def _check_tune(self) -> None:
+        if self.model is None:
+            raise ValueError(
+                "tune is for a given model; a network that is trained here is tuned anyway. Leave "
+                "tune out, or set model"
+            )
+        if self.is_trained_further():
+            raise ValueError(
+                "tune has no effect beside training, after which a network is tuned anyway; leave "
+                "tune out, or leave training out to tune the given model as it is"
+            )
+        if self.prob_threshold is not None and self.nms_threshold is not None:
+            raise ValueError(
+                "tune: prob_threshold and nms_threshold are both set, so that nothing is left to "
+                "tune; leave one of them out, or tune"
+            )
 
     def _check_stardist(self) -> None:
         given = [f"training.{key}" for key in self.training.model_fields_set & _OF_UNET]

@@ -13,6 +13,7 @@ from moascope.segmentation.data.masks import Mask
 from moascope.segmentation.engines import unet
 from moascope.segmentation.engines.unet import UNet, fit, tune_saved
 from moascope.segmentation.instances import InstanceParameters
+from moascope.segmentation.object_size import resized
 
 USE = {"turns": False, "tile": 64, "overlap": 16}
 OPTIONS = {
@@ -268,6 +269,51 @@ def test_a_network_that_was_trained_further_knows_from_what(fitted, of_another_l
     assert engine.channels == ["Hoechst"]
     image, labels = discs(99)
     assert abs(int(engine(image).max()) - int(labels.max())) <= 1
+
+
+def test_a_given_network_is_tuned_on_images_of_another_lab(fitted, of_another_lab, tmp_path):
+    network, about = saving.load_model(fitted[0])
+    poor = {**about["instances"], "mask_threshold": 0.99}
+    start, tuned = tmp_path / "poor.keras", tmp_path / "tuned.keras"
+    saving.save_model(network, start, {**about, "ensemble": 3, "instances": poor})
+    options = {**USE, "channel_map": {"DNA": "Hoechst"}, "seed_threshold": 0.35}
+    seen = ["Actin", "Hoechst"]
+    tune_saved([start], of_another_lab, seen, options, tuned, is_given=True)
+    after = saving.load_model(tuned)[1]
+    assert after["channels"] == ["DNA"]
+    assert after["ensemble"] == 3
+    assert after["instances"]["mask_threshold"] < 0.8
+    assert after["instances"]["seed_threshold"] == 0.35  # as the user set it
+    assert after["tuned_from"]["instances"] == poor
+    assert after["tuned_from"]["sha256"] == hashlib.sha256(start.read_bytes()).hexdigest()
+    image, labels = discs(99)
+    image = np.concatenate([image[:, ::-1], image])
+    engine = UNet.load(tuned, seen, {**USE, "channel_map": {"DNA": "Hoechst"}})
+    assert abs(int(engine(image[[seen.index("Hoechst")]]).max()) - int(labels.max())) <= 1
+
+
+def test_parameters_are_tuned_at_the_magnification_that_is_predicted(fitted, tmp_path, monkeypatch):
+    folder, found = fitted[0].parent, {}
+
+    def chosen(samples, grid, start, groups):
+        ((maps, labels),) = samples
+        found.update(maps=maps, labels=labels, start=start)
+        return start, pd.DataFrame({"ap_50": [0.9], "mean_ap": [0.8]})
+
+    monkeypatch.setattr(unet, "tune", chosen)
+    with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
+        options, out = {**USE, "min_area": 12}, tmp_path / "tuned.keras"
+        tune_saved([fitted[0]], annotated, ["DNA"], options, out, factor=0.5, is_given=True)
+        (row,) = annotated.rows("validation")
+        image, labels = annotated.image(row), annotated.labels(row)
+    engine = UNet.load(fitted[0], ["DNA"], USE)
+    expected = engine.predict(resized(image, 0.5))
+    for name, values in expected.items():
+        np.testing.assert_allclose(found["maps"][name], values, atol=1e-6)
+    np.testing.assert_array_equal(found["labels"], labels[1::2, 1::2])
+    assert found["start"].min_area == 3  # 12 px of the image
+    kept = engine.about["instances"]["mask_threshold"]
+    assert found["start"].mask_threshold == kept  # that of the model, not the usual one
 
 
 def test_a_patch_that_the_given_network_cannot_take_is_refused(fitted, of_another_lab, tmp_path):

@@ -37,7 +37,7 @@ from moascope.segmentation.data.dataset import AnnotatedSet
 from moascope.segmentation.data.patches import PairedAugmentation, Patches
 from moascope.segmentation.engines.base import Scaled, Segment, imported
 from moascope.segmentation.matching import THRESHOLDS, Tally, tally
-from moascope.segmentation.object_size import ABOUT, Tops, size_of
+from moascope.segmentation.object_size import ABOUT, Tops, pair_at_scale, size_of
 from moascope.segmentation.schedule import (
     HISTORY_COLUMNS,
     TrainingOptions,
@@ -122,7 +122,7 @@ def shown_channels(
     InputError
         If a channel is not there, or there is a map but the model names no channels.
     """
-    learnt = _learnt_channels(Path(model))
+    learnt = _about(Path(model)).get("channels")
     if learnt is None and channel_map:
         raise InputError(
             f"{os.fspath(model)}: channel_map: the model does not name its channels. Remove "
@@ -133,18 +133,17 @@ def shown_channels(
     )
 
 
-def _learnt_channels(path: Path) -> list[str] | None:
-    """Read the channels of a model that was fitted here; None where it does not name them."""
+def _about(path: Path) -> dict[str, Any]:
+    """Read what a model that was fitted or tuned here says of itself; others say nothing."""
     if path.is_file():
         with _unpacked(path) as folder:
-            return _learnt_channels(folder)
+            return _about(folder)
     if not (path / ABOUT).is_file():
-        return None
+        return {}
     try:
-        found: list[str] | None = json.loads((path / ABOUT).read_text()).get("channels")
-    except (OSError, ValueError, AttributeError) as error:
+        return dict(json.loads((path / ABOUT).read_text()))
+    except (OSError, ValueError, TypeError) as error:
         raise damaged(path / ABOUT, error) from error
-    return found
 
 
 def sees_gpu() -> bool:
@@ -224,6 +223,57 @@ def fit(
         }
         _pack(network, about, out)
     return pd.DataFrame(course.history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
+
+
+def tune_given(
+    model: str | os.PathLike[str],
+    annotated: AnnotatedSet,
+    channels: Sequence[str],
+    options: Mapping[str, Any],
+    out: str | os.PathLike[str],
+    *,
+    factor: float = 1.0,
+) -> None:
+    """Tune the thresholds of a given model, and save it with them.
+
+    Parameters
+    ----------
+    model : str or path
+        See `stardist`. Its files are not changed.
+    annotated : AnnotatedSet
+        The thresholds are tuned on its validation images; test images are not looked at.
+    channels : sequence of str
+        Of the images.
+    options : mapping
+        `channel_map`, see `shown_channels`.
+    out : path
+        The zip file to write, see `fit`.
+    factor : float
+        Images are resized by this, see `object_size.at_scale`.
+
+    Raises
+    ------
+    InputError
+        See `stardist` and `shown_channels`.
+    """
+    annotated.show(shown_channels(model, channels, options["channel_map"]))
+    models, _ = _stardist()
+    given = _loaded(models.StarDist2D, model, annotated.channels)
+    rows = annotated.spread("validation", _TUNED_ON)
+    with scratch_folder() as folder, _silence():
+        # A copy, since StarDist writes tuned thresholds to the folder of the model.
+        network = models.StarDist2D(given.config, name="model", basedir=str(folder))
+        network.keras_model.set_weights(given.keras_model.get_weights())
+        network.keras_model.save_weights(str(network.logdir / WEIGHTS))
+        network.thresholds = given.thresholds._asdict()
+        segment = _segmenter(network, model, annotated.channels)
+        before = scores_of(_tallies(segment, annotated, rows, factor))
+        _tune(network, annotated, factor)
+        after = scores_of(_tallies(segment, annotated, rows, factor))
+        logger.info("validation before tuning: %s, after: %s", before, after)
+        origin = {"model": os.fspath(model), "thresholds": given.thresholds._asdict()}
+        saved = _about(Path(model)) | {"tuned_from": origin, "validation": after}
+        _pack(network, saved, out)
 
 
 # --- prediction -------------------------------------------------------------------------------
@@ -502,22 +552,26 @@ def _train(
     network.train(images, labels, validation_data=unused, seed=seed)
 
 
-def _tallies(segment: Segment, annotated: AnnotatedSet, rows: NDArray[np.int64]) -> list[Tally]:
-    return [tally(annotated.labels(row), segment(annotated.image(row)), THRESHOLDS) for row in rows]
+def _tallies(
+    segment: Segment, annotated: AnnotatedSet, rows: NDArray[np.int64], factor: float = 1.0
+) -> list[Tally]:
+    pairs = (pair_at_scale(annotated.image(row), annotated.labels(row), factor) for row in rows)
+    return [tally(labels, segment(image), THRESHOLDS) for image, labels in pairs]
 
 
-def _tune(network: Any, annotated: AnnotatedSet) -> None:
+def _tune(network: Any, annotated: AnnotatedSet, factor: float = 1.0) -> None:
     """Choose the thresholds with the best AP on validation images, as far as they fit in memory."""
     table = annotated.table.iloc[annotated.rows("validation")]
     if not len(table):
         return
-    area = float((table["height"] * table["width"]).mean())
+    area = float((table["height"] * table["width"]).mean()) * factor**2
     maps = 4 * (network.config.n_rays + 1) * area / math.prod(network.config.grid)
     rows = annotated.spread("validation", max(1, min(_TUNED_ON, int(_TUNED_BYTES / maps))))
+    pairs = [pair_at_scale(annotated.image(row), annotated.labels(row), factor) for row in rows]
     try:
         network.optimize_thresholds(
-            [annotated.normalized(row) for row in rows],
-            [np.maximum(annotated.labels(row), 0) for row in rows],
+            [np.moveaxis(scaled(image, *range_of(image, None)), 0, -1) for image, _ in pairs],
+            [np.maximum(labels, 0) for _, labels in pairs],
             iou_threshs=list(THRESHOLDS),
             optimize_kwargs={"verbose": 0},
         )

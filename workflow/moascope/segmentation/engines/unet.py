@@ -30,7 +30,7 @@ from moascope.segmentation.instances import (
     label_objects,
     tune,
 )
-from moascope.segmentation.object_size import Tops, size_of
+from moascope.segmentation.object_size import Tops, pair_at_scale, size_of
 from moascope.segmentation.schedule import TrainingOptions
 from moascope.segmentation.unet import architecture, training
 from moascope.segmentation.unet.architecture import NetworkOptions
@@ -263,8 +263,7 @@ def fit(
         network = NetworkOptions(**before["options"]["network"])
         shown = matched_channels(before["channels"], channels, options["channel_map"], start)
         annotated.show(shown)
-        with Path(start).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _sha256(start)
         origin = {"started_from": {**before, "model": os.fspath(start), "sha256": digest}}
         logger.info("training goes on from %s (sha256 %s)", start, digest)
     done = training.train(
@@ -286,41 +285,69 @@ def fit(
     return history
 
 
+def _sha256(path: str | os.PathLike[str]) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def tune_saved(
     paths: Sequence[str | os.PathLike[str]],
     annotated: AnnotatedSet,
     channels: Sequence[str],
     options: Mapping[str, Any],
     out: str | os.PathLike[str],
+    *,
+    factor: float = 1.0,
+    is_given: bool = False,
 ) -> None:
     """Tune how objects are cut out of the maps of a network, and save it with that.
+
+    The parameters that are stored with the network are kept where no others are better, see
+    `instances.search`.
 
     Parameters
     ----------
     paths : sequence of path
-        Models that `fit` wrote, of the same options; of several, the means of their maps count.
+        Models that `fit` or `tune_saved` wrote, of the same options; of several, the means of their
+        maps count.
     annotated : AnnotatedSet
         Its validation images are tuned on; test images are not looked at.
     channels : sequence of str
         Its channels.
     options : mapping
-        How the network predicts, see `UNet`: averaged views are tuned for what they are.
+        How the network predicts, see `UNet`: averaged views are tuned for what they are; and
+        `channel_map`, see `UNet.load`.
     out : path
         Where the model is written, ending in `.keras`.
+    factor : float
+        Images are resized by this, see `object_size.at_scale`.
+    is_given : bool
+        The first of `paths` is a given model, which the saved one names as its origin.
     """
     networks, abouts = zip(*(training.load(path) for path in paths), strict=True)
-    annotated.show(matched_channels(abouts[0]["channels"], channels, {}, paths[0]))
+    channel_map = options.get("channel_map", {})
+    annotated.show(matched_channels(abouts[0]["channels"], channels, channel_map, paths[0]))
     engine = UNet(architecture.ensemble(networks), abouts[0], options)
     rows = annotated.spread("validation", _TUNED_ON)
-    samples = ((engine.predict(annotated.image(row)), annotated.labels(row)) for row in rows)
-    grid = grid_for(annotated.labels(row) for row in rows)
+
+    def pair(row: int) -> tuple[NDArray[np.generic], NDArray[np.int32]]:
+        return pair_at_scale(annotated.image(row), annotated.labels(row), factor)
+
+    samples = ((engine.predict(image), labels) for image, labels in map(pair, rows))
+    grid = grid_for(pair(row)[1] for row in rows)
     # What the user set stays as it is.
     free = {key: values for key, values in grid.items() if options.get(key) is None}
-    start = overridden(InstanceParameters(), options)
+    start = overridden(InstanceParameters(**abouts[0]["instances"]), options)
+    if options.get("min_area") is not None:  # in px of the image, not of what the network sees
+        start = replace(start, min_area=max(1, round(options["min_area"] * factor**2)))
     parameters, tried = tune(samples, free, start, groups=annotated.groups(rows))
     logger.info("tuned on %d validation images: %s", len(rows), parameters)
     validation = {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")}
     logger.info("validation: %s", validation)
-    tuned = {"instances": asdict(parameters), "turns": bool(options["turns"])}
-    about = {**engine.about, **tuned, "validation": validation, "ensemble": len(paths)}
+    tuned: dict[str, Any] = {"instances": asdict(parameters), "turns": bool(options["turns"])}
+    if is_given:
+        before = {"sha256": _sha256(paths[0]), "instances": abouts[0]["instances"]}
+        tuned["tuned_from"] = {"model": os.fspath(paths[0]), **before}
+    members = len(paths) * engine.about.get("ensemble", 1)
+    about = {**engine.about, **tuned, "validation": validation, "ensemble": members}
     save_model(engine.network, out, about)
