@@ -136,8 +136,8 @@ def test_classes_that_follow_the_batch_are_warned_of():
     said = {warning.id: warning for warning in verdicts.find_warnings("m", found)}
     assert "class-and-place" in said
     assert "“layout of the plates, l" in said["layout-alone"].text
-    assert said["few-places"].title.endswith("lies in one plate")
-    assert said["single-batch"].title.endswith("lies in one batch")
+    assert said["few-places"].title.endswith("is in one plate only")
+    assert said["single-batch"].title.endswith("is in one batch only")
 
 
 def test_controls_of_one_well_are_warned_of():

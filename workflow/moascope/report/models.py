@@ -228,10 +228,10 @@ def describe_calibration(entry: Entry) -> str:
     """Compare the confidence of a model with its accuracy, and describe its calibration."""
     gap = verdicts.overconfidence(entry)
     if abs(gap) < 0.02:
-        text = "On average it is as often right as it is confident."
+        text = "On average its confidence equals its accuracy."
     else:
-        more = "more" if gap > 0 else "less"
-        text = f"It is {more} confident than right, by {percent(abs(gap))} points on average."
+        side = "above" if gap > 0 else "below"
+        text = f"Its confidence is {side} its accuracy by {percent(abs(gap))} points on average."
     found = entry.get("calibration")
     if not found:
         return text
@@ -241,7 +241,7 @@ def describe_calibration(entry: Entry) -> str:
         text += (
             f" Its logits were divided by a temperature, {found['temperature']:.2f} in the "
             f"median{limit or ','} "
-            f"fitted in {calibrated:,} of {folds:,} folds to units that were not trained on."
+            f"fitted in {calibrated:,} of {folds:,} folds to units outside training."
         )
     if calibrated < folds:
         which = "Those of the others" if calibrated else "Its probabilities"

@@ -161,8 +161,7 @@ def test_overconfidence_is_warned_of_with_the_key(found, fix):
 def test_the_report_says_what_was_done_and_names_the_key_where_nothing_was():
     found = {"folds": 3, "calibrated_folds": 3, "temperature": 4.26}
     assert models.describe_calibration(entry_of(0.8, 0.8, found)).endswith(
-        "a temperature, 4.26 in the median, fitted in 3 of 3 folds to units that were not "
-        "trained on."
+        "a temperature, 4.26 in the median, fitted in 3 of 3 folds to units outside training."
     )
     found["temperature"] = 99.9994
     assert "a temperature, 100.00 in the median, at the limit of the search, fitted" in (
@@ -170,7 +169,7 @@ def test_the_report_says_what_was_done_and_names_the_key_where_nothing_was():
     )
     found = {"folds": 3, "calibrated_folds": 0, "reason": calibration.TOO_FEW_GROUPS}
     assert models.describe_calibration(entry_of(0.99, 0.8, found)) == (
-        "It is more confident than right, by 19.0 points on average. Its probabilities are not "
+        "Its confidence is above its accuracy by 19.0 points on average. Its probabilities are not "
         f"calibrated: {calibration.TOO_FEW_GROUPS} (key `calibrate` of the head)."
     )
 
