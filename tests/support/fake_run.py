@@ -14,7 +14,8 @@ from moascope.pipeline import run_summary
 from moascope.preprocessing import quality_review
 from moascope.preprocessing.options import Quality
 from moascope.report import context as report_context
-from moascope.report import segmentation as report_segmentation
+from moascope.report.context import ModelFiles, ReportFiles, ScreenFiles, SplitFiles
+from moascope.report.segmentation import SegmentationFiles
 
 CHANNELS = ["DNA", "Actin", "Tubulin"]
 MECHANISMS = {
@@ -234,7 +235,7 @@ def history(folds: int, rng: np.random.Generator, epochs: int = 20) -> pd.DataFr
 
 def write(
     folder: Path, config: dict[str, Any] | None = None, rename: dict[str, str] | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[ReportFiles, dict[str, Any]]:
     """Write the files of the run; return the paths for `context.load_context` and the config."""
     rng = np.random.default_rng(7)
     config = config or configuration()
@@ -280,7 +281,7 @@ def write(
         write_parquet(table, files["table"])
         write_parquet(groups, files["groups"])
         write_json(audit, files["audit"])
-        paths["splits"][name] = files
+        paths["splits"][name] = SplitFiles(**files)
     scores = {}
     for name, column, skill in (("lite0", "compound", 3.4), ("lenet", "plate", 2.2)):
         files, scores[name] = _write_model(folder, name, (column, skill), units, config)
@@ -306,8 +307,10 @@ def write(
     )
     written = paths.pop("summary")
     write_json(content, written)
-    segmentation = report_segmentation.files({}, [], [])
-    return {"summary": written, "screen": paths, "segmentation": segmentation}, config
+    files = ReportFiles(
+        summary=written, screen=ScreenFiles(**paths), segmentation=SegmentationFiles(engines={})
+    )
+    return files, config
 
 
 def _write_model(
@@ -316,7 +319,7 @@ def _write_model(
     kind: tuple[str, float],
     units: pd.DataFrame,
     config: dict[str, Any],
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[ModelFiles, dict[str, Any]]:
     column, skill = kind
     rng = np.random.default_rng(len(name))
     files: dict[str, Any] = {
@@ -345,7 +348,7 @@ def _write_model(
     shift = 0.8 * (units["batch"] == "week 2").to_numpy()[:, None]
     features = centres[codes] + rng.standard_normal((len(units), 24)) + shift
     np.save(files["embedding"], features.astype(np.float32))
-    return files, entry
+    return ModelFiles(**files), entry
 
 
 def context(folder: Path, **options: Any) -> report_context.Context:

@@ -121,16 +121,15 @@ def test_standalone_figures_are_those_the_workflow_declares(context):
     assert files["examples.png"].startswith(b"\x89PNG")
 
 
-def flag_every_site(paths):
-    for name in ("units", "quality"):
-        file = paths["screen"][name]
+def flag_every_site(files):
+    for file in (files.screen.units, files.screen.quality):
         write_parquet(read_parquet(file).assign(flagged=True), file)
 
 
 def test_figures_are_written_although_every_unit_is_flagged(tmp_path):
-    paths, config = fake_run.write(tmp_path)
-    flag_every_site(paths)
-    flagged = report_context.load_context(paths, config)
+    files, config = fake_run.write(tmp_path)
+    flag_every_site(files)
+    flagged = report_context.load_context(files, config)
     files = report.standalone_figures(flagged)
     with Image.open(io.BytesIO(files["examples.png"])) as picture:
         assert picture.width > 300

@@ -21,6 +21,7 @@ from moascope.profiling import cell_counts, measure_plate
 from moascope.report import checks as findings
 from moascope.report import segmentation as report_segmentation
 from moascope.report.figures import segmentation as pictures
+from moascope.report.segmentation import EngineFiles, SegmentationFiles
 from moascope.screen.plates import dealt_plates
 from moascope.segmentation import predict as segmenting
 from moascope.segmentation.data import from_screen
@@ -735,7 +736,7 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
         "counts": None,
         "cell_doubts": None,
     }
-    context = report_segmentation.load({**paths, "engines": files}, config)
+    context = report_segmentation.load(SegmentationFiles(**paths, engines=files), config)
     section = report_segmentation.section(context, 96, 12)
     assert [row["ap"] for row in section["rows"]] == [1, 0]
     assert section["given"] == []
@@ -773,7 +774,7 @@ def test_the_worst_images_are_shown_first(packed, tmp_path):
         "cell_doubts": None,
     }
     context = report_segmentation.load(
-        {**paths, "engines": {"e": files}}, {"segmentation": section}
+        SegmentationFiles(**paths, engines={"e": EngineFiles(**files)}), {"segmentation": section}
     )
     shown = context.engines["e"].pictures
     assert [picture["name"] for picture in shown] == ["i2", "i3", "i4"]
@@ -796,7 +797,7 @@ def counted(plate, tmp_path, engine, *, flagged=(), seen=truth_engine):
         "counts": tmp_path / "counts.parquet",
         "cell_doubts": tmp_path / "doubts.json",
     }
-    context = report_segmentation.load({**paths, "engines": {}}, config)
+    context = report_segmentation.load(SegmentationFiles(**paths, engines={}), config)
     return context, said_of(context, config)
 
 

@@ -121,15 +121,12 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
     folder, counts, _ = plate
     pictures, rows = write(plate)
     counts.to_parquet(folder / "counts.parquet")
-    paths = {
-        **{"annotated": None, "annotated_table": None, "engines": {}},
-        **{
-            "counts": folder / "counts.parquet",
-            "cell_doubts": None,
-            "samples": pictures,
-            "sample_table": rows,
-        },
-    }
+    paths = segmentation.SegmentationFiles(
+        engines={},
+        counts=folder / "counts.parquet",
+        samples=pictures,
+        sample_table=rows,
+    )
     section = {"objects": "Nuclei", "engines": {"c": {}}, "measure_with": "c"}
     context = segmentation.load(paths, {"segmentation": section})
     (shown,) = segmentation.section(context, 96, 12)["samples"]

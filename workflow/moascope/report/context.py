@@ -16,7 +16,7 @@ from moascope.report import segmentation as report_segmentation
 from moascope.report.figures import embedding
 from moascope.report.options import Report
 from moascope.report.pictures import Array
-from moascope.report.segmentation import SegmentationContext
+from moascope.report.segmentation import SegmentationContext, SegmentationFiles
 from moascope.screen.wording import Words, words_of
 
 MAX_MISTAKES = 24
@@ -184,14 +184,81 @@ class Context:
         return RunOptions.of(self.config)
 
 
-def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context:
-    """Read what the report shows from the files of a run.
+@dataclass(frozen=True)
+class SplitFiles:
+    """Files of a split: table and groups (parquet), leakage audit (JSON)."""
+
+    table: str | Path
+    groups: str | Path
+    audit: str | Path
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Files of a model.
+
+    Attributes
+    ----------
+    evaluation : path
+        JSON.
+    predictions, history : path
+        Parquet; history is None without training curves.
+    embedding : path
+        npy.
+    embedding_index : path
+        Parquet with the unit_id of every row of `embedding`.
+    """
+
+    evaluation: str | Path
+    predictions: str | Path
+    embedding: str | Path
+    embedding_index: str | Path
+    history: str | Path | None
+
+
+@dataclass(frozen=True)
+class ScreenFiles:
+    """Files of a screen.
+
+    Attributes
+    ----------
+    units : path
+        Parquet of the whole screen.
+    quality : path
+        Parquet: the quality table joined to the outcome of reading every site (status, message,
+        height, width).
+    pixels : sequence of path
+        npy, one per plate; together they follow the units.
+    augmentation : path or None
+        npy.
+    splits, models : dict
+        By name, in the order of the configuration.
+    """
+
+    units: str | Path
+    quality: str | Path
+    pixels: Sequence[str | Path]
+    augmentation: str | Path | None
+    splits: dict[str, SplitFiles]
+    models: dict[str, ModelFiles]
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Files of a run: summary (JSON), screen (None without one) and segmentation."""
+
+    summary: str | Path
+    screen: ScreenFiles | None
+    segmentation: SegmentationFiles
+
+
+def load_context(files: ReportFiles, config: Mapping[str, Any]) -> Context:
+    """Read the content of the report from the files of a run.
 
     Parameters
     ----------
-    paths : mapping
-        summary (JSON), screen (None, or see `screen_files`) and segmentation (see
-        `report_segmentation.load`).
+    files : ReportFiles
+        Files of the run.
     config : mapping
         The whole configuration as plain values.
 
@@ -200,20 +267,19 @@ def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context
     Context
         Only the pixels that the report shows are read.
     """
-    screen = paths["screen"]
-    shown = _load_screen(screen, config) if screen else _no_screen()
+    shown = _no_screen() if files.screen is None else _load_screen(files.screen, config)
     return Context(
         config=dict(config),
-        has_screen=bool(screen),
-        summary=_read_json(paths["summary"]),
-        segmentation=report_segmentation.load(paths["segmentation"], config),
+        has_screen=files.screen is not None,
+        summary=_read_json(files.summary),
+        segmentation=report_segmentation.load(files.segmentation, config),
         **shown,
     )
 
 
 def screen_files(
     given: Mapping[str, Any], config: Mapping[str, Any], has_curves: Sequence[bool]
-) -> dict[str, Any] | None:
+) -> ScreenFiles | None:
     """Sort the files of a screen by split and model.
 
     Parameters
@@ -229,37 +295,34 @@ def screen_files(
 
     Returns
     -------
-    dict or None
-        quality (parquet: the quality table joined to the outcome of reading every site:
-        status, message, height, width), units (parquet of the whole screen), pixels (list of npy,
-        one per plate, which together follow the units), splits ({name: {table, groups, audit}}),
-        models ({name: {evaluation, predictions, history (or None), embedding (npy),
-        embedding_index (parquet with unit_id in its row order)}}), augmentation (npy or None).
-        None where no screen is given.
+    ScreenFiles or None
+        None without units.
     """
     if "units" not in given:
         return None
     histories = iter(given["histories"])
-    return {
-        **{key: given[key] for key in ("units", "quality", "pixels")},
-        "augmentation": next(iter(given["augmentation"]), None),
-        "splits": {
-            name: {"table": table, "groups": groups, "audit": audit}
+    return ScreenFiles(
+        units=given["units"],
+        quality=given["quality"],
+        pixels=given["pixels"],
+        augmentation=next(iter(given["augmentation"]), None),
+        splits={
+            name: SplitFiles(table=table, groups=groups, audit=audit)
             for name, table, groups, audit in zip(
                 config["splits"], given["splits"], given["groups"], given["audits"], strict=True
             )
         },
-        "models": {
-            name: {
-                "evaluation": given["evaluations"][number],
-                "predictions": given["predictions"][number],
-                "embedding": given["embeddings"][number],
-                "embedding_index": given["embedded"][number],
-                "history": next(histories) if has_curves[number] else None,
-            }
+        models={
+            name: ModelFiles(
+                evaluation=given["evaluations"][number],
+                predictions=given["predictions"][number],
+                embedding=given["embeddings"][number],
+                embedding_index=given["embedded"][number],
+                history=next(histories) if has_curves[number] else None,
+            )
             for number, name in enumerate(config["models"])
         },
-    }
+    )
 
 
 def _no_screen() -> dict[str, Any]:
@@ -275,15 +338,15 @@ def _no_screen() -> dict[str, Any]:
     }
 
 
-def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    units = read_parquet(paths["units"])
+def _load_screen(files: ScreenFiles, config: Mapping[str, Any]) -> dict[str, Any]:
+    units = read_parquet(files.units)
     options = RunOptions.of(config)
-    sites = read_parquet(paths["quality"])
+    sites = read_parquet(files.quality)
     unread = sites["status"] == "quarantined"
     quality = sites[~unread].astype({"flagged": bool}).reset_index(drop=True)
     models = {
-        name: _load_model(files, config["models"][name], options.seed)
-        for name, files in paths["models"].items()
+        name: _load_model(found, config["models"][name], options.seed)
+        for name, found in files.models.items()
     }
     examples = example_units(
         units,
@@ -295,8 +358,8 @@ def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
     shown.update(flagged_units(units, quality)["unit_id"])
     for model in models.values():
         shown.update(mistake["unit_id"] for mistake in shown_mistakes(model.evaluation))
-    images = _read_images(paths["pixels"], units["unit_id"], shown)
-    preview = paths["augmentation"]
+    images = _read_images(files.pixels, units["unit_id"], shown)
+    preview = files.augmentation
     return {
         "quality": quality,
         "quarantined": sites.loc[unread, ["site_id", "reason", "message"]].reset_index(drop=True),
@@ -304,11 +367,11 @@ def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
         "splits": {
             name: SplitContext(
                 config=config["splits"][name],
-                table=read_parquet(files["table"]),
-                groups=read_parquet(files["groups"]),
-                audit=_read_json(files["audit"]),
+                table=read_parquet(found.table),
+                groups=read_parquet(found.groups),
+                audit=_read_json(found.audit),
             )
-            for name, files in paths["splits"].items()
+            for name, found in files.splits.items()
         },
         "models": models,
         "images": images,
@@ -317,18 +380,17 @@ def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
     }
 
 
-def _load_model(files: Mapping[str, Any], config: dict[str, Any], seed: int) -> ModelContext:
-    history = files["history"]
+def _load_model(files: ModelFiles, config: dict[str, Any], seed: int) -> ModelContext:
     return ModelContext(
         config=config,
-        evaluation=_read_json(files["evaluation"]),
-        predictions=read_parquet(files["predictions"]),
-        history=read_parquet(history) if history else None,
-        embedding=_load_embedding(files["embedding"], files["embedding_index"], seed),
+        evaluation=_read_json(files.evaluation),
+        predictions=read_parquet(files.predictions),
+        history=read_parquet(files.history) if files.history else None,
+        embedding=_load_embedding(files.embedding, files.embedding_index, seed),
     )
 
 
-def _load_embedding(path: str, index: str, seed: int) -> pd.DataFrame | None:
+def _load_embedding(path: str | Path, index: str | Path, seed: int) -> pd.DataFrame | None:
     names = read_parquet(index, ["unit_id"])["unit_id"].to_numpy()
     features = read_array(path, mapped=True)
     if len(features) < 3:

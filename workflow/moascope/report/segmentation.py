@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from moascope.report.figures import plate_map, segmentation, style
 from moascope.report.figures.segmentation import RGB
 from moascope.segmentation.label_windows import SITE_SIDE
 
-_SINGLE = ("annotated", "annotated_table", "counts", "cell_doubts", "samples", "sample_table")
 MAX_PICTURES = 8
 MAX_DOUBTS = 20
 PANEL_SIDE = 256
@@ -69,15 +69,58 @@ class SegmentationContext:
     measured_with: str | None
 
 
-def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationContext | None:
-    """Read the segmentation from the files of a run.
+@dataclass(frozen=True)
+class EngineFiles:
+    """Files of an engine.
+
+    Attributes
+    ----------
+    scores : path
+        JSON.
+    by_image, history : path
+        Parquet; history is None without training.
+    labels : path
+        HDF5 with the label images of the test images.
+    """
+
+    scores: str | Path
+    by_image: str | Path
+    labels: str | Path
+    history: str | Path | None
+
+
+@dataclass(frozen=True)
+class SegmentationFiles:
+    """Files of the segmentation.
+
+    Attributes
+    ----------
+    engines : dict of str to EngineFiles
+        By name.
+    annotated, annotated_table : path or None
+        Annotated images (HDF5) and their table (parquet).
+    counts, cell_doubts : path or None
+        Counts of the screen (parquet) and doubts about them (JSON).
+    samples, sample_table : path or None
+        Sites to show (HDF5) and their table (parquet).
+    """
+
+    engines: dict[str, EngineFiles]
+    annotated: str | Path | None = None
+    annotated_table: str | Path | None = None
+    counts: str | Path | None = None
+    cell_doubts: str | Path | None = None
+    samples: str | Path | None = None
+    sample_table: str | Path | None = None
+
+
+def load(files: SegmentationFiles, config: Mapping[str, Any]) -> SegmentationContext | None:
+    """Read the content of the section from the files of a run.
 
     Parameters
     ----------
-    paths : mapping
-        annotated (HDF5) and annotated_table, or None; engines ({name: {scores, by_image, labels,
-        history (or None)}}); counts (parquet), cell_doubts (JSON), samples (HDF5) and sample_table,
-        or None.
+    files : SegmentationFiles
+        Files of the run.
     config : mapping
         The whole configuration as plain values.
 
@@ -86,13 +129,13 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
     SegmentationContext or None
         None where nothing was segmented.
     """
-    if not paths["engines"] and not paths["counts"]:
+    if not files.engines and files.counts is None:
         return None
     section = config["segmentation"]
     images = pd.DataFrame({"set": [], "images": [], "objects": []})
     doubts: list[str] = []
-    if paths["annotated_table"]:
-        table = read_parquet(paths["annotated_table"])
+    if files.annotated_table:
+        table = read_parquet(files.annotated_table)
         grouped = table.groupby("set")["n_objects"]
         images = pd.DataFrame({"images": grouped.size(), "objects": grouped.sum()}).reset_index()
         doubts = table.loc[table["warnings"] != "", "warnings"].tolist()
@@ -101,19 +144,19 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
         images=images,
         doubts=doubts,
         engines={
-            name: _load_engine(files, section["engines"][name], paths["annotated"])
-            for name, files in paths["engines"].items()
+            name: _load_engine(found, section["engines"][name], files.annotated)
+            for name, found in files.engines.items()
         },
-        counts=read_parquet(paths["counts"]) if paths["counts"] else None,
-        cell_doubts=read_json(paths["cell_doubts"])["doubts"] if paths["cell_doubts"] else [],
-        samples=_load_samples(paths),
+        counts=read_parquet(files.counts) if files.counts else None,
+        cell_doubts=read_json(files.cell_doubts)["doubts"] if files.cell_doubts else [],
+        samples=_load_samples(files),
         measured_with=section["measure_with"] or next(iter(section["engines"]), None),
     )
 
 
-def files(
+def segmentation_files(
     given: Mapping[str, Any], engines: Sequence[str], is_trained: Sequence[bool]
-) -> dict[str, Any]:
+) -> SegmentationFiles:
     """Sort the files of the segmentation by engine.
 
     Parameters
@@ -129,31 +172,40 @@ def files(
 
     Returns
     -------
-    dict
-        As `load` takes it.
+    SegmentationFiles
+        Missing files are None.
     """
     histories = iter(given.get("engine_histories", ()))
-    return {
-        **{key: given.get(key) for key in _SINGLE},
-        "engines": {
-            name: {
-                "scores": given["engine_scores"][number],
-                "by_image": given["engine_by_image"][number],
-                "labels": given["engine_labels"][number],
-                "history": next(histories) if is_trained[number] else None,
-            }
+    return SegmentationFiles(
+        engines={
+            name: EngineFiles(
+                scores=given["engine_scores"][number],
+                by_image=given["engine_by_image"][number],
+                labels=given["engine_labels"][number],
+                history=next(histories) if is_trained[number] else None,
+            )
             for number, name in enumerate(engines)
         },
-    }
+        annotated=given.get("annotated"),
+        annotated_table=given.get("annotated_table"),
+        counts=given.get("counts"),
+        cell_doubts=given.get("cell_doubts"),
+        samples=given.get("samples"),
+        sample_table=given.get("sample_table"),
+    )
 
 
-def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: str) -> EngineContext:
-    by_image = read_parquet(files["by_image"])
+def _load_engine(
+    files: EngineFiles, config: dict[str, Any], annotated: str | Path | None
+) -> EngineContext:
+    if annotated is None:
+        raise ValueError("scores of engines need the annotated images")
+    by_image = read_parquet(files.by_image)
     # Images without reference objects and without predictions show nothing.
     shown = by_image[(by_image["n_objects"] > 0) | (by_image["n_predicted"] > 0)]
     worst = shown.sort_values(["mean_ap", "name"]).head(MAX_PICTURES)
     pictures = []
-    with open_h5(annotated) as annotations, open_h5(files["labels"]) as predictions:
+    with open_h5(annotated) as annotations, open_h5(files.labels) as predictions:
         for row in worst.to_dict("records"):
             key = f"{row['row']:06d}"
             image = read_dataset(annotations, f"images/{key}")[0]
@@ -169,21 +221,20 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
                     "panels": drawn,
                 }
             )
-    history = files["history"]
     return EngineContext(
         config=config,
-        scores=read_json(files["scores"]),
+        scores=read_json(files.scores),
         by_image=by_image,
-        history=read_parquet(history) if history else None,
+        history=read_parquet(files.history) if files.history else None,
         pictures=pictures,
     )
 
 
-def _load_samples(paths: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if not paths.get("samples"):
+def _load_samples(files: SegmentationFiles) -> list[dict[str, Any]]:
+    if files.samples is None or files.sample_table is None:
         return []
-    rows: list[Any] = read_parquet(paths["sample_table"]).to_dict("records")
-    with open_h5(paths["samples"]) as file:
+    rows: list[Any] = read_parquet(files.sample_table).to_dict("records")
+    with open_h5(files.samples) as file:
         for number, row in enumerate(rows):
             image = read_dataset(file, f"images/{number:06d}")
             labels = read_dataset(file, f"labels/{number:06d}")

@@ -18,11 +18,11 @@ from moascope.report import page, segmentation
 given, params = dict(snakemake.input.items()), snakemake.params
 config = json.loads(params.config)
 context = report_context.load_context(
-    {
-        "summary": given["summary"],
-        "screen": report_context.screen_files(given, config, params.curves),
-        "segmentation": segmentation.files(given, params.engines, params.learning),
-    },
+    report_context.ReportFiles(
+        summary=given["summary"],
+        screen=report_context.screen_files(given, config, params.curves),
+        segmentation=segmentation.segmentation_files(given, params.engines, params.learning),
+    ),
     config,
 )
 figures = Path(snakemake.output.html).with_name("figures")
