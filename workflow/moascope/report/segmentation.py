@@ -351,7 +351,7 @@ def _curves(engines: Mapping[str, EngineContext]) -> str:
 
 
 def _sizes(engines: Mapping[str, EngineContext]) -> str:
-    first = next(iter(engines.values()))["by_image"]
+    first = next(iter(engines.values())).by_image
     areas: dict[str, npt.NDArray[Any]] = {"reference": _joined(first["true_areas"])}
     areas |= {name: _joined(engine.by_image["found_areas"]) for name, engine in engines.items()}
     listing = "; ".join(f"{name} {len(values)}" for name, values in areas.items())
