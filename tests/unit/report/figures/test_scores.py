@@ -1,6 +1,7 @@
 """Figures of scores."""
 
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -67,3 +68,15 @@ def test_points_at_the_edge_of_the_chart_are_not_cut():
         return scores.accuracy_forest([row], ["accuracy"], "alt").count("clip-path")
 
     assert cuts({"accuracy": (1.0, 0.9, 1.0)}) == cuts({})
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_a_score_with_a_wide_interval_is_written_within_the_chart(narrow):
+    row = ForestRow("wide", "model", {"accuracy": (0.648, 0.06, 0.99)})
+    svg = scores.accuracy_forest([row], ["accuracy"], "A", narrow=narrow)
+    (text,) = [
+        element
+        for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+        if element.text == "64.8"
+    ]
+    assert "text-anchor: middle" in text.get("style")

@@ -141,21 +141,7 @@ def _forest_panel(
             clip_on=False,
             zorder=3,
         )
-        # The value is written on the side of the interval with more room.
-        right = max(high, value) if math.isfinite(high) else value
-        left = min(low, value) if math.isfinite(low) else value
-        known = math.isfinite(low) and math.isfinite(high)
-        is_right_free = right < (0.84 if known else 0.5)
-        axes.annotate(
-            f"{100 * value:.1f}" + ("" if known else ", no interval"),
-            (right if is_right_free else left, position),
-            xytext=(7 if is_right_free else -7, 0),
-            textcoords="offset points",
-            ha="left" if is_right_free else "right",
-            va="center",
-            fontsize=8.5,
-            fontweight="bold" if model else "normal",
-        )
+        _annotate_score(axes, position, (value, low, high), is_model=model)
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xticks(np.linspace(0, 1, 6), [f"{100 * tick:.0f}" for tick in np.linspace(0, 1, 6)])
@@ -168,6 +154,33 @@ def _forest_panel(
     for label, row in zip(axes.get_yticklabels(), rows, strict=False):
         label.set_fontweight("bold" if row.kind == "model" else "normal")
         label.set_color(colour_of("fg" if row.kind == "model" else "muted"))
+
+
+def _annotate_score(
+    axes: Axes, position: int, score: tuple[float, float, float], *, is_model: bool
+) -> None:
+    """Write a score to the right or left of its interval, or below it if neither has room."""
+    value, low, high = score
+    known = math.isfinite(low) and math.isfinite(high)
+    right = max(high, value) if known else value
+    left = min(low, value) if known else value
+    room = 0.16 if known else 0.5
+    if right < 1 - room:
+        place, offset, alignment = right, (7, 0), ("left", "center")
+    elif left > room:
+        place, offset, alignment = left, (-7, 0), ("right", "center")
+    else:
+        place, offset, alignment = value, (0, -4), ("center", "top")
+    axes.annotate(
+        f"{100 * value:.1f}" + ("" if known else ", no interval"),
+        (place, position),
+        xytext=offset,
+        textcoords="offset points",
+        ha=alignment[0],
+        va=alignment[1],
+        fontsize=8.5,
+        fontweight="bold" if is_model else "normal",
+    )
 
 
 def confusion_matrix(counts: npt.ArrayLike, classes: Sequence[str], alt: str) -> str:

@@ -108,12 +108,36 @@ def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
                 label=f"{name} ({len(values):,})",
             )
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:,.0f}"))
-        axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        ticks = round_ticks(edges[0], edges[-1])
+        axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+        axes.minorticks_off()
         axes.set_xlabel("area of an object in pixels")
         axes.set_ylabel("objects")
         axes.legend(loc="upper left")
         return svg_text(figure, alt)
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Choose round ticks of a logarithmic axis.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the axis, positive.
+
+    Returns
+    -------
+    list of float
+        Powers of ten, also 2 and 5 times or all multiples of them if there are fewer than 3; the
+        rounded ends of an axis that is too short for these.
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1,), (1, 2, 5), range(1, 10)):
+        ticks = [digit * 10.0**power for power in powers for digit in digits]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) >= 3:
+            return ticks
+    return [float(math.ceil(low)), float(math.floor(high))]
 
 
 def learning_curve(history: pd.DataFrame, alt: str) -> str:
