@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter, rotate, shift
 from skimage.transform import resize
 
-from moascope.splits.audit import UnitImages, adjacent_crops, near_duplicates, reduce_images
+from moascope.splits.image_leakage import UnitImages, adjacent_crops, near_duplicates, reduce_images
 from moascope.splits.image_overlaps import find_overlaps
 from moascope.splits.options import Audit
 

@@ -13,12 +13,18 @@ import numpy as np
 
 from moascope.classification import features
 from moascope.networks import backbones
+from moascope.networks.registry import ChannelMapping
 
 
 def main(units, side, views, rounds):
     images = np.random.default_rng(0).random((units, side, side, 3)).astype(np.float16)
     model = backbones.build(
-        "efficientnet-lite0", "imagenet", None, ["a", "b", "c"], {"kind": "triple"}, ["block10_add"]
+        "efficientnet-lite0",
+        "imagenet",
+        None,
+        ["a", "b", "c"],
+        ChannelMapping("triple"),
+        ["block10_add"],
     )
     viewed = features.with_views(model, views)
     step = max(1, 32 // views)

@@ -29,7 +29,7 @@ from scipy.ndimage import gaussian_filter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
 
-from moascope.images.plate_store import ingest_plate
+from moascope.images.ingest import ingest_plate
 
 CHANNELS = ["DNA", "actin", "tubulin"]
 BAR = 0.6

@@ -22,7 +22,7 @@ from moascope.preprocessing.foreground import noise_level
 from moascope.preprocessing.options import Quality
 
 MAX_SITES = 40
-OPTIONS = Quality().model_dump()
+OPTIONS = Quality()
 
 
 class Copy:

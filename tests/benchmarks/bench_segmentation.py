@@ -25,6 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
+from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.unet import Network, UNetOptions
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
 
 
@@ -68,10 +71,10 @@ def memory(model: str, side: int) -> None:
     from scipy import ndimage
 
     from moascope.networks.saving import load_model
-    from moascope.segmentation.engines.unet import UNet
+    from moascope.segmentation.implementations.unet import UNet
 
     channels = load_model(model)[1]["channels"]
-    engine = UNet.load(model, channels, {"turns": False, "tile": 1280, "overlap": 320})
+    engine = UNet.load(model, channels, UNetOptions(tile=1280, overlap=320))
     rng = np.random.default_rng(0)
     block = np.zeros((500, 500), np.float32)
     block[tuple(rng.integers(0, 500, (2, 150)))] = 1
@@ -97,20 +100,17 @@ def encoder(images: str, table: str, minutes: float) -> None:
     import tempfile
 
     from moascope.segmentation.data.dataset import AnnotatedSet
-    from moascope.segmentation.data.patches import PairedAugmentation
-    from moascope.segmentation.schedule import TrainingOptions
-    from moascope.segmentation.unet.architecture import NetworkOptions
     from moascope.segmentation.unet.training import train
 
     for name in ("efficientnet-lite0", "none"):
-        network = NetworkOptions(encoder=name)
-        training = TrainingOptions(
+        network = Network(encoder=name)
+        training = NetworkTraining(
             batch_size=4, steps=20000, max_minutes=minutes, validate_every=100
         )
         with AnnotatedSet(images, table) as annotated, tempfile.TemporaryDirectory() as folder:
             checkpoint = Path(folder) / "checkpoint.npz"
             history = train(
-                annotated, network, training, PairedAugmentation(), seed=1, checkpoint=checkpoint
+                annotated, network, training, PatchAugmentation(), seed=1, checkpoint=checkpoint
             )["history"]
         reached = history[history["ap_50"] >= 0.8]
         words = f"{reached['minutes'].iloc[0]:.1f} min" if len(reached) else "not reached"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation.options import Evaluation
 from moascope.core.files import write_json, write_parquet
 from moascope.pipeline import run_summary
 from moascope.preprocessing import quality_review
@@ -334,9 +335,10 @@ def _write_model(
     simple = {
         "majority": predictions(units, column, 0.0, rng),
         "channel-mean-sd": predictions(units, column, 1.0, rng),
-        "hand-made": predictions(units, column, 1.9, rng),
+        "hand-crafted": predictions(units, column, 1.9, rng),
     }
-    split, options = config["models"][name]["split"], config["evaluation"]
+    split = config["models"][name]["split"]
+    options = Evaluation.model_validate(config["evaluation"])
     entry = scoring.evaluate(
         table, units, options, baselines=simple, split=split, held_out=[column], seed=1
     )

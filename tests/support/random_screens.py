@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 
 from moascope.classification.heads import cross_validation
+from moascope.classification.heads.kinds.lda import LdaOptions
 
-LDA = {"type": "lda", "shrinkage": "auto", "balanced": True}
+LDA = LdaOptions(calibrate=False)
 
 
 class Fold:
-    """One compound is tested, the others are learnt from."""
+    """One compound is tested, the others are trained on."""
 
     repeat = 0
     validation = np.empty(0, dtype=np.int64)

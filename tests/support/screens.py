@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from moascope.core.errors import InputError
-from moascope.screen.options import Input
+from moascope.screen.options import Input, ScreenOptions
 from moascope.screen.site_table import read_sites
 
 HEADER = "plate,well,site,compound,concentration,moa,dna,actin"
@@ -19,11 +19,27 @@ ROWS = [
 
 
 def options(needs_controls=False, labels_required=True, **keys):
-    """Give the config section `input` as the workflow does."""
-    derived = {"needs_controls": needs_controls, "labels_required": labels_required}
+    """Return the options of a screen as the workflow does; `sheet` may be a list."""
     sheets = keys.pop("sheet", None)
-    section = Input(**keys, sheet="s" if sheets is not None else None).model_dump(mode="json")
-    return {**section, **derived, "sheet": sheets}
+    several = isinstance(sheets, list)
+    return ScreenOptions(
+        input=Input(**keys, sheet="" if several else sheets),
+        sheets=sheets if several else [],
+        needs_controls=needs_controls,
+        labels_required=labels_required,
+    )
+
+
+def change(options, **keys):
+    """Return options with other keys of the input; columns are added to those that are named."""
+    derived = {
+        name: keys.pop(name, getattr(options, name))
+        for name in ("needs_controls", "labels_required")
+    }
+    section = options.input.model_dump(exclude_unset=True)
+    columns = {**section.get("columns", {}), **keys.pop("columns", {})}
+    changed = Input(**{**section, **keys, "columns": columns})
+    return ScreenOptions(input=changed, sheets=options.sheets, **derived)
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -54,8 +54,8 @@ def test_the_lab_set_is_classified(run):
     assert summary["classification"]["joined"]["accuracy"]["value"] >= 0.97
     floors = {name: score["accuracy"]["value"] for name, score in model["baselines"].items()}
     assert 0.5 < floors["channel-mean-sd"] < 0.7
-    assert floors["hand-made"] > 0.877
-    assert floors["hand-made-lda"] > 0.95
+    assert floors["hand-crafted"] > 0.877
+    assert floors["hand-crafted-lda"] > 0.95
 
 
 @pytest.mark.parametrize("run", ["bbbc021-lab"], indirect=True)
@@ -68,4 +68,4 @@ def test_the_16_bit_cells_are_classified(run):
     model = run[1]["classification"]["lite0"]
     assert model["unit"] == "cell"
     assert model["balanced_accuracy"]["value"] >= 0.95
-    assert model["baselines"]["hand-made"]["balanced_accuracy"]["value"] > 0.957
+    assert model["baselines"]["hand-crafted"]["balanced_accuracy"]["value"] > 0.957

@@ -42,7 +42,7 @@ def test_the_summary_keeps_its_contract(finished):
     assert 0 <= low <= model["accuracy"]["value"] <= high <= 1
     assert set(model["baselines"]) == {
         *("majority", "layout", "layout-lda", "channel-mean-sd"),
-        *("hand-made", "hand-made-lda", "hand-made-svm"),
+        *("hand-crafted", "hand-crafted-lda", "hand-crafted-svm"),
     }
     assert content["leakage_audit"]["loco"]["shared_groups"] == 0
     assert {"versions", "backend", "device", "seed", "workflow_version"} <= set(
@@ -260,7 +260,7 @@ CASES = {
     "simulate.bad_wells_per_plate": (
         0,
         [
-            *("simulate_plate", "sites", "divide_sites_0", "sheet_is_read", "ingest", CHECK),
+            *("simulate_plate", "sites", "divide_sites", "sheet_is_read", "ingest", CHECK),
             *(*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT),
         ],
     ),
@@ -357,7 +357,7 @@ def test_candidates_are_chosen_in_every_fold_and_the_saved_model_is_one_of_them(
 ):
     import numpy as np
 
-    from moascope.classification.training import fine_tuning
+    from moascope.classification import final_model as classification_final_model
     from moascope.networks import saving
 
     candidates = {"network": {}, "both": {"features": ["network", "hand-crafted"]}}
@@ -387,7 +387,7 @@ def test_candidates_are_chosen_in_every_fold_and_the_saved_model_is_one_of_them(
     pixels = np.load(results / "units/pixels/Batch1_P1.npy")
     units = units.iloc[: len(pixels)]
     treated = (units["moa"].isin(metadata["classes"]) & ~units["flagged"]).to_numpy()
-    probabilities = fine_tuning.predict_units(network, pixels[treated])
+    probabilities = classification_final_model.predict_units(network, pixels[treated])
     predicted = np.array(metadata["classes"])[probabilities.argmax(axis=1)]
     assert (predicted == units["moa"][treated]).mean() > 0.9  # it was fitted to these
 

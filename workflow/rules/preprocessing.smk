@@ -25,11 +25,9 @@ rule prepare:
     params:
         brightfield=CONFIG.section("input")["brightfield"],
         quality=SCREEN.flagging_options(),
-        steps=CONFIG.section("normalization")["steps"],
-        treated_in_statistics=CONFIG.normalization.treated_wells_in_statistics,
-        units=CONFIG.section("units", "size", "tiles", "min_foreground"),
-        cells=CONFIG.section("units")["cells"],
-        seed=CONFIG.seed if CONFIG.units.cells else None,
+        normalization=CONFIG.section("normalization"),
+        units=CONFIG.section("units"),
+        seed=CONFIG.seed if CONFIG.units.cells else 0,
         code=CODE["preprocessing/prepare.py"],
     script:
         "../scripts/preprocessing/prepare.py"

@@ -43,7 +43,7 @@ rule sites:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        options=input_options(CONFIG),
+        options=screen_options(CONFIG),
         digest=SCREEN.digest(),
         # The images of a simulation are made when its plates are.
         reads_images=not SCREEN.is_simulated,
@@ -53,33 +53,28 @@ rule sites:
         "../scripts/screen/sites.py"
 
 
-# Apart from `sites`, since Snakemake goes through all inputs of a job for each of its outputs.
-for number, plates_of_part in enumerate(SCREEN.parts):
-
-    rule:
-        name:
-            f"divide_sites_{number}"
-        input:
-            PATHS.sites,
-        output:
-            files=expand(PATHS.plate_files, plate=plates_of_part),
-            roles=expand(PATHS.plate_roles, plate=plates_of_part),
-        log:
-            PATHS.log(f"divide_sites/{number}"),
-        benchmark:
-            PATHS.benchmark(f"divide_sites/{number}")
-        conda:
-            environment("imaging")
-        threads: 1
-        resources:
-            mem_mb=memory(4000),
-            runtime=60,
-        params:
-            screen=PLATES,
-            plates=plates_of_part,
-            code=CODE["screen/divide_sites.py"],
-        script:
-            "../scripts/screen/divide_sites.py"
+# A rule of its own, since Snakemake goes through all inputs of a job for each of its outputs.
+rule divide_sites:
+    input:
+        PATHS.sites,
+    output:
+        files=SCREEN.all_plates(PATHS.plate_files),
+        roles=SCREEN.all_plates(PATHS.plate_roles),
+    log:
+        PATHS.log("divide_sites"),
+    benchmark:
+        PATHS.benchmark("divide_sites")
+    conda:
+        environment("imaging")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        plates=PLATES,
+        code=CODE["screen/divide_sites.py"],
+    script:
+        "../scripts/screen/divide_sites.py"
 
 
 # Once this checkpoint has passed, Snakemake compares the rows of each plate with those that it was
@@ -88,8 +83,8 @@ for number, plates_of_part in enumerate(SCREEN.parts):
 # is collected from all plates asks for it, so that a first run leaves it for the next one to see.
 checkpoint sheet_is_read:
     input:
-        # as one of a part is written, all are
-        expand(PATHS.plate_roles, plate=[part[0] for part in SCREEN.parts]),
+        # as one is written, all are
+        PATHS.plate_roles.format(plate=PLATES[0]),
     output:
         touch(PATHS.sheet_is_read),
     localrule: True

@@ -1,4 +1,4 @@
-# Finding cells or nuclei: known objects, engines, their scores, and what is measured with one.
+# Segmentation of cells or nuclei: reference masks, engines, their scores, and what is measured with one.
 
 
 if ENGINES.has_annotated:
@@ -64,99 +64,187 @@ elif ENGINES.has_masks:
             "../scripts/segmentation/annotate_sites.py"
 
 
-rule train_unet:
-    input:
-        unpack(ENGINES.start_of),
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        model=PATHS.unet_network,
-        history=PATHS.unet_history,
-        device=PATHS.unet_device,
-    log:
-        PATHS.log("segmentation/{engine}.{member}"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.{member}")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("unet")),
-        member=r"\d+",
-    conda:
-        environment("tensorflow")
-    threads: 8
-    resources:
-        mem_mb=memory(8000),
-        runtime=1440,
-        gpu=gpus(),
-    params:
-        options=ENGINES.learning_options,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        checkpoint=PATHS.unet_checkpoint,
-        seed=ENGINES.seed_of_member,
-        code=CODE["segmentation/train_unet.py"],
-    script:
-        "../scripts/segmentation/train_unet.py"
+# The rules of a method differ by its description in workflow/moascope/segmentation/engines. Names in
+# lambdas and scripts are looked up late, after the last method, so METHOD must not stand there.
+for METHOD in ENGINES.methods:
+    if METHOD.train:
 
+        rule:
+            name:
+                f"train_{METHOD.name}"
+            input:
+                unpack(ENGINES.start_of),
+                images=PATHS.annotated,
+                table=PATHS.annotated_table,
+            output:
+                **ENGINES.trained_files(METHOD),
+            log:
+                PATHS.log(f"segmentation/{ENGINES.training_wildcards(METHOD)}"),
+            benchmark:
+                PATHS.benchmark(f"segmentation/{ENGINES.training_wildcards(METHOD)}")
+            wildcard_constraints:
+                engine=match_names(ENGINES.trained_by(METHOD)),
+                member=r"\d+",
+            conda:
+                environment(METHOD.environment)
+            threads: 8
+            resources:
+                mem_mb=memory(8000),
+                runtime=1440,
+                gpu=gpus(),
+            params:
+                train=METHOD.train,
+                sees_gpu=METHOD.sees_gpu,
+                backend=METHOD.backend(CONFIG.section("compute")),
+                gpu_mode=CONFIG.compute.gpu,
+                options=ENGINES.learning_options,
+                channels=ENGINES.seen_channels,
+                checkpoint=ENGINES.checkpoint_of(METHOD),
+                seed=ENGINES.seed_of_member,
+                code=CODE["segmentation/train.py"] + digest_function(METHOD.train),
+            script:
+                "../scripts/segmentation/train.py"
 
-# A rule of its own, so that editing how the network predicts does not train it anew.
-rule tune_unet:
-    input:
-        networks=ENGINES.members_of(PATHS.unet_network),
-        histories=ENGINES.members_of(PATHS.unet_history),
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        model=PATHS.unet,
-        history=PATHS.engine_history,
-    log:
-        PATHS.log("segmentation/{engine}.tuned"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.tuned")
-    wildcard_constraints:
-        engine=match_names(ENGINES.trained_by("unet")),
-    conda:
-        environment("tensorflow")
-    threads: 8
-    resources:
-        mem_mb=memory(6000),
-        runtime=240,
-        gpu=gpus(),
-    params:
-        options=ENGINES.engine_tuning_options,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        code=CODE["segmentation/tune_unet.py"],
-    script:
-        "../scripts/segmentation/tune_unet.py"
+    # A rule of its own, so that an edit of how the network predicts does not train it again.
+    if METHOD.is_ensemble:
 
+        rule:
+            name:
+                f"tune_{METHOD.name}"
+            input:
+                networks=ENGINES.members_of(PATHS.unet_network),
+                histories=ENGINES.members_of(PATHS.unet_history),
+                images=PATHS.annotated,
+                table=PATHS.annotated_table,
+            output:
+                model=ENGINES.fitted_path(METHOD),
+                history=PATHS.engine_history,
+            log:
+                PATHS.log("segmentation/{engine}.tuned"),
+            benchmark:
+                PATHS.benchmark("segmentation/{engine}.tuned")
+            wildcard_constraints:
+                engine=match_names(ENGINES.trained_by(METHOD)),
+            conda:
+                environment(METHOD.environment)
+            threads: 8
+            resources:
+                mem_mb=memory(METHOD.memory_mb),
+                runtime=240,
+                gpu=gpus(),
+            params:
+                tune=METHOD.tune,
+                sees_gpu=METHOD.sees_gpu,
+                backend=METHOD.backend(CONFIG.section("compute")),
+                gpu_mode=CONFIG.compute.gpu,
+                options=ENGINES.tuning_options,
+                channels=ENGINES.seen_channels,
+                code=CODE["segmentation/tune.py"] + digest_function(METHOD.tune),
+            script:
+                "../scripts/segmentation/tune.py"
 
-rule tune_given_unet:
-    input:
-        unpack(ENGINES.model_to_tune),
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        model=PATHS.unet,
-    log:
-        PATHS.log("segmentation/{engine}.tuned"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.tuned")
-    wildcard_constraints:
-        engine=match_names(ENGINES.tuned_by("unet")),
-    conda:
-        environment("tensorflow")
-    threads: 8
-    resources:
-        mem_mb=memory(6000),
-        runtime=240,
-        gpu=gpus(),
-    params:
-        options=ENGINES.engine_tuning_options,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        code=CODE["segmentation/tune_unet.py"],
-    script:
-        "../scripts/segmentation/tune_unet.py"
+    if METHOD.tune:
+
+        rule:
+            name:
+                f"tune_given_{METHOD.name}" if METHOD.train else f"tune_{METHOD.name}"
+            input:
+                unpack(ENGINES.model_to_tune),
+                images=PATHS.annotated,
+                table=PATHS.annotated_table,
+            output:
+                model=ENGINES.fitted_path(METHOD),
+            log:
+                PATHS.log("segmentation/{engine}.tuned"),
+            benchmark:
+                PATHS.benchmark("segmentation/{engine}.tuned")
+            wildcard_constraints:
+                engine=match_names(ENGINES.tuned_by(METHOD)),
+            conda:
+                environment(METHOD.environment)
+            threads: 8 if METHOD.is_network() else 1
+            resources:
+                mem_mb=memory(8000 if METHOD.is_network() else METHOD.memory_mb),
+                runtime=240,
+                gpu=gpus() if METHOD.is_network() else 0,
+            params:
+                tune=METHOD.tune,
+                sees_gpu=METHOD.sees_gpu,
+                backend=METHOD.backend(CONFIG.section("compute")),
+                gpu_mode=CONFIG.compute.gpu,
+                options=ENGINES.tuning_options,
+                channels=ENGINES.seen_channels,
+                code=CODE["segmentation/tune.py"] + digest_function(METHOD.tune),
+            script:
+                "../scripts/segmentation/tune.py"
+
+    if METHOD.measure:
+
+        rule:
+            name:
+                f"measure_size_{METHOD.name}"
+            input:
+                unpack(ENGINES.sample_of_size),
+            output:
+                measured=PATHS.engine_size,
+            log:
+                PATHS.log("segmentation/{engine}.{images}.size"),
+            benchmark:
+                PATHS.benchmark("segmentation/{engine}.{images}.size")
+            wildcard_constraints:
+                engine=match_names(ENGINES.of_method(METHOD)),
+                images="screen|annotated",
+            conda:
+                environment(METHOD.environment)
+            threads: 8 if METHOD.is_network() else 1
+            resources:
+                mem_mb=memory(METHOD.memory_mb),
+                runtime=240,
+                gpu=gpus() if METHOD.is_network() else 0,
+            params:
+                measure=METHOD.measure,
+                sees_gpu=METHOD.sees_gpu,
+                backend=METHOD.backend(CONFIG.section("compute")),
+                gpu_mode=CONFIG.compute.gpu,
+                options=ENGINES.given_options,
+                channels=ENGINES.seen_channels,
+                code=CODE["segmentation/measure_size.py"]
+                + digest_function(METHOD.measure),
+            script:
+                "../scripts/segmentation/measure_size.py"
+
+    rule:
+        name:
+            f"segment_test_{METHOD.name}"
+        input:
+            unpack(ENGINES.test_model),
+            images=PATHS.annotated,
+            table=PATHS.annotated_table,
+        output:
+            **ENGINES.test_files(METHOD),
+        log:
+            PATHS.log("segmentation/{engine}.test"),
+        benchmark:
+            PATHS.benchmark("segmentation/{engine}.test")
+        wildcard_constraints:
+            engine=match_names(ENGINES.of_method(METHOD)),
+        conda:
+            environment(METHOD.environment)
+        threads: 8 if METHOD.is_network() else 1
+        resources:
+            mem_mb=memory(METHOD.memory_mb),
+            runtime=240,
+            gpu=gpus() if METHOD.is_network() else 0,
+        params:
+            load=METHOD.load,
+            sees_gpu=METHOD.sees_gpu,
+            backend=METHOD.backend(CONFIG.section("compute")),
+            gpu_mode=CONFIG.compute.gpu,
+            options=ENGINES.test_options,
+            channels=ENGINES.seen_channels,
+            code=CODE["segmentation/segment.py"] + digest_function(METHOD.load),
+        script:
+            "../scripts/segmentation/segment.py"
 
 
 rule export_unet:
@@ -185,293 +273,6 @@ rule export_unet:
         code=CODE["segmentation/export_unet.py"],
     script:
         "../scripts/segmentation/export_unet.py"
-
-
-rule train_stardist:
-    input:
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        model=PATHS.stardist,
-        history=PATHS.engine_history,
-        device=PATHS.engine_device,
-    log:
-        PATHS.log("segmentation/{engine}"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}")
-    wildcard_constraints:
-        engine=match_names(ENGINES.trained_by("stardist")),
-    conda:
-        environment("stardist")
-    threads: 8
-    resources:
-        mem_mb=memory(8000),
-        runtime=1440,
-        gpu=gpus(),
-    params:
-        options=ENGINES.learning_options,
-        compute=CONFIG.section("compute"),
-        seed=CONFIG.seed,
-        code=CODE["segmentation/train_stardist.py"],
-    script:
-        "../scripts/segmentation/train_stardist.py"
-
-
-rule tune_given_stardist:
-    input:
-        unpack(ENGINES.model_to_tune),
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        model=PATHS.stardist,
-    log:
-        PATHS.log("segmentation/{engine}.tuned"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.tuned")
-    wildcard_constraints:
-        engine=match_names(ENGINES.tuned_by("stardist")),
-    conda:
-        environment("stardist")
-    threads: 8
-    resources:
-        mem_mb=memory(8000),
-        runtime=240,
-        gpu=gpus(),
-    params:
-        options=ENGINES.given_options,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        code=CODE["segmentation/tune_given_stardist.py"],
-    script:
-        "../scripts/segmentation/tune_given_stardist.py"
-
-
-rule tune_classical:
-    input:
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        PATHS.classical,
-    log:
-        PATHS.log("segmentation/{engine}"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("classical")),
-    conda:
-        environment("imaging")
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=240,
-    params:
-        options=ENGINES.engine_tuning_options,
-        code=CODE["segmentation/tune_classical.py"],
-    script:
-        "../scripts/segmentation/tune_classical.py"
-
-
-rule measure_size_unet:
-    input:
-        unpack(ENGINES.sample_of_size),
-    output:
-        measured=PATHS.engine_size,
-    log:
-        PATHS.log("segmentation/{engine}.{images}.size"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.{images}.size")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("unet")),
-        images="screen|annotated",
-    conda:
-        environment("tensorflow")
-    threads: 8
-    resources:
-        mem_mb=memory(6000),
-        runtime=240,
-        gpu=gpus(),
-    params:
-        options=ENGINES.options_of,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        code=CODE["segmentation/segment_unet.py"],
-    script:
-        "../scripts/segmentation/segment_unet.py"
-
-
-rule measure_size_classical:
-    input:
-        unpack(ENGINES.sample_of_size),
-    output:
-        measured=PATHS.engine_size,
-    log:
-        PATHS.log("segmentation/{engine}.{images}.size"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.{images}.size")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("classical")),
-        images="screen|annotated",
-    conda:
-        environment("imaging")
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=240,
-    params:
-        options=ENGINES.options_of,
-        channels=ENGINES.seen_channels,
-        code=CODE["segmentation/segment_classical.py"],
-    script:
-        "../scripts/segmentation/segment_classical.py"
-
-
-rule measure_size_stardist:
-    input:
-        unpack(ENGINES.sample_of_size),
-    output:
-        measured=PATHS.engine_size,
-    log:
-        PATHS.log("segmentation/{engine}.{images}.size"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.{images}.size")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("stardist")),
-        images="screen|annotated",
-    conda:
-        environment("stardist")
-    threads: 8
-    resources:
-        mem_mb=memory(6000),
-        runtime=240,
-        gpu=gpus(),
-    params:
-        options=ENGINES.given_options,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        code=CODE["segmentation/segment_stardist.py"],
-    script:
-        "../scripts/segmentation/segment_stardist.py"
-
-
-rule segment_test_unet:
-    input:
-        unpack(ENGINES.test_model),
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        labels=PATHS.test_labels,
-        times=PATHS.test_times,
-        device=PATHS.test_device,
-    log:
-        PATHS.log("segmentation/{engine}.test"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.test")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("unet")),
-    conda:
-        environment("tensorflow")
-    threads: 8
-    resources:
-        mem_mb=memory(6000),
-        runtime=240,
-        gpu=gpus(),
-    params:
-        options=ENGINES.test_options,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        code=CODE["segmentation/segment_unet.py"],
-    script:
-        "../scripts/segmentation/segment_unet.py"
-
-
-rule segment_test_classical:
-    input:
-        unpack(ENGINES.test_model),
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        labels=PATHS.test_labels,
-        times=PATHS.test_times,
-    log:
-        PATHS.log("segmentation/{engine}.test"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.test")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("classical")),
-    conda:
-        environment("imaging")
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=240,
-    params:
-        options=ENGINES.test_options,
-        channels=ENGINES.seen_channels,
-        code=CODE["segmentation/segment_classical.py"],
-    script:
-        "../scripts/segmentation/segment_classical.py"
-
-
-rule segment_test_stardist:
-    input:
-        unpack(ENGINES.test_model),
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        labels=PATHS.test_labels,
-        times=PATHS.test_times,
-        device=PATHS.test_device,
-    log:
-        PATHS.log("segmentation/{engine}.test"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.test")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("stardist")),
-    conda:
-        environment("stardist")
-    threads: 8
-    resources:
-        mem_mb=memory(6000),
-        runtime=240,
-        gpu=gpus(),
-    params:
-        options=ENGINES.test_options,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        code=CODE["segmentation/segment_stardist.py"],
-    script:
-        "../scripts/segmentation/segment_stardist.py"
-
-
-rule segment_test_cellpose:
-    input:
-        unpack(ENGINES.test_model),
-        images=PATHS.annotated,
-        table=PATHS.annotated_table,
-    output:
-        labels=PATHS.test_labels,
-        times=PATHS.test_times,
-        device=PATHS.test_device,
-    log:
-        PATHS.log("segmentation/{engine}.test"),
-    benchmark:
-        PATHS.benchmark("segmentation/{engine}.test")
-    wildcard_constraints:
-        engine=match_names(ENGINES.of_method("cellpose")),
-    conda:
-        environment("cellpose")
-    threads: 8
-    resources:
-        mem_mb=memory(8000),
-        runtime=240,
-        gpu=gpus(),
-    params:
-        options=ENGINES.test_options,
-        channels=ENGINES.seen_channels,
-        compute=CONFIG.section("compute"),
-        code=CODE["segmentation/segment_cellpose.py"],
-    script:
-        "../scripts/segmentation/segment_cellpose.py"
 
 
 rule score_engine:
@@ -513,27 +314,27 @@ if ENGINES.finds_cells:
         benchmark:
             PATHS.benchmark("labels/{plate}")
         conda:
-            environment(ENGINES.environment_of(ENGINES.measuring_method))
+            environment(ENGINES.measuring_method.environment)
         threads: 2
         resources:
             mem_mb=memory(6000),
             runtime=240,
-            gpu=gpus() if ENGINES.measuring_method != "classical" else 0,
+            gpu=gpus() if ENGINES.measuring_method.is_network() else 0,
         params:
-            options=ENGINES.engine_options(ENGINES.measuring),
+            load=ENGINES.measuring_method.load,
+            sees_gpu=ENGINES.measuring_method.sees_gpu,
+            backend=ENGINES.measuring_method.backend(CONFIG.section("compute")),
+            gpu_mode=CONFIG.compute.gpu,
+            options=ENGINES.options_to_measure_with(),
             channels=ENGINES.seen_channels,
             objects=CONFIG.segmentation.objects,
-            compute=(
-                CONFIG.section("compute")
-                if ENGINES.measuring_method != "classical"
-                else {}
-            ),
             clear_border=CONFIG.segmentation.clear_border,
-            code=CODE[f"segmentation/segment_{ENGINES.measuring_method}.py"],
+            code=CODE["segmentation/segment.py"]
+            + digest_function(ENGINES.measuring_method.load),
         script:
-            f"../scripts/segmentation/segment_{ENGINES.measuring_method}.py"
+            "../scripts/segmentation/segment.py"
 
-    # A rule of its own, so that editing what counts as a bad site finds no cells anew.
+    # A rule of its own, so that an edit of what counts as a bad site does not segment again.
     rule measure_cells:
         input:
             store=of_plate(PATHS.store),
@@ -600,8 +401,9 @@ if ENGINES.finds_cells:
             runtime=60,
         params:
             engine=ENGINES.measuring,
-            method=ENGINES.measuring_method,
-            options=ENGINES.engine_options(ENGINES.measuring),
+            options=ENGINES.options_to_measure_with(),
+            advice=ENGINES.size_advice(),
+            usual_diameter=ENGINES.measuring_method.usual_diameter,
             objects=CONFIG.segmentation.objects,
             code=CODE["profiling/collect_cells.py"],
         script:

@@ -15,12 +15,13 @@ from moascope.core.errors import InputError
 from moascope.core.files import check_folder, remove_leftovers
 from moascope.core.paths import Paths
 from moascope.pipeline import code_digests, job_logs
+from moascope.pipeline.code_digests import digest_function
 from moascope.pipeline.inputs.base import match_names
 from moascope.pipeline.inputs.classification import ModelInputs
 from moascope.pipeline.inputs.report import ReportInputs
 from moascope.pipeline.inputs.screen import (
     ScreenInputs,
-    input_options,
+    screen_options,
     list_images,
     list_plates,
 )

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moascope.classification import baselines
+from moascope.classification import baseline_registry, baselines
+from moascope.classification.baseline_registry import CELL_COUNT, LAYOUT, Baseline
+from moascope.classification.heads.kinds.svm import SvmOptions
 from moascope.core.errors import InputError
+from moascope.preprocessing import handcrafted_features
 
 NOBODY = np.empty(0, dtype=np.int64)
 
@@ -54,8 +57,30 @@ def test_a_baseline_learns_from_its_features():
     assert tables["majority"]["unit_id"].tolist() == found["unit_id"].tolist()
 
 
+def test_a_new_baseline_is_one_line(monkeypatch):
+    texture = Baseline("texture-svm", "texture, SVM", "texture", SvmOptions(calibrate=False))
+    monkeypatch.setattr(baseline_registry, "BASELINES", (*baseline_registry.BASELINES, texture))
+    units, rows = labelled("ab" * 20), np.arange(40)
+    features = {"texture": np.where(units["moa"] == "a", 10.0, 50.0)[:, None] + rows[:, None] % 3}
+    folds = [Fold(0, rows[:20], rows[20:])]
+    found = baselines.run_baselines(features, units, folds, ["texture-svm"])["texture-svm"]
+    assert (found["moa"] == found["predicted"]).all()
+
+
+def test_features_of_baselines_are_computed():
+    computed = {*handcrafted_features.FEATURES, LAYOUT, CELL_COUNT}
+    for baseline in baseline_registry.BASELINES:
+        assert (baseline.head is None) == (baseline.features == "")
+        assert baseline.features in {"", *computed}
+
+
+def test_baselines_that_see_the_plate_need_plates():
+    for baseline in baseline_registry.BASELINES:
+        sees_plates = baseline.features in (LAYOUT, CELL_COUNT)
+        assert baseline.needs_plates == sees_plates
+        assert baseline.needs_cells == (baseline.features == CELL_COUNT)
+
+
 def test_an_unknown_baseline_is_refused():
-    with pytest.raises(
-        InputError, match="'cell-size' is not known; use majority, layout, layout-lda"
-    ):
+    with pytest.raises(InputError, match="unknown baseline 'cell-size'; did you mean 'cell-count'"):
         baselines.run_baselines({}, labelled("ab"), [], ["cell-size"])

@@ -1,18 +1,17 @@
-import time
-
 import numpy as np
 import pytest
 
-from moascope.classification import features
+from moascope.classification import features, streaming
 from moascope.core.errors import InputError
 from moascope.networks import backbones
+from moascope.networks.registry import ChannelMapping
 
 CHANNELS = ["a", "b", "c"]
 
 
 @pytest.fixture(scope="module")
 def model():
-    mapping = {"kind": "triple", "triple": CHANNELS}
+    mapping = ChannelMapping("triple", CHANNELS)
     return backbones.build(
         "efficientnet-lite0",
         "imagenet",
@@ -85,29 +84,15 @@ def test_views_run_one_at_a_time_give_the_features_of_the_saved_model(
     np.testing.assert_allclose(np.load(tmp_path / "f.npy"), expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("side", "expected"), [(64, 256), (256, 16), (512, 4), (1024, 1), (2048, 1)]
-)
-def test_calls_of_a_network_are_counted_in_pixels(model, side, expected):
-    assert features.images_per_call(model, (side, side)) == expected
-
-
-def test_units_that_a_network_resizes_count_with_the_size_they_get():
-    mapping = {"kind": "triple", "triple": CHANNELS}
-    resizing = backbones.build("efficientnet-lite0", "none", 256, CHANNELS, mapping, ["stem_relu"])
-    assert features.images_per_call(resizing, (1024, 1024)) == 16
-    assert features.images_per_call(resizing, (32, 32)) == 16
-
-
 def test_no_call_of_a_network_exceeds_its_pixels(model, files, tmp_path, monkeypatch):
-    shapes, predict = [], features.predict
+    shapes, predict = [], streaming.predict
 
     def noted(model, batch):
         shapes.append(batch.shape)
         return predict(model, batch)
 
     monkeypatch.setattr(features, "predict", noted)
-    monkeypatch.setattr(features, "_PIXELS_PER_CALL", {"cpu": 4 * 32 * 32, "gpu": 4 * 32 * 32})
+    monkeypatch.setattr(streaming, "_PIXELS_PER_CALL", {"cpu": 4 * 32 * 32, "gpu": 4 * 32 * 32})
     features.extract(model, files, None, tmp_path / "f.npy", views=8)
     assert set(shapes) == {(4, 32, 32, 3)}
     assert len(shapes) == 8 * 4  # 13 units
@@ -138,18 +123,8 @@ def test_another_number_of_views_is_an_error(model):
         features.with_views(model, 3)
 
 
-def test_reading_runs_ahead_of_the_model():
-    stack = np.zeros((6, 2, 2, 1), "float16")
-    batches = features.prefetched([stack], features.unit_places([stack]), 4)
-    shapes = []
-    for batch in batches:
-        time.sleep(0.01)
-        shapes.append(batch.shape)
-    assert shapes == [(4, 2, 2, 1), (4, 2, 2, 1)]
-
-
 def test_eight_views_need_square_units(files, tmp_path):
-    mapping = {"kind": "triple", "triple": CHANNELS}
+    mapping = ChannelMapping("triple", CHANNELS)
     open_size = backbones.build(
         "efficientnet-lite0", "none", None, CHANNELS, mapping, ["stem_relu"]
     )

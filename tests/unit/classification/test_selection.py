@@ -11,12 +11,16 @@ from sklearn.preprocessing import StandardScaler
 
 from moascope.classification import selection
 from moascope.classification.heads import cross_validation
+from moascope.classification.heads.kinds.lda import LdaOptions
+from moascope.classification.heads.kinds.logistic import LogisticOptions
+from moascope.classification.heads.kinds.svm import SvmOptions
 from moascope.core.errors import InputError
 from moascope.networks.feature_columns import Block
-from moascope.splits import inner_folds, make
+from moascope.splits import inner_folds
+from moascope.splits.folds import Fold
 
-LDA = {"type": "lda", "shrinkage": "auto", "balanced": False}
-LOGISTIC = {"type": "logistic", "C": 1.0, "balanced": False}
+LDA = LdaOptions(balanced=False, calibrate=False)
+LOGISTIC = LogisticOptions(balanced=False, calibrate=False)
 N_NOISE, N_SIGNAL = 6, 5
 NOISE = selection.Candidate("noise", np.arange(N_NOISE), LDA)
 SIGNAL = selection.Candidate("signal", np.arange(N_NOISE, N_NOISE + N_SIGNAL), LDA)
@@ -50,7 +54,7 @@ def divide(labels, groups):
 def folds_of(units):
     rows = np.arange(len(units))
     return [
-        make.Fold(
+        Fold(
             *(0, number, name),
             train=rows[units["compound"] != name],
             validation=rows[:0],
@@ -105,9 +109,7 @@ def test_classes_of_validation_units_do_not_change_the_choice():
     features, units = screen()
     fold = folds_of(units)[0]
     is_validation = np.isin(fold.train, np.flatnonzero(units["compound"] == "c3"))
-    fold = make.Fold(
-        *(0, 0, "c0"), fold.train[~is_validation], fold.train[is_validation], fold.test
-    )
+    fold = Fold(*(0, 0, "c0"), fold.train[~is_validation], fold.train[is_validation], fold.test)
     scrambled = units.copy()
     scrambled.loc[fold.validation, "moa"] = "b"
     pd.testing.assert_frame_equal(
@@ -222,15 +224,20 @@ def test_the_saved_model_is_chosen_by_all_units_of_the_split():
 def test_candidates_find_their_columns():
     blocks = [Block(0, "block2_add", "mean", 2), Block(0, "block2_add", "sd", 2)]
     options = {
-        "mean": {"features": ["network"], "taps": ["block2_add"], "pooling": "mean", "head": LDA},
+        "mean": {
+            "features": ["network"],
+            "taps": ["block2_add"],
+            "pooling": "mean",
+            "head": LDA.model_dump(),
+        },
         "all": {
             "features": ["network", "hand-crafted"],
             "taps": ["block2_add"],
             "pooling": "mean+sd",
-            "head": LOGISTIC,
+            "head": LOGISTIC.model_dump(),
         },
     }
-    first, second = selection.candidates_of(options, blocks, 7)
+    first, second = selection.candidates_of(selection.read_choices(options), blocks, 7)
     assert (first.name, list(first.columns), first.head) == ("mean", [0, 1], LDA)
     assert list(second.columns) == list(range(7))
 
@@ -241,7 +248,7 @@ def test_a_kernel_machine_is_chosen_where_classes_are_not_linear():
     angles = rng.uniform(0, 2 * np.pi, len(units))
     radius = np.where(units["moa"] == "a", 1.0, 2.5) + 0.2 * rng.normal(size=len(units))
     features = radius[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    svm = {"type": "svm", "C": 1.0, "gamma": "scale", "balanced": True, "calibrate": "auto"}
+    svm = SvmOptions()
     kernel = selection.Candidate("kernel", np.arange(2), svm)
     linear = selection.Candidate("linear", np.arange(2), LDA)
     table, choice = predict(features, units, candidates=(linear, kernel))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from moascope.config import loading
+from moascope.config import loading, renames
 from moascope.config.problems import _EXPECTED
 from moascope.core.errors import InputError
 from moascope.core.text.suggestions import unknown
@@ -331,6 +331,23 @@ def test_braces_in_paths_of_files_are_refused_with_the_reason(tmp_path, monkeypa
 def test_keys_that_were_removed_say_what_to_use():
     assert lines(evaluation__bootstrap=100) == [
         "evaluation.bootstrap: this key was removed; delete it, and use evaluation.permutations"
+    ]
+
+
+def test_values_that_were_renamed_are_refused_with_the_new_name():
+    assert lines(evaluation__baselines=["majority", "hand-made-svm"]) == [
+        "evaluation.baselines.1: 'hand-made-svm' is now called 'hand-crafted-svm'. Fix: rename it"
+    ]
+
+
+def test_keys_that_were_renamed_are_refused_with_the_new_name(monkeypatch):
+    monkeypatch.setattr(renames, "RENAMED_KEYS", {"models.*.head.strength": "C"})
+    raw_head = {"type": "logistic", "strength": "much"}
+    model = {"split": "loco", "channel_mapping": "inflate", "head": raw_head}
+    found = lines(splits={"loco": {"method": "leave-one-compound-out"}}, models={"m": model})
+    assert found == [
+        "models.m.head.strength: this key is now called 'C'. Fix: rename it",
+        "models.m.head.C: write a number; got 'much'",
     ]
 
 

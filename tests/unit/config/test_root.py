@@ -4,14 +4,19 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
+from moascope.classification import selection
+from moascope.classification.heads.kinds.gradient_boosting import BoostingOptions
+from moascope.classification.heads.kinds.logistic import LogisticOptions
+from moascope.classification.heads.kinds.svm import SvmOptions
 from moascope.config import documents, loading
 from moascope.core.errors import InputError
 from moascope.segmentation import options as segmentation
+from moascope.segmentation.engines.registry import METHODS
 
 MINIMAL = {
     "run": "mine",
@@ -189,11 +194,9 @@ def test_every_type_of_head_may_be_chosen_but_a_perceptron():
         "linear": {},
     }
     choices = loading.load(model(candidates=candidates)).models["m"].choices()
-    assert choices["kernel"]["head"] == {
-        **{"type": "svm", "C": 10.0, "gamma": 0.01, "balanced": True, "calibrate": "auto"},
-    }
-    assert choices["trees"]["head"]["n_estimators"] == 50
-    assert "C" not in choices["trees"]["head"]
+    assert choices["kernel"].head == SvmOptions(C=10.0, gamma=0.01)
+    assert choices["trees"].head == BoostingOptions(n_estimators=50)
+    assert "C" not in choices["trees"].model_dump()["head"]
 
 
 def test_all_that_is_wrong_with_candidates_is_named_with_its_model():
@@ -212,15 +215,21 @@ def test_candidates_change_some_options_of_their_model():
     loaded = loading.load(model(taps=["block10_add"], candidates=candidates)).models["m"]
     choices = loaded.choices()
     assert list(choices) == ["early", "both", "texture"]
-    assert [choice["taps"] for choice in choices.values()] == [["block2_add"], ["block10_add"], []]
-    assert choices["both"]["features"] == ["network", "hand-crafted"]
-    assert choices["early"]["head"]["type"] == "lda"
-    assert choices["texture"]["head"] == {
-        **{"type": "logistic", "C": 2.0, "balanced": True, "calibrate": "auto"},
-    }
-    assert loaded.network_pass()["taps"] == ["block2_add", "block10_add"]
-    assert loaded.network_pass()["pooling"] == "mean+sd"
+    assert [choice.taps for choice in choices.values()] == [["block2_add"], ["block10_add"], []]
+    assert choices["both"].features == ["network", "hand-crafted"]
+    assert choices["early"].head.type == "lda"
+    assert choices["texture"].head == LogisticOptions(C=2.0)
+    assert loaded.network_pass().taps == ["block2_add", "block10_add"]
+    assert loaded.network_pass().pooling == "mean+sd"
     assert loaded.uses_hand_crafted()
+
+
+def test_choices_go_through_the_parameters_of_a_rule():
+    candidates = {"texture": {"features": ["hand-crafted"]}, "kernel": {"head": {"type": "svm"}}}
+    choices = loading.load(model(candidates=candidates)).models["m"].choices()
+    params = {name: choice.model_dump(mode="json") for name, choice in choices.items()}
+    assert params["kernel"]["head"]["gamma"] == "scale"
+    assert selection.read_choices(json.loads(json.dumps(params))) == choices
 
 
 def test_without_features_of_the_network_there_is_no_pass_through_it():
@@ -234,8 +243,8 @@ def test_without_features_of_the_network_there_is_no_pass_through_it():
 def test_the_last_layer_has_an_empty_name_where_others_are_read_too():
     candidates = {"last": {}, "early": {"taps": ["block2_add"]}}
     loaded = loading.load(model(candidates=candidates)).models["m"]
-    assert loaded.network_pass()["taps"] == ["", "block2_add"]
-    assert loading.load(model()).models["m"].network_pass()["taps"] == []
+    assert loaded.network_pass().taps == ["", "block2_add"]
+    assert loading.load(model()).models["m"].network_pass().taps == []
 
 
 def test_units_of_a_fixed_list_may_calibrate(tmp_path):
@@ -317,7 +326,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"segmentation": UNET}, "segmentation.engines.unet: there are no known objects to learn"),
+        ({"segmentation": UNET}, "segmentation.engines.unet: there are no reference masks"),
         (
             {"segmentation": {"engines": {"c": {"method": "classical"}}, "channels": ["DMA"]}},
             "segmentation.channels: unknown channel 'DMA'; did you mean 'DNA'?",
@@ -379,7 +388,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             {"segmentation": {"engines": {"star": {"method": "stardist"}}}},
-            "segmentation.engines.star: there are no known objects to learn",
+            "segmentation.engines.star: there are no reference masks to learn",
         ),
         (
             star(training={"loss": "dice", "steps": 9}),
@@ -394,8 +403,8 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                 "input": {**MINIMAL["input"], "channels": dict.fromkeys("abcd", "x")},
                 "segmentation": {"engines": {"pose": {"method": "cellpose"}}},
             },
-            "segmentation.engines.pose: Cellpose sees at most three channels, not the 4 given (a, "
-            "b, c, d); name up to three of them under segmentation.channels",
+            "segmentation.engines.pose: method cellpose sees at most 3 channels, not the 4 given "
+            "(a, b, c, d); name up to 3 of them under segmentation.channels",
         ),
         (star(grid=3), "grid (3) must be 1, 2, 4 or 8 px"),
         (star(min_area=50, max_area=20), "min_area (50) must not exceed max_area (20)"),
@@ -417,8 +426,8 @@ def engine_problems(**engine):
             "smoothing is for method classical, not unet",
         ),
         (
-            {"method": "classical", "turns": True},
-            "turns is for method unet, not classical; leave it",
+            {"method": "classical", "test_time_augmentation": True},
+            "test_time_augmentation is for method unet, not classical; leave it",
         ),
         ({"method": "stardist", "network": {}}, "network is for method unet, not stardist"),
         (
@@ -434,8 +443,8 @@ def engine_problems(**engine):
             "training has no effect beside a given model (m), used as it is; leave one of them out",
         ),
         (
-            {"method": "stardist", "model": "m", "rays": 32},
-            "rays has no effect beside a given model (m), used as it is",
+            {"method": "stardist", "model": "m", "n_rays": 32},
+            "n_rays has no effect beside a given model (m), used as it is",
         ),
         (
             {"method": "unet", "model": "u.keras", "network": {"depth": 3}},
@@ -450,18 +459,27 @@ def test_a_key_that_an_engine_does_not_use_is_refused(engine, message):
 
 
 def test_all_keys_that_an_engine_does_not_use_are_named_at_once():
-    found = engine_problems(method="classical", turns=False, rays=32, nms_threshold=0.4)
-    for key in ("turns", "rays", "nms_threshold"):
+    found = engine_problems(
+        method="classical", test_time_augmentation=False, n_rays=32, nms_threshold=0.4
+    )
+    for key in ("test_time_augmentation", "n_rays", "nms_threshold"):
         assert f"{key} is for method" in found
 
 
-def test_every_key_of_an_engine_knows_its_methods():
+def test_every_key_of_an_engine_is_of_a_method():
     keys = set(segmentation.Engine.model_fields)
-    known = set(segmentation.METHODS_OF_KEYS)
-    assert keys - known == {"method", "min_area", "max_area"}
-    assert known <= keys
-    methods = set(get_args(segmentation.METHODS))
-    assert {one for some in segmentation.METHODS_OF_KEYS.values() for one in some} == methods
+    assert keys == {"method"} | {key for each in METHODS for key in each.options.model_fields}
+
+
+def test_keys_that_methods_name_are_their_own():
+    for method in METHODS:
+        named = {*method.finding_keys, *method.learning_keys, *method.keys_of_model}
+        assert named <= set(method.options.model_fields), method.name
+
+
+def test_the_size_of_objects_cannot_be_measured_with_every_method():
+    found = engine_problems(method="cellpose", diameter="auto")
+    assert "segmentation.engines.e: diameter: auto is not possible with method cellpose" in found
 
 
 @pytest.mark.parametrize(
@@ -508,7 +526,7 @@ def test_without_a_screen_there_must_be_annotated_images():
 
 def test_networks_without_a_model_are_trained():
     engines = {
-        "trained": {"method": "stardist", "rays": 64, "training": {"steps": 10}},
+        "trained": {"method": "stardist", "n_rays": 64, "training": {"steps": 10}},
         "given": {"method": "stardist", "model": "2D_versatile_fluo"},
         "cellpose": {"method": "cellpose"},
     }
@@ -558,3 +576,11 @@ def test_the_examples_of_the_documentation_are_valid(repository):
 def test_reading_the_config_does_not_import_tensorflow():
     code = "import sys, moascope.config.root; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_configuration_never_changes():
+    config = loading.load(MINIMAL)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.seed = 2
+    with pytest.raises(ValidationError, match="frozen"):
+        config.quality.focus_z = 1.0

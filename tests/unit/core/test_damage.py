@@ -25,6 +25,7 @@ import resource, sys
 from pathlib import Path
 
 import numpy, pandas
+from moascope.images import ingest
 from moascope.images import plate_store, readers
 from moascope.segmentation.data import masks
 from moascope.core.damage import MachineError
@@ -105,7 +106,7 @@ def test_a_plate_is_not_quarantined_for_want_of_memory(large, tmp_path):
         out = sys.argv[2]
         leave(15)
         sites = pandas.DataFrame([row, {**row, "site_id": "P/A01/2"}])
-        print(outcome(plate_store.ingest_plate, sites, ["DNA"], out, on_bad_image="quarantine"))
+        print(outcome(ingest.ingest_plate, sites, ["DNA"], out, on_bad_image="quarantine"))
         """,
         large / "zlib.tif",
         tmp_path / "P.ozx",
@@ -201,7 +202,7 @@ def test_a_file_of_the_run_is_not_called_damaged_where_the_disk_fails():
 
 
 def test_sites_without_files_are_quarantined_as_missing(tmp_path):
-    from moascope.images.plate_store import ingest_plate
+    from moascope.images.ingest import ingest_plate
 
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), np.uint8))
     (tmp_path / "bad.tif").write_bytes(b"II*\0" + bytes(20))

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from moascope.config import loading
 from moascope.core import paths
 from moascope.core.paths import Paths, target_of
+from moascope.pipeline.inputs.segmentation import EngineInputs
+from moascope.segmentation.engines.registry import METHODS
 
 CHECKPOINTS = {"unet_checkpoint", "fold_checkpoint"}  # kept by no rule
 
@@ -25,16 +28,39 @@ def made_by_rules(repository):
     return made
 
 
+def made_by_methods():
+    """Return the paths of fitted engines that the rules of each method make."""
+    config = loading.load({"run": "a", "input": {"format": "simulate", "channels": {"DNA": ""}}})
+    run = Paths("a")
+    inputs = EngineInputs(config, run, [])
+    names = {getattr(run, name): name for name, value in vars(Paths).items() if is_path(value)}
+    made = {}
+    for method in METHODS:
+        if method.train:
+            files = inputs.trained_files(method).values()
+            made[f"train_{method.name}"] = {names[file] for file in files}
+        if method.is_ensemble:
+            made[f"tune_{method.name}"] = {method.model_path, "engine_history"}
+        if method.tune:
+            given = "tune_given" if method.train else "tune"
+            made[f"{given}_{method.name}"] = {method.model_path}
+    return made
+
+
+def is_path(value):
+    return isinstance(value, property)
+
+
 def test_the_table_of_outputs_is_that_of_the_rules(repository):
     known = {rule: set(names) for rule, names in paths._OUTPUTS.items()}
-    assert known == made_by_rules(repository)
+    assert known == made_by_rules(repository) | made_by_methods()
 
 
 def test_every_path_is_made_by_a_rule():
     names = {name for name, value in vars(Paths).items() if isinstance(value, property)}
     made = {name for names in paths._OUTPUTS.values() for name in names}
-    numbered = {"plate_files", "plate_roles"}  # by divide_sites_0 and so on
-    assert names - CHECKPOINTS - numbered == made
+    by_method = {"engine_size", "test_labels", "test_times", "test_device"}
+    assert names - CHECKPOINTS - by_method == made
 
 
 @pytest.mark.parametrize(
@@ -43,6 +69,7 @@ def test_every_path_is_made_by_a_rule():
         ("results/a/plates/P1.ozx", "ingest"),
         ("/data/run/results/a/plates/P.1 b.ozx", "ingest"),
         (Path("results/a/units/pixels/P1.npy"), "prepare"),
+        ("results/a/sites/files/P1.parquet", "divide_sites"),
         ("results/a/units.parquet", "collect_units"),
         ("results/a/splits/loco.groups.parquet", "split"),
         ("results/a/segmentation/nuclei.json", "tune_classical"),
@@ -62,7 +89,7 @@ def test_the_rule_of_a_file_is_found(path, target):
         "results/a/predictions/lenet.parquet",
         "results/a/segmentation/annotated.h5",
         "results/a/segmentation/nuclei.keras",
-        "results/a/sites/files/P1.parquet",
+        "results/a/segmentation/nuclei.labels.h5",
     ],
 )
 def test_a_file_stands_for_itself_where_the_configuration_decides_on_its_rule(path):

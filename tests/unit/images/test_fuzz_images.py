@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from plate_images import CHANNELS, WELLS, image, write_sites
 
 from moascope.core.errors import ImageError, InputError
-from moascope.images.plate_store import PlateStore, ingest_plate
+from moascope.images.ingest import ingest_plate
+from moascope.images.plate_store import PlateStore
 from moascope.images.readers import read_pixel_size, read_planes
 from moascope.segmentation.data.masks import read_mask
 

@@ -9,6 +9,7 @@ import pytest
 from moascope.core.errors import InputError
 from moascope.networks import feature_columns
 from moascope.networks.feature_columns import Block, FeatureChoice, columns_of
+from moascope.networks.registry import ChannelMapping
 
 # Two channel passes; the last layer has no positions, so that it has no standard deviation.
 ONE_PASS = [("stem", "mean", 2), ("stem", "sd", 2), ("", "mean", 3)]
@@ -62,7 +63,7 @@ def test_a_shared_pass_gives_every_choice_the_features_of_its_own_network(mappin
             "imagenet",
             None,
             channels,
-            {"kind": mapping},
+            ChannelMapping(mapping),
             taps,
             pooling=pooling,
         )

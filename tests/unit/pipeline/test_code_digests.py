@@ -4,7 +4,10 @@ from itertools import pairwise
 import pytest
 from imports import imported_names
 
+from moascope.core.named_functions import module_of
 from moascope.pipeline import code_digests
+from moascope.pipeline.code_digests import digest_function
+from moascope.segmentation.engines.registry import METHODS
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def test_imports_are_followed_through_modules(package, tmp_path):
 
 def test_the_imports_of_scripts_are_those_of_their_syntax_trees(repository):
     scripts = [*(repository / "workflow/scripts").rglob("*.py")]
-    assert len(scripts) > 40
+    assert len(scripts) > 30
     for script in scripts:
         names = {name for name in imported_names(script) if name.startswith("moascope.")}
         modules = {name for name in names if code_digests._file_of(name).is_file()}
@@ -123,9 +126,40 @@ def test_editing_what_decides_no_result_changes_nothing(library, module):
     assert digest() == before
 
 
-@pytest.mark.parametrize("script", ["train_unet.py", "tune_unet.py", "segment_unet.py"])
-def test_finding_cells_does_not_depend_on_splits(repository, script):
-    modules = code_digests.library_modules(repository / "workflow/scripts/segmentation" / script)
-    assert "moascope.segmentation.unet.architecture" in modules
+def functions_of_methods():
+    return [
+        function
+        for method in METHODS
+        for function in (method.load, method.measure, method.train, method.tune)
+        if function
+    ]
+
+
+@pytest.mark.parametrize("function", functions_of_methods())
+def test_segmentation_does_not_depend_on_splits_or_other_methods(function):
+    modules = code_digests.library_modules(code_digests._file_of(module_of(function)))
     assert not {name for name in modules if name.startswith("moascope.splits.")}
     assert "moascope.simulation.screen" not in modules
+    implementations = {module_of(other) for other in functions_of_methods()}
+    assert modules & implementations <= {module_of(function)}
+
+
+def test_scripts_of_all_engines_depend_on_no_method(repository):
+    for script in ["train.py", "tune.py", "segment.py", "measure_size.py"]:
+        file = repository / "workflow/scripts/segmentation" / script
+        modules = code_digests.library_modules(file)
+        assert not modules & {module_of(function) for function in functions_of_methods()}
+
+
+def test_the_digest_of_a_function_covers_its_module_and_those_behind_it(library):
+    copy, digest = library
+    found = []
+    for module in ["splits/make", "segmentation/implementations/classical", "core/files"]:
+        digest()  # forgets what was read
+        found.append(digest_function("moascope.segmentation.implementations.classical:load"))
+        with (copy / f"{module}.py").open("a") as file:
+            file.write("\nEXTRA = 1\n")
+    digest()
+    found.append(digest_function("moascope.segmentation.implementations.classical:load"))
+    assert found[0] == found[1]
+    assert len(set(found)) == 3

@@ -7,8 +7,9 @@ from pictures import brightfield, cells
 from skimage.io import imread
 
 from moascope.preprocessing import foreground, quality
+from moascope.preprocessing.options import Quality
 
-OPTIONS = {"focus_z": 4.0, "max_saturated": 0.01, "min_foreground": 0.01, "intensity_z": 6.0}
+OPTIONS = Quality()
 
 
 @pytest.fixture

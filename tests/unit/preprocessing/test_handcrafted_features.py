@@ -76,11 +76,11 @@ def test_binary_patterns_are_those_of_a_loop():
 
 
 @pytest.mark.parametrize("turn", [lambda x: x[:, ::-1], lambda x: x.transpose(0, 2, 1, 3)])
-def test_hand_made_features_do_not_depend_on_orientation(turn):
+def test_hand_crafted_features_do_not_depend_on_orientation(turn):
     batch = images(shape=(2, 64, 64, 3))
     np.testing.assert_allclose(
-        handcrafted_features.image_features(turn(batch), "hand-made"),
-        handcrafted_features.image_features(batch, "hand-made"),
+        handcrafted_features.image_features(turn(batch), "hand-crafted"),
+        handcrafted_features.image_features(batch, "hand-crafted"),
         atol=1e-5,
     )
 
@@ -105,8 +105,8 @@ def test_empty_images_of_any_shape_have_finite_features(kind, shape):
 
 
 def test_a_plate_without_images_has_no_rows_of_as_many_features():
-    empty = handcrafted_features.image_features(images(shape=(0, 32, 32, 2)), "hand-made")
-    full = handcrafted_features.image_features(images(shape=(1, 32, 32, 2)), "hand-made")
+    empty = handcrafted_features.image_features(images(shape=(0, 32, 32, 2)), "hand-crafted")
+    full = handcrafted_features.image_features(images(shape=(1, 32, 32, 2)), "hand-crafted")
     assert empty.shape == (0, full.shape[1])
 
 
@@ -118,7 +118,7 @@ def test_an_unknown_kind_is_refused():
 
 
 def test_features_are_read_again_as_they_were_from_tables_of_any_plate(tmp_path):
-    kept = {"hand-made": [], "channel-mean-sd": []}
+    kept = {"hand-crafted": [], "channel-mean-sd": []}
     files = []
     for n in (3, 0, 2):
         pixels = images(shape=(n, 32, 32, 2))
@@ -140,7 +140,7 @@ def test_features_are_read_again_as_they_were_from_tables_of_any_plate(tmp_path)
 
 
 def write_tables(folder, sizes):
-    """Write tables of plates with hand-made features; give the paths and all features."""
+    """Write tables of plates with hand-crafted features; give the paths and all features."""
     paths, parts = [], []
     for number, n in enumerate(sizes):
         pixels = images(seed=number, shape=(n, 32, 32, 2))
@@ -150,11 +150,11 @@ def write_tables(folder, sizes):
         }
         paths.append(folder / f"{number}.parquet")
         handcrafted_features.as_columns(features).to_parquet(paths[-1])
-        parts.append(features["hand-made"])
+        parts.append(features["hand-crafted"])
     return paths, np.concatenate(parts)
 
 
-def test_hand_made_features_follow_those_of_the_network_row_by_row(tmp_path):
+def test_hand_crafted_features_follow_those_of_the_network_row_by_row(tmp_path):
     paths, crafted = write_tables(tmp_path, (3, 0, 2))
     network = np.arange(20, dtype=np.float32).reshape(5, 4)
     np.save(tmp_path / "network.npy", network)
@@ -164,7 +164,7 @@ def test_hand_made_features_follow_those_of_the_network_row_by_row(tmp_path):
     assert joined.shape == shape
 
 
-def test_hand_made_features_can_stand_alone(tmp_path):
+def test_hand_crafted_features_can_stand_alone(tmp_path):
     paths, crafted = write_tables(tmp_path, (2, 1))
     handcrafted_features.join(None, paths, tmp_path / "joined.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "joined.npy"), crafted, strict=True)

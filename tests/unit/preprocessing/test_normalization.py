@@ -7,22 +7,33 @@ from fake_store import FakeStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pydantic import ValidationError
 
 from moascope.core.errors import InputError
+from moascope.core.options import restore
 from moascope.preprocessing import normalization
+from moascope.preprocessing.normalization_methods import percentile
+from moascope.preprocessing.normalization_methods.anscombe import anscombe
+from moascope.preprocessing.normalization_methods.registry import find_method
+from moascope.preprocessing.options import Normalization, NormalizationStep
 
 CHANNELS = ["DNA", "Actin"]
 CONTROLS = [0, 3, 4]
-KENSERT = [
-    {"method": "anscombe", "scope": "image"},
-    {"method": "zscore", "scope": "controls", "z_range": (-3, 9)},
-    {"method": "minmax", "scope": "image"},
-]
+ANSCOMBE = {"method": "anscombe"}
+KENSERT = Normalization(
+    steps=[ANSCOMBE, {"method": "zscore", "scope": "controls"}, {"method": "minmax"}]
+)
 METHODS = ["percentile", "zscore", "minmax"]
 
 
 def step(method, scope="image", low=1.0, high=99.0, z_range=(-3.0, 9.0)):
-    return {"method": method, "scope": scope, "low": low, "high": high, "z_range": z_range}
+    """A step with the keys that its method reads."""
+    keys = {"scope": scope, "low": low, "high": high, "z_range": z_range}
+    return {"method": method} | {key: keys[key] for key in find_method(method).keys}
+
+
+def chain(*steps, **options):
+    return restore(Normalization, {"steps": list(steps), **options})
 
 
 @pytest.fixture
@@ -58,28 +69,30 @@ def control_pixels(store, controls=CONTROLS):
 
 
 def test_zscore_statistics_are_mean_and_sd_of_the_controls(store):
-    found = values(normalization.fit_plate(store, sites(store), [step("zscore", "controls")]))
+    found = values(normalization.fit_plate(store, sites(store), chain(step("zscore", "controls"))))
     expected = control_pixels(store)
     np.testing.assert_allclose(found.loc["mean"], expected.mean(axis=1))
     np.testing.assert_allclose(found.loc["sd"], expected.std(axis=1))
 
 
 def test_minmax_statistics_are_the_extremes_of_the_controls(store):
-    found = values(normalization.fit_plate(store, sites(store), [step("minmax", "controls")]))
+    found = values(normalization.fit_plate(store, sites(store), chain(step("minmax", "controls"))))
     np.testing.assert_array_equal(found.loc["low"], control_pixels(store).min(axis=1))
     np.testing.assert_array_equal(found.loc["high"], control_pixels(store).max(axis=1))
 
 
 def test_percentile_statistics_are_numpys_where_every_pixel_is_sampled(store):
-    found = values(normalization.fit_plate(store, sites(store), [step("percentile", "controls")]))
+    found = values(
+        normalization.fit_plate(store, sites(store), chain(step("percentile", "controls")))
+    )
     low, high = np.percentile(control_pixels(store), (1, 99), axis=1)
     np.testing.assert_allclose(found.loc["low"], low)
     np.testing.assert_allclose(found.loc["high"], high)
 
 
 def test_percentiles_of_a_sample_are_near_those_of_all_pixels(store, monkeypatch):
-    monkeypatch.setattr(normalization, "PERCENTILE_SAMPLE", 500)
-    steps = [step("percentile", "controls", 10, 90)]
+    monkeypatch.setattr(percentile, "SAMPLE", 500)
+    steps = chain(step("percentile", "controls", 10, 90))
     found = values(normalization.fit_plate(store, sites(store), steps))
     expected = np.percentile(control_pixels(store), (10, 90), axis=1)
     np.testing.assert_allclose(found.loc[["low", "high"]], expected, rtol=0.2)
@@ -88,8 +101,8 @@ def test_percentiles_of_a_sample_are_near_those_of_all_pixels(store, monkeypatch
 def test_a_sample_takes_pixels_of_every_column(store, monkeypatch):
     columns = np.broadcast_to(np.arange(24, dtype=np.uint16), store.pixels.shape)
     flat = FakeStore(columns.copy(), CHANNELS)
-    monkeypatch.setattr(normalization, "PERCENTILE_SAMPLE", 120)  # 1440 pixels: every 12th
-    steps = [step("percentile", "controls", 5, 95)]
+    monkeypatch.setattr(percentile, "SAMPLE", 120)  # 1440 pixels: every 12th
+    steps = chain(step("percentile", "controls", 5, 95))
     found = values(normalization.fit_plate(flat, sites(flat), steps))
     np.testing.assert_allclose(found.loc["low"], np.percentile(np.arange(24), 5), atol=1.5)
     np.testing.assert_allclose(found.loc["high"], np.percentile(np.arange(24), 95), atol=1.5)
@@ -97,17 +110,17 @@ def test_a_sample_takes_pixels_of_every_column(store, monkeypatch):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_statistics_do_not_depend_on_the_batches(method, store, monkeypatch):
-    monkeypatch.setattr(normalization, "PERCENTILE_SAMPLE", 700)
-    whole = normalization.fit_plate(store, sites(store), [step(method, "controls")])
+    monkeypatch.setattr(percentile, "SAMPLE", 700)
+    whole = normalization.fit_plate(store, sites(store), chain(step(method, "controls")))
     monkeypatch.setattr(normalization, "batch_size", lambda shape: 1)
-    single = normalization.fit_plate(store, sites(store), [step(method, "controls")])
+    single = normalization.fit_plate(store, sites(store), chain(step(method, "controls")))
     pd.testing.assert_frame_equal(whole, single, rtol=1e-12)
 
 
 def test_a_small_spread_on_a_large_mean_is_not_lost():
     rng = np.random.default_rng(0)
     store = FakeStore((60000 + rng.integers(0, 2, (40, 2, 32, 32))).astype(np.uint16), CHANNELS)
-    found = values(normalization.fit_plate(store, sites(store), [step("zscore", "controls")]))
+    found = values(normalization.fit_plate(store, sites(store), chain(step("zscore", "controls"))))
     np.testing.assert_allclose(found.loc["sd"], control_pixels(store).std(axis=1), rtol=1e-9)
 
 
@@ -129,8 +142,8 @@ def test_the_table_says_what_it_was_taken_from(store):
 
 
 def test_an_empty_table_has_the_types_of_a_full_one(store):
-    empty = normalization.fit_plate(store, sites(store), [step("percentile")])
-    full = normalization.fit_plate(store, sites(store), [step("minmax", "controls")])
+    empty = normalization.fit_plate(store, sites(store), chain(step("percentile")))
+    full = normalization.fit_plate(store, sites(store), chain(step("minmax", "controls")))
     assert len(empty) == 0
     pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
 
@@ -139,9 +152,9 @@ def test_an_empty_table_has_the_types_of_a_full_one(store):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("chain", [[], [{"method": "anscombe", "scope": "image"}]])
-def test_treated_wells_never_change_the_statistics_of_controls(method, chain, store):
-    steps = [*chain, step(method, "controls")]
+@pytest.mark.parametrize("before", [[], [ANSCOMBE]])
+def test_treated_wells_never_change_the_statistics_of_controls(method, before, store):
+    steps = chain(*before, step(method, "controls"))
     before = normalization.fit_plate(store, sites(store), steps)
     treated = [k for k in range(8) if k not in CONTROLS]
     store.pixels[treated] = 65535 - store.pixels[treated]
@@ -149,7 +162,7 @@ def test_treated_wells_never_change_the_statistics_of_controls(method, chain, st
 
 
 def test_treated_wells_are_not_even_read(store):
-    normalization.fit_plate(store, sites(store), [step("zscore", "controls")])
+    normalization.fit_plate(store, sites(store), chain(step("zscore", "controls")))
     assert sorted(store.read_sites) == CONTROLS
 
 
@@ -162,7 +175,9 @@ def test_labels_are_neither_needed_nor_looked_at(store):
 
 
 def test_flagged_controls_do_not_enter(store):
-    table = normalization.fit_plate(store, sites(store, flagged=[3]), [step("zscore", "controls")])
+    table = normalization.fit_plate(
+        store, sites(store, flagged=[3]), chain(step("zscore", "controls"))
+    )
     np.testing.assert_allclose(
         values(table).loc["mean"], control_pixels(store, [0, 4]).mean(axis=1)
     )
@@ -173,7 +188,7 @@ def test_quarantined_sites_are_passed_over(store):
     table = sites(store)
     kept = FakeStore(store.pixels[1:], CHANNELS)
     kept.site_ids = store.site_ids[1:]
-    found = values(normalization.fit_plate(kept, table, [step("zscore", "controls")]))
+    found = values(normalization.fit_plate(kept, table, chain(step("zscore", "controls"))))
     np.testing.assert_allclose(found.loc["mean"], control_pixels(store, [3, 4]).mean(axis=1))
 
 
@@ -184,37 +199,36 @@ def test_quarantined_sites_are_passed_over(store):
 def test_a_plate_without_usable_controls_is_an_error(controls, flagged, words, store):
     table = sites(store, controls, flagged)
     with pytest.raises(InputError, match=f"plate 'P1'.*{words}.*input.controls"):
-        normalization.fit_plate(store, table, [step("zscore", "controls")])
+        normalization.fit_plate(store, table, chain(step("zscore", "controls")))
 
 
-def test_statistics_of_the_whole_plate_are_refused_and_the_fix_is_named(store):
-    with pytest.raises(
-        InputError, match=r"(?s)steps\[0\].*test folds would leak.*treated_wells_in_statistics"
-    ):
-        normalization.fit_plate(store, sites(store), [step("zscore", "plate")])
+def test_statistics_of_the_whole_plate_are_refused_and_the_fix_is_named():
+    with pytest.raises(ValidationError, match=r"steps\[0\].*treated_wells_in_statistics: true"):
+        Normalization(steps=[step("zscore", "plate")])
 
 
-def test_statistics_of_the_whole_plate_are_there_for_who_asks(store):
-    steps = [step("zscore", "plate")]
-    table = normalization.fit_plate(store, sites(store), steps, treated_in_statistics=True)
+def test_statistics_of_the_whole_plate_are_computed_where_they_are_allowed(store):
+    steps = Normalization(steps=[step("zscore", "plate")], treated_wells_in_statistics=True)
+    table = normalization.fit_plate(store, sites(store), steps)
     expected = control_pixels(store, range(8)).mean(axis=1)
     np.testing.assert_allclose(values(table).loc["mean"], expected)
     assert set(table["source"]) == {"plate"}
     with pytest.raises(InputError, match="every site is flagged"):
-        normalization.fit_plate(store, sites(store, flagged=range(8)), steps, True)
+        normalization.fit_plate(store, sites(store, flagged=range(8)), steps)
 
 
-@pytest.mark.parametrize(
-    ("steps", "words"),
-    [
-        ([step("anscombe")], "must end in"),
-        ([step("median")], r"steps\[0\].method 'median': use one of percentile"),
-        ([step("zscore", "well")], r"steps\[0\].scope 'well': use one of image"),
-    ],
-)
-def test_a_chain_that_makes_no_sense_is_an_error(steps, words):
-    with pytest.raises(InputError, match=words):
-        normalization.check_steps(steps)
+def test_a_chain_that_ends_in_counts_is_refused(store):
+    with pytest.raises(ValidationError, match="must not end with 'anscombe'"):
+        Normalization(steps=[ANSCOMBE])
+    with pytest.raises(InputError, match=r"the last step, 'anscombe', does not bring"):
+        normalization.apply(store.pixels, pd.DataFrame(), chain(ANSCOMBE), CHANNELS)
+
+
+def test_unknown_methods_and_scopes_are_refused():
+    with pytest.raises(ValidationError, match="Input should be 'percentile', 'zscore', 'anscombe'"):
+        NormalizationStep(method="median")
+    with pytest.raises(ValidationError, match="scope"):
+        NormalizationStep(method="zscore", scope="well")
 
 
 # ---------------------------------------------------------------- images as they are
@@ -223,7 +237,7 @@ def test_a_chain_that_makes_no_sense_is_an_error(steps, words):
 @pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65_535)])
 def test_without_steps_integers_are_divided_by_the_largest_of_their_type(dtype, largest):
     batch = np.array([0, 51, largest], dtype).reshape(1, 1, 1, 3)
-    result = normalization.apply(batch, normalization._table([]), [], ["DNA"])
+    result = normalization.apply(batch, normalization._table([]), chain(), ["DNA"])
     assert result.dtype == np.float32
     np.testing.assert_allclose(result.ravel(), [0, 51 / largest, 1], rtol=1e-6)
 
@@ -231,7 +245,7 @@ def test_without_steps_integers_are_divided_by_the_largest_of_their_type(dtype, 
 def test_without_steps_floats_from_0_to_1_stay_as_they_are():
     batch = np.array([0, 0.25, 1], np.float32).reshape(1, 1, 1, 3)
     np.testing.assert_array_equal(
-        normalization.apply(batch, normalization._table([]), [], ["DNA"]), batch
+        normalization.apply(batch, normalization._table([]), chain(), ["DNA"]), batch
     )
 
 
@@ -239,11 +253,11 @@ def test_without_steps_floats_from_0_to_1_stay_as_they_are():
 def test_without_steps_floats_of_another_range_are_refused(value):
     batch = np.array([0, value], np.float32).reshape(1, 1, 1, 2)
     with pytest.raises(InputError, match=r"normalization.steps: \[\] takes .* Add a step such as"):
-        normalization.apply(batch, normalization._table([]), [], ["DNA"])
+        normalization.apply(batch, normalization._table([]), chain(), ["DNA"])
 
 
-def test_without_steps_nothing_is_learnt_from_a_plate(store):
-    assert normalization.fit_plate(store, sites(store), []).empty
+def test_without_steps_no_statistics_are_computed(store):
+    assert normalization.fit_plate(store, sites(store), chain()).empty
     assert store.read_sites == []
 
 
@@ -251,7 +265,7 @@ def test_without_steps_nothing_is_learnt_from_a_plate(store):
 
 
 def test_zscored_controls_have_mean_0_and_sd_1(store):
-    steps = [step("zscore", "controls", z_range=(-1000, 1000))]
+    steps = chain(step("zscore", "controls", z_range=(-1000, 1000)))
     statistics = normalization.fit_plate(store, sites(store), steps)
     z = normalization.apply(store.pixels[CONTROLS], statistics, steps, CHANNELS) * 2000.0 - 1000
     np.testing.assert_allclose(z.mean(axis=(0, 2, 3)), 0, atol=1e-3)
@@ -259,7 +273,7 @@ def test_zscored_controls_have_mean_0_and_sd_1(store):
 
 
 def test_the_z_range_becomes_0_to_1():
-    steps = [step("zscore", "controls", z_range=(-3, 9))]
+    steps = chain(step("zscore", "controls", z_range=(-3, 9)))
     rows = [("mean", 100.0), ("sd", 10.0)]
     statistics = pd.DataFrame(
         [{"step": 0, "method": "zscore", "channel": "DNA", "statistic": n, "value": v}
@@ -272,16 +286,16 @@ def test_the_z_range_becomes_0_to_1():
 
 def test_percentiles_of_an_image_become_0_and_1():
     batch = np.arange(101, dtype=np.uint16).reshape(1, 1, 1, 101) + 1000
-    steps = [step("percentile", "image", 10, 90)]
+    steps = chain(step("percentile", "image", 10, 90))
     found = normalization.apply(batch, pd.DataFrame(), steps, ["DNA"]).ravel()
     expected = np.clip((np.arange(101) - 10) / 80, 0, 1)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_anscombe_is_its_formula_and_has_unit_variance_for_counts():
-    assert normalization.anscombe(np.array([0.625, 5.625])) == pytest.approx([2, 24**0.5])
+    assert anscombe(np.array([0.625, 5.625])) == pytest.approx([2, 24**0.5])
     counts = np.random.default_rng(0).poisson([[20], [200], [2000]], (3, 20000))
-    np.testing.assert_allclose(normalization.anscombe(counts).std(axis=1), 1, rtol=0.02)
+    np.testing.assert_allclose(anscombe(counts).std(axis=1), 1, rtol=0.02)
 
 
 def test_the_chain_of_kensert_2019_is_its_formula(store):
@@ -295,7 +309,7 @@ def test_the_chain_of_kensert_2019_is_its_formula(store):
 
 
 def test_statistics_are_found_by_channel_name(store):
-    steps = [step("zscore", "controls")]
+    steps = chain(step("zscore", "controls"))
     statistics = normalization.fit_plate(store, sites(store), steps)
     straight = normalization.apply(store.pixels, statistics, steps, CHANNELS)
     swapped = normalization.apply(store.pixels[:, ::-1], statistics, steps, CHANNELS[::-1])
@@ -309,7 +323,7 @@ def test_statistics_are_found_by_channel_name(store):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_constant_images_stay_finite(method, scope, dtype):
     store = FakeStore(np.full((8, 2, 16, 16), 77, dtype), CHANNELS)
-    steps = [step(method, scope)]
+    steps = chain(step(method, scope))
     statistics = normalization.fit_plate(store, sites(store), steps)
     found = normalization.apply(store.pixels, statistics, steps, CHANNELS)
     assert (found == found[0, 0, 0, 0]).all()
@@ -330,9 +344,9 @@ def test_constant_images_stay_finite(method, scope, dtype):
     st.sampled_from(METHODS),
 )
 def test_every_chain_gives_finite_float32_in_0_to_1_and_leaves_its_input_alone(pixels, steps, last):
-    store, chain, before = FakeStore(pixels, CHANNELS), [*steps, step(last)], pixels.copy()
-    statistics = normalization.fit_plate(store, sites(store, [0, 1]), chain)
-    found = normalization.apply(pixels, statistics, chain, CHANNELS)
+    store, options, before = FakeStore(pixels, CHANNELS), chain(*steps, step(last)), pixels.copy()
+    statistics = normalization.fit_plate(store, sites(store, [0, 1]), options)
+    found = normalization.apply(pixels, statistics, options, CHANNELS)
     assert found.dtype == np.float32
     assert found.shape == pixels.shape
     assert np.isfinite(found).all()

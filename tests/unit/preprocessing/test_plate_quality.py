@@ -10,7 +10,7 @@ from scipy import ndimage
 from moascope.preprocessing import plate_quality, quality
 from moascope.preprocessing.options import Quality
 
-OPTIONS = Quality().model_dump()
+OPTIONS = Quality()
 CHANNEL = ["DNA"]
 
 
@@ -46,7 +46,9 @@ def table(brightfield=(), **plates):
 
 def judged(brightfield=(), options=None, **plates):
     medians = plate_quality.plate_medians(table(brightfield, **plates), CHANNEL)
-    found = plate_quality.judge(medians, CHANNEL, OPTIONS | (options or {}), brightfield)
+    found = plate_quality.judge(
+        medians, CHANNEL, OPTIONS.model_copy(update=options or {}), brightfield
+    )
     return {name: list(reasons) for name, reasons in found.items()}
 
 

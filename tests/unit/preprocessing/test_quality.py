@@ -11,10 +11,11 @@ from skimage.io import imread
 from moascope.core.errors import InputError
 from moascope.preprocessing import foreground, plate_quality, quality
 from moascope.preprocessing.options import Quality
-from moascope.simulation import screen
+from moascope.preprocessing.quality_measures import saturation
+from moascope.simulation import phenotypes, screen
 from moascope.simulation.options import Simulate
 
-OPTIONS = {"focus_z": 4.0, "max_saturated": 0.02, "min_foreground": 0.02, "intensity_z": 6.0}
+OPTIONS = Quality(focus_z=4.0, max_saturated=0.02, min_foreground=0.02, intensity_z=6.0)
 
 
 @pytest.fixture
@@ -27,16 +28,18 @@ def measured(pixels, channels=("DNA",)):
 
 
 def reasons(pixels, channels=("DNA",), **options):
-    return list(quality.flag(measured(pixels, channels), OPTIONS | options)["reasons"])
+    return list(
+        quality.flag(measured(pixels, channels), OPTIONS.model_copy(update=options))["reasons"]
+    )
 
 
 def test_measures_do_not_depend_on_the_rest_of_the_batch(rng):
     images = cells(rng, n=5, side=64)
-    together, sketches = quality.measure(images, ["DNA"])
+    together = quality.measure_images(images, [False])
     for k in range(len(images)):
-        alone, sketch = quality.measure(images[k : k + 1], ["DNA"])
-        np.testing.assert_allclose(alone, together.iloc[[k]], rtol=1e-6)
-        np.testing.assert_array_equal(sketch[0], sketches[k])
+        alone = quality.measure_images(images[k : k + 1], [False])
+        for name, values in alone.items():
+            np.testing.assert_allclose(values[0], together[name][k], rtol=1e-6)
 
 
 # ---------------------------------------------------------------- intensities and saturation
@@ -44,7 +47,7 @@ def test_measures_do_not_depend_on_the_rest_of_the_batch(rng):
 
 def test_percentiles_mean_and_sd_are_numpys(rng):
     images = rng.integers(0, 4096, (3, 2, 101, 101)).astype(np.uint16)
-    table, _ = quality.measure(images, ["a", "b"])
+    table = measured(images, ["a", "b"])
     for c, channel in enumerate(["a", "b"]):
         flat = images[:, c].reshape(3, -1)
         for q in (1, 50, 99):
@@ -55,7 +58,7 @@ def test_percentiles_mean_and_sd_are_numpys(rng):
 
 def test_shares_at_the_maximum_are_counted():
     ordered = np.array([[0, 1, 2, 5, 5, 5, 9, 9], [3] * 8])
-    at, below = quality.share_at_maximum(ordered)
+    at, below = saturation.share_at_maximum(ordered)
     assert list(at) == [2 / 8, 1.0]
     assert list(below) == [3 / 8, 0.0]
 
@@ -189,16 +192,35 @@ def test_flags_belong_to_their_row_whatever_the_index(rng):
 
 
 def test_every_planted_bad_well_of_the_demo_is_flagged_and_hardly_a_good_one(tmp_path):
-    sheet, truth = screen.simulate_plate(0, Simulate().model_dump(), tmp_path, seed=3)
+    sheet, truth = screen.simulate_plate(0, Simulate(), tmp_path, seed=3)
     pixels = np.stack(
-        [[imread(tmp_path / row[name]) for name in screen.CHANNELS] for _, row in sheet.iterrows()]
+        [
+            [imread(tmp_path / row[name]) for name in phenotypes.CHANNELS]
+            for _, row in sheet.iterrows()
+        ]
     )
-    found = quality.flag(measured(pixels, screen.CHANNELS), Quality().model_dump())
+    found = quality.flag(measured(pixels, phenotypes.CHANNELS), Quality())
     planted = truth["planted_problem"].to_numpy()
     for problem, reason in zip(planted, found["reasons"], strict=True):
         assert problem in reason
     assert found["flagged"][planted == ""].mean() <= 0.02
     table = found.assign(plate="P1", status="ok")
-    medians = plate_quality.plate_medians(table, screen.CHANNELS)
-    assert plate_quality.judge(medians, screen.CHANNELS, Quality().model_dump()) == {}
-    assert plate_quality.suspected_brightfield(table, screen.CHANNELS) == {}
+    medians = plate_quality.plate_medians(table, phenotypes.CHANNELS)
+    assert plate_quality.judge(medians, phenotypes.CHANNELS, Quality()) == {}
+    assert plate_quality.suspected_brightfield(table, phenotypes.CHANNELS) == {}
+
+
+def test_deviations_are_those_that_flag(rng):
+    images = cells(rng, n=30)
+    images[2] = cells(rng, blur=4.0)[0]
+    images[5] //= 30
+    images[8] *= 6
+    table = measured(images)
+    z = quality.deviations(table)
+    for reason, sign in (("dim", -1), ("bright", 1)):
+        size = (sign * z[reason]).sort_values(ascending=False)
+        limit = float(size.iloc[:2].mean())
+        flagged = quality.flag(table, OPTIONS.model_copy(update={"intensity_z": limit}))
+        found = flagged["reasons"].str.split(";").map(lambda names, r=reason: r in names)
+        assert list(np.flatnonzero(found)) == [size.index[0]]
+    assert z["out-of-focus"].idxmin() == 2

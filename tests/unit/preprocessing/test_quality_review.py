@@ -39,7 +39,7 @@ def reviewed(tables, brightfield=(), include_controls=False, words=MECHANISM, **
     return review(
         *tables,
         CHANNELS,
-        Quality(**options).model_dump(),
+        Quality(**options),
         brightfield=brightfield,
         include_controls=include_controls,
         words=words,

@@ -12,9 +12,10 @@ from skimage.measure import block_reduce
 
 from moascope.core.errors import InputError
 from moascope.preprocessing import normalization, quality, units
+from moascope.preprocessing.options import Normalization, Units
 
 CHANNELS = ["DNA", "Actin"]
-STEPS = [{"method": "minmax", "scope": "image"}]
+STEPS = Normalization(steps=[{"method": "minmax", "scope": "image"}])
 
 
 @pytest.fixture
@@ -53,7 +54,13 @@ def prepare(store, path, size=None, tiles=(1, 1), min_foreground=0.0, steps=STEP
     sites, quality = tables(store, flagged)
     statistics = normalization.fit_plate(store, units.with_flags(sites, quality), steps)
     table = units.prepare_plate(
-        store, sites, quality, statistics, steps, size, tiles, min_foreground, path
+        store,
+        sites,
+        quality,
+        statistics,
+        steps,
+        options=Units(size=size, tiles=tiles, min_foreground=min_foreground),
+        out_npy=path,
     )
     return table, np.load(path, mmap_mode="r")
 
@@ -173,7 +180,7 @@ def test_sites_that_were_quarantined_are_absent(store, tmp_path):
     sites, quality = tables(store)
     store.site_ids, store.pixels = store.site_ids[1:], store.pixels[1:]
     table = units.prepare_plate(
-        store, sites, quality[1:], pd.DataFrame(), STEPS, None, (1, 1), 0.0, tmp_path / "u.npy"
+        store, sites, quality[1:], pd.DataFrame(), STEPS, Units(), tmp_path / "u.npy"
     )
     assert list(table["moa"]) == ["moa 1", "moa 2", "moa 3", "moa 4"]
     assert len(np.load(tmp_path / "u.npy")) == 4
@@ -183,8 +190,8 @@ def test_rows_follow_the_store_whatever_the_order_of_the_tables(store, tmp_path)
     straight, pixels = prepare(store, tmp_path / "a.npy", flagged=[1])
     sites, quality = tables(store, flagged=[1])
     table = units.prepare_plate(
-        store, sites[::-1], quality.sample(frac=1, random_state=0), pd.DataFrame(), STEPS, None,
-        (1, 1), 0.0, tmp_path / "b.npy",
+        store, sites[::-1], quality.sample(frac=1, random_state=0), pd.DataFrame(), STEPS,
+        Units(), tmp_path / "b.npy",
     )  # fmt: skip
     pd.testing.assert_frame_equal(table, straight)
     np.testing.assert_array_equal(np.load(tmp_path / "b.npy"), pixels)
@@ -202,7 +209,7 @@ def test_a_store_of_another_run_is_an_error(store, tmp_path):
     sites, quality = tables(store)
     with pytest.raises(InputError, match=r"1 sites.*lacks, for example 'P1/A01/5'"):
         units.prepare_plate(
-            store, sites[:4], quality, pd.DataFrame(), STEPS, None, (1, 1), 0, tmp_path / "u.npy"
+            store, sites[:4], quality, pd.DataFrame(), STEPS, Units(), tmp_path / "u.npy"
         )
 
 
@@ -248,7 +255,13 @@ def test_tiles_of_brightfield_are_judged_by_texture(tmp_path):
     measured = quality.measure_plate(store, ["BF"])
     quality_table = quality_table.assign(**{"threshold:BF": measured["threshold:BF"]})
     table = units.prepare_plate(
-        store, sites, quality_table, pd.DataFrame(), STEPS, None, (1, 2), 0.05,
-        tmp_path / "u.npy", brightfield=["BF"],
-    )  # fmt: skip
+        store,
+        sites,
+        quality_table,
+        pd.DataFrame(),
+        STEPS,
+        options=Units(tiles=(1, 2), min_foreground=0.05),
+        out_npy=tmp_path / "u.npy",
+        brightfield=["BF"],
+    )
     assert list(table["usable"]) == [False, True] * 4

@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from fake_run import configuration
 from report_contexts import context_of, model_of
+from unit_tables import make_split
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
+from moascope.classification.evaluation.options import Evaluation
 from moascope.pipeline import run_summary
 from moascope.report import page as report
 from moascope.report.context import SplitContext
-from moascope.splits.make import make_split
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 
@@ -83,7 +84,7 @@ def page():
     entry = scoring.evaluate(
         predictions,
         units,
-        config["evaluation"],
+        Evaluation.model_validate(config["evaluation"]),
         baselines={"majority": predictions.assign(predicted=classes[0])},
         unit="image",
         split="patients",

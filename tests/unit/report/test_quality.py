@@ -2,8 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from report_pages import Outline, changed, reviewed, statuses
 
+from moascope.core.statistics.robust import robust_z
+from moascope.preprocessing.quality import deviations
 from moascope.report import page as report
 from moascope.report import quality as report_quality
 
@@ -85,7 +88,14 @@ def test_site_scores_are_those_of_the_worst_channel():
     quality = pd.DataFrame(
         {
             f"{measure}:{channel}": np.linspace(0.9, 1.1, n)
-            for measure in ("focus_laplacian", "mean", "saturated", "foreground")
+            for measure in (
+                "focus_laplacian",
+                "focus_slope",
+                "mean",
+                "p99",
+                "saturated",
+                "foreground",
+            )
             for channel in ("a", "b")
         }
     )
@@ -101,7 +111,26 @@ def test_site_scores_are_those_of_the_worst_channel():
     assert (scores["blur"].drop(3) < 4).all()
 
 
+def test_site_scores_are_the_values_that_sites_are_flagged_by():
+    """With sites that hardly differ, plain robust z-scores would be far larger."""
+    rng = np.random.default_rng(0)
+    measures = ("focus_laplacian", "mean", "p99", "saturated", "foreground")
+    quality = pd.DataFrame(
+        {f"{measure}:a": np.exp(rng.normal(0, 0.005, 40)) for measure in measures}
+    )
+    quality["focus_slope:a"] = rng.normal(-2, 0.005, 40)
+    quality.loc[7, "focus_laplacian:a"] *= np.exp(-0.1)
+    quality.loc[9, ["p99:a", "mean:a"]] *= np.exp(-0.1)
+    scores = report_quality.site_scores(quality, ["a"])
+    flagging = deviations(quality)
+    assert scores["blur"][7] == pytest.approx(-flagging["out-of-focus"][7])
+    assert scores["blur"][7] < 1
+    assert -robust_z(np.log(quality["focus_laplacian:a"]))[7] > 9
+    assert scores["brightness"][9] == pytest.approx(flagging["dim"][9])
+
+
 def test_a_plate_without_spread_scores_zero():
-    quality = pd.DataFrame({f"{m}:a": [1.0] * 4 for m in ("focus_laplacian", "mean")})
+    measures = ("focus_laplacian", "focus_slope", "mean", "p99")
+    quality = pd.DataFrame({f"{m}:a": [1.0] * 4 for m in measures})
     quality["saturated:a"], quality["foreground:a"] = 0.0, 0.5
     assert not report_quality.site_scores(quality, ["a"])[["blur", "brightness"]].any(axis=None)

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from report_contexts import context_of, split_of
 from report_pages import changed
+from unit_tables import make_split
 
 from moascope.report import splits as report_splits
-from moascope.splits.make import make_split
 
 
 def context_with(options, format="table", groups=()):

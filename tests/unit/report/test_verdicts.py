@@ -6,19 +6,14 @@ import pytest
 from random_screens import LDA, features_of, folds_of, predicted, screen
 
 from moascope.classification import baselines
-from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation import nulls, scoring
+from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.heads import cross_validation
 from moascope.core.errors import InputError
 from moascope.report import verdicts, wording
 from moascope.screen.wells import parse_well, well_name
 
-OPTIONS = {
-    "aggregate": "median",
-    "permutations": 200,
-    "confidence": 0.95,
-    "calibration_bins": 10,
-    "independent_unit": "auto",
-}
+OPTIONS = Evaluation(permutations=200)
 
 
 def small_screen() -> pd.DataFrame:
@@ -31,7 +26,7 @@ def evaluated(units: pd.DataFrame, rng: np.random.Generator, skill: float) -> di
         predicted(units, features_of(units, rng, skill)),
         units,
         OPTIONS,
-        baselines={"hand-made-lda": predicted(units, features_of(units, rng, skill))},
+        baselines={"hand-crafted-lda": predicted(units, features_of(units, rng, skill))},
         held_out=["compound"],
     )
 
@@ -70,8 +65,8 @@ def entry(value: float, low: float, p: float = 0.005, least: float = 0.005) -> d
     score = {"value": 0.8, "ci": [0.7, 0.9], "level": 0.95, "p": p, "null": null}
     return {
         "accuracy": score,
-        "baselines": {"hand-made": {"accuracy": {"value": 0.8 - value}}},
-        "comparisons": {"hand-made": {"accuracy": difference}},
+        "baselines": {"hand-crafted": {"accuracy": {"value": 0.8 - value}}},
+        "comparisons": {"hand-crafted": {"accuracy": difference}},
     }
 
 
@@ -176,10 +171,15 @@ def test_one_compound_per_class_cannot_exclude_chance():
     )
     found = scoring.evaluate(table, units, OPTIONS, held_out=["plate"])
     said = {warning.id: warning.text for warning in verdicts.find_warnings("m", found)}
-    assert said["few-compounds"].startswith("“a”, “b”, “c”: the test units of these classes")
+    assert said["few-compounds"].startswith(
+        "“a”, “b”, “c”: each of these classes has one compound only"
+    )
     with pytest.raises(InputError, match="'compound' is finer than what the split"):
         scoring.evaluate(
-            table, units, OPTIONS | {"independent_unit": "compound"}, held_out=["plate"]
+            table,
+            units,
+            OPTIONS.model_copy(update={"independent_unit": "compound"}),
+            held_out=["plate"],
         )
 
 
@@ -197,7 +197,7 @@ def test_compounds_known_from_training_beat_no_null_of_fixed_predictions():
     assert fixed["value"] > 0.6
     assert fixed["p"] is None
     assert "compounds are in training as well" in fixed["p_reason"]
-    refits = scoring.refit_null(features, units, folds, LDA, how="median", n=30, seed=1)
+    refits = nulls.refit_null(features, units, folds, LDA, how="median", n=30, seed=1)
     again = scoring.evaluate(table, units, OPTIONS, refits=refits, held_out=["plate"])
     assert again["accuracy"]["p"] > 0.05
 

@@ -3,15 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from screens import Screen, options, touch
+from screens import Screen, change, options, touch
+from unit_tables import check_sites, make_split
 
+from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.evaluation.scoring import evaluate
 from moascope.config.loading import load
 from moascope.core.errors import InputError
 from moascope.preprocessing.units import describe
 from moascope.screen.options import Input
 from moascope.screen.site_table import read_sites
-from moascope.splits.make import check_sites, make_split
 
 PATIENTS = ["anna", "anna", "bert", "bert", "carl"]
 
@@ -62,7 +63,7 @@ def test_a_folder_takes_groups_of_its_pattern(tmp_path):
     keys = {"format": "folder", "images": str(tmp_path), "channels": {"DNA": "c1"}}
     section = options(**keys, pattern=pattern, groups=["donor"], labels_required=False)
     assert list(read_sites(section)["donor"]) == ["d7", "d8"]
-    section["groups"] = {"donor": "doner"}
+    section = change(section, groups={"donor": "doner"})
     with pytest.raises(
         InputError, match=r"input\.groups\.donor: input\.pattern has no group 'doner'"
     ):
@@ -161,13 +162,7 @@ def test_intervals_are_over_the_free_group_that_is_held_out():
     )
     predictions["p:x"] = np.where(units["moa"] == "x", 0.9, 0.1)
     predictions["p:y"] = 1 - predictions["p:x"]
-    options = {
-        "aggregate": "median",
-        "permutations": 200,
-        "confidence": 0.95,
-        "calibration_bins": 10,
-        "independent_unit": "auto",
-    }
+    options = Evaluation(permutations=200)
     entry = evaluate(predictions, units, options, held_out=["patient"])
     assert entry["details"]["independent_unit"] == "patient"
     assert entry["details"]["n_independent"] == 8

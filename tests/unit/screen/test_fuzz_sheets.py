@@ -11,8 +11,9 @@ from screens import HEADER, ROWS, Screen
 
 from moascope.core.errors import InputError
 from moascope.pipeline import devices
-from moascope.screen import plates
-from moascope.screen.site_table import plate_names, read_sites
+from moascope.screen.formats import image_folders
+from moascope.screen.plates import plate_names
+from moascope.screen.site_table import read_sites
 from moascope.screen.tables.delimited import read_sheet
 from moascope.screen.tables.platemap_list import platemap_files
 from moascope.screen.wells import parse_well, well_from_parts
@@ -46,7 +47,7 @@ def screen(tmp_path_factory):
 
 def check(options):
     """Read a screen in all ways that the workflow does."""
-    for read in (plate_names, read_sites):
+    for read in (lambda given: plate_names(given.input), read_sites):
         try:
             read(options)
         except InputError as error:
@@ -149,7 +150,7 @@ def test_of_damaged_tables_of_platemaps_only_input_errors_come(screen, data):
     options = screen.options(platemaps=str(path))
     screen.sheet.write_text("plate,well,site,dna,actin\nP1,A1,1,a/1d.tif,a/1a.tif\n")
     check(options)
-    platemap_files(options)
+    platemap_files(options.input)
 
 
 @cases(60)
@@ -192,7 +193,7 @@ def _is_name(text):
 def monkeypatch_module():
     """Give patterns a short time, as most of them are hopeless."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plates, "_MATCHING_SECONDS", 0.2)
+        patch.setattr(image_folders, "_MATCHING_SECONDS", 0.2)
         yield patch
 
 
@@ -251,7 +252,7 @@ _fields = st.one_of(
 
 @cases(200)
 @given(st.lists(_fields, max_size=8), ODD_TEXTS)
-def test_any_line_of_nvidia_smi_is_a_gpu_or_passed_over(fields, entry):
+def test_any_line_of_nvidia_smi_is_a_gpu_or_ignored(fields, entry):
     gpu = devices._gpu(", ".join(fields))
     if gpu is not None:
         assert gpu.index >= 0

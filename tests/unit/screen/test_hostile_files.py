@@ -6,15 +6,15 @@ import socket
 import numpy as np
 import pytest
 import tifffile
-from screens import Screen
+from screens import Screen, options
 
 from moascope.config import loading
 from moascope.core.errors import ImageError, InputError
 from moascope.core.regular_files import read_regular
 from moascope.images.readers import SUFFIXES, read_pixel_size, read_planes
+from moascope.screen.formats.folder import FORMAT
+from moascope.screen.formats.image_folders import IMAGE_SUFFIXES
 from moascope.screen.image_files import mask_folder_problem
-from moascope.screen.image_folders import IMAGE_SUFFIXES
-from moascope.screen.plates import matching_files
 from moascope.screen.tables.delimited import read_sheet
 from moascope.segmentation.data.masks import read_mask
 from moascope.segmentation.data.sheet import SheetOptions, read_annotations
@@ -247,13 +247,19 @@ def test_images_are_known_by_the_same_endings_everywhere():
 # Odd names
 
 
+def folder_options(folder):
+    pattern = r"(?P<plate>[^_]+)_(?P<well>[^_]+)_(?P<channel>[^_]+)\.tif"
+    return options(
+        format="folder", images=str(folder), pattern=pattern, channels={"DNA": "d"}
+    ).input
+
+
 def test_file_names_that_are_not_utf_8_are_named(tmp_path):
     (tmp_path / "P1_A01_d.tif").touch()
     (tmp_path / "P1_A02\udcff_d.tif").touch()
-    options = {"images": str(tmp_path), "channels": {"DNA": "d"}}
-    options["pattern"] = r"(?P<plate>[^_]+)_(?P<well>[^_]+)_(?P<channel>[^_]+)\.tif"
+    given = folder_options(tmp_path)
     with pytest.raises(InputError) as caught:
-        matching_files(options)
+        FORMAT.reader.list_files(given)
     assert str(caught.value) == (
         rf"{tmp_path}: the file name 'P1_A02\xff_d.tif' is not UTF-8, or has control characters; "
         "rename the file"
@@ -263,9 +269,8 @@ def test_file_names_that_are_not_utf_8_are_named(tmp_path):
 def test_other_files_may_have_any_name(tmp_path):
     (tmp_path / "P1_A01_d.tif").touch()
     (tmp_path / "notes\udcff\x1b.txt").touch()
-    options = {"images": str(tmp_path), "channels": {"DNA": "d"}}
-    options["pattern"] = r"(?P<plate>[^_]+)_(?P<well>[^_]+)_(?P<channel>[^_]+)\.tif"
-    assert len(matching_files(options)[0]) == 1
+    given = folder_options(tmp_path)
+    assert len(FORMAT.reader.list_files(given)[0]) == 1
 
 
 @pytest.mark.parametrize(
@@ -304,9 +309,8 @@ def test_paths_of_five_thousand_characters_do_not_exist(tmp_path):
 
 
 def test_a_folder_of_images_with_a_name_too_long_does_not_exist():
-    pattern = "(?P<plate>.)(?P<well>.)(?P<channel>.)"
     with pytest.raises(InputError, match=r"input\.images: the folder 'yyy.*\(5,002 characters\)"):
-        matching_files({"images": "y" * 5000, "pattern": pattern, "channels": {}})
+        FORMAT.reader.list_files(folder_options("y" * 5000))
 
 
 def test_an_annotated_set_may_name_anything(tmp_path):

@@ -192,7 +192,7 @@ def test_columns_of_floats_are_names_of_plates_sites_and_wells(screen):
         screen.lines.append(",".join([*start, *cells[3:]]))
     given = screen.options(columns={"row": "r", "column": "c"})
     sites = read_sites(given)
-    assert plate_names(given) == ["7"]
+    assert plate_names(given.input) == ["7"]
     assert sites["site_id"].tolist() == [f"7/A{number:02d}/1" for number in range(1, 6)]
 
 
@@ -209,7 +209,7 @@ def test_barcodes_without_their_last_digits_are_one_message(screen):
 
 def test_barcodes_with_all_digits_are_understood(screen):
     replace(screen, "P1,", "4.10003000123E+11,")
-    assert plate_names(screen.options()) == ["410003000123", "P2"]
+    assert plate_names(screen.options().input) == ["410003000123", "P2"]
 
 
 # Files

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from screens import HEADER, ROWS, Screen, options, touch
+from screens import HEADER, ROWS, Screen, change, options, touch
 
 from moascope.core.errors import InputError
+from moascope.screen.plates import plate_names
 from moascope.screen.read_rows import METADATA
 from moascope.screen.site_table import (
     digest,
     divide_sites,
     have_all_files,
-    plate_names,
     read_screen,
     read_sites,
     summarise,
@@ -85,7 +85,7 @@ def test_bom_line_ends_and_delimiter_make_no_difference(screen, ends, delimiter,
     text = ends.join(screen.lines).replace(",", delimiter)
     screen.sheet.write_bytes(text.encode(encoding))
     pd.testing.assert_frame_equal(read_sites(given_options), expected)
-    assert plate_names(given_options) == ["P1", "P2"]
+    assert plate_names(given_options.input) == ["P1", "P2"]
 
 
 def test_spaces_in_paths_are_accepted(screen):
@@ -163,7 +163,6 @@ def test_several_sheets_are_one_screen(screen):
         Path(paths[-1]).write_text("\n".join([HEADER, *rows]))
     together = screen.options(sheet=paths)
     pd.testing.assert_frame_equal(read_sites(together), expected)
-    assert plate_names(together) == ["P1", "P2"]
 
 
 def test_of_several_sheets_the_wrong_one_is_named(screen):
@@ -345,31 +344,30 @@ def loaddata(tmp_path):
 
 def test_a_loaddata_sheet_needs_no_column_names(loaddata):
     sites = read_sites(loaddata)
-    assert plate_names(loaddata) == ["BR1"]
+    assert plate_names(loaddata.input) == ["BR1"]
     assert sites["site_id"].tolist() == ["BR1/A01/1", "BR1/B01/1"]
     assert sites["role"].tolist() == ["control", "unlabelled"]
-    assert sites["path:ER"][0] == loaddata["images"] + "/BR1/r01c01-ch2.tiff"
+    assert sites["path:ER"][0] == loaddata.input.images + "/BR1/r01c01-ch2.tiff"
 
 
 def test_loaddata_urls_rows_and_columns_with_the_image_prefix(loaddata):
-    root = loaddata["images"]
-    Path(loaddata["sheet"]).write_text(
+    root = loaddata.input.images
+    Path(loaddata.input.sheet).write_text(
         "Image_URL_OrigDNA,Image_FileName_OrigER,Metadata_Plate,Metadata_Row,Metadata_Col,"
         "Metadata_Field\n"
         f"file://{root}/BR1/ch%203.tiff,BR1/r01c01-ch2.tiff,BR1,2,3,7\n"
     )
-    sites = read_sites({**loaddata, "columns": {**loaddata["columns"], "compound": None}})
+    sites = read_sites(change(loaddata, columns={"compound": None}))
     assert sites["site_id"].tolist() == ["BR1/B03/7"]
     assert sites["path:DNA"][0] == root + "/BR1/ch 3.tiff"
 
 
 def test_loaddata_frames_are_planes(loaddata):
-    Path(loaddata["sheet"]).write_text(
+    Path(loaddata.input.sheet).write_text(
         "FileName_OrigDNA,Frame_OrigDNA,FileName_OrigER,Frame_OrigER,Metadata_Plate,Metadata_Well\n"
         "BR1/ch 3.tiff,0,BR1/ch 3.tiff,1,BR1,A01\n"
     )
-    columns = {**loaddata["columns"], "compound": None, "site": None}
-    sites = read_sites({**loaddata, "columns": columns})
+    sites = read_sites(change(loaddata, columns={"compound": None, "site": None}))
     assert (sites["index:DNA"][0], sites["index:ER"][0]) == (0, 1)
 
 
@@ -388,7 +386,7 @@ def test_loaddata_frames_are_planes(loaddata):
     ],
 )
 def test_bad_loaddata_sheets(loaddata, old, new, message):
-    sheet = Path(loaddata["sheet"])
+    sheet = Path(loaddata.input.sheet)
     text = sheet.read_text().replace(old, new)
     if "s3:" in new:
         text = text.replace("PathName_OrigER", "Metadata_Folder")
@@ -417,7 +415,7 @@ def test_all_of_bbbc021_is_validated(shared_data, tmp_path):
     assert treated["compound"].nunique() == 38
     assert treated["moa"].nunique() == 12
     assert sites["batch"].nunique() == 10
-    assert plate_names(given_options) == sorted(sites["plate"].unique())
+    assert plate_names(given_options.input) == sorted(sites["plate"].unique())
 
 
 def test_missing_images_of_bbbc021_are_reported_by_folder(shared_data, tmp_path):
@@ -492,10 +490,10 @@ def folder(tmp_path):
 
 def test_a_folder_is_read_by_its_file_names_and_a_platemap(folder):
     sites = read_sites(folder)
-    assert plate_names(folder) == ["P1", "P2"]
+    assert plate_names(folder.input) == ["P1", "P2"]
     assert len(sites) == 8
     row = sites.set_index("site_id").loc["P1/B03/2"]
-    assert row["path:Actin"] == folder["images"] + "/P1/r02c03f2-ch2.tiff"
+    assert row["path:Actin"] == folder.input.images + "/P1/r02c03f2-ch2.tiff"
     assert (row["treatment"], row["moa"], row["role"]) == ("taxol@1", "Stabilizer", "treated")
     # Not on the platemap: no label is asked for, and the batch is that of the plate.
     row = sites.set_index("site_id").loc["P2/B03/1"]
@@ -503,7 +501,7 @@ def test_a_folder_is_read_by_its_file_names_and_a_platemap(folder):
 
 
 def test_a_platemap_without_plates_holds_for_every_plate(folder):
-    Path(folder["platemap"]).write_text("Well;Compound;MoA\nA1;DMSO;\nB03;taxol;Stabilizer\n")
+    Path(folder.input.platemap).write_text("Well;Compound;MoA\nA1;DMSO;\nB03;taxol;Stabilizer\n")
     sites = read_sites(folder)
     assert sites.loc[sites["well"] == "B03", "compound"].tolist() == ["taxol"] * 4
 
@@ -527,20 +525,20 @@ def test_a_platemap_without_plates_holds_for_every_plate(folder):
         ("well,compound,dose,Mechanism", {"concentration": "dose"}, "column 'Mechanism' is not"),
     ],
 )
-def test_no_column_of_a_platemap_is_passed_over_in_silence(folder, header, columns, message):
-    Path(folder["platemap"]).write_text(f"{header}\nA1,DMSO,,\nB03,taxol,1,Stabilizer\n")
+def test_no_column_of_a_platemap_is_ignored_in_silence(folder, header, columns, message):
+    Path(folder.input.platemap).write_text(f"{header}\nA1,DMSO,,\nB03,taxol,1,Stabilizer\n")
     with pytest.raises(InputError) as caught:
-        read_sites({**folder, "columns": {**folder["columns"], **columns}})
+        read_sites(change(folder, columns=columns))
     assert f"map.csv (input.platemap): {message}" in str(caught.value)
 
 
 def test_a_column_of_a_platemap_may_be_named_in_the_config_or_null(folder):
     text = "well,cpd,Conc_uM,moa\nA1,DMSO,,\nB03,taxol,1,Stabilizer\n"
-    Path(folder["platemap"]).write_text(text)
-    columns = {**folder["columns"], "compound": "cpd"}
+    Path(folder.input.platemap).write_text(text)
+    columns = {"compound": "cpd"}
     for concentration, treatment in (("Conc_uM", "taxol@1"), (None, "taxol")):
         given = {**columns, "concentration": concentration}
-        sites = read_sites({**folder, "columns": given})
+        sites = read_sites(change(folder, columns=given))
         assert set(sites.loc[sites["well"] == "B03", "treatment"]) == {treatment}
 
 
@@ -551,10 +549,10 @@ def test_a_column_of_a_platemap_may_be_named_in_the_config_or_null(folder):
         "well,compound,moa,batch_id",
     ],
 )
-def test_other_columns_of_a_platemap_are_passed_over(folder, header):
+def test_other_columns_of_a_platemap_are_ignored(folder, header):
     rows = [[well, name, *["1"] * 6] for well, name in (("A1", "DMSO"), ("B03", "taxol"))]
     lines = [",".join(row[: header.count(",") + 1]) for row in rows]
-    Path(folder["platemap"]).write_text("\n".join([header, *lines]))
+    Path(folder.input.platemap).write_text("\n".join([header, *lines]))
     assert set(read_sites(folder)["compound"]) == {"DMSO", "taxol"}
 
 
@@ -567,11 +565,11 @@ def test_columns_of_a_platemap_that_is_joined_to_a_sheet_are_named_alike(screen,
     assert {"taxol@1", "epo@2"} < set(sites["treatment"])
 
 
-def test_files_that_the_pattern_passes_over_are_counted(folder, caplog):
-    touch(Path(folder["images"]), "P1/r01c01f10-channel1.tiff", "P1/thumb.png")
+def test_files_that_the_pattern_leaves_out_are_counted(folder, caplog):
+    touch(Path(folder.input.images), "P1/r01c01f10-channel1.tiff", "P1/thumb.png")
     read_sites(folder)
     assert (
-        f"{folder['images']}: 17 image files are read; left out: 2 image file(s) that do "
+        f"{folder.input.images}: 17 image files are read; left out: 2 image file(s) that do "
         "not match input.pattern, such as 'P1/r01c01f10-channel1.tiff'"
     ) in caplog.text
 
@@ -585,7 +583,7 @@ def test_files_of_a_folder_may_hold_all_channels(folder, tmp_path):
         "channels": {"red": 0, "green": 1, "blue": 2},
     }
     keys |= {"platemap": None, "needs_controls": False, "labels_required": False}
-    sites = read_sites({**folder, **keys})
+    sites = read_sites(change(folder, **keys))
     assert sites["well"].tolist() == ["A01", "B02"]
     for plane, channel in enumerate(("red", "green", "blue")):
         assert sites[f"path:{channel}"].str.rpartition("/")[2].tolist() == [
@@ -593,7 +591,7 @@ def test_files_of_a_folder_may_hold_all_channels(folder, tmp_path):
             "P1_B02.png",
         ]
         assert sites[f"index:{channel}"].tolist() == [plane, plane]
-    assert plate_names({**folder, **keys}) == ["P1"]
+    assert plate_names(change(folder, **keys).input) == ["P1"]
 
 
 def test_a_pattern_without_a_slash_is_for_file_names(folder, tmp_path):
@@ -604,7 +602,7 @@ def test_a_pattern_without_a_slash_is_for_file_names(folder, tmp_path):
     }
     keys |= {"platemap": None, "needs_controls": False, "labels_required": False}
     keys |= {"channels": {"DNA": "DNA", "Actin": "Actin"}}
-    assert read_sites({**folder, **keys})["site_id"].tolist() == ["P7/A01/1"]
+    assert read_sites(change(folder, **keys))["site_id"].tolist() == ["P7/A01/1"]
 
 
 @pytest.mark.parametrize(
@@ -625,14 +623,14 @@ def test_a_pattern_without_a_slash_is_for_file_names(folder, tmp_path):
 )
 def test_folders_that_cannot_be_read_say_why(folder, keys, message):
     with pytest.raises(InputError, match=message):
-        read_sites({**folder, **keys})
+        read_sites(change(folder, **keys))
 
 
 def test_all_problems_of_a_folder_are_in_one_error(folder):
-    root = Path(folder["images"])
+    root = Path(folder.input.images)
     (root / "P1/r02c03f2-ch2.tiff").unlink()
     touch(root, "P1/r99c01f1-ch1.tiff", "P1/r99c01f1-ch2.tiff", "P3/r01c01f1-ch1.tiff")
-    with Path(folder["platemap"]).open("a") as stream:
+    with Path(folder.input.platemap).open("a") as stream:
         stream.write("P1,B03,other,1,X,w1\nP1,K1,other,1,X,w1\n")
     with pytest.raises(InputError) as caught:
         read_sites(folder)
@@ -646,11 +644,11 @@ def test_all_problems_of_a_folder_are_in_one_error(folder):
 
 
 def test_two_files_for_one_channel_are_refused(folder):
-    touch(Path(folder["images"]), "P1/r01c01f1-ch1.tiff.tiff", "P1/r1c1f1-ch1.tiff")
+    touch(Path(folder.input.images), "P1/r01c01f1-ch1.tiff.tiff", "P1/r1c1f1-ch1.tiff")
     keys = {"pattern": r"(?P<plate>[^/]+)/(?P<well>r01c01)(?P<site>f1)-ch(?P<channel>1)(\.tiff)+"}
     keys |= {"channels": {"DNA": "1"}, "platemap": None, "needs_controls": False}
     with pytest.raises(InputError, match=r"'P1/r01c01f1-ch1\.tiff' for channel '1'; make input"):
-        read_sites({**folder, **keys, "labels_required": False})
+        read_sites(change(folder, **keys, labels_required=False))
 
 
 # What is refused
@@ -931,13 +929,13 @@ def test_plate_names_say_what_is_wrong_with_the_sheet(screen, content, delimiter
     if content is not None:
         screen.sheet.write_text(content)
     with pytest.raises(InputError, match=message) as caught:
-        plate_names(given_options)
+        plate_names(given_options.input)
     assert str(screen.sheet) in str(caught.value)
 
 
 def test_a_screen_without_a_sheet_is_refused(screen):
     with pytest.raises(InputError, match=r"input\.sheet: format 'table' needs the path"):
-        plate_names({**screen.options(), "sheet": None})
+        plate_names(screen.options().input.model_copy(update={"sheet": None}))
 
 
 def test_plate_names_need_no_pandas(repository):
@@ -962,8 +960,7 @@ def test_each_stage_gets_the_columns_that_it_needs(screen, tmp_path):
     )
     masks = tmp_path / "masks.parquet"
     write_sites(sites, tmp_path / "sites.parquet", masks)
-    for plate in files:  # one after the other, as parts of a large screen are
-        divide_sites(sites, files, {plate: files[plate]}, {plate: roles[plate]})
+    divide_sites(sites, files, roles)
     assert pd.read_parquet(masks).empty
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sites.parquet"), sites)
     for kind, columns in ((files, {"path:DNA", "well"}), (roles, {"role"})):
@@ -1007,9 +1004,9 @@ def test_a_label_image_that_is_not_there_is_named(screen):
 
 
 def test_plates_that_changed_meanwhile_are_refused(screen, tmp_path):
-    files = {"P1": tmp_path / "1"}
+    files = {"P1": tmp_path / "1", "P3": tmp_path / "3"}
     with pytest.raises(InputError, match=r"plates of the screen changed .*\['P2', 'P3'\]"):
-        divide_sites(screen.read(), ["P1", "P3"], files, files)
+        divide_sites(screen.read(), files, files)
     assert not files["P1"].exists()
 
 

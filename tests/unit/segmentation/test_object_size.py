@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage.draw import disk
 
 from moascope.images.resampling import resize_labels
-from moascope.segmentation.engines.base import OneStep
+from moascope.segmentation.implementations.base import OneStep
 from moascope.segmentation.object_size import (
     Rescaled,
     at_scale,

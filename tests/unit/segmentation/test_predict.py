@@ -15,8 +15,11 @@ from ome_zarr_models.v05 import HCS, ImageLabel
 from report_contexts import context_of
 
 from moascope.core.errors import ImageError, InputError
-from moascope.images.plate_store import PlateStore, ingest_plate, join_labels
+from moascope.images.ingest import ingest_plate
+from moascope.images.label_store import join_labels
+from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import cell_units
+from moascope.preprocessing.options import CellUnits, Normalization
 from moascope.profiling import cell_counts, measure_plate
 from moascope.report import checks as findings
 from moascope.report import segmentation as report_segmentation
@@ -27,7 +30,7 @@ from moascope.segmentation import predict as segmenting
 from moascope.segmentation.data import from_screen
 from moascope.segmentation.data.dataset import SETS, AnnotatedSet, write
 from moascope.segmentation.data.masks import Mask
-from moascope.segmentation.engines.base import OneStep
+from moascope.segmentation.implementations.base import OneStep
 from moascope.segmentation.scores import score
 
 
@@ -524,13 +527,11 @@ def test_a_channel_that_the_store_lacks_is_named(plate, tmp_path):
 
 
 def cell_table(plate, folder, labels, **changes):
-    options = {
-        **{"crop": 16, "border": "pad", "mask_neighbours": False, "per_site": None},
-        **{"size": None, "seed": 1},
-    }
+    size, seed = changes.pop("size", None), changes.pop("seed", 1)
+    options = CellUnits(**{"crop": 16, "border": "pad", **changes})
     roles = plate[1][["site_id", "plate"]].assign(role="treated")
     quality = roles[["site_id"]].assign(flagged=[False, False, True, False])
-    steps = [{"method": "minmax", "scope": "image"}]
+    steps = Normalization(steps=[{"method": "minmax", "scope": "image"}])
     with PlateStore(plate[0]) as store, PlateStore(labels) as found:
         statistics = pd.DataFrame()
         return cell_units.prepare_plate(
@@ -539,9 +540,11 @@ def cell_table(plate, folder, labels, **changes):
             roles,
             quality,
             statistics,
-            steps,
-            folder / "cells.npy",
-            **{**options, **changes},
+            normalization=steps,
+            options=options,
+            out_npy=folder / "cells.npy",
+            size=size,
+            seed=seed,
         )
 
 

@@ -4,13 +4,8 @@ import math
 import pandas as pd
 import pytest
 
-from moascope.segmentation.schedule import (
-    TrainingOptions,
-    log_stop,
-    rate_of,
-    stop_warnings,
-    stopped_by,
-)
+from moascope.segmentation.engines.training_options import NetworkTraining
+from moascope.segmentation.schedule import log_stop, rate_of, stop_warnings, stopped_by
 
 
 def rows(*scores, step=100, minutes=1.0):
@@ -21,7 +16,7 @@ def rows(*scores, step=100, minutes=1.0):
 
 
 def test_the_learning_rate_is_a_function_of_the_step_alone():
-    slow, fast = (TrainingOptions(steps=50, max_minutes=limit) for limit in (0.001, None))
+    slow, fast = (NetworkTraining(steps=50, max_minutes=limit) for limit in (0.001, None))
     assert [rate_of(slow, step) for step in range(50)] == [
         rate_of(fast, step) for step in range(50)
     ]
@@ -42,15 +37,15 @@ def test_the_learning_rate_is_a_function_of_the_step_alone():
     ],
 )
 def test_a_training_ends_by_steps_patience_or_time(scores, options, reason):
-    assert stopped_by(rows(*scores), TrainingOptions(**options)) == reason
+    assert stopped_by(rows(*scores), NetworkTraining(**options)) == reason
 
 
 def test_nothing_ends_a_training_that_has_not_begun():
-    assert stopped_by([], TrainingOptions(steps=1, max_minutes=1)) is None
+    assert stopped_by([], NetworkTraining(steps=1, max_minutes=1)) is None
 
 
 def test_a_training_that_time_ends_says_so_in_the_log(caplog):
-    training = TrainingOptions(steps=6000, max_minutes=38)
+    training = NetworkTraining(steps=6000, max_minutes=38)
     log_stop(rows(0.5, step=258, minutes=38.1), training)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
@@ -62,14 +57,14 @@ def test_a_training_that_time_ends_says_so_in_the_log(caplog):
 
 
 def test_a_training_that_steps_end_has_no_warning(caplog):
-    training = TrainingOptions(steps=100, max_minutes=38)
+    training = NetworkTraining(steps=100, max_minutes=38)
     log_stop(rows(0.5), training)
     assert not caplog.records
     assert stop_warnings("unet", pd.DataFrame(rows(0.5)), training) == []
 
 
 def test_the_summary_warns_of_every_network_that_time_ended():
-    training = TrainingOptions(steps=300, max_minutes=2)
+    training = NetworkTraining(steps=300, max_minutes=2)
     parts = [rows(0.1, 0.2), rows(0.1, 0.2, 0.3, minutes=0.5), rows(0.1, minutes=2)]
     history = pd.concat([pd.DataFrame(part).assign(member=i) for i, part in enumerate(parts)])
     (warning,) = stop_warnings("unet", history, training)

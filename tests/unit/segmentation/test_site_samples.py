@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope.images.plate_store import PlateStore, ingest_plate, write_labels
+from moascope.images.ingest import ingest_plate
+from moascope.images.label_store import write_labels
+from moascope.images.plate_store import PlateStore
 from moascope.profiling import cell_counts
 from moascope.report import segmentation
 from moascope.segmentation import site_samples

@@ -1,9 +1,10 @@
 """Independent units: what is too fine for a split is refused."""
 
 import pytest
+from unit_tables import held_out_columns
 
 from moascope.core.errors import InputError
-from moascope.splits.independence import held_out_columns, independent_unit, plural
+from moascope.splits.independence import independent_unit, plural
 
 
 @pytest.mark.parametrize(

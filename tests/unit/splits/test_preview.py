@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
+from unit_tables import check_sites
 
-from moascope.splits.make import check_sites
 from moascope.splits.preview import preview
 
 

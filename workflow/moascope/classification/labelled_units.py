@@ -1,4 +1,4 @@
-"""What everything that learns classes starts from: units, classes and the folds of a split."""
+"""Labelled units and cross-validation folds, shared by all classifiers."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from moascope.classification.heads import cross_validation
+from moascope.classification.predictions import class_indices, prediction_table
 from moascope.core.files import read_parquet
-from moascope.splits import make
+from moascope.splits.folds import Fold, iterate_folds
 
 
 @dataclass(frozen=True)
 class Task:
-    """Units with their classes, and which of them are learnt from and tested on."""
+    """Units, their classes, and the folds of a split."""
 
     units: pd.DataFrame
-    """One row per unit: unit_id, moa, and what else is known of it."""
+    """One row per unit: unit_id, moa and other columns of the units table."""
     classes: list[str]
     """Names of the classes that the split uses."""
     labels: NDArray[np.int64]
     """(n,) class of every unit; -1 for units outside of the split."""
-    folds: list[make.Fold]
+    folds: list[Fold]
     """In the order of repeat and fold."""
     members: pd.DataFrame
     """The units of the split: unit_id and group."""
@@ -44,12 +44,12 @@ class Task:
         units : path
             The units table.
         groups, split : path
-            What `splits.make_split` gave.
+            Tables from `splits.make.make_split`.
 
         Returns
         -------
         Task
-            Ready to be learnt.
+            With labels and folds.
 
         Raises
         ------
@@ -57,14 +57,27 @@ class Task:
             If the three tables do not belong together.
         """
         table, members = read_parquet(units), read_parquet(groups)
-        folds = list(make.folds(read_parquet(split), members, table))
-        return cls(table, *cross_validation.class_indices(table, members), folds, members)
+        folds = list(iterate_folds(read_parquet(split), members, table))
+        return cls(table, *class_indices(table, members), folds, members)
 
     @cached_property
     def names(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
-        """Name and mechanism of every unit, (n,) each; empty where it is not known."""
+        """Names and mechanisms of all units, str (n,) each; empty where unknown."""
         return self.units["unit_id"].to_numpy(str), self.units["moa"].to_numpy(str)
 
-    def predictions(self, probabilities: NDArray[np.floating], fold: make.Fold) -> pd.DataFrame:
-        """Give the predictions of a fold's test units as a table, see `heads.prediction_table`."""
-        return cross_validation.prediction_table(*self.names, probabilities, self.classes, fold)
+    def predictions(self, probabilities: NDArray[np.floating], fold: Fold) -> pd.DataFrame:
+        """Return a table of the predictions of a fold.
+
+        Parameters
+        ----------
+        probabilities : numpy.ndarray
+            float (n_test, n_classes), a row per test unit.
+        fold : Fold
+            The fold.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As of `predictions.prediction_table`.
+        """
+        return prediction_table(*self.names, probabilities, self.classes, fold)

@@ -1,101 +1,31 @@
-"""Options of the sections `models` and `evaluation`."""
+"""Options of the section `models`."""
 
 from __future__ import annotations
 
-import typing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moascope.classification.training.options import Training
+from moascope.classification.choices import HAND_CRAFTED, NETWORK, Choice
+from moascope.classification.heads.base import CalibratedOptions
+from moascope.classification.heads.options import Head
+from moascope.classification.heads.registry import HEADS, get
+from moascope.classification.training.options import FineTuning, TransferOptions
 from moascope.core.options import (
-    FilePath,
     Name,
     Section,
-    Whole,
     consistency_check,
     refuse,
+    restore,
     without_effect,
 )
-from moascope.networks.registry import canonical_name
-
-# What each type of head depends on.
-_KEYS_OF_HEADS = {
-    "lda": ("type", "shrinkage", "balanced", "calibrate"),
-    "logistic": ("type", "C", "balanced", "calibrate"),
-    "svm": ("type", "C", "gamma", "balanced", "calibrate"),
-    "gradient-boosting": (
-        *("type", "n_estimators", "learning_rate", "max_depth"),
-        *("balanced", "calibrate"),
-    ),
-    "mlp": ("type", "hidden", "dropout", "l2"),
-}
-
-
-LINEAR_HEADS = ("lda", "logistic")
-"""Heads that are fitted fast enough to be fitted to every permutation of a null."""
-
-
-class Head(Section):
-    """What turns features into classes."""
-
-    type: Literal["lda", "logistic", "svm", "gradient-boosting", "mlp"] = Field(
-        "lda",
-        description="shrinkage LDA, logistic regression, a support vector machine with a radial "
-        "kernel (one class against the rest; of more than 10,000 training units that many are "
-        "drawn), boosted trees, or a multilayer perceptron",
-    )
-    shrinkage: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
-        "auto", description="lda: Ledoit-Wolf, or a fixed share"
-    )
-    balanced: bool = Field(True, description="all but mlp: give every class the same weight")
-    calibrate: Literal["auto"] | bool = Field(
-        "auto",
-        description="all but mlp: divide the logits by one temperature. auto: fitted by an inner "
-        "cross-validation over whole groups of the training units, where two classes or more have "
-        "two groups; true: fitted to the validation units (`splits.{name}.validation`, or those "
-        "of a fixed list); false: not at all",
-    )
-    C: float = Field(1.0, gt=0, description="logistic, svm: inverse regularization strength")
-    gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0)] = Field(
-        "scale",
-        description="svm: of the kernel exp(-gamma d^2) on standardized features; scale, auto: "
-        "as in scikit-learn, one over their number",
-    )
-    n_estimators: int = Field(100, ge=1, le=2000, description="gradient-boosting: rounds")
-    learning_rate: float = Field(
-        0.1, gt=0, le=1, description="gradient-boosting: weight of each round"
-    )
-    max_depth: int = Field(
-        3, ge=1, le=8, description="gradient-boosting: splits from root to leaf of a tree"
-    )
-    hidden: list[Annotated[int, Field(ge=1, le=8192)]] = Field(
-        [256], description="mlp: width of each hidden layer"
-    )
-    dropout: float = Field(0.5, ge=0, lt=1, description="mlp and fine-tuning: dropout rate")
-    l2: float = Field(0.0, ge=0, description="mlp and fine-tuning: L2 penalty on weights")
-
-    @consistency_check
-    def _has_only_its_keys(self) -> Head:
-        problems = []
-        for key in Head.model_fields:
-            if key not in self.model_fields_set or key in _KEYS_OF_HEADS[self.type]:
-                continue
-            types = [name for name, keys in _KEYS_OF_HEADS.items() if key in keys]
-            problems.append(
-                f"type {self.type!r} has no {key}. Fix: remove {key}, or set type to "
-                f"{' or '.join(types)}"
-            )
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
-
+from moascope.networks.options import FrozenNetwork
 
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
 
 
 class Candidate(Section):
-    """What may be chosen in the place of a model's own features and head; null: as the model."""
+    """Features and head that may replace those of a model; null: as the model."""
 
     features: Features | None = Field(None, description="as of the model")
     taps: list[str] | None = Field(None, description="as of the model")
@@ -110,46 +40,16 @@ _KEYS_OF_NETWORKS = (
 """Keys of a model that only features of the network depend on."""
 
 
-class Model(Section):
+class _Tested(Section, frozen=True):
+    split: str = Field(description="name of the split it is evaluated on")
+
+
+class Model(TransferOptions, FrozenNetwork, _Tested, frozen=True):
     """One classifier: a split, a backbone, a head."""
 
-    split: str = Field(description="name of the split it is evaluated on")
-    backbone: str = Field(
-        "efficientnet-lite0",
-        description="efficientnet-lite0, lenet, or the name of a keras.applications model",
-    )
-    weights: FilePath = Field(
-        "imagenet", description="imagenet, none, or the path of a weights file"
-    )
-    channel_mapping: Literal["triple", "inflate", "per-channel"] = Field(
-        "triple",
-        description="three chosen channels; first-layer inflation to all channels; or one pass "
-        "per channel with concatenated features",
-    )
-    triple: list[str] | None = Field(
-        None, description="the channels fed as red, green, blue; null: there are exactly three"
-    )
-    input_size: int | None = Field(
-        None, ge=16, le=2048, description="side fed to the backbone; null: that of the units"
-    )
-    transfer: Literal["frozen", "partial", "full"] = Field(
-        "frozen",
-        description="frozen features and a head; unfreeze from a layer on; or train everything",
-    )
-    taps: list[str] = Field(
-        [],
-        description="layers whose outputs are features; empty: the last; fine-tuning takes one "
-        "at most",
-    )
-    pooling: Literal["mean", "mean+sd"] = Field("mean", description="of features over positions")
-    views: Annotated[Literal[1, 4, 8], Whole] = Field(
-        8,
-        description="frozen: views whose features are averaged: the unit (1), its mirror images "
-        "and half turn (4), and those turned by a quarter (8, for square units)",
-    )
     features: Features = Field(
         ["network"],
-        description="frozen: what the head sees: features of the network, hand-crafted texture "
+        description="frozen: input of the head: features of the network, hand-crafted texture "
         "features, or both joined",
     )
     head: Head = Field(default_factory=Head, description="the head")
@@ -159,13 +59,9 @@ class Model(Section):
         "with the highest balanced accuracy in an inner cross-validation over whole groups of the "
         "training units is fitted and tested",
     )
-    unfreeze_from: str | None = Field(None, description="partial: first layer that is trained")
-    augment: bool = Field(True, description="partial, full: use the list `augmentation`")
-    training: Training = Field(default_factory=Training, description="training options")
 
     @consistency_check
     def _consistent(self) -> Model:
-        canonical_name(self.backbone)
         problems = [*self._idle_keys(), *self._idle_keys_of_candidates()]
         if self.transfer == "partial" and self.unfreeze_from is None:
             problems.append("transfer 'partial' also needs unfreeze_from (a layer name)")
@@ -173,17 +69,18 @@ class Model(Section):
             problems.append(f"triple must name three channels, got {len(self.triple)}")
         if (
             self.transfer != "frozen"
-            and self.head.type != "mlp"
+            and not get(self.head.type).is_network
             and "head" in self.model_fields_set
         ):
             problems.append(
-                f"head type {self.head.type!r} works on frozen features only; use type mlp"
+                f"head type {self.head.type!r} works on frozen features only; use type "
+                + " or ".join(head.name for head in HEADS if head.is_network)
             )
         refuse([*problems, *self._problems_of_features(), *self._problems_of_candidates()])
         return self
 
     def _idle_keys(self) -> list[str]:
-        """Name the keys that were set, but do nothing beside the values of others."""
+        """Return the keys that were set, but have no effect with the values of others."""
         transfer = f"transfer {self.transfer!r}"
         reasons: dict[str, str] = {}
         if self.transfer != "partial":
@@ -197,7 +94,7 @@ class Model(Section):
         if self.candidates:
             reasons["training"] = "candidates"
             reasons |= dict.fromkeys(self._replaced_keys(), "candidates that all have their own")
-        elif self.head.type != "mlp":
+        elif not get(self.head.type).is_network:
             reasons["training"] = f"{transfer} and head.type {self.head.type!r}"
         if not self.uses_network():
             reasons |= dict.fromkeys(_KEYS_OF_NETWORKS, "features [hand-crafted]")
@@ -234,11 +131,12 @@ class Model(Section):
         if len(self.candidates) < 2:
             problems.append("candidates: there is only one; add another, or remove it")
         choices = self.choices()
+        *most, last = [head.name for head in HEADS if head.may_be_candidate]
         problems += [
-            f"candidates.{name}.head: type 'mlp' cannot be chosen; use lda, logistic, svm "
-            "or gradient-boosting"
+            f"candidates.{name}.head: type {choice.head.type!r} cannot be chosen; use "
+            f"{', '.join(most)} or {last}"
             for name, choice in choices.items()
-            if choice["head"]["type"] == "mlp"
+            if not get(choice.head.type).may_be_candidate
         ]
         names = list(choices)
         problems += [
@@ -249,113 +147,69 @@ class Model(Section):
         ]
         return problems
 
-    def choices(self) -> dict[str, dict[str, Any]]:
-        """Give the features and the head of every candidate, or the model's own.
+    def choices(self) -> dict[str, Choice]:
+        """Return the features and the head of every candidate, or the model's own.
 
         Returns
         -------
-        dict
-            By name of the candidate; of a model without candidates, under the empty name. Each has
-            features, taps, pooling and head, as plain values. Options that are not used are null
-            or left out, so that editing them changes nothing.
+        dict of str to Choice
+            By name of the candidate; of a model without candidates, under the empty name. Options
+            without effect have one fixed value, so that editing them changes nothing.
         """
-        own = self.model_dump(mode="json", include={"features", "taps", "pooling", "head"})
-        candidates = (
-            {"": {}}
-            if not self.candidates
-            else {
-                name: candidate.model_dump(mode="json", exclude_none=True)
-                for name, candidate in self.candidates.items()
-            }
+        return {
+            name: self._choice(candidate)
+            for name, candidate in (self.candidates or {"": Candidate()}).items()
+        }
+
+    def _choice(self, candidate: Candidate) -> Choice:
+        """Return the choice of a candidate, completed with the options of the model."""
+        features = candidate.features or self.features
+        uses_network = NETWORK in features
+        taps = self.taps if candidate.taps is None else candidate.taps
+        return Choice(
+            features=sorted(features, reverse=True),  # network first
+            taps=taps if uses_network else [],
+            pooling=(candidate.pooling or self.pooling) if uses_network else "mean",
+            head=(candidate.head or self.head).own_options(),
         )
-        result = {}
-        for name, changes in candidates.items():
-            choice = {**own, **changes}
-            head = choice["head"]
-            choice["features"] = sorted(choice["features"], reverse=True)  # network first
-            choice["head"] = {key: head[key] for key in _KEYS_OF_HEADS[head["type"]]}
-            if "network" not in choice["features"]:
-                choice.update(taps=[], pooling="mean")
-            result[name] = choice
-        return result
 
-    def network_pass(self) -> dict[str, Any] | None:
-        """Give the options of one pass through the backbone, enough for every candidate.
+    def network_pass(self) -> FrozenNetwork | None:
+        """Return the network of one pass that computes the features of all candidates.
 
         Returns
         -------
-        dict or None
-            As for `backbones.from_options`, with views; None where only hand-crafted features are
-            used. `taps` lists the layers of all candidates, the last layer as an empty name.
+        FrozenNetwork or None
+            None where only hand-crafted features are used. `taps` lists the layers of all
+            candidates, the last layer as an empty name.
         """
-        choices = [c for c in self.choices().values() if "network" in c["features"]]
+        choices = [each for each in self.choices().values() if NETWORK in each.features]
         if not choices:
             return None
-        taps = list(dict.fromkeys(tap for c in choices for tap in c["taps"] or [""]))
-        has_sd = any(c["pooling"] == "mean+sd" for c in choices)
-        keys = {"backbone", "weights", "channel_mapping", "triple", "input_size", "views"}
-        return {
-            **self.model_dump(mode="json", include=keys),
+        taps = list(dict.fromkeys(tap for each in choices for tap in each.taps or [""]))
+        has_sd = any(each.pooling == "mean+sd" for each in choices)
+        own = {key: getattr(self, key) for key in FrozenNetwork.model_fields}
+        joined = {
             "taps": [] if taps == [""] else taps,
             "pooling": "mean+sd" if has_sd else "mean",
         }
+        return restore(FrozenNetwork, {**own, **joined})
+
+    def fine_tuning(self) -> FineTuning:
+        """Return the options of a network that is trained together with its head."""
+        own = self.model_dump(mode="json", include=set(FineTuning.model_fields))
+        return restore(FineTuning, own)
 
     def uses_network(self) -> bool:
         """Return whether images go through the backbone at all."""
         return self.transfer != "frozen" or self.network_pass() is not None
 
     def uses_hand_crafted(self) -> bool:
-        """Tell whether a candidate sees hand-crafted features."""
-        return any("hand-crafted" in choice["features"] for choice in self.choices().values())
+        """Return whether a candidate sees hand-crafted features."""
+        return any(HAND_CRAFTED in choice.features for choice in self.choices().values())
 
     def calibrates(self) -> bool:
-        """Tell whether probabilities are calibrated on validation units."""
-        heads = [choice["head"] for choice in self.choices().values()]
-        return self.transfer == "frozen" and any(head.get("calibrate") is True for head in heads)
-
-
-Baseline = Literal[
-    "majority",
-    "layout",
-    "layout-lda",
-    "channel-mean-sd",
-    "hand-made",
-    "hand-made-lda",
-    "hand-made-svm",
-    "hand-made-gradient-boosting",
-    "cell-count",
-]
-
-
-class Evaluation(Section):
-    """How predictions are scored."""
-
-    aggregate: Literal["mean", "median", "vote"] = Field(
-        "median", description="how unit probabilities become those of wells and treatments"
-    )
-    permutations: int = Field(
-        1000,
-        ge=200,
-        le=100000,
-        description="how often mechanisms are permuted among compounds for the p-value and the "
-        "null interval of every score; lda and logistic heads are fitted again to 200 "
-        "permutations, and the predictions of all others stay as they are",
-    )
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the intervals")
-    calibration_bins: int = Field(10, ge=2, le=100, description="bins of the calibration error")
-    independent_unit: str = Field(
-        "auto",
-        description="what intervals treat as independent: field, well, compound, plate, batch, a "
-        "name of `input.groups`, or auto: what the split holds out (the compound, where it holds "
-        "out nothing); units finer than that are refused, as are images where `input.groups` has "
-        "names",
-    )
-    baselines: list[Baseline] = Field(
-        [name for name in typing.get_args(Baseline) if name != "hand-made-gradient-boosting"],
-        min_length=1,
-        description="simple classifiers scored beside every model: the most frequent class; "
-        "logistic regression, and shrinkage LDA, on plate, batch, row and column; logistic "
-        "regression on channel means and SDs; both, a support vector machine, and boosted trees "
-        "(slow, so not by default) on hand-made texture features; logistic regression on the "
-        "number of cells, where `segmentation` finds them. Their probabilities are not calibrated",
-    )
+        """Return whether probabilities are calibrated on validation units."""
+        heads = [choice.head for choice in self.choices().values()]
+        return self.transfer == "frozen" and any(
+            isinstance(head, CalibratedOptions) and head.calibrate is True for head in heads
+        )

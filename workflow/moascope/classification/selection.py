@@ -1,4 +1,4 @@
-"""Nested selection: the features and the head of every fold are chosen within its training units.
+"""Nested selection of features and a head, within the training units of every fold.
 
 Each candidate is scored by an inner cross-validation over whole groups (compounds, for example) of
 the training units. The best one is fitted to all training units and predicts the test units, whose
@@ -16,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moascope.classification.heads import cross_validation
+from moascope.classification import predictions as classification_predictions
+from moascope.classification.choices import Choice
+from moascope.classification.heads import cross_validation, fitting
+from moascope.classification.heads.base import HeadOptions
 from moascope.core.errors import InputError
 from moascope.networks.feature_columns import Block, FeatureChoice, columns_of
-from moascope.splits import make
+from moascope.splits.folds import Fold
 from moascope.splits.inner_folds import InnerFold, divide, inner_groups
 
 logger = logging.getLogger(__name__)
@@ -38,55 +41,53 @@ class Candidate:
 
     name: str
     columns: IntArray
-    """(d,) which features it sees."""
-    head: Mapping[str, Any]
-    """As for `heads.fit_head`."""
+    """(d,) numbers of the features that it sees."""
+    head: HeadOptions
 
 
 def candidates_of(
-    options: Mapping[str, Mapping[str, Any]], blocks: Sequence[Block], n_columns: int
+    choices: Mapping[str, Choice], blocks: Sequence[Block], n_columns: int
 ) -> list[Candidate]:
     """Find the columns of every candidate of a model.
 
     Parameters
     ----------
-    options : mapping
-        By name, from `Model.choices` of the configuration: features, taps, pooling and head.
+    choices : mapping of str to Choice
+        By name, from `Model.choices` of the configuration.
     blocks, n_columns
         As for `feature_columns.columns_of`.
 
     Returns
     -------
     list of Candidate
-        In the order of `options`.
+        In the order of `choices`.
 
     Raises
     ------
     InputError
         If the table lacks features of a candidate.
     """
-    return [
-        Candidate(name, columns_of(feature_choice(each), blocks, n_columns), each["head"])
-        for name, each in options.items()
-    ]
+    result = []
+    for name, choice in choices.items():
+        seen = FeatureChoice(tuple(choice.features), tuple(choice.taps), choice.pooling)
+        result.append(Candidate(name, columns_of(seen, blocks, n_columns), choice.head))
+    return result
 
 
-def feature_choice(options: Mapping[str, Any]) -> FeatureChoice:
-    """Read the features that a candidate sees from its options.
+def read_choices(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Choice]:
+    """Read the choices of a model from the parameters of a rule.
 
     Parameters
     ----------
-    options : mapping
-        With features, taps and pooling.
+    params : mapping
+        By name, the plain values of each.
 
     Returns
     -------
-    FeatureChoice
+    dict of str to Choice
         The same.
     """
-    return FeatureChoice(
-        tuple(options["features"]), taps=tuple(options["taps"]), pooling=options["pooling"]
-    )
+    return {name: Choice.model_validate(values) for name, values in params.items()}
 
 
 def choose(
@@ -192,7 +193,7 @@ def fit_predict_folds(
     features: FloatArray,
     unit_ids: npt.NDArray[Any],
     labels: npt.NDArray[Any],
-    folds: Sequence[make.Fold],
+    folds: Sequence[Fold],
     candidates: Sequence[Candidate],
     groups: IntArray,
     seed: int = 0,
@@ -202,7 +203,7 @@ def fit_predict_folds(
     Parameters
     ----------
     features, unit_ids, labels, seed
-        As for `heads.fit_predict_folds`.
+        As for `cross_validation.fit_predict_folds`.
     folds : sequence of Fold
         Row numbers of the units.
     candidates : sequence of Candidate
@@ -213,7 +214,7 @@ def fit_predict_folds(
     Returns
     -------
     predictions : pandas.DataFrame
-        As of `heads.fit_predict_folds`.
+        As of `cross_validation.fit_predict_folds`.
     selection : pandas.DataFrame
         One row per fold and candidate: repeat, fold, fold_name, candidate, balanced_accuracy (of
         the inner folds) and chosen.
@@ -221,10 +222,10 @@ def fit_predict_folds(
     Raises
     ------
     InputError
-        As of `heads.fit_predict_folds` and `choose`.
+        As of `cross_validation.fit_predict_folds` and `choose`.
     """
     labels, unit_ids = np.asarray(labels).astype(str), np.asarray(unit_ids).astype(str)
-    classes = cross_validation.classes_of_folds(unit_ids, labels, folds)
+    classes = classification_predictions.classes_of_folds(unit_ids, labels, folds)
     tables, choices = [], []
     for fold in folds:
         scores = choose(features, labels, groups, fold.train, candidates, seed)
@@ -235,7 +236,7 @@ def fit_predict_folds(
             features[:, best.columns], labels, fold, best.head, classes, groups=groups, seed=seed
         )
         tables.append(
-            cross_validation.prediction_table(
+            classification_predictions.prediction_table(
                 unit_ids, labels, probabilities, list(classes), fold, calibration
             )
         )
@@ -243,9 +244,9 @@ def fit_predict_folds(
 
 
 def selection_table(
-    candidates: Sequence[Candidate], scores: npt.NDArray[np.float64], fold: make.Fold
+    candidates: Sequence[Candidate], scores: npt.NDArray[np.float64], fold: Fold
 ) -> pd.DataFrame:
-    """Lay the scores of candidates in one fold out as a table.
+    """Return the scores of candidates in one fold as a table.
 
     Parameters
     ----------
@@ -254,7 +255,7 @@ def selection_table(
     scores : (n_candidates,) float64
         From `choose`.
     fold : Fold
-        Where they come from.
+        The fold that they are of.
 
     Returns
     -------
@@ -277,15 +278,15 @@ def _predict(
     features: npt.NDArray[np.float64],
     labels: npt.NDArray[Any],
     fold: InnerFold,
-    head: Mapping[str, Any],
+    head: HeadOptions,
     seed: int,
 ) -> npt.NDArray[np.str_]:
-    fitted = cross_validation.fit_head(features[fold.train], labels[fold.train], head, seed)
+    fitted = fitting.fit_head(features[fold.train], labels[fold.train], head, seed)
     return np.asarray(fitted.classes)[fitted.logits(features[fold.test]).argmax(axis=1)]
 
 
 def _balanced_accuracy(truth: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> float:
-    """Mean over classes of the share of their rows that is predicted correctly."""
+    """Compute the mean recall of the classes."""
     is_right = predicted == truth
     return float(np.mean([is_right[truth == name].mean() for name in np.unique(truth)]))
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from moascope.classification.training.augmentation_registry import PARAMETERS
+from moascope.classification.training.augmentation_methods import AUGMENTATIONS
 from moascope.config.problems import sections
 from moascope.config.root import Config
+from moascope.core.options import OneOf
 
 
 def json_schema() -> dict[str, Any]:
@@ -37,7 +39,7 @@ def key_tables() -> str:
         for key, field in model.model_fields.items():
             schema = model.model_json_schema()["properties"][key]
             lines.append(
-                f"| `{key}` | {_type_words(field.annotation)}{_range_words(schema)} | "
+                f"| `{key}` | {_type_words(_annotation(field))}{_range_words(schema)} | "
                 f"{_default_words(field)} | {field.description} |"
             )
             many = typing.get_origin(field.annotation)
@@ -51,22 +53,33 @@ def key_tables() -> str:
     add("", Config)
     lines.extend(["### Augmentations", "", "| name | parameter | default | range | meaning |"])
     lines.append("|---|---|---|---|---|")
-    for name, parameters in PARAMETERS.items():
-        for parameter, (default, low, high, words) in parameters.items():
-            lines.append(f"| `{name}` | `{parameter}` | {default} | {low} to {high} | {words} |")
-        if not parameters:
-            lines.append(f"| `{name}` | | | | |")
+    for method in AUGMENTATIONS:
+        lines.extend(
+            f"| `{method.name}` | `{name}` | {parameter.default} | "
+            f"{parameter.lowest} to {parameter.highest} | {parameter.description} |"
+            for name, parameter in method.parameters.items()
+        )
+        if not method.parameters:
+            lines.append(f"| `{method.name}` | | | | |")
     return "\n".join(lines) + "\n"
+
+
+def _annotation(field: FieldInfo) -> Any:
+    """Return the type of a key, with the names that it is limited to."""
+    limits = [each for each in field.metadata if isinstance(each, OneOf)]
+    return Annotated[field.annotation, limits[0]] if limits else field.annotation
 
 
 def _type_words(annotation: Any) -> str:
     origin = typing.get_origin(annotation)
     if origin is Literal:
-        return ", ".join(f"`{value}`".replace("\t", "\\t") for value in typing.get_args(annotation))
+        return _name_words(typing.get_args(annotation))
     if origin in (Union, types.UnionType):
         return " or ".join(_type_words(part) for part in typing.get_args(annotation))
     if origin is Annotated:
-        return _type_words(typing.get_args(annotation)[0])
+        bare, *limits = typing.get_args(annotation)
+        names = [limit.names for limit in limits if isinstance(limit, OneOf)]
+        return _name_words(names[0]) if names else _type_words(bare)
     if origin in (list, tuple, dict):
         inner = typing.get_args(annotation)[-1]
         return f"{'map' if origin is dict else 'list'} of {_type_words(inner)}"
@@ -74,6 +87,10 @@ def _type_words(annotation: Any) -> str:
         return "null"
     words = {str: "text", int: "integer", float: "number", bool: "true or false"}
     return words.get(annotation, "section")
+
+
+def _name_words(names: Sequence[Any]) -> str:
+    return ", ".join(f"`{name}`".replace("\t", "\\t") for name in names)
 
 
 def _range_words(schema: Mapping[str, Any]) -> str:

@@ -45,8 +45,7 @@ def load(raw: Mapping[str, Any], source: str = "config", *, with_files: bool = F
         problems += missing_files(config)
     if problems or not isinstance(config, Config):
         raise InputError.collect(problems, source)
-    fit_defaults(config)
-    return config
+    return fit_defaults(config)
 
 
 def missing_files(config: Config) -> list[str]:
@@ -65,7 +64,7 @@ def missing_files(config: Config) -> list[str]:
     """
     named: dict[str, str | None] = {}
     folders: dict[str, str | None] = {}
-    if config.input is not None and config.input.format != "simulate":
+    if config.input is not None and not config.input.makes_images():
         tables = ("sheet", "moa_table", "platemap", "platemaps")
         named |= {f"input.{key}": getattr(config.input, key) for key in tables}
         folders["input.images"] = config.input.images

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, all at once and in plain words.
+"""Problems of a configuration, all at once and in plain words.
 
 Pydantic checks what belongs together only where every single value is right. So that users need
 not correct one kind of mistake to see the next, wrong values are replaced here by others, only to
@@ -17,9 +17,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from moascope.config import renames
 from moascope.core.options import NAME_PATTERN, Section, pass_over
 from moascope.core.text.escaping import show
-from moascope.core.text.suggestions import nearest, unknown
+from moascope.core.text.suggestions import FEW_NAMES, nearest, unknown
 
 Place = tuple[str | int, ...]
 
@@ -138,7 +139,7 @@ class _Search:
             given = _at(self.raw, parents)
             known = _keys_at(self.root, parents)
             others = [str(name) for name in given if str(name) not in known] if given else []
-            if any(nearest(name, known) == key for name in others):
+            if any(nearest(name, known, ratio=FEW_NAMES) == key for name in others):
                 result.add((*parents, key))
         return result
 
@@ -164,7 +165,7 @@ class _Search:
             section = _at(self.raw, parents)
             if key not in section:  # replaced already
                 continue
-            new_key, value = _instead(detail, key, section, _keys_at(self.root, parents))
+            new_key, value = _instead(detail, place, section, _keys_at(self.root, parents))
             if value is _DEFAULT:
                 self.defaulted.append(place)
                 del section[key]
@@ -223,18 +224,19 @@ def _lacks_key(detail: ErrorDetails) -> bool:
 
 
 def _instead(
-    detail: ErrorDetails, key: str | int, section: Mapping[Any, Any], known: Sequence[str]
+    detail: ErrorDetails, place: Place, section: Mapping[Any, Any], known: Sequence[str]
 ) -> tuple[str | int, Any]:
     """Return the key and value to look further with."""
+    key = place[-1]
     kind, value = detail["type"], section[key]
     if kind == "extra_forbidden":
-        near = nearest(str(key), known)
+        near = renames.new_key(place) or nearest(str(key), known, ratio=FEW_NAMES)
         return (near, value) if near and near not in section else (key, _DEFAULT)
     if detail["loc"] and detail["loc"][-1] == _KEY_PART:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", str(key)).lstrip("_-") or "x"
         return (name, value) if name not in section else (key, _DEFAULT)
     if kind == "literal_error" and isinstance(value, str):
-        near = nearest(value, [str(choice) for choice in _choices(detail)])
+        near = nearest(value, [str(choice) for choice in _choices(detail)], ratio=FEW_NAMES)
         return (key, near) if near else (key, _DEFAULT)
     return key, _DEFAULT
 
@@ -252,22 +254,38 @@ def _sentences(place: Place, details: Sequence[ErrorDetails], root: type[BaseMod
         lines = [line for text in messages for line in _own_words(text).split("\n")]
         return [f"{key}: {line}" if key else line for line in lines]
     if "extra_forbidden" in kinds:
-        *parents, name = place
-        removed = f"this key was removed; {_REMOVED[key]}" if key in _REMOVED else None
-        return [f"{key}: " + (removed or unknown("key", str(name), _keys_at(root, parents)))]
-    if "missing" in kinds:
-        if not _lacks_key(first):
-            count = int(first["loc"][-1]) + 1
-            return [f"{key}: write at least {count} values, as in [a, b]; got {_got(details)}"]
+        return [f"{key}: {_unknown_key(place, root)}"]
+    if "missing" in kinds and _lacks_key(first):
         return [f"{key}: this key is required"]
-    if kinds == {"string_pattern_mismatch"} and first["ctx"]["pattern"] == NAME_PATTERN:
-        return [f"{key}: {show(first['input'])} is no name for results; {_NAME_RULE}"]
+    if "missing" in kinds:
+        count = int(first["loc"][-1]) + 1
+        return [f"{key}: write at least {count} values, as in [a, b]; got {_got(details)}"]
+    return [f"{key or 'config'}: {_wrong_value(place, details)}"]
+
+
+def _wrong_value(place: Place, details: Sequence[ErrorDetails]) -> str:
+    """Return what to write in place of a value."""
+    first = details[0]
+    renamed = renames.new_value(place, first["input"])
+    if renamed is not None:
+        return f"{show(first['input'])} is now called {renamed!r}. Fix: rename it"
+    is_name = first.get("ctx", {}).get("pattern") == NAME_PATTERN
+    if is_name and {detail["type"] for detail in details} == {"string_pattern_mismatch"}:
+        return f"{show(first['input'])} is no name for results; {_NAME_RULE}"
     wanted = " or ".join(dict.fromkeys(filter(None, map(_expected, details))))
-    return [f"{key or 'config'}: write {wanted}; got {_got(details)}{_hint(details)}"]
+    return f"write {wanted}; got {_got(details)}{_hint(details)}"
 
 
-_REMOVED = {"evaluation.bootstrap": "delete it, and use evaluation.permutations"}
-"""What to do about keys that earlier versions had."""
+def _unknown_key(place: Place, root: type[BaseModel]) -> str:
+    """Return what to do about a key that a section does not have."""
+    *parents, name = place
+    removed, renamed = renames.removal_of(place), renames.new_key(place)
+    if removed is not None:
+        return f"this key was removed; {removed}"
+    if renamed is not None:
+        return f"this key is now called {renamed!r}. Fix: rename it"
+    return unknown("key", str(name), _keys_at(root, parents))
+
 
 _NAME_RULE = "use letters, digits, _ and -"
 
@@ -341,7 +359,7 @@ def _hint(details: Sequence[ErrorDetails]) -> str:
     choices = [c for d in details if d["type"] == "literal_error" for c in _choices(d)]
     if not isinstance(value, str) or not choices:
         return ""
-    near = nearest(value, [str(choice) for choice in choices])
+    near = nearest(value, [str(choice) for choice in choices], ratio=FEW_NAMES)
     return f"; did you mean {near!r}?" if near else ""
 
 

@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from moascope.classification.options import Evaluation, Model
+from moascope.classification import baseline_registry
+from moascope.classification.evaluation.options import Evaluation
+from moascope.classification.options import Model
 from moascope.classification.training.options import Augmentation
-from moascope.config.class_rules import WITHOUT_PLATES, problems_of_classes
+from moascope.config.class_rules import problems_of_classes
 from moascope.core.errors import InputError
 from moascope.core.options import (
     Name,
@@ -130,7 +132,7 @@ class Config(Section):
         return problems
 
     def _problems_of_independence(self, name: str) -> list[str]:
-        held_out = held_out_columns(self.splits[name].model_dump())
+        held_out = held_out_columns(self.splits[name])
         try:
             independent_unit(held_out, self.evaluation.independent_unit, name, **self.design())
         except InputError as error:
@@ -163,11 +165,12 @@ class Config(Section):
             )
         shown = section.seen_channels(list(self.input.channels) if self.input else [])
         for name, engine in section.engines.items():
-            if engine.method == "cellpose" and len(shown) > 3:
+            most = engine.kind().most_channels
+            if most is not None and len(shown) > most:
                 problems.append(
-                    f"segmentation.engines.{name}: Cellpose sees at most three channels, not "
-                    f"the {len(shown)} given ({', '.join(shown)}); name up to three of them under "
-                    "segmentation.channels"
+                    f"segmentation.engines.{name}: method {engine.method} sees at most {most} "
+                    f"channels, not the {len(shown)} given ({', '.join(shown)}); name up to {most} "
+                    "of them under segmentation.channels"
                 )
         if self.input is None:
             return problems
@@ -200,16 +203,17 @@ class Config(Section):
         }
 
     def baselines(self) -> list[str]:
-        """Name the baselines that make sense; there is no layout without plates."""
-        names: list[str] = list(self.evaluation.baselines)
-        return names if self.design()["has_plates"] else [n for n in names if n in WITHOUT_PLATES]
+        """Return the names of the baselines that make sense; there is no layout without plates."""
+        plates = self.design()["has_plates"]
+        baselines = [baseline_registry.get(name) for name in self.evaluation.baselines]
+        return [each.name for each in baselines if plates or not each.needs_plates]
 
     def exchanged(self, split: str) -> list[str]:
         """Return the columns that name what classes are dealt out among for the null."""
         design = self.design()
         if design["has_plates"]:
             return ["compound"]
-        held_out = held_out_columns(self.splits[split].model_dump())
+        held_out = held_out_columns(self.splits[split])
         chosen = self.evaluation.independent_unit
         return list(independent_unit(held_out, chosen, split, **design).columns)
 
@@ -224,11 +228,8 @@ class Config(Section):
         return self.input.unit if self.input else "site"
 
     def needs_controls(self) -> bool:
-        """Tell whether normalization takes statistics from control wells."""
-        return any(
-            step.scope == "controls" and step.method != "anscombe"
-            for step in self.normalization.steps
-        )
+        """Check whether normalization takes statistics from control wells."""
+        return self.normalization.takes_statistics_of("controls")
 
     def section(self, name: str, *keys: str) -> dict[str, Any]:
         """Give a section, or some keys of it, as plain JSON-like values.

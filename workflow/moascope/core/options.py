@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,8 +17,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     model_validator,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from moascope.core.text.cell_text import clean
 
@@ -39,12 +42,34 @@ FilePath = Annotated[str, BeforeValidator(_expanded)]
 """A path of the user, in which `~` is the home folder."""
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """An annotation of text that is one of the names of a registry.
+
+    Parameters
+    ----------
+    names : tuple of str
+        At least one.
+    """
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return the schema of a literal, which refuses other names as `Literal` does."""
+        return core_schema.literal_schema(list(self.names))
+
+
 class Section(BaseModel):
-    """A part of the configuration; unknown keys are errors."""
+    """A part of the configuration, which never changes; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", validate_default=True, allow_inf_nan=False, frozen=True
+    )
 
 
+_Section = TypeVar("_Section", bound=BaseModel)
 _Passes = Callable[[BaseModel], bool]
 _passes: ContextVar[_Passes] = ContextVar("sections whose consistency is not checked")
 
@@ -63,6 +88,25 @@ def pass_over(passes: _Passes) -> Iterator[None]:
         yield
     finally:
         _passes.reset(token)
+
+
+def restore(kind: type[_Section], values: Mapping[str, Any]) -> _Section:
+    """Build a section from plain values that were checked when the configuration was read.
+
+    Parameters
+    ----------
+    kind : type
+        Class of the section.
+    values : mapping
+        From `model_dump`. Keys that have no effect are allowed, since defaults are among them.
+
+    Returns
+    -------
+    Section
+        With these values.
+    """
+    with pass_over(lambda section: True):
+        return kind.model_validate(values)
 
 
 def consistency_check(function: Callable[[Any], Any]) -> Any:

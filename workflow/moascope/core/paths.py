@@ -123,7 +123,7 @@ class Paths:
 
     @property
     def plate_units(self) -> str:
-        """What the units of a plate are, with their hand-made features."""
+        """What the units of a plate are, with their hand-crafted features."""
         return self.result("units/index/{plate}.parquet")
 
     @property
@@ -415,6 +415,7 @@ class Paths:
 _OUTPUTS = {
     "simulate_plate": ("simulated_sheet", "simulated_truth"),
     "sites": ("sites", "masks", "inputs"),
+    "divide_sites": ("plate_files", "plate_roles"),
     "sheet_is_read": ("sheet_is_read",),
     "ingest": ("store", "ingested"),
     "prepare": ("pixels", "plate_units", "statistics", "quality"),
@@ -453,13 +454,6 @@ _OUTPUTS = {
     "train_stardist": ("stardist", "engine_history", "engine_device"),
     "tune_given_stardist": ("stardist",),
     "tune_classical": ("classical",),
-    "measure_size_unet": ("engine_size",),
-    "measure_size_classical": ("engine_size",),
-    "measure_size_stardist": ("engine_size",),
-    "segment_test_unet": ("test_labels", "test_times", "test_device"),
-    "segment_test_classical": ("test_labels", "test_times"),
-    "segment_test_stardist": ("test_labels", "test_times", "test_device"),
-    "segment_test_cellpose": ("test_labels", "test_times", "test_device"),
     "score_engine": ("engine_scores", "engine_by_image"),
     "segment_plate": ("labels",),
     "measure_cells": ("plate_cells",),
@@ -469,7 +463,7 @@ _OUTPUTS = {
     "summary": ("summary",),
     "report": ("report",),
 }
-"""The paths that each rule makes. Those of `divide_sites_0` and so on are numbered by plates."""
+"""The paths that each rule makes, but for those that one rule per segmentation method makes."""
 
 
 def target_of(path: str | os.PathLike[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Some images of each kind, read before any plate is."""
+"""Check of some images of each kind before any plate is read."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def check_first_images(
 ) -> None:
     """Check that images can be read: a few of every channel and file name ending.
 
-    What a program cannot read at all, such as the format of a microscope, is said in seconds.
+    An unsupported format, such as that of a microscope, is refused within seconds.
 
     Parameters
     ----------
     sites : pandas.DataFrame
-        From `screen.read_sites`.
+        From `site_table.read_sites`.
     axes : str, optional
-        See `images.read_planes`.
+        See `readers.read_planes`.
     on_bad_image : {"error", "quarantine"}
         With error, all of three images of a kind must be readable. With quarantine, a kind is
         refused only if none of ten can be read for another reason than damage.

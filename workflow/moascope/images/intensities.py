@@ -1,8 +1,8 @@
 """Intensity ranges of images: percentiles, camera noise, and the typical range of a plate.
 
 Engines and textures scale intensities. A range that follows each image alone turns the noise of an
-empty well into contrast, and debris into darkness for all cells beside it. So the range of an image
-is at least some camera noise wide, and on a plate it is held to that of the plate.
+empty well into contrast, and debris darkens all cells next to it. So the range of an image is at
+least some camera noise wide, and on a plate it is held to that of the plate.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def percentiles(image: NDArray[Any]) -> Range:
 
 
 def noise(plane: NDArray[np.generic]) -> float:
-    """Estimate the standard deviation of the camera noise of a plane.
+    """Compute an estimate of the standard deviation of the camera noise of a plane.
 
     The Laplacian of Immerkaer (1996, doi:10.1006/cviu.1996.0060) cancels slopes and edges; the
     median of its magnitude leaves out objects.
@@ -87,7 +87,7 @@ def noise(plane: NDArray[np.generic]) -> float:
 
 
 def _laplacian(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Second differences along one axis, then the other; white noise of SD 1 has SD 6."""
+    """Compute second differences along one axis, then the other; white noise of SD 1 has SD 6."""
     return np.diff(np.diff(plane, 2, axis=0), 2, axis=1)
 
 
@@ -131,7 +131,7 @@ class PlateIntensities:
 
     @classmethod
     def typical_of(cls, measured: Sequence[Intensities]) -> PlateIntensities:
-        """Take the medians of images that were measured, at least one."""
+        """Compute the medians of images that were measured, at least one."""
         medians = {
             field.name: np.median([getattr(image, field.name) for image in measured], axis=0)
             for field in fields(Intensities)

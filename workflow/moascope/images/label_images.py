@@ -26,11 +26,11 @@ class Objects:
 
     @property
     def starts(self) -> NDArray[np.int64]:
-        """(n,) position of the first pixel of each object."""
+        """Return the position of the first pixel of each object, (n,)."""
         return np.cumsum(self.area) - self.area
 
     def mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """(n,) mean of a value per pixel."""
+        """Compute the mean of a value per pixel for each object, (n,)."""
         return np.bincount(self.owner, values, len(self.area)) / self.area
 
 

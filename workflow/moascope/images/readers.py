@@ -1,4 +1,4 @@
-"""Reading image files, whatever a microscope wrote, as planes of channels."""
+"""Reading of image files as planes of channels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from moascope.core.errors import DamagedImageError, ImageError, InputError, Miss
 from moascope.core.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.core.regular_files import open_regular, read_regular
 from moascope.images.rgb import RGB_NAMES
-from moascope.images.tiff_files import open_tiff
+from moascope.images.tiff.tiff_files import open_tiff
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -67,11 +67,11 @@ def read_planes(
     Parameters
     ----------
     path : path
-        A TIFF (OME-TIFF, ImageJ, multi-page, RGB ...), PNG or JPEG file. What it is, is told by
-        its content; a name that says otherwise is an error.
+        A TIFF (OME-TIFF, ImageJ, multi-page, RGB ...), PNG or JPEG file. The content decides which
+        it is; another ending of the name is an error.
     axes : str, optional
         The order of the axes as stored, for example ``"CYX"``: letters out of T, Z, C, Y, X, S.
-        Used only where the file itself does not say (a multi-page TIFF without metadata).
+        Used only where the file has no metadata of its axes (a multi-page TIFF).
     max_gigabytes : float
         Largest size of the decompressed pixels that is read.
 
@@ -85,8 +85,8 @@ def read_planes(
     Raises
     ------
     ImageError
-        If the file is missing, empty, damaged, not what its name says, holds Z or T stacks, pixels
-        that are not numbers, or axes that cannot be known. The message says what to do.
+        If the file is missing, empty, damaged, another format than its name, or holds Z or T
+        stacks, pixels that are not numbers, or axes that cannot be known. The message has the fix.
     """
     return _read(Path(path), axes, max_gigabytes, with_names=True)
 
@@ -125,7 +125,7 @@ def plane_of(
     path : path
         The file, for messages.
     channel : str
-        What the plane shows.
+        The channel, for messages.
 
     Returns
     -------
@@ -218,7 +218,7 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
     Returns
     -------
     float or None
-        Micrometres per pixel along x; None where the file does not say, or says what is no length.
+        Micrometres per pixel along x; None where the file has none, or no length.
 
     Raises
     ------
@@ -258,8 +258,8 @@ def common_size(
     Returns
     -------
     (int, int) or None
-        Height and width in pixels. None where sizes differ or no header can be read, which is said
-        when all headers are read.
+        Height and width in pixels. None where sizes differ or no header can be read; both are
+        reported when all headers are read.
     """
     sizes = set()
     for path in paths[:: -(-len(paths) // _SAMPLE) or 1]:
@@ -273,7 +273,7 @@ def common_size(
 
 
 def image_format(path: Path) -> str:
-    """Tell the format of an image file from its first bytes.
+    """Return the format of an image file from its first bytes.
 
     Parameters
     ----------
@@ -353,7 +353,7 @@ def centre_crop(planes: NDArray[Pixel], height: int, width: int) -> NDArray[Pixe
     Parameters
     ----------
     planes : ndarray, (..., Y, X)
-        At least as large as what is asked for.
+        At least as large as the wanted one.
     height, width : int
         Size of the result in pixels; an odd surplus leaves one more row or column at the end.
 
@@ -416,7 +416,7 @@ def _read_tiff(
 def _series_axes(
     series: TiffPageSeries, shape: tuple[int, ...], axes: str | None, path: Path
 ) -> str:
-    """Name the axes of a TIFF: from its metadata, else as the user says, else not at all."""
+    """Return the axes of a TIFF: from its metadata, else those of the user, else none."""
     known: str = series.axes
     unnamed = [
         n for letter, n in zip(known, shape, strict=True) if letter in UNNAMED_AXES and n > 1
@@ -446,7 +446,7 @@ def _series_axes(
 
 
 def _is_rgb(series: TiffPageSeries, path: Path) -> bool:
-    """Tell whether the samples are red, green and blue; refuse other colour models."""
+    """Return whether the samples are red, green and blue; refuse other colour models."""
     page = series.keyframe
     photometric = getattr(page.photometric, "name", str(page.photometric))
     if photometric in {"RGB", "YCBCR"}:
@@ -467,7 +467,7 @@ def _is_rgb(series: TiffPageSeries, path: Path) -> bool:
 
 
 def _is_ramp(colours: NDArray[np.generic] | None) -> bool:
-    """Tell whether a palette shows intensities: no entry is darker than the one before.
+    """Return whether a palette shows intensities: no entry is darker than the one before.
 
     Fiji writes the look-up table of a channel (green, fire ...) as a palette. Palettes of pictures
     in colour are in no such order.
@@ -480,7 +480,7 @@ def _is_ramp(colours: NDArray[np.generic] | None) -> bool:
 
 
 def _channels_first(array: NDArray[np.generic], axes: str, path: Path) -> NDArray[np.generic]:
-    """Bring an array with named axes into the order (C, Y, X)."""
+    """Convert an array with named axes to the order (C, Y, X)."""
     for letter, length in zip(axes, array.shape, strict=True):
         if letter not in "CSYX" and length > 1:
             what = AXIS_NAMES.get(letter, f"images along the axis {letter}")
@@ -505,7 +505,7 @@ def _channels_first(array: NDArray[np.generic], axes: str, path: Path) -> NDArra
 
 
 def _without_alpha(planes: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
-    """Drop the last of two or four planes, the opacity, where it says nothing."""
+    """Remove the last of two or four planes, the opacity, where it is constant."""
     if len(planes) not in {2, 4}:
         return planes
     opacity = planes[-1]
@@ -518,7 +518,7 @@ def _without_alpha(planes: NDArray[np.generic], path: Path) -> NDArray[np.generi
 
 
 def _ome_pixels(metadata: str | None) -> dict[str, Any]:
-    """Give the element Pixels of the first image of the OME-XML; empty where there is none."""
+    """Return the element Pixels of the first image of the OME-XML; empty where there is none."""
     if not metadata:
         return {}
     image = xml2dict(metadata).get("OME", {}).get("Image", {})
@@ -527,7 +527,7 @@ def _ome_pixels(metadata: str | None) -> dict[str, Any]:
 
 
 def _channel_names(tiff: TiffFile, count: int) -> list[str] | None:
-    """Channel names from OME or ImageJ metadata, only where there is one for each plane."""
+    """Return channel names from OME or ImageJ metadata, only where there is one for each plane."""
     found = _ome_pixels(tiff.ome_metadata).get("Channel", [])
     channels = found if isinstance(found, list) else [found]
     names = [channel.get("Name") for channel in channels]
@@ -545,14 +545,14 @@ def _read_png(
 def decode_png(
     path: Path, advice: str = COPY_AGAIN, max_gigabytes: float = MAX_GIGABYTES
 ) -> NDArray[np.generic]:
-    """Decode a PNG file whose pixels fit into memory.
+    """Read a PNG file whose pixels fit into memory.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
     advice : str
-        What to do about a damaged file, for the message.
+        Advice on a damaged file, for the message.
     max_gigabytes : float
         Largest size of the decompressed pixels that is read.
 
@@ -581,7 +581,7 @@ def _png_bytes(data: bytes) -> int:
 
 
 def _without_texts(data: bytes) -> bytes:
-    """Drop the chunks of a PNG that no pixel depends on, such as texts and colour profiles.
+    """Remove the chunks of a PNG that no pixel depends on, such as texts and colour profiles.
 
     They may decompress to any size.
     """
@@ -599,7 +599,7 @@ def _read_jpeg(
     path: Path, axes: str | None, max_gigabytes: float, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
     data = read_regular(path)
-    # libjpeg paints the missing part grey and says nothing; a whole file has its end marker.
+    # libjpeg paints the missing part grey without an error; a whole file has its end marker.
     if b"\xff\xd9" not in data[-64:]:
         raise DamagedImageError(f"{path}: truncated JPEG (its end marker is missing). {COPY_AGAIN}")
     check_claim(3 * math.prod(jpeg_size(data)), len(data), path, COPY_AGAIN, max_gigabytes)
@@ -620,7 +620,7 @@ def _colour_planes(
 
 
 def _supported_pixels(planes: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
-    """Bring pixels to native uint8, uint16 or float32, only ever rounding 64-bit floats."""
+    """Convert pixels to native uint8, uint16 or float32, only ever rounding 64-bit floats."""
     if planes.size == 0:
         raise DamagedImageError(f"{path}: has no pixels (shape {planes.shape}). Export it again.")
     dtype = planes.dtype.newbyteorder("=")

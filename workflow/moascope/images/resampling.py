@@ -56,7 +56,7 @@ def resize_labels(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def _weights(length: int, new: int) -> np.ndarray:
-    """Matrix (new, length), float32, whose rows are the weights of the old pixels in a new one."""
+    """Return the weights of the old pixels in each new one, a matrix (new, length), float32."""
     scale = length / new
     reach = max(scale, 1.0)
     centres = (np.arange(new) + 0.5) * scale

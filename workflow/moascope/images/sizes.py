@@ -197,7 +197,7 @@ def check(
     rule : str
         The key `input.on_size_mismatch`.
     unit_shape : callable or None
-        Gives the height and width of units for those of an image: plates may differ in size where
+        Returns the height and width of units for those of an image: plates may differ in size where
         their units do not. None where units do not depend on the size of images.
     on_bad_image : str
         The key of this name; sites whose channels differ in size are left out with "quarantine".
@@ -267,7 +267,7 @@ def _shown(size: Any) -> str:
 
 
 def fit(planes: NDArray[Pixel], rule: str, size: Size) -> NDArray[Pixel]:
-    """Bring an image to a size.
+    """Resize, crop or pad an image to a size.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ def fit(planes: NDArray[Pixel], rule: str, size: Size) -> NDArray[Pixel]:
         Intensities.
     rule : {"crop", "resize", "pad"}
         crop: around the centre. resize: by one factor for both sides, so that the whole image fits,
-        with anti-aliasing. What is left over, also with pad, is filled with the median of the rim
+        with anti-aliasing. The rest, also with pad, is filled with the median of the rim
         of each channel, on both sides alike.
     size : (int, int)
         Height and width to get.
@@ -304,7 +304,7 @@ def fit(planes: NDArray[Pixel], rule: str, size: Size) -> NDArray[Pixel]:
 
 
 def fit_labels(labels: NDArray[np.int32], rule: str, size: Size) -> NDArray[np.int32]:
-    """Bring a label image to the size that `fit` brings its image to.
+    """Resize, crop or pad a label image as `fit` does its image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The interface of plate stores, and how many sites are worked on at once."""
+"""Interface of plate stores, and the number of sites in a batch."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import numpy as np
 
 
 class Store(Protocol):
-    """What is needed of a plate store."""
+    """Interface of a plate store."""
 
     @property
     def site_ids(self) -> Sequence[str]:
-        """Sites in the order of the store."""
+        """Return the sites in the order of the store."""
 
     @property
     def channels(self) -> Sequence[str]:
-        """Channel names in order."""
+        """Return the channel names in order."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of one site."""
+        """Return channels, rows and columns of one site."""
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Positions (n,) and pixels (n, C, Y, X) of `size` sites at a time."""
+        """Read positions (n,) and pixels (n, C, Y, X) of `size` sites at a time."""
 
     def read(self, indices: Sequence[int], /) -> np.ndarray:
-        """Pixels (n, C, Y, X) of the sites at some positions."""
+        """Read pixels (n, C, Y, X) of the sites at some positions."""
 
 
 BATCH_BYTES = 48 * 2**20  # of one batch as float32
 
 
 def batch_size(shape: Sequence[int], limit: int = BATCH_BYTES) -> int:
-    """How many sites are worked on at once.
+    """Return the number of sites in a batch.
 
     Parameters
     ----------

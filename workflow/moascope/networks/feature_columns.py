@@ -1,4 +1,4 @@
-"""The columns of a table of features: which layer, statistic and channel pass each one is.
+"""Columns of a table of features, each with its layer, statistic and channel pass.
 
 Free of Keras, so that heads are fitted without it.
 """
@@ -31,14 +31,14 @@ class Block:
     tap: str
     """Name of a layer; empty for the last one."""
     statistic: Literal["mean", "sd"]
-    """Over positions; the mean also of layers that have none."""
+    """Over positions. Layers without positions have only the mean."""
     size: int
     """Number of columns."""
 
 
 @dataclass(frozen=True)
 class FeatureChoice:
-    """What a classifier sees of the features of a unit."""
+    """Features of a unit that a classifier sees."""
 
     features: tuple[str, ...]
     """`network`, `hand-crafted` or both."""
@@ -49,7 +49,7 @@ class FeatureChoice:
 
 
 def read_blocks(path: str | os.PathLike[str] | None) -> list[Block]:
-    """Read what the columns of a table of features are.
+    """Read the blocks of columns of a table of features.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def columns_of(choice: FeatureChoice, blocks: Sequence[Block], n_columns: int) -
     Parameters
     ----------
     choice : FeatureChoice
-        What is wanted.
+        The features.
     blocks : sequence of Block
         The table's columns from the first on. Columns behind them are hand-crafted features.
     n_columns : int

@@ -1,33 +1,25 @@
-"""Saved models and checkpoints of trainings."""
+"""Saved models."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from moascope.core.damage import machine_error
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, damaged, reading
 from moascope.core.zip_files import check_declared
+from moascope.networks import layers  # noqa: F401  (a model is only read if they are registered)
 from moascope.networks.keras_defaults import keras
-
-logger = logging.getLogger(__name__)
-
 
 _METADATA = "moascope.json"
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:
-    """Write a model as one `.keras` file that carries what it expects of its input.
+    """Write a model as one `.keras` file, with a description of its input.
 
     Parameters
     ----------
@@ -48,7 +40,7 @@ def save_model(model: keras.Model, path: str | os.PathLike[str], metadata: dict[
 def load_model(
     path: str | os.PathLike[str], expected: Mapping[str, Any] | None = None
 ) -> tuple[keras.Model, dict[str, Any]]:
-    """Read a model and refuse it where its metadata do not fit what it is to be used on.
+    """Read a model, and check that it fits what it is used on.
 
     Parameters
     ----------
@@ -65,7 +57,7 @@ def load_model(
     Raises
     ------
     InputError
-        If the file is no such model, or for every entry of `expected` that differs.
+        If the file is no such model; or for every entry of `expected` that differs.
     """
     with reading(path), zipfile.ZipFile(path) as archive:
         check_declared(archive, path)
@@ -81,8 +73,8 @@ def load_model(
         raise InputError.collect(problems, f"{path} does not fit the data it is to be used on")
     try:
         return keras.models.load_model(path, compile=False), metadata
-    except Exception as error:  # Keras raises what the layers raise that it builds
-        # A Lambda layer is a program, and is not run: anyone may have written it.
+    except Exception as error:  # layers raise all kinds of errors when they are built
+        # A Lambda layer is a program of unknown origin, and is not run.
         raise damaged(path, error) from error
 
 
@@ -96,56 +88,3 @@ def precision_policy(is_mixed: bool) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _state(learner: keras.Model) -> list[Any]:
-    """List the variables that make a run repeatable: weights, seed generators, optimizer."""
-    of_metrics = {id(variable) for metric in learner.metrics for variable in metric.variables}
-    own = [variable for variable in learner.variables if id(variable) not in of_metrics]
-    known = {id(variable) for variable in own}
-    return own + [v for v in learner.optimizer.variables if id(v) not in known]
-
-
-def save_checkpoint(
-    path: str | os.PathLike[str],
-    task: str,
-    learner: keras.Model,
-    history: Sequence[Mapping[str, float]],
-    best: Sequence[np.ndarray],
-) -> None:
-    """Write what `restored` takes up: the state of the learner, its history, its best weights."""
-    about = json.dumps({"task": task, "history": list(history)})
-    arrays: dict[str, Any] = {"about": np.array(about)}
-    for i, variable in enumerate(_state(learner)):
-        arrays[f"state{i}"] = keras.ops.convert_to_numpy(variable)
-    for i, value in enumerate(best):
-        arrays[f"best{i}"] = value
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
-
-
-def restored(
-    path: str | os.PathLike[str], task: str, learner: keras.Model, core: keras.Model
-) -> tuple[list[dict[str, float]], list[np.ndarray]]:
-    """Take up a checkpoint of the same task, if there is one."""
-    if not Path(path).is_file():
-        return [], []
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            about = json.loads(str(saved["about"]))
-            if about["task"] != task:
-                logger.info("%s belongs to other data or options: starting anew", path)
-                return [], []
-            variables = _state(learner)
-            values = [saved[f"state{i}"] for i in range(len(variables))]
-            n_best = len(core.weights) if "best0" in saved.files else 0
-            best = [saved[f"best{i}"] for i in range(n_best)]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if passing := machine_error(path, error):
-            raise passing from error
-        logger.warning("%s cannot be read (%s): starting anew", path, error)
-        return [], []
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-    logger.info("going on from %s, after epoch %d", path, len(about["history"]))
-    return about["history"], best

@@ -12,6 +12,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from moascope.core.named_functions import module_of
+
 PACKAGE = "moascope"
 LIBRARY = Path(__file__).resolve().parents[1]
 WITHOUT_RESULTS = frozenset(
@@ -48,20 +50,38 @@ def digest_scripts(folder: Path) -> dict[str, str]:
     }
 
 
-def digest_code(script: Path) -> str:
-    """Compute the digest of the library modules that a script imports.
+def digest_function(name: str) -> str:
+    """Compute the digest of the module of a function and of the library modules behind it.
 
     Parameters
     ----------
-    script : pathlib.Path
-        A Python file.
+    name : str
+        Module and function, as `named_functions.load_function` takes them.
 
     Returns
     -------
     str
         Sixteen hexadecimal digits.
     """
-    digest = hashlib.sha256()
+    return digest_code(_file_of(module_of(name)), own=True)
+
+
+def digest_code(script: Path, *, own: bool = False) -> str:
+    """Compute the digest of the library modules that a script imports.
+
+    Parameters
+    ----------
+    script : pathlib.Path
+        A Python file.
+    own : bool
+        Include the text of the file itself, which Snakemake sees of scripts only.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits.
+    """
+    digest = hashlib.sha256(_read(script).encode() if own else b"")
     for module in sorted(library_modules(script) - WITHOUT_RESULTS):
         content = _read(_file_of(module))
         digest.update(f"{module}:{len(content)}\n{content}".encode())

@@ -1,10 +1,9 @@
-"""Single cells as units of classification: squares around the objects that an engine found."""
+"""Single cells as units of classification: squares around segmented objects."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from moascope.core.files import atomic_path, write_array_header
 from moascope.images.label_images import bounding_boxes, find_objects
 from moascope.images.resampling import resize
 from moascope.images.store_protocol import Store, batch_size
-from moascope.preprocessing.normalization import Step, apply
+from moascope.preprocessing.normalization import apply
+from moascope.preprocessing.options import CellUnits, Normalization
 from moascope.preprocessing.units import resized_shape
 
 logger = logging.getLogger(__name__)
@@ -28,13 +28,10 @@ def prepare_plate(
     roles: pd.DataFrame,
     quality: pd.DataFrame,
     statistics: pd.DataFrame,
-    steps: Sequence[Step],
+    normalization: Normalization,
+    options: CellUnits,
     out_npy: str | os.PathLike[str],
     *,
-    crop: int,
-    border: str,
-    mask_neighbours: bool,
-    per_site: int | None,
     size: int | None,
     seed: int,
 ) -> pd.DataFrame:
@@ -46,22 +43,16 @@ def prepare_plate(
         Raw pixels.
     labels : plate store
         Label images of the same sites in the same order.
-    roles, quality, statistics, steps
+    roles, quality, statistics, normalization
         As for `moascope.preprocessing.units.prepare_plate`; sites are normalized whole.
+    options : CellUnits
+        Squares around the cells; see `crops`.
     out_npy : path
-        Where the array (n, H, W, C), float16, in [0, 1] is written.
-    crop : int
-        Side of the squares in px.
-    border : {"drop", "pad"}
-        What to do with squares that reach beyond the site, see `cell_measurements.crops`.
-    mask_neighbours : bool
-        Set the pixels of other cells to 0.
-    per_site : int or None
-        At most so many cells of a site, drawn at random.
+        Path of the array that is written: (n, H, W, C), float16, in [0, 1].
     size : int or None
         Side in px that squares are resized to; None keeps it.
     seed : int
-        Of the draw.
+        Seed of the draw of cells per site.
 
     Returns
     -------
@@ -80,17 +71,23 @@ def prepare_plate(
             "and run again"
         )
     rng = np.random.default_rng([seed, *map(ord, roles["plate"].iloc[0])])
-    shape = resized_shape((crop, crop), size)
+    shape = resized_shape((options.crop, options.crop), size)
     rows: list[dict[str, Any]] = []
     with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
         write_array_header(file, np.float16, (0, *shape, store.shape[0]))
         for indices, batch in store.batches(batch_size(store.shape)):
             objects = labels.read(indices.tolist())[:, 0].astype(np.int32)
-            images = apply(batch, statistics, steps, store.channels)
+            images = apply(batch, statistics, normalization, store.channels)
             for index, image, found in zip(indices, images, objects, strict=True):
-                cut, numbers = crops(image, found, crop, border, mask_neighbours)
-                if per_site is not None and len(numbers) > per_site:
-                    chosen = np.sort(rng.choice(len(numbers), per_site, replace=False))
+                cut, numbers = crops(
+                    image,
+                    found,
+                    size=options.crop,
+                    border=options.border,
+                    mask_neighbours=options.mask_neighbours,
+                )
+                if options.per_site is not None and len(numbers) > options.per_site:
+                    chosen = np.sort(rng.choice(len(numbers), options.per_site, replace=False))
                     cut, numbers = cut[chosen], numbers[chosen]
                 units = resize(cut.astype(np.float32), shape).astype(np.float16)
                 file.write(np.ascontiguousarray(units.transpose(0, 2, 3, 1)).data)
@@ -101,16 +98,17 @@ def prepare_plate(
         write_array_header(file, np.float16, (len(rows), *shape, store.shape[0]))
     logger.info("units: %d cells of %d sites", len(rows), len(store.site_ids))
     cells = pd.DataFrame(rows, columns=["site_id", "tile"]).astype({"site_id": "str"})
-    return _described(cells.astype({"tile": "int64"}), roles, quality)
+    return _describe(cells.astype({"tile": "int64"}), roles, quality)
 
 
-def _described(cells: pd.DataFrame, roles: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
+def _describe(cells: pd.DataFrame, roles: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
+    """Describe cells by the metadata of their site."""
     flagged = quality.set_index("site_id")["flagged"]
-    about = cells.merge(roles, on="site_id", how="left", validate="m:1")
-    about.insert(0, "unit_id", about["site_id"] + "#c" + about["tile"].astype("str"))
-    about["flagged"] = about["site_id"].map(flagged).astype(bool)
-    about["usable"] = True
-    return about
+    table = cells.merge(roles, on="site_id", how="left", validate="m:1")
+    table.insert(0, "unit_id", table["site_id"] + "#c" + table["tile"].astype("str"))
+    table["flagged"] = table["site_id"].map(flagged).astype(bool)
+    table["usable"] = True
+    return table
 
 
 def crops(
@@ -140,7 +138,7 @@ def crops(
     crops : (n, C, size, size) array
         Of the type of the image.
     numbers : (n,) int32
-        Which object each crop shows.
+        Number of the object in each crop.
     """
     if border not in ("drop", "pad"):
         raise ValueError(f"border is {border!r}; it can be drop or pad")

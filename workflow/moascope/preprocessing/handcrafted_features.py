@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-HAND_MADE = "hand-made"
+HAND_CRAFTED = "hand-crafted"
 """The kind of the hand-crafted features, in the columns of tables and among the baselines."""
 
 _PERCENTILES = (0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9)
@@ -41,15 +41,15 @@ def image_features(images: FloatArray, kind: str) -> npt.NDArray[np.float32]:
     ----------
     images : (n, H, W, C) float16 or float32
         Units, nominal range [0, 1]; may be memory-mapped, is read in chunks.
-    kind : {"channel-mean-sd", "hand-made"}
+    kind : {"channel-mean-sd", "hand-crafted"}
         Which features.
 
     Returns
     -------
     (n, d) float32
-        ``channel-mean-sd``: d = 2 C. ``hand-made``: intensity percentiles, gradient magnitudes and
-        local contrast at up to four scales, local binary patterns, correlations of channels;
-        see `hand_made`.
+        ``channel-mean-sd``: d = 2 C. ``hand-crafted``: intensity percentiles, gradient magnitudes
+        and local contrast at up to four scales, local binary patterns, correlations of channels;
+        see `texture_features`.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def as_columns(features: Mapping[str, npt.NDArray[np.float32]]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        n rows; columns `hand-made:0`, `hand-made:1` and so on.
+        n rows; columns `hand-crafted:0`, `hand-crafted:1` and so on.
     """
     columns = {
         f"{kind}:{number}": column
@@ -145,7 +145,7 @@ def join(
     InputError
         If the number of rows differs, or a table has no hand-crafted features.
     """
-    lengths = [_features_of(path)[HAND_MADE].shape for path in tables]
+    lengths = [_features_of(path)[HAND_CRAFTED].shape for path in tables]
     n_units, n_crafted = sum(length for length, _ in lengths), lengths[0][1]
     before = np.empty((n_units, 0)) if network is None else read_array(network, mapped=True)
     if len(before) != n_units:
@@ -157,7 +157,7 @@ def join(
     with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
         write_array_header(file, np.float32, shape)
         for path, (length, _) in zip(tables, lengths, strict=True):
-            parts = [before[start : start + length], _features_of(path)[HAND_MADE]]
+            parts = [before[start : start + length], _features_of(path)[HAND_CRAFTED]]
             file.write(np.concatenate(parts, axis=1).astype(np.float32, order="C").data)
             start += length
     return shape
@@ -181,7 +181,7 @@ def channel_mean_sd(images: FloatArray) -> FloatArray:
     return _moments(_planes(images))
 
 
-def hand_made(images: FloatArray) -> FloatArray:
+def texture_features(images: FloatArray) -> FloatArray:
     """Classic texture features of images (n, H, W, C), (n, d).
 
     - intensity: mean, SD and percentiles per channel;
@@ -215,7 +215,7 @@ def hand_made(images: FloatArray) -> FloatArray:
 
 FEATURES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "channel-mean-sd": channel_mean_sd,
-    HAND_MADE: hand_made,
+    HAND_CRAFTED: texture_features,
 }
 """Image features by the name of their baseline."""
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from moascope.core.options import (
+    OneOf,
     Section,
     consistency_check,
     keys_of_other_methods,
     refuse,
     without_effect,
 )
+from moascope.preprocessing.normalization_methods import registry
+from moascope.preprocessing.normalization_methods.base import StepKeys
 
 
 class Quality(Section):
@@ -52,33 +55,25 @@ class Quality(Section):
     )
 
 
-# Methods that use a key; keys that are not named are used by all.
-_METHODS_OF_STEP_KEYS = {
-    "scope": ("percentile", "zscore", "minmax"),
-    "low": ("percentile",),
-    "high": ("percentile",),
-    "z_range": ("zscore",),
-}
+class NormalizationStep(StepKeys):
+    """One step of the normalization of intensities."""
 
+    method: Annotated[str, OneOf(tuple(registry.names()))] = Field(
+        description="normalization method; anscombe is 2*sqrt(x + 3/8) and takes no scope"
+    )
 
-class NormalizationStep(Section):
-    """One step of the intensity chain."""
-
-    method: Literal["percentile", "zscore", "anscombe", "minmax"] = Field(
-        description="what is done; anscombe is 2*sqrt(x + 3/8) and takes no scope"
-    )
-    scope: Literal["image", "plate", "controls"] = Field(
-        "image", description="what the statistics are taken from"
-    )
-    low: float = Field(0.1, ge=0, lt=100, description="percentile: lower one, which becomes 0")
-    high: float = Field(99.9, gt=0, le=100, description="percentile: upper one, which becomes 1")
-    z_range: tuple[float, float] = Field(
-        (-3.0, 9.0), description="zscore: z-scores that become 0 and 1, where it is the last step"
-    )
+    def takes_statistics_of_plate(self) -> bool:
+        """Check whether statistics come from several images of a plate."""
+        return bool(registry.find_method(self.method).statistics) and self.scope != "image"
 
     @consistency_check
     def _consistent(self) -> NormalizationStep:
-        problems = keys_of_other_methods(self, _METHODS_OF_STEP_KEYS)
+        keys = [key for key in StepKeys.model_fields if key != "method"]
+        methods = {
+            key: tuple(method.name for method in registry.METHODS if key in method.keys)
+            for key in keys
+        }
+        problems = keys_of_other_methods(self, methods)
         if self.low >= self.high:
             problems.append(f"low ({self.low}) must be below high ({self.high})")
         if self.z_range[0] >= self.z_range[1]:
@@ -88,7 +83,7 @@ class NormalizationStep(Section):
 
 
 class Normalization(Section):
-    """How intensities are brought to a common scale, channel by channel."""
+    """Normalization of intensities to a common scale, channel by channel."""
 
     steps: list[NormalizationStep] = Field(
         [{"method": "percentile", "scope": "image"}],  # type: ignore[list-item]
@@ -101,8 +96,12 @@ class Normalization(Section):
         "(never their labels); the report then says so",
     )
 
+    def takes_statistics_of(self, scope: str) -> bool:
+        """Check whether any step takes its statistics from a scope other than single images."""
+        return any(step.takes_statistics_of_plate() and step.scope == scope for step in self.steps)
+
     @consistency_check
-    def _honest(self) -> Normalization:
+    def _without_leaks(self) -> Normalization:
         idle = {"z_range": "steps behind it"}
         refuse(
             [
@@ -111,14 +110,15 @@ class Normalization(Section):
                 for sentence in without_effect(step, idle)
             ]
         )
-        if self.steps and self.steps[-1].method == "anscombe":
+        if self.steps and registry.find_method(self.steps[-1].method).to_unit_range is None:
+            last = [method.name for method in registry.METHODS if method.to_unit_range is not None]
             raise ValueError(
-                "steps must not end with 'anscombe', which leaves counts: add a zscore, percentile "
-                "or minmax step behind it"
+                f"steps must not end with {self.steps[-1].method!r}, which does not bring "
+                f"intensities to [0, 1]: add a step {', '.join(last[:-1])} or {last[-1]} behind it"
             )
         if not self.treated_wells_in_statistics:
             for number, step in enumerate(self.steps):
-                if step.scope == "plate" and step.method != "anscombe":
+                if step.takes_statistics_of_plate() and step.scope == "plate":
                     raise ValueError(
                         f"steps[{number}].scope 'plate' takes statistics from treated wells, those "
                         "of test folds included; use 'controls' or 'image', or set "

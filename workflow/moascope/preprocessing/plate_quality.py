@@ -6,13 +6,13 @@ whole passes them, so plates are judged by what is usual on them, channel by cha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from moascope.core.statistics.robust import robust_z
+from moascope.preprocessing.options import Quality
 
 REASONS = (
     "out-of-focus",
@@ -65,7 +65,7 @@ def plate_medians(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFram
 def judge(
     medians: pd.DataFrame,
     channels: Sequence[str],
-    options: Mapping[str, Any],
+    options: Quality,
     brightfield: Sequence[str] = (),
 ) -> dict[str, dict[str, str]]:
     """Find the plates that fail as a whole.
@@ -88,8 +88,8 @@ def judge(
         From `plate_medians`.
     channels : sequence of str
         Channel names.
-    options : mapping
-        max_saturated, plate_z, and min_sharpness and min_sharpness_brightfield (None: not judged).
+    options : Quality
+        The section `quality` of the configuration; without min_sharpness, focus is not judged.
     brightfield : sequence of str
         Channels that are brightfield.
 
@@ -102,13 +102,15 @@ def judge(
     for plate in medians.index:
         found: dict[str, list[str]] = {}
         for channel in channels:
-            limit = options[
-                "min_sharpness_brightfield" if channel in brightfield else "min_sharpness"
-            ]
+            limit = (
+                options.min_sharpness_brightfield
+                if channel in brightfield
+                else options.min_sharpness
+            )
             row = medians.loc[plate]
             for reason, text in (
-                *_absolute(row, channel, limit, options["max_saturated"]),
-                *_compared(medians, str(plate), channel, options["plate_z"]),
+                *_absolute(row, channel, limit, options.max_saturated),
+                *_compared(medians, str(plate), channel, options.plate_z),
             ):
                 found.setdefault(reason, []).append(f"{channel}: {text}")
         sites, flagged = (int(medians.loc[plate, name]) for name in ("sites", "flagged"))

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from moascope.preprocessing import flag_balance, plate_quality
+from moascope.preprocessing.options import Quality
 from moascope.screen.wording import MECHANISM, Words
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def review(
     quality: pd.DataFrame,
     units: pd.DataFrame,
     channels: Sequence[str],
-    options: Mapping[str, Any],
+    options: Quality,
     *,
     brightfield: Sequence[str] = (),
     include_controls: bool = False,
@@ -41,8 +42,8 @@ def review(
         Its units table.
     channels : sequence of str
         Channel names.
-    options : mapping
-        As for `plate_quality.judge`, with exclude_flagged and exclude_flagged_plates.
+    options : Quality
+        The section `quality` of the configuration.
     brightfield : sequence of str
         Channels that are declared brightfield.
     include_controls : bool
@@ -77,8 +78,8 @@ def review(
     warnings = [
         {"id": identifier, "about": about, "text": text}
         for identifier, about, text in (
-            *_plate_warnings(found["flagged_plates"], bool(options["exclude_flagged_plates"])),
-            *_class_warnings(found["by_class"], bool(options["exclude_flagged"])),
+            *_plate_warnings(found["flagged_plates"], options.exclude_flagged_plates),
+            *_class_warnings(found["by_class"], options.exclude_flagged),
             *_brightfield_warnings(found["undeclared_brightfield"], n_read, words.sites),
         )
     ]
@@ -90,7 +91,7 @@ def review(
 def _failed_plates(
     table: pd.DataFrame,
     channels: Sequence[str],
-    options: Mapping[str, Any],
+    options: Quality,
     brightfield: Sequence[str],
 ) -> dict[str, dict[str, str]]:
     medians = plate_quality.plate_medians(table, channels)

@@ -1,7 +1,7 @@
-"""What is classified: normalized images or tiles at training resolution, ready to be mapped.
+"""Units of classification: normalized images or tiles at training resolution.
 
-The pixels of a plate become one NumPy file, converted once, that training reads by batch without
-ever holding it in memory. Row i of the file is row i of the table of units beside it.
+The pixels of a plate become one NumPy file, from which training reads batches without holding all
+of it in memory. Row i of the file is row i of the table of units.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from moascope.core.files import FILE_COLUMNS, atomic_path, write_array_header
 from moascope.images.resampling import resize
 from moascope.images.store_protocol import Store, batch_size
 from moascope.preprocessing.foreground import signal
-from moascope.preprocessing.normalization import Step, apply
+from moascope.preprocessing.normalization import apply
+from moascope.preprocessing.options import Normalization, Units
 
 log = logging.getLogger(__name__)
 
 OWN_COLUMNS = ["unit_id", "site_id", "tile", "flagged", "usable"]
-"""What `describe` takes from the units of a plate."""
+"""Columns of the units of a plate that `describe` reads."""
 
 
 def prepare_plate(
@@ -31,10 +32,8 @@ def prepare_plate(
     sites: pd.DataFrame,
     quality: pd.DataFrame,
     statistics: pd.DataFrame,
-    steps: Sequence[Step],
-    size: int | None,
-    tiles: tuple[int, int],
-    min_foreground: float,
+    normalization: Normalization,
+    options: Units,
     out_npy: str | os.PathLike[str],
     brightfield: Sequence[str] = (),
 ) -> pd.DataFrame:
@@ -45,21 +44,19 @@ def prepare_plate(
     Parameters
     ----------
     store : plate store
-        Raw pixels; sites quarantined when it was written are not in it and give no units.
+        Raw pixels; sites quarantined when it was written are not in it and become no units.
     sites : pandas.DataFrame
         The sites table of this plate.
     quality : pandas.DataFrame
         From `quality.measure_plate` and `quality.flag`.
     statistics : pandas.DataFrame
         From `normalization.fit_plate`.
-    steps : sequence of mappings
-        Normalization chain.
-    size : int or None
-        Longer side of a unit in pixels; None keeps it.
-    tiles : (int, int)
-        Rows and columns of tiles per site; what does not divide evenly is left out at the rim.
-    min_foreground : float
-        Tiles whose share of foreground pixels is below it in every channel are not usable.
+    normalization : Normalization
+        The options that the statistics were computed with.
+    options : Units
+        Size and tiles; rows and columns of pixels that do not divide evenly are left out at the
+        rim. Tiles whose share of foreground is below `min_foreground` in every channel are not
+        usable.
     out_npy : path
         Where the array (n, H, W, C), float16, in [0, 1] is written.
     brightfield : sequence of str
@@ -83,10 +80,11 @@ def prepare_plate(
             f"for example {min(lacking)!r}. They come from different runs: delete the store and "
             "run again"
         )
+    tiles = options.tiles
     n_tiles = tiles[0] * tiles[1]
     channels, height, width = store.shape
     tile_shape = _tile_shape((height, width), tiles)
-    out_shape = resized_shape(tile_shape, size)
+    out_shape = resized_shape(tile_shape, options.size)
     thresholds = np.array([quality[f"threshold:{channel}"].iloc[0] for channel in store.channels])
     is_brightfield = [channel in brightfield for channel in store.channels]
     order: list[int] = []
@@ -94,11 +92,11 @@ def prepare_plate(
     with atomic_path(out_npy) as temporary, temporary.open("wb") as file:
         write_array_header(file, np.float16, (len(store.site_ids) * n_tiles, *out_shape, channels))
         for indices, batch in store.batches(batch_size(store.shape)):
-            pixels = cut_tiles(apply(batch, statistics, steps, store.channels), tiles)
+            pixels = cut_tiles(apply(batch, statistics, normalization, store.channels), tiles)
             units = resize(pixels, out_shape).astype(np.float16)
             file.write(np.ascontiguousarray(units.transpose(0, 2, 3, 1)).data)
             seen = cut_tiles(signal(batch, is_brightfield), tiles)
-            usable.append(foreground(seen, thresholds) >= min_foreground)
+            usable.append(foreground(seen, thresholds) >= options.min_foreground)
             order.extend(int(index) for index in indices)
             log.info("units: %d of %d sites", len(order), len(store.site_ids))
     table = _describe([store.site_ids[index] for index in order], sites, quality, n_tiles)
@@ -107,14 +105,16 @@ def prepare_plate(
 
 
 def shape_of_units(image: Sequence[int], size: int | None, tiles: Sequence[int]) -> tuple[int, int]:
-    """Height and width of the units of a screen.
+    """Compute height and width of the units of a screen.
 
     Parameters
     ----------
     image : (int, int)
         Height and width of a site, or of the squares around cells.
-    size, tiles
-        As for `prepare_plate`.
+    size : int or None
+        Longer side of a unit in pixels; None keeps it.
+    tiles : (int, int)
+        Rows and columns of tiles per site.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def shape_of_units(image: Sequence[int], size: int | None, tiles: Sequence[int])
 
 
 def foreground(images: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Share of foreground pixels, in the channel that has most of it.
+    """Compute the share of foreground pixels, in the channel that has most of it.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def _tile_shape(shape: Sequence[int], tiles: Sequence[int]) -> tuple[int, int]:
 
 
 def resized_shape(shape: tuple[int, int], size: int | None) -> tuple[int, int]:
-    """Height and width when the longer side becomes `size`.
+    """Compute height and width when the longer side becomes `size`.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def _describe(
 
 
 def with_flags(sites: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
-    """Add what quality control found to a sites table.
+    """Add the flags of quality control to a sites table.
 
     Parameters
     ----------
@@ -260,9 +260,9 @@ def describe(units: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
         The units in their order: unit_id, the metadata of the site without its files, tile,
         flagged and usable.
     """
-    about = [name for name in map(str, sites) if not name.startswith(FILE_COLUMNS)]
-    joined = units[OWN_COLUMNS].merge(sites[about], on="site_id", how="left", validate="m:1")
-    return joined[["unit_id", *about, "tile", "flagged", "usable"]]
+    metadata = [name for name in map(str, sites) if not name.startswith(FILE_COLUMNS)]
+    joined = units[OWN_COLUMNS].merge(sites[metadata], on="site_id", how="left", validate="m:1")
+    return joined[["unit_id", *metadata, "tile", "flagged", "usable"]]
 
 
 def leave_out(

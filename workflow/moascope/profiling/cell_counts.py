@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.core.files import read_parquet
+from moascope.segmentation.engines.base import SizeAdvice
 
 KEYS = ["site_id", "plate", "well", "site"]
 
@@ -91,16 +92,9 @@ def _count(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-_KEYS = {
-    "classical": ("min_area, smoothing or separation", "polarity, threshold or max_area"),
-    "unet": ("min_area or seed_threshold", "mask_threshold or max_area"),
-    "stardist": ("min_area or prob_threshold", "prob_threshold or max_area"),
-    "cellpose": ("min_area or cellprob_threshold", "cellprob_threshold or max_area"),
-}
-"""Keys of every method that make objects larger, and smaller."""
-
-
-def doubts(counts: pd.DataFrame, objects: str, diameter: float | None, method: str) -> list[str]:
+def doubts(
+    counts: pd.DataFrame, objects: str, diameter: float | None, advice: SizeAdvice
+) -> list[str]:
     """List what looks wrong with the objects of a screen whose truth is not known.
 
     Parameters
@@ -111,8 +105,8 @@ def doubts(counts: pd.DataFrame, objects: str, diameter: float | None, method: s
         What the objects are called in names of columns.
     diameter : float or None
         Expected diameter in px; None: not known.
-    method : str
-        Of the engine.
+    advice : SizeAdvice
+        Keys of the engine to change.
 
     Returns
     -------
@@ -132,17 +126,15 @@ def doubts(counts: pd.DataFrame, objects: str, diameter: float | None, method: s
     expected = (
         f"The median of the {noun} is {found:.0f} px wide, but {diameter or 0:.0f} px are expected."
     )
-    larger, smaller = _KEYS[method]
-    size = "diameter" if method == "cellpose" else "diameter (or auto)"
     if diameter is not None and found < diameter / _OTHER_SIZE:
         texts.append(
-            f"{expected} They may be noise or parts of objects. Set {size}, or raise {larger} of "
-            "the engine."
+            f"{expected} They may be noise or parts of objects. Set {advice.size}, or raise "
+            f"{advice.larger} of the engine."
         )
     if diameter is not None and found > diameter * _OTHER_SIZE:
         texts.append(
-            f"{expected} They may be clumps or background. Set {size}, or change {smaller} of the "
-            "engine."
+            f"{expected} They may be clumps or background. Set {advice.size}, or change "
+            f"{advice.smaller} of the engine."
         )
     if by_pixel > _SHARE_OF_CRUMBS * median:
         texts.append(

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moascope.core.statistics.robust import robust_z
 from moascope.preprocessing import flag_balance
+from moascope.preprocessing.quality import deviations
 from moascope.report import wording
 from moascope.report.context import (
     Context,
     flagged_units,
 )
 from moascope.report.figures import plate_map
-from moascope.report.pictures import Array
 from moascope.report.tiles import (
     Painter,
 )
@@ -44,27 +43,20 @@ def site_scores(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        blur (robust z of the log Laplacian, positive: blurrier than the plate), saturated (largest
-        share), foreground (smallest share), brightness (robust z of the log mean of the channel
-        that deviates most).
+        blur (robust z-score of the focus, positive: blurrier than the plate), saturated (largest
+        share), foreground (smallest share), brightness (robust z-score of the dimmest or the
+        brightest channel, whichever deviates more). Z-scores are those that sites are flagged by.
     """
-    sharp = _log(quality, "focus_laplacian", channels)
-    bright = robust_z(_log(quality, "mean", channels))
-    strongest = np.abs(bright).argmax(axis=1)
+    z = deviations(quality)
+    is_bright = z["bright"] >= -z["dim"]
     return pd.DataFrame(
         {
-            "blur": (-robust_z(sharp)).max(axis=1),
+            "blur": -z["out-of-focus"],
             "saturated": quality[[f"saturated:{c}" for c in channels]].max(axis=1),
             "foreground": quality[[f"foreground:{c}" for c in channels]].min(axis=1),
-            "brightness": bright[np.arange(len(bright)), strongest],
-        },
-        index=quality.index,
+            "brightness": z["bright"].where(is_bright, z["dim"]),
+        }
     )
-
-
-def _log(quality: pd.DataFrame, measure: str, channels: Sequence[str]) -> Array:
-    values = quality[[f"{measure}:{channel}" for channel in channels]].to_numpy(float)
-    return np.asarray(np.log(np.maximum(values, 1e-12)))
 
 
 # Column, title, site shown for its well, limits, format of the key, diverging.

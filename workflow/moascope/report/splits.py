@@ -6,13 +6,15 @@ from typing import Any
 
 import pandas as pd
 
+from moascope.core.options import restore
 from moascope.report import wording
 from moascope.report.context import (
     Context,
 )
 from moascope.report.figures import splits as figures
+from moascope.splits.folds import iterate_folds
 from moascope.splits.independence import held_out_columns, plural
-from moascope.splits.make import folds
+from moascope.splits.options import Split
 
 MAX_SPLIT_CELLS = 64
 
@@ -35,13 +37,17 @@ def describe_known_groups(context: Context, name: str) -> str:
     """
     split, units, options = context.splits[name], context.units, context.options
     columns = ["compound", "batch"] if options.words.has_plates else list(options.groups)
-    held_out = {part for names in held_out_columns(split.config) for part in names.split("+")}
+    held_out = {
+        part
+        for names in held_out_columns(restore(Split, split.config))
+        for part in names.split("+")
+    }
     sentences = []
     for column in [column for column in columns if column not in held_out and column in units]:
         values = units[column].fillna("").astype(str)
         named = (values != "") & (units["role"] != "control")
         tested, known = set(), set()
-        for fold in folds(split.table, split.groups, units):
+        for fold in iterate_folds(split.table, split.groups, units):
             test = set(values.iloc[fold.test][named.iloc[fold.test]])
             tested |= test
             known |= test & set(values.iloc[fold.train])

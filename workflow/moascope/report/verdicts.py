@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from moascope.classification.baseline_registry import BASELINES, LAYOUT
 from moascope.classification.heads.calibration import SWITCHED_OFF
 from moascope.report.wording import Entry, baseline_name, format_difference
 from moascope.screen.wording import MECHANISM, Words, sentence_case
 
-LAYOUTS = ("layout", "layout-lda")
+LAYOUTS = tuple(baseline.name for baseline in BASELINES if baseline.features == LAYOUT)
 
 _NEARLY = 0.05
 """Largest loss of accuracy at which the layout alone counts as nearly as good as the model."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from moascope.classification.baseline_registry import BASELINES
 from moascope.screen.wording import MECHANISM, Words, plural_of, sentence_case
 
 Entry = Mapping[str, Any]
@@ -45,17 +46,7 @@ _UNIT_NAMES = {
     "tile": ("tile", "tiles"),
     "cell": ("cell", "cells"),
 }
-BASELINE_NAMES = {
-    "majority": "most frequent class",
-    "layout": "layout of the plates, logistic",
-    "layout-lda": "layout of the plates, LDA",
-    "channel-mean-sd": "channel mean and SD",
-    "hand-made": "hand-crafted features, logistic",
-    "hand-made-lda": "hand-crafted features, LDA",
-    "hand-made-svm": "hand-crafted features, SVM",
-    "hand-made-gradient-boosting": "hand-crafted features, boosted trees",
-    "cell-count": "cell count",
-}
+BASELINE_NAMES = {baseline.name: baseline.title for baseline in BASELINES}
 
 
 def describe_test_units(split: Mapping[str, Any]) -> str:

@@ -6,15 +6,20 @@ Free of pandas on purpose: the configuration is read each time a job starts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
 from moascope.core.text.patterns import compile_pattern
-from moascope.screen.plates import Layout, find_columns
-from moascope.screen.tables.delimited import Sheet, nearest
+from moascope.core.text.suggestions import advise
+from moascope.screen.formats.layout import Layout, find_columns
+from moascope.screen.tables.delimited import Sheet
+
+if TYPE_CHECKING:
+    from moascope.screen.options import Input
+    from moascope.screen.problems import Problems
 
 PREFIX = "group:"
-"""Stands before the names of free groups where the names of other columns are not the user's."""
+"""Start of the names of free groups in tables whose other names are not the user's."""
 
 RESERVED = frozenset(
     {
@@ -58,15 +63,11 @@ RESERVED = frozenset(
         "well",
     }
 )
-"""Names of our own columns and levels, which a free group must not take."""
-
-
-class _Notes(Protocol):
-    def add(self, sentence: str) -> None: ...
+"""Names of the columns and levels of the workflow, which a free group must not take."""
 
 
 def problems_of_names(groups: Mapping[str, str]) -> list[str]:
-    """Return a sentence per group, by name and column, that is named as one of our own columns."""
+    """Return a sentence per group that has the name of a column of the workflow."""
     return [
         f"{name!r} is the name of a column of the workflow; choose another name, as in "
         f"{{my_{name}: {column}}}"
@@ -83,9 +84,9 @@ def values_of_sheet(sheet: Sheet, name: str, column: str, layout: Layout) -> lis
     sheet : Sheet
         The sample sheet.
     name, column : str
-        The group and the column that it is in.
+        The group and its column.
     layout : Layout
-        How the format names its columns.
+        Column names of the format.
 
     Returns
     -------
@@ -102,12 +103,12 @@ def values_of_sheet(sheet: Sheet, name: str, column: str, layout: Layout) -> lis
     except InputError:
         raise InputError(
             f"input.groups.{name}: the sheet has no column {column!r}; "
-            + nearest(column, sheet.header)
+            + advise(column, sheet.header)
         ) from None
 
 
 def values_of_files(
-    paths: Sequence[str], options: Mapping[str, Any], problems: _Notes
+    paths: Sequence[str], options: Input, problems: Problems
 ) -> dict[str, list[str]]:
     """Read free groups from the paths of files that match the pattern of the folder.
 
@@ -115,8 +116,8 @@ def values_of_files(
     ----------
     paths : sequence of str
         Below the image root.
-    options : mapping
-        The config section `input`.
+    options : Input
+        The section `input`.
     problems : Problems
         Takes groups that the pattern does not have.
 
@@ -125,18 +126,18 @@ def values_of_files(
     dict of str to list of str
         By name of the group: one value per path, empty where it took no part.
     """
-    if not options["groups"]:
+    if not options.groups:
         return {}
-    pattern = compile_pattern(options["pattern"], "input.pattern")
+    pattern = compile_pattern(str(options.pattern), "input.pattern")
     whole = "/" in pattern.pattern
     matches = [pattern.fullmatch(path if whole else path.rpartition("/")[2]) for path in paths]
     found = {}
-    for name, group in options["groups"].items():
+    for name, group in options.groups.items():
         if group in pattern.groupindex:
             found[name] = [(match[group] if match else "") or "" for match in matches]
         else:
             problems.add(
                 f"input.groups.{name}: input.pattern has no group {group!r}; write "
-                f"(?P<{group}>...) into it; {nearest(group, pattern.groupindex)}"
+                f"(?P<{group}>...) into it; {advise(group, pattern.groupindex)}"
             )
     return found

@@ -1,4 +1,4 @@
-"""The image files that a screen names: are they there, and is each named once."""
+"""Checks of the image files that a screen names: each exists and is named once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from moascope.core.text.cell_text import amount, clean, describe_difference
 from moascope.core.text.escaping import has_controls, show
-from moascope.screen.image_folders import IMAGE_SUFFIXES
-from moascope.screen.read_rows import Problems, SampleRows
+from moascope.screen.formats.image_folders import IMAGE_SUFFIXES
+from moascope.screen.problems import Problems
 from moascope.screen.tables.path_names import NamesOnDisk, common_folders, is_absolute
+
+if TYPE_CHECKING:
+    from moascope.screen.read_rows import SampleRows
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ def image_columns(
     Parameters
     ----------
     rows : SampleRows
-        What the user gave.
+        Rows of the screen.
     channels : list of str
         Names of the channels, in order.
     check_files : bool
@@ -52,13 +55,14 @@ def image_columns(
         With quarantine, files that are not named or not there are only counted in a warning, unless
         more than half of the sites of a plate lack one. Reading the plate leaves these sites out.
     path_prefix : mapping of str to str, optional
-        What the beginning of paths was replaced by, for messages; see `path_names.map_prefixes`.
+        Replacements of the beginning of paths, for messages; see `path_names.map_prefixes`.
 
     Returns
     -------
     pandas.DataFrame
         Per channel `path:{ch}` (str, absolute), `index:{ch}`, `bytes:{ch}` and `mtime_ns:{ch}`
-        (int64), under the index of `rows.table`; a channel that the config misnames is left out.
+        (int64), under the index of `rows.table`; a channel that the configuration misnames is left
+        out.
     """
     table, places = rows.table, rows.table["place"]
     leaves_out = on_bad_image == "quarantine"
@@ -114,7 +118,7 @@ def mask_columns(
     Parameters
     ----------
     rows : SampleRows
-        What the user gave.
+        Rows of the screen.
     check_files : bool
         As for `image_columns`.
     problems : Problems
@@ -146,12 +150,12 @@ def mask_columns(
 
 
 def mask_folder_problem(folder: Path, root: Path) -> str | None:
-    """Return what is wrong with the files of a folder of masks.
+    """Return the problem of the files of a folder of masks, if there is one.
 
     Parameters
     ----------
     folder : pathlib.Path
-        A folder with one mask per object; files that are not named as images are passed over.
+        A folder with one mask per object; files that are not named as images are left out.
     root : pathlib.Path
         Folder that no link may lead out of.
 
@@ -262,7 +266,7 @@ def _check_missing_share(
     problems: Problems,
     path_prefix: Mapping[str, str] | None,
 ) -> None:
-    """Warn of sites without an image file; refuse plates that lack more than half of them."""
+    """Note sites without an image file; refuse plates that lack more than half of them."""
     paths = pd.DataFrame({name: columns[name] for name in columns if name.startswith("path:")})
     is_missing = (paths.isin(set(absent)) | (paths == "")).any(axis=1)
     if not is_missing.any():
@@ -298,8 +302,10 @@ def _check_missing_share(
 def _usable_paths(
     files: pd.Series, paths: pd.Series, label: str, rows: SampleRows, problems: Problems
 ) -> tuple[pd.Series, pd.DataFrame]:
-    # Which files are named, local, and below the image root; and those of another place or machine
-    # (file, label, root), which are not noted yet.
+    """Return which files are named, local and below the image root, and those elsewhere.
+
+    Files of another place or machine (file, label, root) are not noted yet.
+    """
     places, roots = rows.table["place"], rows.table["root"]
     blank = files == ""
     remote = files.str.match(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -359,10 +365,12 @@ def _find_files(
     or_folders: bool = False,
     absent: dict[str, str] | None = None,
 ) -> dict[str, tuple[int, int]]:
-    # Path -> bytes and time. Listing a folder once is much quicker on a file server than asking
-    # for one file at a time, and tells more where a name is wrong. `absent` takes files that are
-    # not there, and why; without it they are problems.
-    # Not by pathlib, which raises where a name is too long.
+    """Return bytes and time of each path.
+
+    `absent` takes the files that are not there, with the reason; without it they are problems.
+    """
+    # Listing a folder once is much faster on a file server than looking up each file, and finds
+    # similar names. Not by pathlib, which raises where a name is too long.
     missing = [root for root in every["root"].unique() if not os.path.isdir(root)]  # noqa: PTH112
     for root in missing:
         problems.add(f"input.images: there is no folder {root}; correct the path")
@@ -407,7 +415,7 @@ def _find_files(
 
 
 def _keys_of_paths(path: str, root: str, path_prefix: Mapping[str, str] | None) -> str:
-    """Name what a user can correct where a path is wrong."""
+    """Return the keys that a user can correct where a path is wrong."""
     targets = [os.path.normpath(os.path.join(root, new)) for new in (path_prefix or {}).values()]  # noqa: PTH118
     mapped = any(f"{path}/".startswith(f"{target.rstrip('/')}/") for target in targets)
     return "input.path_prefix, the paths or input.images" if mapped else "the paths or input.images"
@@ -416,8 +424,10 @@ def _keys_of_paths(path: str, root: str, path_prefix: Mapping[str, str] | None) 
 def _listed(
     root: str, folder: str, wanted: set[str], or_folders: bool
 ) -> tuple[dict[str, tuple[int, int]], dict[str, str], dict[str, str]]:
-    # Of the wanted names in a folder: bytes and time, or why they cannot be used, or a hint where
-    # there is no such name. With `or_folders` they may be folders themselves.
+    """Look up the wanted names in a folder; with `or_folders` they may be folders themselves.
+
+    Returns bytes and time, the reason why a name cannot be used, or a hint where there is none.
+    """
     real_root = Path(root).resolve()
     found: dict[str, tuple[int, int]] = {}
     wrong: dict[str, str] = {}

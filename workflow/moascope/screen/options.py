@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
+from moascope.core.errors import InputError
 from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.core.options import (
     Cell,
@@ -19,14 +21,21 @@ from moascope.core.options import (
     without_effect,
 )
 from moascope.core.text.suggestions import unknown
-from moascope.screen.formats.registry import FORMATS
+from moascope.screen.formats.registry import FORMATS, find_format
 from moascope.screen.free_groups import problems_of_names
+
+if TYPE_CHECKING:
+    FormatName = str
+else:
+    FormatName = Literal[tuple(FORMATS)]
 
 Column = Cell | list[Cell] | None
 
 
 class Columns(Section):
-    """Which columns of the sample sheet hold what; a list is joined with `_`, null is none."""
+    """Columns of the sample sheet by role; a list is joined with `_`, null is none."""
+
+    model_config = ConfigDict(frozen=True)
 
     plate: Column = Field("plate", description="plate name")
     well: Column = Field("well", description="well name such as B02 or b2")
@@ -60,7 +69,9 @@ class Columns(Section):
 
 
 class PlatemapColumns(Section):
-    """Which columns of a platemap hold what; null: as in `columns`."""
+    """Columns of a platemap by role; null: as in `columns`."""
+
+    model_config = ConfigDict(frozen=True)
 
     plate: Column = Field(None, description="plate name; not used with `platemaps`")
     well: Column = Field(None, description="well name")
@@ -77,7 +88,9 @@ class PlatemapColumns(Section):
 
 
 class MoaTableColumns(Section):
-    """Which columns of the table of mechanisms hold what; null: as in `columns`."""
+    """Columns of the table of mechanisms by role; null: as in `columns`."""
+
+    model_config = ConfigDict(frozen=True)
 
     compound: Column = Field(None, description="compound name")
     concentration: Column = Field(None, description="dose in micromolar")
@@ -85,11 +98,13 @@ class MoaTableColumns(Section):
 
 
 class Input(Rooted):
-    """Where the images are and what they show."""
+    """Images of the screen and the metadata of their wells."""
+
+    model_config = ConfigDict(frozen=True)
 
     paths = ("sheet", "images", "moa_table", "platemap", "platemaps")
 
-    format: Literal["table", "loaddata", "bbbc021", "folder", "classes", "simulate"] = Field(
+    format: FormatName = Field(
         description="; ".join(f"{name}: {entry.description}" for name, entry in FORMATS.items())
     )
     sheet: FilePath | None = Field(None, description="path of the sample sheet")
@@ -103,13 +118,13 @@ class Input(Rooted):
     )
     platemap: FilePath | None = Field(
         None,
-        description="table of (plate,) well, compound, concentration, moa, batch, for what the "
-        "sheet or the folder does not say; `platemap_columns` names them",
+        description="table of (plate,) well, compound, concentration, moa, batch, for roles that "
+        "the sheet or the folder lacks; `platemap_columns` names them",
     )
     platemaps: FilePath | None = Field(
         None,
         description="several platemaps: table of plates and the files of their platemaps, which "
-        "lie beside this table or in a folder `platemap` there; instead of `platemap`",
+        "lie next to this table or in a folder `platemap` there; instead of `platemap`",
     )
     pattern: str | None = Field(
         None,
@@ -178,7 +193,7 @@ class Input(Rooted):
     axes: str | None = Field(
         None,
         pattern=r"^[CYXSZT]+$",
-        description="axes of the image files, used only where the files do not say, e.g. CYX",
+        description="axes of the image files, used only where the files do not name them, e.g. CYX",
     )
     on_size_mismatch: Literal["error", "crop", "resize", "pad"] = Field(
         "error",
@@ -214,8 +229,8 @@ class Input(Rooted):
 
     @consistency_check
     def _complete(self) -> Input:
-        needs = FORMATS[self.format].needs
-        missing = [key for key in needs if getattr(self, key) is None]
+        input_format = find_format(self.format)
+        missing = [key for key in input_format.required_keys if getattr(self, key) is None]
         problems = [f"format {self.format!r} also needs {', '.join(missing)}"] if missing else []
         if not self.channels:
             problems.append("channels must name at least one channel")
@@ -224,8 +239,11 @@ class Input(Rooted):
             for name in self.brightfield
             if name not in self.channels
         ]
-        if self.format == "simulate" and self.groups:
-            problems.append("groups: a simulated screen has no columns of its own; remove it")
+        problems += [
+            f"{key}: {reason}; remove it"
+            for key, reason in input_format.refused_keys.items()
+            if getattr(self, key)
+        ]
         refuse([*problems, *self._problems_of_tables()])
         return self
 
@@ -238,27 +256,60 @@ class Input(Rooted):
             problems.append("platemap_columns has no effect without platemap; remove it")
         if self.moa_table is None and self.moa_table_columns != MoaTableColumns():
             problems.append("moa_table_columns has no effect without moa_table; remove it")
-        problems += self._idle_keys()
+        problems += without_effect(self, find_format(self.format).idle_keys(self))
         if not all(self.path_prefix):
             problems.append("path_prefix: a folder is empty; name the beginning of the paths")
         return problems
 
-    def _idle_keys(self) -> list[str]:
-        """Name the keys that were set, but do nothing with this format."""
-        given = f"format {self.format!r}"
-        reasons: dict[str, str] = {}
-        if self.format not in ("table", "classes"):
-            reasons["path_column"] = given
-        if self.format not in ("folder", "classes"):
-            reasons["pattern"] = given
-        if self.format in ("folder", "simulate"):
-            reasons |= dict.fromkeys(("sheet", "delimiter", "path_prefix"), given)
-        if self.format == "classes" and self.sheet is None:
-            reasons |= dict.fromkeys(("path_column", "delimiter", "path_prefix"), "sheet null")
-        elif self.format == "classes":
-            reasons["pattern"] = f"sheet {self.sheet!r}"
-        return without_effect(self, reasons)
-
     def lists_files(self) -> bool:
         """Return whether the images are found by listing a folder."""
-        return self.format == "folder" or (self.format == "classes" and self.sheet is None)
+        return find_format(self.format).reader.lists_files(self)
+
+    def makes_images(self) -> bool:
+        """Return whether the workflow makes the images itself."""
+        return find_format(self.format).makes_images
+
+    def sheet_path(self) -> Path:
+        """Return the path of the sample sheet.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if not self.sheet:
+            raise InputError(
+                f"input.sheet: format {self.format!r} needs the path of a sample sheet"
+            )
+        return Path(self.sheet)
+
+
+class ScreenOptions(Section):
+    """Options that the sites of a screen are read with.
+
+    Rules pass them as plain values, which `core.options.restore` converts; the section `input` may
+    lack keys there that reading sites does not need.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    input: Input
+    sheets: list[str] = Field(
+        [], description="sample sheets of a simulated screen, instead of `input.sheet`"
+    )
+    needs_controls: bool = Field(False, description="every plate must have a control well")
+    labels_required: bool = Field(
+        False,
+        description="every treated well must have an MoA; wells that a platemap lacks and those of "
+        "partly annotated formats are exempt",
+    )
+
+    def sheet_paths(self) -> list[Path]:
+        """Return the sample sheets, at least one.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        return [Path(path) for path in self.sheets] or [self.input.sheet_path()]

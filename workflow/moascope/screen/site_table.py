@@ -1,6 +1,6 @@
-"""Sample sheets in all their forms, checked and brought to one table of sites.
+"""Table of the sites of a screen, checked.
 
-Whatever is wrong with a screen is said at once, before any image is opened.
+All problems of a screen are raised at once, before any image is opened.
 """
 
 from __future__ import annotations
@@ -8,39 +8,27 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from moascope.core.errors import InputError
 from moascope.core.files import FILE_COLUMNS, write_parquet
+from moascope.core.text.natural_order import natural_key
 from moascope.core.text.patterns import OutOfTimeError, compile_pattern, limit_time, too_slow
-from moascope.screen.formats.classes import read_class_sites
-from moascope.screen.group_columns import checked_groups
+from moascope.screen.column_checks import check_groups, find_wells
+from moascope.screen.formats.registry import find_format
 from moascope.screen.image_files import image_columns, mask_columns
-from moascope.screen.platemaps import join_platemaps
-from moascope.screen.plates import SAFE_NAME, SAFE_NAME_RULE, plate_names
-from moascope.screen.read_rows import (
-    METADATA,
-    Problems,
-    SampleRows,
-    heading,
-    read_rows,
-    well_positions,
-)
+from moascope.screen.image_sites import read_image_sites
+from moascope.screen.plates import SAFE_NAME, SAFE_NAME_RULE
+from moascope.screen.problems import Problems
+from moascope.screen.read_rows import METADATA, SampleRows, read_rows
+from moascope.screen.tables.platemaps import join_platemaps
 from moascope.screen.treatments import annotate
 
-__all__ = [
-    "digest",
-    "divide_sites",
-    "plate_names",
-    "read_screen",
-    "read_sites",
-    "summarise",
-    "write_sites",
-]
+if TYPE_CHECKING:
+    from moascope.screen.options import ScreenOptions
 
 logger = logging.getLogger(__name__)
 
@@ -50,23 +38,20 @@ _PLACES = ("site_id", "plate", "well", "row", "col", "site")
 _MASK_COLUMNS = ("mask:path", "mask:bytes", "mask:mtime_ns")
 
 
-def read_sites(input_options: Mapping[str, Any], *, check_files: bool = True) -> pd.DataFrame:
+def read_sites(options: ScreenOptions, *, check_files: bool = True) -> pd.DataFrame:
     """Read and check a screen, as `read_screen`, and return its sites."""
-    return read_screen(input_options, check_files=check_files)[0]
+    return read_screen(options, check_files=check_files)[0]
 
 
 def read_screen(
-    input_options: Mapping[str, Any], *, check_files: bool = True
+    options: ScreenOptions, *, check_files: bool = True
 ) -> tuple[pd.DataFrame, list[str]]:
     """Read and check a screen.
 
     Parameters
     ----------
-    input_options : mapping
-        The config section `input` with every key present, and the derived keys `needs_controls`
-        (every plate must have a control well) and `labels_required` (every treated well must have
-        an MoA; wells that a platemap passes over and the rows of BBBC021 are exempt, because only
-        a part of them is annotated). `sheet` may also be a list of sheets.
+    options : ScreenOptions
+        Input of the screen, and whether labels and controls are needed.
     check_files : bool
         Look for the image files. Without it their `bytes` and `mtime_ns` are -1.
 
@@ -76,47 +61,50 @@ def read_screen(
         One row per site, sorted by plate, row, column and site: the columns `METADATA`
         (concentration in micromolar), a column per free group, and per channel `path:{ch}`
         (absolute), `index:{ch}` (plane of the file, -1 for the only one), `bytes:{ch}` and
-        `mtime_ns:{ch}`; and where
-        the sheet has label images `mask:path` (empty for none), `mask:bytes`, `mask:mtime_ns`.
+        `mtime_ns:{ch}`; and where the sheet has label images `mask:path` (empty for none),
+        `mask:bytes`, `mask:mtime_ns`. Images without plates also have `image` and `given_set`.
     notes : list of str
-        What was read otherwise than it is written, or left out. They are logged as well.
+        Values that were read differently from how they are written, or left out. They are logged
+        as well.
 
     Raises
     ------
     InputError
         With everything that is wrong, each naming line, column, value and fix.
     """
-    if input_options["format"] == "classes":
-        return read_class_sites(input_options, check_files=check_files)
+    section = options.input
+    input_format = find_format(section.format)
+    if not input_format.has_plates:
+        return read_image_sites(options, check_files=check_files)
     problems = Problems()
-    source = heading(input_options)
-    rows = read_rows(input_options, problems)
+    source = input_format.reader.source(options)
+    rows = read_rows(options, problems)
     if rows.table.empty:
         problems.raise_if_any(source)
     _check_plates(rows, problems)
-    wells = well_positions(
-        rows.table, rows.labels.get("well"), input_options["plate_format"], problems
-    )
-    if (input_options["platemap"] or input_options["platemaps"]) and not join_platemaps(
-        rows, wells["well"], input_options, problems
+    wells = find_wells(rows.table, rows.labels.get("well"), section.plate_format, problems)
+    if (section.platemap or section.platemaps) and not join_platemaps(
+        rows, wells["well"], section, problems
     ):
         rows.misnamed |= {"compound", "moa"} - set(rows.labels)
     sites = rows.table[["plate", "replicate"]].join(wells)
     sites["site"] = _site_names(rows, sites, problems)
-    sites["batch"] = _batches(rows, _batch_pattern(input_options), problems)
+    sites["batch"] = _batches(
+        rows, section.batch_from_plate or input_format.batch_pattern, problems
+    )
     field = _fields(rows, problems)
-    groups = checked_groups(rows, list(input_options["groups"]), problems)
-    sites = annotate(rows, sites, input_options, problems)
+    groups = check_groups(rows, list(section.groups), problems)
+    sites = annotate(rows, sites, options, problems)
     files = image_columns(
         rows,
-        list(input_options["channels"]),
+        list(section.channels),
         check_files,
         problems,
-        on_bad_image=input_options["on_bad_image"],
-        path_prefix=input_options["path_prefix"],
+        on_bad_image=section.on_bad_image,
+        path_prefix=section.path_prefix,
     )
     if "mask" in rows.labels:
-        masks = mask_columns(rows, check_files, problems, input_options["path_prefix"])
+        masks = mask_columns(rows, check_files, problems, section.path_prefix)
         files = files.join(masks.add_prefix("mask:"))
     for note in problems.notes:
         logger.warning("%s", note)
@@ -156,23 +144,20 @@ def write_sites(
 
 def divide_sites(
     sites: pd.DataFrame,
-    plates: Iterable[str],
     out_files: Mapping[str, str | os.PathLike[str]],
     out_roles: Mapping[str, str | os.PathLike[str]],
 ) -> None:
-    """Write what each stage needs of a plate to a file of its own.
+    """Write the files and the roles of the sites of a plate to files of their own.
 
-    Reading images needs their files, normalizing them needs to know the controls; neither needs
-    compounds or mechanisms. So a corrected label touches no file that pixels depend on.
+    Reading images needs their files, normalizing them needs the controls; neither needs compounds
+    or mechanisms. So a corrected label changes no file that pixels depend on.
 
     Parameters
     ----------
     sites : pandas.DataFrame
         From `read_sites`.
-    plates : iterable of str
-        All plates that the run was planned for.
     out_files : mapping of str to path
-        For each plate that is written now, a Parquet file: where its images are.
+        For each plate that the run was planned for, a Parquet file: the image files of its sites.
     out_roles : mapping of str to path
         For the same plates, a Parquet file: site_id, plate and role.
 
@@ -182,7 +167,7 @@ def divide_sites(
         If these are not the plates of the table; then nothing is written.
     """
     rows_of = {str(plate): rows for plate, rows in sites.groupby("plate")}
-    if differing := set(rows_of) ^ set(plates):
+    if differing := set(rows_of) ^ set(out_files):
         raise InputError(
             f"the plates of the screen changed while the workflow ran ({sorted(differing)}); "
             "start it again"
@@ -196,7 +181,7 @@ def divide_sites(
 
 
 def digest(sites: pd.DataFrame) -> str:
-    """Give a fingerprint of the images of a screen that does not depend on where they lie.
+    """Compute a digest of the images of a screen that does not depend on their folder.
 
     Parameters
     ----------
@@ -222,7 +207,7 @@ def digest(sites: pd.DataFrame) -> str:
 
 
 def summarise(sites: pd.DataFrame) -> dict[str, int]:
-    """Count what a screen has.
+    """Count plates, wells, sites and images of a screen.
 
     Parameters
     ----------
@@ -268,13 +253,11 @@ def _channels(sites: pd.DataFrame) -> list[str]:
 
 
 def _natural_order(sites: pd.DataFrame) -> pd.Index:
-    # Numbers within site names count as numbers: 2 comes before 10.
-    keys = {
-        name: re.sub(r"\d+", lambda number: number[0].zfill(20), name)
-        for name in sites["site"].unique()
-    }
-    keyed = sites.assign(key=sites["site"].map(keys))
-    return keyed.sort_values(["plate", "row", "col", "key", "site"]).index
+    """Return the index by plate, well and site, in natural order of the site names."""
+    names = sorted(sites["site"].unique(), key=natural_key)
+    ranks = {name: rank for rank, name in enumerate(names)}
+    ranked = sites.assign(rank=sites["site"].map(ranks))
+    return ranked.sort_values(["plate", "row", "col", "rank"]).index
 
 
 def _check_plates(rows: SampleRows, problems: Problems) -> None:
@@ -314,7 +297,7 @@ def _site_names(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> pd
     elif "site" in rows.misnamed:
         return names
     else:
-        # The config says so by null.
+        # The configuration has null: there is one image per well.
         names = pd.Series("1", index=names.index)
         fix = "for several images in a well name their column under input.columns.site"
     keys = pd.DataFrame({"plate": sites["plate"], "well": sites["well"], "site": names})
@@ -343,12 +326,6 @@ def _fields(rows: SampleRows, problems: Problems) -> pd.Series:
             lambda _: "blank; name the field that the image was cut from, in every row",
         )
     return fields
-
-
-def _batch_pattern(options: Mapping[str, Any]) -> str | None:
-    # The weeks of BBBC021 are part of its plate names.
-    default = r"^(Week\d+)_" if options["format"] == "bbbc021" else None
-    return options["batch_from_plate"] or default
 
 
 def _batches(rows: SampleRows, pattern: str | None, problems: Problems) -> pd.Series:

@@ -1,21 +1,21 @@
-"""What was done to the wells: compounds, doses, mechanisms of action, controls."""
+"""Treatments of wells: compounds, doses, mechanisms of action, controls."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from moascope.core.text.cell_text import NOT_GIVEN, UNKNOWN, amount
-from moascope.screen.read_rows import Problems, SampleRows
-from moascope.screen.tables.delimited import nearest, similar
+from moascope.core.text.suggestions import advise, nearest
+from moascope.screen.column_checks import check_spellings
+from moascope.screen.formats.layout import column_label
+from moascope.screen.problems import Problems
+from moascope.screen.read_rows import SampleRows
 from moascope.screen.tables.joined_tables import (
-    column_label,
     name_columns,
     open_table,
     read_columns,
@@ -23,31 +23,28 @@ from moascope.screen.tables.joined_tables import (
 )
 from moascope.screen.tables.numbers import read_numbers
 
+if TYPE_CHECKING:
+    from moascope.screen.options import Input, ScreenOptions
+
 # Relative. Tables write the same dose as 0.3 and 0.300000, or as 0.30000001 after float32.
 _CONCENTRATION_TOLERANCE = 1e-6
-# Cyrillic and Greek letters that look like Latin ones.
-_LOOK_ALIKES = str.maketrans(
-    "АВЕЅІЈКМНОРСТХаеѕіјорсухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABESIJKMHOPCTXaesijopcyxABEZHIKMNOPTYXo"
-)
-# Spaces, underscores, and hyphens, dashes and minus signs of all kinds.
-_SEPARATORS = r"[\s_\-\u2010-\u2015\u2212]+"
 
 
 def annotate(
-    rows: SampleRows, sites: pd.DataFrame, options: Mapping[str, Any], problems: Problems
+    rows: SampleRows, sites: pd.DataFrame, options: ScreenOptions, problems: Problems
 ) -> pd.DataFrame:
-    """Add what was done to each site.
+    """Add the treatment of each site.
 
     Parameters
     ----------
     rows : SampleRows
-        What the user gave.
+        Rows of the screen.
     sites : pandas.DataFrame
         Columns `plate`, `well` and `batch`, same index as `rows.table`.
-    options : mapping
-        The config section `input` with `labels_required` and `needs_controls`.
+    options : ScreenOptions
+        Input, and whether labels and controls are needed.
     problems : Problems
-        Takes what is wrong.
+        Takes wrong doses, treatments and mechanisms.
 
     Returns
     -------
@@ -56,19 +53,20 @@ def annotate(
         `treatment` (compound@concentration), `moa` ("" where not known) and `role` (control,
         treated, or unlabelled: neither a control nor of known MoA).
     """
+    section = options.input
     label = rows.labels.get("concentration", "concentration")
     doses = _numbers(rows.table["concentration"], rows.table["place"], label, problems)
     sites = sites.assign(compound=rows.table["compound"], concentration=doses)
     sites["treatment"] = _treatments(sites)
     _check_one_treatment_per_well(rows, sites, problems)
-    # Splits tell compounds apart by their names: one that has two could be learned and tested.
+    # Splits tell compounds apart by their names: one with two names could be in both sets.
     compounds = pd.DataFrame({"name": sites["compound"], "place": rows.table["place"]})
     label = rows.labels.get("compound", "compound")
     check_spellings(compounds, label, "compound", problems)
     batches = pd.DataFrame({"name": sites["batch"], "place": rows.table["place"]})
     check_spellings(batches, rows.labels.get("batch", "batch"), "batch", problems)
 
-    table = _read_moa_table(options, problems) if options["moa_table"] else None
+    table = _read_moa_table(section, problems) if section.moa_table else None
     label = rows.labels.get("moa", "MoA")
     written, unknown = _mechanisms(rows.table["moa"], rows.table["place"], label, problems)
     looked_up = "" if table is None else _looked_up(sites, table)
@@ -77,29 +75,29 @@ def annotate(
     if table is not None:
         exempt |= sites["compound"].isin(table["compound"][table["open"]])
     rows = replace(rows, exempt=exempt)
-    controls = {name.casefold() for name in options["controls"]}
+    controls = {name.casefold() for name in section.controls}
     is_named_control = sites["compound"].str.casefold().isin(controls)
     sites["role"] = pd.Series("unlabelled", index=sites.index, dtype="str")
     sites.loc[sites["moa"] != "", "role"] = "treated"
     sites.loc[is_named_control, "role"] = "control"
     vehicles = pd.Series(False, index=sites.index)
-    if options["zero_dose"] == "vehicle":
+    if section.zero_dose == "vehicle":
         vehicles = _make_vehicles(rows, sites, problems)
     _check_one_mechanism(rows, sites, table, problems)
     # As a class of their own, controls have one name.
     names = sites["moa"][(sites["role"] == "control") & ~vehicles].unique()
     sites.loc[vehicles, "moa"] = names[0] if len(names) == 1 else ""
-    judged = options["labels_required"] or options["needs_controls"]
+    judged = options.labels_required or options.needs_controls
     misspelt = (
         judged
         and not is_named_control.any()
-        and _check_control_names(sites, options["controls"], problems)
+        and _check_control_names(sites, section.controls, problems)
     )
-    unreadable = options["moa_table"] and table is None
-    if options["labels_required"] and not unreadable and not {"moa", "compound"} & rows.misnamed:
-        _check_labels(rows, sites, table, options, problems)
-    if options["needs_controls"] and not misspelt and not {"plate", "compound"} & rows.misnamed:
-        _check_controls(rows, sites, options["controls"], problems)
+    unreadable = section.moa_table is not None and table is None
+    if options.labels_required and not unreadable and not {"moa", "compound"} & rows.misnamed:
+        _check_labels(rows, sites, table, section, problems)
+    if options.needs_controls and not misspelt and not {"plate", "compound"} & rows.misnamed:
+        _check_controls(rows, sites, section.controls, problems)
     return sites
 
 
@@ -134,7 +132,7 @@ def _treatments(sites: pd.DataFrame) -> pd.Series:
 
 
 def _make_vehicles(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> pd.Series:
-    """Make controls of the wells that got no compound but its solvent; return which they are."""
+    """Make controls of the wells with solvent but no compound; return which they are."""
     zero = (sites["concentration"] == 0) & (sites["compound"] != "") & (sites["role"] != "control")
     if not zero.any():
         return zero
@@ -172,34 +170,10 @@ def _check_one_treatment_per_well(
     problems.rows(differing.index, sentence, "wells with two treatments")
 
 
-def check_spellings(names: pd.DataFrame, label: str, what: str, problems: Problems) -> None:
-    """Find names (columns name and place) that look like one name spelt in two ways."""
-    firsts = names[names["name"] != ""].drop_duplicates("name")
-    alike = firsts.groupby(firsts["name"].map(_loose_spelling), sort=False)
-    groups = pd.Series([group for _, group in alike if len(group) > 1], dtype=object)
-
-    def sentence(index: Any) -> str:
-        pairs = zip(groups[index]["name"], groups[index]["place"], strict=True)
-        listed = " and ".join(f"{name!r} ({place})" for name, place in pairs)
-        return (
-            f"{label}: {listed} look like one {what}, but would count as different ones; spell it "
-            "alike everywhere"
-        )
-
-    problems.rows(groups.index, sentence, f"{what} names with several spellings")
-
-
-def _loose_spelling(name: str) -> str:
-    text = unicodedata.normalize("NFKC", name).translate(_LOOK_ALIKES).casefold()
-    # Between digits a separator tells numbers apart: C-1-12 is not C-11-2.
-    text = re.sub(rf"(?<=\d){_SEPARATORS}(?=\d)", "\0", text)
-    return re.sub(_SEPARATORS, "", text)
-
-
 def _check_control_names(sites: pd.DataFrame, controls: Sequence[str], problems: Problems) -> bool:
-    """Where no well holds a control, look for one that is misspelt; return whether there is."""
+    """Note controls that look misspelt where no well holds a control; return whether there are."""
     compounds = [name for name in sites["compound"].unique() if name]
-    near = {name: found for name in controls if (found := similar(name, compounds))}
+    near = {name: found for name in controls if (found := nearest(name, compounds))}
     for name, found in near.items():
         problems.add(
             f"input.controls: no well holds {name!r}; did you mean {found!r}? Correct it, or leave "
@@ -208,10 +182,10 @@ def _check_control_names(sites: pd.DataFrame, controls: Sequence[str], problems:
     return bool(near)
 
 
-def _read_moa_table(options: Mapping[str, Any], problems: Problems) -> pd.DataFrame | None:
-    # Columns compound, concentration (NaN where none), moa, place, and open: the mechanism is said
-    # to be unknown, or was refused.
-    sheet = open_table(options["moa_table"], "moa_table", problems)
+def _read_moa_table(options: Input, problems: Problems) -> pd.DataFrame | None:
+    # Columns compound, concentration (NaN where none), moa, place, and open: the mechanism is
+    # marked as unknown, or was refused.
+    sheet = open_table(str(options.moa_table), "moa_table", problems)
     if sheet is None:
         return None
     roles = ("compound", "moa", "concentration")
@@ -233,7 +207,7 @@ def _read_moa_table(options: Mapping[str, Any], problems: Problems) -> pd.DataFr
 def _mechanisms(
     cells: pd.Series, places: pd.Series, label: str, problems: Problems
 ) -> tuple[pd.Series, pd.Series]:
-    """Mechanisms, "" where there is none, and the rows that say that it is unknown."""
+    """Return mechanisms, "" where there is none, and the rows that mark it as unknown."""
     words = {text: text.casefold() for text in cells.unique()}
     unknown = cells.isin([text for text, word in words.items() if word in UNKNOWN])
     for text, rows in cells[unknown].groupby(cells[unknown], sort=False):
@@ -288,12 +262,12 @@ def _check_labels(
     rows: SampleRows,
     sites: pd.DataFrame,
     table: pd.DataFrame | None,
-    options: Mapping[str, Any],
+    options: Input,
     problems: Problems,
 ) -> None:
     unlabelled = sites["role"] == "unlabelled"
     if not (sites["role"] == "treated").any():
-        vehicles = options["zero_dose"] == "vehicle" and (sites["concentration"] == 0).any()
+        vehicles = options.zero_dose == "vehicle" and (sites["concentration"] == 0).any()
         doses = "; wells with dose 0 are controls, see input.zero_dose" if vehicles else ""
         problems.add(
             "no treated well has an MoA; give them under input.columns.moa, input.moa_table or "
@@ -315,13 +289,13 @@ def _check_labels(
     )
     compounds = [] if table is None else table["compound"].unique().tolist()
     missing = sites["treatment"][unlabelled & ~rows.exempt]
-    where = f"add it to {options['moa_table']}" if options["moa_table"] else "fill it in"
+    where = f"add it to {options.moa_table}" if options.moa_table else "fill it in"
 
     def why(treatment: str) -> str:
         if not treatment:
             return "neither compound nor MoA are given; fill them in"
         compound = treatment.rpartition("@")[0] or treatment
-        near = None if compound in compounds else similar(compound, compounds)
+        near = None if compound in compounds else nearest(compound, compounds)
         hint = f" (did you mean {near!r}?)" if near else ""
         return (
             f"no MoA is known for {treatment!r}{hint}; {where}, or list the compound under "
@@ -351,6 +325,6 @@ def _check_controls(
         compounds = sites["compound"][sites["plate"] == plate].unique()
         problems.add(
             f"plate {plate!r} has no control well ({named}), which normalization from controls "
-            f"needs; of its compounds, {nearest(''.join(controls[:1]), compounds)}; correct "
+            f"needs; of its compounds, {advise(''.join(controls[:1]), compounds)}; correct "
             "input.controls, or choose another normalization"
         )

@@ -22,7 +22,7 @@ _ROW_AND_COLUMN = re.compile(r"[Rr]([0-9]{1,2})[Cc]([0-9]{1,2})")
 
 
 def row_name(row: int) -> str:
-    """Give the letters of a row.
+    """Return the letters of a row.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def row_name(row: int) -> str:
 
 
 def well_name(row: int, column: int) -> str:
-    """Give the canonical name of a well: row letters and at least two digits.
+    """Return the canonical name of a well: row letters and at least two digits.
 
     Parameters
     ----------
@@ -118,14 +118,14 @@ def well_from_parts(row: str, column: str) -> str:
     Returns
     -------
     str
-        The name; where the parts make no sense it makes none either, and `parse_well` says so.
+        The name; where the parts make no sense, `parse_well` refuses it.
     """
     is_number = row.isdecimal() and len(row) <= 9 and 0 < int(row) <= 702
     return (row_name(int(row) - 1) if is_number else row) + column
 
 
 def _position(name: str) -> tuple[int, int]:
-    """Row and column from 0, not limited yet."""
+    """Read row and column from 0, not limited yet."""
     if match := _NAME.fullmatch(name):
         return _row_number(match[1]), int(match[2]) - 1
     if match := _COLUMN_FIRST.fullmatch(name):

@@ -1,4 +1,4 @@
-"""The words that a report uses for classes, images and what classes are dealt out among."""
+"""Words of the report for classes, images and the units that classes are permuted among."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Words:
     Parameters
     ----------
     label : str
-        What a class is, in the singular, such as mechanism of action.
+        Noun for a class, in the singular, such as mechanism of action.
     short : str
         The same within a sentence.
     has_plates : bool
@@ -29,21 +29,21 @@ class Words:
 
     @property
     def labels(self) -> str:
-        """The plural of `short`."""
+        """Return the plural of `short`."""
         return plural_of(self.short)
 
     @property
     def site(self) -> str:
-        """What an image of the sheet is called."""
+        """Return the noun for an image of the sheet."""
         return "site" if self.has_plates else "image"
 
     @property
     def sites(self) -> str:
-        """The plural of `site`."""
+        """Return the plural of `site`."""
         return plural_of(self.site)
 
     def exchanged(self, entry: Mapping[str, Any]) -> str:
-        """Name what classes are dealt out among for the null of an evaluation, in the plural."""
+        """Return the units that classes are permuted among for the null, in the plural."""
         if self.has_plates:
             return "compounds"
         return plural_of(str(entry.get("details", {}).get("independent_unit", "image")))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from moascope.core.files import read_json, read_parquet
 from moascope.images.plate_store import PlateStore
 from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.engines.base import MethodOptions
 from moascope.segmentation.object_size import (
     Judge,
     Size,
@@ -30,7 +31,7 @@ SITES = 20
 
 
 def factor_of_job(
-    given: Mapping[str, Any], options: Mapping[str, Any], model: str | os.PathLike[str]
+    given: Mapping[str, Any], options: MethodOptions, model: str | os.PathLike[str]
 ) -> float:
     """Compute what the images of a job are to be resized by, so that objects have the learnt size.
 
@@ -38,7 +39,7 @@ def factor_of_job(
     ----------
     given : mapping of str to path
         `store`, or `images` and `table`; and `measured`, if the size was.
-    options : mapping
+    options : MethodOptions
         Of the engine: `diameter`.
     model : str or path
         A file of the engine, or the name of a published model, of which nothing is known.
@@ -56,14 +57,14 @@ def factor_of_job(
     return factor
 
 
-def diameter_of_job(given: Mapping[str, Any], options: Mapping[str, Any]) -> float | None:
+def diameter_of_job(given: Mapping[str, Any], options: MethodOptions) -> float | None:
     """Return the diameter in px that the classical engine takes in the images of a job.
 
     Parameters
     ----------
     given : mapping of str to path
         See `factor_of_job`; `model` holds stored parameters, if there are any.
-    options : mapping
+    options : MethodOptions
         Of the engine: `diameter`.
 
     Returns

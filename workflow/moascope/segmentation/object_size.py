@@ -24,7 +24,8 @@ from moascope.core.errors import InputError
 from moascope.core.files import reading
 from moascope.images.resampling import resize, resize_labels
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.base import Engine
+from moascope.segmentation.engines.base import MethodOptions
+from moascope.segmentation.implementations.base import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +96,9 @@ def learnt_size(path: str | os.PathLike[str]) -> Size:
         return Size(about.get("diameter"), about.get("pixel_size_um"))
 
 
-def told_diameter(options: Mapping[str, Any]) -> float | None:
+def told_diameter(options: MethodOptions) -> float | None:
     """Return the diameter in px in the options of an engine; None where none, or auto, is set."""
-    told = options.get("diameter")
+    told = options.diameter
     return None if told is None or told == AUTO else float(told)
 
 

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, read_parquet, write_parquet
-from moascope.images.plate_store import PlateStore, write_labels
+from moascope.images.label_store import write_labels
+from moascope.images.plate_store import PlateStore
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.base import Engine
+from moascope.segmentation.implementations.base import Engine, Job, Loaded
 from moascope.segmentation.instances import tidied
 from moascope.segmentation.object_size import at_scale
 from moascope.segmentation.typical_sites import TypicalSites
@@ -38,39 +39,44 @@ _LARGE = 1 << 24  # px; one such image at a time is enough for the memory
 logger = logging.getLogger(__name__)
 
 
-def run(
-    engine: Engine,
-    given: Mapping[str, str],
-    out: Mapping[str, str],
-    params: Mapping[str, Any],
-    *,
-    factor: float = 1.0,
-) -> None:
+def run(loaded: Loaded, job: Job, objects: str | None, clear_border: bool | None) -> None:
     """Segment a plate if one is given, and otherwise the test images of an annotated set.
 
     Parameters
     ----------
-    engine : Engine
-        What finds objects.
-    given : mapping of str to path
-        `store` and `ingested`, or `images` and `table`.
-    out : mapping of str to path
-        `labels`, or `labels` and `times`.
-    params : mapping
-        `options` of the engine, of which `min_area` and `max_area` are looked at, `channels` that
-        the engine sees, and for a plate `objects` and `clear_border`, see `segment_plate`.
-    factor : float
-        The engine sees images that are resized by this; label images have the size of the images.
+    loaded : Loaded
+        The engine, its channels, and the factor by which images are resized for it; label images
+        have the size of the images.
+    job : Job
+        Inputs `store` and `ingested`, or `images` and `table`; outputs `labels`, or `labels` and
+        `times`; of the options, `min_area` and `max_area` are used.
+    objects, clear_border
+        For a plate, see `segment_plate`; None for annotated images.
     """
-    engine = at_scale(engine, factor)
-    areas = Areas(params["options"].get("min_area"), params["options"].get("max_area"))
+    engine = at_scale(loaded.engine, loaded.factor)
+    areas = Areas(job.options.get("min_area"), job.options.get("max_area"))
+    given, out = job.given, job.out
     if "store" in given:
-        options = {key: params[key] for key in ("channels", "objects", "clear_border")}
-        measured = read_parquet(given["ingested"])
-        segment_plate(engine, given["store"], measured, out["labels"], areas=areas, **options)
+        segment_plate(
+            engine,
+            given["store"],
+            read_parquet(given["ingested"]),
+            out["labels"],
+            channels=loaded.channels,
+            objects=str(objects),
+            clear_border=bool(clear_border),
+            areas=areas,
+        )
     else:
-        files = given["images"], given["table"], out["labels"], out["times"]
-        segment_test(engine, *files, channels=params["channels"], areas=areas)
+        segment_test(
+            engine,
+            given["images"],
+            given["table"],
+            out["labels"],
+            out["times"],
+            channels=loaded.channels,
+            areas=areas,
+        )
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from moascope.segmentation.engines.training_options import NetworkTraining
 from moascope.segmentation.matching import Tally, average_precision, pooled
 
 logger = logging.getLogger(__name__)
@@ -24,49 +24,17 @@ HISTORY_COLUMNS = ("step", "loss", "ap_50", "mean_ap", "learning_rate", "minutes
 _LOWEST_RATE = 0.01  # of the learning rate, at the end of the schedule
 
 
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How a segmentation network learns."""
-
-    loss: str = "cross-entropy+dice"
-    """Of the classes: one of `segmentation_targets.LOSSES`."""
-    touching_weight: float = 5.0
-    """What pixels between touching objects weigh more than the others."""
-    steps: int = 6000
-    """Batches to learn from; the learning rate follows them."""
-    max_minutes: float | None = None
-    """Guard that stops the training, with a warning. It does not change the schedule."""
-    batch_size: int = 4
-    """Patches per step."""
-    patch_size: int = 256
-    """Side of the patches in px; a multiple of what the network needs."""
-    learning_rate: float = 1e-3
-    """Its highest value: Adam, a linear warm-up, then a cosine down to a hundredth of it."""
-    warm_up: float = 0.05
-    """Share of the training in which the learning rate rises."""
-    weight_decay: float = 1e-4
-    """Share of the learning rate by which weights shrink in every step (AdamW)."""
-    validate_every: int = 250
-    """Steps between validations; a checkpoint is written after each."""
-    validation_images: int = 50
-    """Largest number of validation images that are looked at, evenly spread over the set."""
-    patience: int | None = None
-    """Stop after so many validations without a better mean AP; None: never."""
-    mixed_precision: bool = False
-    """Compute in half precision where there is a GPU."""
-
-
 def position(history: Sequence[Mapping[str, float]]) -> tuple[int, float]:
     """Give the steps and minutes of training so far."""
     return (int(history[-1]["step"]), history[-1]["minutes"]) if history else (0, 0.0)
 
 
-def is_out_of_time(training: TrainingOptions, minutes: float) -> bool:
+def is_out_of_time(training: NetworkTraining, minutes: float) -> bool:
     """Check whether so many minutes of training are as many as allowed."""
     return training.max_minutes is not None and minutes >= training.max_minutes
 
 
-def rate_of(training: TrainingOptions, step: int) -> float:
+def rate_of(training: NetworkTraining, step: int) -> float:
     """Compute the learning rate of a step, counted from 0. It depends on nothing else."""
     progress = step / training.steps
     if progress < training.warm_up:
@@ -92,7 +60,7 @@ def is_best(history: Sequence[Mapping[str, float]]) -> bool:
 
 
 def stopped_by(
-    history: Sequence[Mapping[str, float]], training: TrainingOptions
+    history: Sequence[Mapping[str, float]], training: NetworkTraining
 ) -> Literal["steps", "max_minutes", "patience"] | None:
     """Return the option that ends the training after these validations; None: go on."""
     step, minutes = position(history)
@@ -106,7 +74,7 @@ def stopped_by(
     return "max_minutes" if is_out_of_time(training, minutes) else None
 
 
-def log_stop(history: Sequence[Mapping[str, float]], training: TrainingOptions) -> None:
+def log_stop(history: Sequence[Mapping[str, float]], training: NetworkTraining) -> None:
     """Log what ended the training, as a warning where that was the time."""
     reason = stopped_by(history, training)
     if reason == "patience":
@@ -116,7 +84,7 @@ def log_stop(history: Sequence[Mapping[str, float]], training: TrainingOptions) 
 
 
 def stop_warnings(
-    name: str, history: pd.DataFrame, training: TrainingOptions
+    name: str, history: pd.DataFrame, training: NetworkTraining
 ) -> list[dict[str, str]]:
     """Compose the warning about a training that `max_minutes` cut short, as for summary.json.
 
@@ -126,7 +94,7 @@ def stop_warnings(
         Name of the engine.
     history : pandas.DataFrame
         Its training curve: `HISTORY_COLUMNS`, and member where several networks were trained.
-    training : TrainingOptions
+    training : NetworkTraining
         What it was trained with.
 
     Returns
@@ -143,7 +111,7 @@ def stop_warnings(
     return [{"id": "training-cut-short", "about": name, "text": f"The training {text}"}]
 
 
-def _cut_short(steps: Sequence[int], training: TrainingOptions) -> str:
+def _cut_short(steps: Sequence[int], training: NetworkTraining) -> str:
     """Compose the end of a sentence about networks that were trained for too few steps."""
     counts = " and ".join(f"{step:,}" for step in steps)
     return (
@@ -154,7 +122,7 @@ def _cut_short(steps: Sequence[int], training: TrainingOptions) -> str:
     )
 
 
-def log_validation(row: Mapping[str, float], training: TrainingOptions) -> None:
+def log_validation(row: Mapping[str, float], training: NetworkTraining) -> None:
     """Say how far the training is."""
     validation = ""
     if not math.isnan(row["mean_ap"]):

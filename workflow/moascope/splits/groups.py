@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from moascope.core.errors import InputError
+from moascope.core.text.natural_order import natural_key
+from moascope.core.text.suggestions import advise
 from moascope.screen.wells import row_name
 from moascope.splits.independence import SCOPE
 
@@ -42,7 +43,7 @@ def group_codes(units: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray
     for column in columns:
         if column not in units.columns:
             raise InputError(
-                f"unknown group column {column!r}: {suggest(column, list(units.columns))}"
+                f"unknown group column {column!r}: {advise(column, list(units.columns))}"
             )
     full = list(dict.fromkeys(part for column in columns for part in SCOPE.get(column, (column,))))
     for column in full:
@@ -90,14 +91,83 @@ def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:
     return np.array(joined, dtype=object)
 
 
-def natural_key(text: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts names with numbers as people do, Week2 before Week10."""
-    pieces = re.split(r"(\d+)", text)
-    key = [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces]
-    return [*key, (2, 0, text)]
+@dataclass(frozen=True)
+class GroupedUnits:
+    """The units that take part, with their groups and classes as integer codes."""
+
+    units: pd.DataFrame
+    group: np.ndarray
+    group_names: np.ndarray
+    label: np.ndarray
+    classes: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Units per group and class, int64 (n_groups, n_classes)."""
+        shape = (len(self.group_names), len(self.classes))
+        flat = self.group * shape[1] + self.label
+        return np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def suggest(value: str, allowed: Sequence[str]) -> str:
-    """Return the allowed name that is most like a wrong one, or all of them."""
-    near = difflib.get_close_matches(str(value), allowed, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(allowed)}"
+def labelled_units(units: pd.DataFrame, include_controls: bool) -> pd.DataFrame:
+    """Select the units that can be learned from or tested.
+
+    Parameters
+    ----------
+    units : pandas.DataFrame
+        The units table.
+    include_controls : bool
+        Whether control wells form a class (their `moa`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `units` that are usable, have a class and are not left out as controls.
+
+    Raises
+    ------
+    InputError
+        If controls are to form a class but have no class, or fewer than two classes are left.
+    """
+    moa = units["moa"].fillna("")
+    control = (units["role"] == "control").to_numpy()
+    usable = units["usable"].to_numpy(dtype=bool)
+    if include_controls:
+        nameless = control & usable & (moa == "").to_numpy()
+        if nameless.any():
+            raise InputError(
+                f"include_controls: {int(nameless.sum())} control units have no moa (first: "
+                f"{units['unit_id'].iloc[int(np.argmax(nameless))]!r}), so they form no class. "
+                "Give the controls a moa (for example DMSO) in the sample sheet or the moa table."
+            )
+    else:
+        usable = usable & ~control
+    chosen = units[usable & (moa != "").to_numpy()]
+    classes = sorted(chosen["moa"].unique())
+    if len(classes) < 2:
+        found = f"only the class {classes[0]!r}" if classes else "no labelled, usable units"
+        if "given_set" in units:
+            raise InputError(
+                f"a split needs images of at least two classes, found {found} among {len(units)} "
+                "(flagged images do not count). Check the labels and the list of flagged images."
+            )
+        raise InputError(
+            f"a split needs units of at least two classes, found {found} among {len(units)} units "
+            "(controls count only with include_controls: true, flagged units do not count). "
+            "Check the moa column and the list of flagged sites."
+        )
+    return chosen
+
+
+def group_units(chosen: pd.DataFrame, columns: list[str]) -> GroupedUnits:
+    """Assign labelled units to groups (`group_codes` of the columns) and classes."""
+    group, names = group_codes(chosen, columns)
+    classes, label = np.unique(chosen["moa"].to_numpy(dtype=object), return_inverse=True)
+    return GroupedUnits(chosen, group, names, label, classes)
+
+
+def compounds_and_batches(labelled: GroupedUnits) -> tuple[np.ndarray, np.ndarray]:
+    """Return compound and batch of every group, object arrays (n_groups,)."""
+    _, first = np.unique(labelled.group, return_index=True)
+    pairs = labelled.units.iloc[first]
+    return pairs["compound"].to_numpy(dtype=object), pairs["batch"].to_numpy(dtype=object)

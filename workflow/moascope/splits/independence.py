@@ -1,4 +1,4 @@
-"""Independent units: what the intervals of a split may treat as independent of each other.
+"""Independent units of a split, which its intervals are based on.
 
 A split that holds out compounds tests one compound per fold: its fields and wells stand and fall
 together, since one network judged them all and they share the look of the compound. Intervals that
@@ -8,11 +8,12 @@ that is held out whole, or is that group.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from moascope.core.errors import InputError
 from moascope.screen.wording import plural_of
+from moascope.splits.options import Split
 
 AUTO = "auto"
 IMAGE = "image"
@@ -62,13 +63,13 @@ class Independent(NamedTuple):
     """Whether the split promises to keep every unit on one side."""
 
 
-def held_out_columns(options: Mapping[str, Any]) -> list[str]:
+def held_out_columns(options: Split) -> list[str]:
     """Return the columns whose values a split promises to keep on one side of every fold.
 
     Parameters
     ----------
-    options : mapping
-        The section of the split: ``method``, and ``group`` for group-k-fold.
+    options : Split
+        The options of the split.
 
     Returns
     -------
@@ -76,13 +77,13 @@ def held_out_columns(options: Mapping[str, Any]) -> list[str]:
         Columns that are held out only in combination are joined with "+". Empty where the split
         promises nothing.
     """
-    method = options["method"]
+    method = options.method
     if method in LEAVE_ONE_OUT:
         return [LEAVE_ONE_OUT[method]]
     if method == "leave-compound-and-batch-out":
         return ["compound", "batch"]
     grouped = method in ("group-k-fold", "leave-one-group-out")
-    return ["+".join(options["group"])] if grouped else []
+    return ["+".join(options.group)] if grouped else []
 
 
 def independent_unit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -15,6 +15,18 @@ from moascope.core.options import (
     without_effect,
 )
 
+Method = Literal[
+    "leave-one-compound-out",
+    "leave-one-batch-out",
+    "leave-compound-and-batch-out",
+    "leave-one-plate-out",
+    "leave-one-group-out",
+    "group-k-fold",
+    "stratified-k-fold",
+    "fixed",
+]
+METHODS: tuple[str, ...] = get_args(Method)
+
 _METHODS_OF_SPLIT_KEYS = {
     "group": ("group-k-fold", "leave-one-group-out"),
     "folds": ("group-k-fold", "stratified-k-fold"),
@@ -23,7 +35,7 @@ _METHODS_OF_SPLIT_KEYS = {
 
 
 class Audit(Section):
-    """What must not stand on both sides of a split."""
+    """Leakage audit of a split."""
 
     groups: list[str] = Field(
         ["field", "well"], description="columns whose values may be on one side only"
@@ -59,16 +71,7 @@ class Audit(Section):
 class Split(Section):
     """One way to divide units into training, validation and test."""
 
-    method: Literal[
-        "leave-one-compound-out",
-        "leave-one-batch-out",
-        "leave-compound-and-batch-out",
-        "leave-one-plate-out",
-        "leave-one-group-out",
-        "group-k-fold",
-        "stratified-k-fold",
-        "fixed",
-    ] = Field(description="how test units are chosen")
+    method: Method = Field(description="how test units are chosen")
     group: list[str] = Field(
         ["compound"],
         min_length=1,
@@ -104,5 +107,5 @@ class Split(Section):
         return self
 
     def may_validate(self) -> bool:
-        """Tell whether units may be set aside for validation."""
+        """Check whether units may be set aside for validation."""
         return self.validation > 0 or self.method == "fixed"

@@ -1,4 +1,4 @@
-"""A look at a split before any image is read: counts by class and fold, and what leaks."""
+"""Preview of a split before images are read: counts by class and fold, and leaks."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any
 import pandas as pd
 
 from moascope.splits import audit as leakage
-from moascope.splits.make import SETS, PlannedSplit, summary
+from moascope.splits.folds import SETS, summary
+from moascope.splits.make import PlannedSplit
+from moascope.splits.options import Audit
 
 FEW_UNITS = 5
-"""With fewer units than this, a class is said to be small."""
+"""Least units of a class that is not called small."""
 _MOST_FOLDS = 8
-"""With more folds than this, the table shows the range over folds."""
+"""Most folds that the table shows one by one."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a split would be.
+    """Counts and leaks of a planned split.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def preview(planned: PlannedSplit, audited: Sequence[str], held_out: Sequence[st
     """
     counts = summary(planned.split, planned.groups, planned.units)
     audit = leakage.audit(
-        planned.units, planned.split, planned.groups, {"groups": list(audited)}, None, held_out
+        planned.units, planned.split, planned.groups, Audit(groups=list(audited)), None, held_out
     )
     return Preview(_as_text(counts), audit["messages"], _notes(counts), _records(counts))
 
@@ -87,7 +89,7 @@ def _as_text(counts: pd.DataFrame) -> str:
 
 
 def _notes(counts: pd.DataFrame) -> list[str]:
-    """Say which classes have few units to learn from or to be tested on."""
+    """Return sentences on classes with few training or test units."""
     notes = []
     for name, part in counts.groupby("moa", sort=True):
         tested = int(part.loc[part["repeat"] == part["repeat"].min(), "test"].sum())

@@ -15,14 +15,17 @@ devices.choose("never", params.compute["keras_backend"])
 
 import numpy as np
 
-from moascope.classification import features
+from moascope.classification import streaming
 from moascope.classification.training import augmentation
+from moascope.classification.training.options import Augmentation
 from moascope.core.files import read_array, read_parquet, write_array
+from moascope.core.options import restore
 
 units = read_parquet(snakemake.input.units)
 shown = units[units["usable"] & ~units["flagged"]]
 rows = shown.sample(min(4, len(shown)), random_state=params.seed).index.to_numpy()
 stacks = [read_array(path, mapped=True) for path in snakemake.input.pixels]
-features.check_alike(stacks, snakemake.input.pixels)
-images = features.gather(stacks, features.unit_places(stacks)[rows]).astype(np.float32)
-write_array(augmentation.preview(images, params.augmentation, params.seed, 5), snakemake.output[0])
+streaming.check_alike(stacks, snakemake.input.pixels)
+images = streaming.gather(stacks, streaming.unit_places(stacks)[rows]).astype(np.float32)
+augmentations = [restore(Augmentation, each) for each in params.augmentation]
+write_array(augmentation.preview(images, augmentations, params.seed, 5), snakemake.output[0])

@@ -10,7 +10,7 @@ job.start(snakemake.log[0])
 
 import pandas as pd
 
-from moascope.classification import baselines
+from moascope.classification import baseline_registry, baselines
 from moascope.classification.labelled_units import Task
 from moascope.core.files import read_parquet, write_parquet
 from moascope.preprocessing import handcrafted_features
@@ -19,9 +19,9 @@ from moascope.profiling import cell_counts
 given, params = snakemake.input, snakemake.params
 task = Task.read(given.units, given.groups, given.split)
 features = handcrafted_features.read_columns(given.described)
-if "cell-count" in params.names:
+if any(baseline_registry.get(name).needs_cells for name in params.names):
     counts = read_parquet(given.counts)
-    features["cell-count"] = cell_counts.features_of_units(task.units, counts)
+    features[baseline_registry.CELL_COUNT] = cell_counts.features_of_units(task.units, counts)
 predictions = baselines.run_baselines(features, task.units, task.folds, params.names, params.seed)
 named = [table.assign(baseline=name) for name, table in predictions.items()]
 write_parquet(pd.concat(named, ignore_index=True), snakemake.output[0])

@@ -16,8 +16,10 @@ params = snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
 from moascope.classification.training import augmentation, fine_tuning
+from moascope.classification.training.options import Augmentation, read_network
 from moascope.core.errors import InputError
 from moascope.core.files import read_json, read_parquet, write_json
+from moascope.core.options import restore
 from moascope.images import readers
 from moascope.networks.keras_defaults import keras
 from moascope.pipeline import run_summary
@@ -35,7 +37,9 @@ elif image_shape is None:
     image_shape = readers.common_size(paths, params.reading["axes"])
 unit_shape = image_shape and units.shape_of_units(image_shape, **params.units)
 problems, warnings = [], []
-for name, options in params.models.items():
+networks = {name: read_network(options) for name, options in params.models.items()}
+augmentations = [restore(Augmentation, each) for each in params.augmentation]
+for name, options in networks.items():
     try:
         fine_tuning.check_model(options, params.channels, unit_shape)
     except InputError as error:
@@ -45,9 +49,9 @@ for name, options in params.models.items():
         warnings.append(warning)
         logging.warning(warning["text"])
     keras.utils.clear_session()
-if unit_shape and params.augmentation:
+if unit_shape and augmentations:
     try:
-        augmentation.check(params.augmentation, unit_shape, len(params.channels))
+        augmentation.check(augmentations, unit_shape, len(params.channels))
     except InputError as error:
         problems.append(str(error))
 given_unets = zip(snakemake.input.networks, params.given_unets.items(), strict=True)

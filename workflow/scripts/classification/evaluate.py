@@ -1,4 +1,4 @@
-"""Score the predictions of a model beside the baselines."""
+"""Score the predictions of a model and compare them with the baselines."""
 
 import sys
 
@@ -11,6 +11,7 @@ job.start(snakemake.log[0])
 from moascope.classification import selection
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
+from moascope.classification.evaluation.options import Evaluation
 from moascope.core.files import read_parquet, write_json
 
 given, params = snakemake.input, snakemake.params
@@ -18,7 +19,7 @@ baselines = read_parquet(given.baselines)
 scores = scoring.evaluate(
     read_parquet(given.predictions),
     read_parquet(given.units),
-    params.options,
+    Evaluation.model_validate(params.options),
     baselines=dict(list(baselines.groupby("baseline", sort=False))),
     models={
         name: read_parquet(path)

@@ -15,16 +15,22 @@ from moascope.pipeline import devices
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
+from moascope.classification.heads.kinds.mlp import MlpOptions
 from moascope.classification.labelled_units import Task
-from moascope.classification.training import fine_tuning
+from moascope.classification.training import perceptron
+from moascope.classification.training.options import Training
 from moascope.core.files import read_array, write_json, write_parquet
+from moascope.core.options import restore
 from moascope.pipeline import run_summary
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
 checkpoints = [Path(params.checkpoint.format(fold=fold)) for fold in range(len(task.folds))]
-predictions, history = fine_tuning.fit_mlp_folds(
-    *(read_array(given.features, mapped=True), task, params.options),
+predictions, history = perceptron.fit_mlp_folds(
+    read_array(given.features, mapped=True),
+    task,
+    MlpOptions.model_validate(params.options["head"]),
+    restore(Training, params.options["training"]),
     seed=params.seed,
     checkpoints=checkpoints,
     code=params.code,

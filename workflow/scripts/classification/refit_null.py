@@ -1,4 +1,4 @@
-"""Fit a linear head to classes that are dealt out anew among the compounds."""
+"""Fit a linear head to classes that are permuted among the compounds."""
 
 import sys
 
@@ -8,20 +8,21 @@ from moascope.pipeline import job
 
 job.start(snakemake.log[0])
 
-from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation import nulls
 from moascope.classification.evaluation.levels import Design
+from moascope.classification.heads.registry import read_options
 from moascope.classification.labelled_units import Task
 from moascope.core.files import read_array, write_parquet
 
 given, params = snakemake.input, snakemake.params
 task = Task.read(given.units, given.groups, given.split)
-scores = scoring.refit_null(
+scores = nulls.refit_null(
     read_array(given.features, mapped=True),
     task.units,
     task.folds,
-    params.options["head"],
+    read_options(params.options["head"]),
     how=params.aggregate,
-    n=scoring.N_REFITS,
+    n=nulls.N_REFITS,
     seed=params.seed,
     design=Design(**params.design),
     exchanged=params.exchanged,

@@ -15,28 +15,39 @@ from moascope.pipeline import devices
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
+from moascope.classification import final_model
 from moascope.classification.labelled_units import Task
 from moascope.classification.training import fine_tuning
+from moascope.classification.training.options import Augmentation, FineTuning
 from moascope.core.files import read_parquet, write_array, write_json, write_parquet
+from moascope.core.options import restore
 from moascope.pipeline import run_summary
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
 fold = task.folds[int(snakemake.wildcards.fold)]
-done = fine_tuning.fit_fold(
-    *(given.pixels, task.labels, fold.rows, task.classes),
-    *(params.channels, params.options, params.augmentation),
+trained = fine_tuning.fit_fold(
+    given.pixels,
+    task.labels,
+    fold.rows,
+    task.classes,
+    params.channels,
+    restore(FineTuning, params.options),
+    [restore(Augmentation, each) for each in params.augmentation],
     seed=params.seed + fold.repeat,
     checkpoint=params.checkpoint,
     code=params.code,
 )
-statistics, about = read_parquet(given.statistics), dict(params.items())
-model, unit_shape = done["model"], done["model"].input_shape[1:3]
-fine_tuning.save_classifier(
-    model, output.model, task.classes, statistics, about, unit_shape=unit_shape
+final_model.save_classifier(
+    trained.model,
+    output.model,
+    task.classes,
+    read_parquet(given.statistics),
+    dict(params.items()),
+    unit_shape=trained.model.input_shape[1:3],
 )
-write_parquet(done["history"].assign(repeat=fold.repeat, fold=fold.fold), output.history)
-write_array(done["embedding"], output.embedding)
+write_parquet(trained.history.assign(repeat=fold.repeat, fold=fold.fold), output.history)
+write_array(trained.embedding, output.embedding)
 write_json(run_summary.computed_with(params.compute["keras_backend"], device), output.device)
-write_parquet(task.predictions(done["predictions"], fold), output.predictions)
+write_parquet(task.predictions(trained.predictions, fold), output.predictions)
 Path(params.checkpoint).unlink(missing_ok=True)

@@ -8,40 +8,37 @@ from moascope.pipeline import job
 
 job.start(snakemake.log[0])
 
-from moascope.core.files import read_array, read_parquet, write_parquet
+from moascope.core.files import read_parquet, write_parquet
+from moascope.core.options import restore
 from moascope.images.plate_store import PlateStore
-from moascope.preprocessing import cell_units, handcrafted_features, normalization, quality, units
+from moascope.preprocessing import normalization, plate_units, quality, units
+from moascope.preprocessing.options import Normalization, Quality, Units
 
-params, output = snakemake.params, snakemake.output
-roles = read_parquet(snakemake.input.roles)
-ingested = read_parquet(snakemake.input.ingested)
-flagged = quality.flag(ingested[ingested["status"] == "ok"], params.quality)
-with PlateStore(snakemake.input.store) as store:
-    statistics = normalization.fit_plate(
-        store, units.with_flags(roles, flagged), params.steps, params.treated_in_statistics
+paths, params, output = snakemake.input, snakemake.params, snakemake.output
+steps = restore(Normalization, params.normalization)
+sites, measured = read_parquet(paths.roles), read_parquet(paths.ingested)
+
+with PlateStore(paths.store) as store:
+    flagged = quality.flag(
+        measured[measured["status"] == "ok"], options=restore(Quality, params.quality)
     )
-    given = (roles, flagged, statistics, params.steps)
-    if params.cells is None:
-        table = units.prepare_plate(
-            store, *given, out_npy=output.pixels, brightfield=params.brightfield, **params.units
-        )
-    else:
-        with PlateStore(snakemake.input.labels) as labels:
-            table = cell_units.prepare_plate(
-                store,
-                labels,
-                *given,
-                output.pixels,
-                **params.cells,
-                size=params.units["size"],
-                seed=params.seed,
-            )
-pixels = read_array(output.pixels, mapped=True)
-features = {
-    kind: handcrafted_features.image_features(pixels, kind)
-    for kind in handcrafted_features.FEATURES
-}
+    statistics = normalization.fit_plate(
+        store, sites=units.with_flags(sites, flagged), options=steps
+    )
+    table = plate_units.write_units(
+        store,
+        labels=paths.labels or None,
+        sites=sites,
+        quality=flagged,
+        statistics=statistics,
+        normalization=steps,
+        options=restore(Units, params.units),
+        brightfield=params.brightfield,
+        seed=params.seed,
+        out_npy=output.pixels,
+    )
+
 flags = flagged[["site_id", "flagged", "reasons"]]
-write_parquet(ingested.merge(flags, on="site_id", how="left"), output.quality)
+write_parquet(measured.merge(flags, on="site_id", how="left"), output.quality)
 write_parquet(statistics, output.statistics)
-write_parquet(table.join(handcrafted_features.as_columns(features)), output.units)
+write_parquet(table, output.units)

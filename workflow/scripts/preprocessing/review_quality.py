@@ -9,19 +9,21 @@ from moascope.pipeline import job
 job.start(snakemake.log[0])
 
 from moascope.core.files import read_parquet, write_json
+from moascope.core.options import restore
 from moascope.preprocessing import quality_review
+from moascope.preprocessing.options import Quality
 from moascope.screen.wording import Words
 
-given, params = snakemake.input, snakemake.params
-found = quality_review.review(
-    read_parquet(given.sites),
-    read_parquet(given.quality),
-    read_parquet(given.units),
-    params.channels,
-    params.options,
+paths, params = snakemake.input, snakemake.params
+review = quality_review.review(
+    read_parquet(paths.sites),
+    read_parquet(paths.quality),
+    read_parquet(paths.units),
+    channels=params.channels,
+    options=restore(Quality, params.options),
     brightfield=params.brightfield,
     include_controls=params.include_controls,
     words=Words(has_plates=params.has_plates),
     seed=params.seed,
 )
-write_json(found, snakemake.output[0])
+write_json(review, snakemake.output[0])

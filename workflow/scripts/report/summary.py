@@ -4,7 +4,9 @@ import sys
 
 sys.path.insert(0, f"{snakemake.scriptdir}/../..")
 
+from moascope.core.options import restore
 from moascope.pipeline import job
+from moascope.segmentation.engines.training_options import NetworkTraining
 
 job.start(snakemake.log[0])
 
@@ -53,7 +55,7 @@ if "counts" in given:
     }
     sections["warnings"] += verdicts.cell_warnings(params.cells["engine"], doubts["doubts"])
 for name, path in zip(params.training, given.get("histories", []), strict=True):
-    training = schedule.TrainingOptions(**params.training[name])
+    training = restore(NetworkTraining, params.training[name])
     found = schedule.stop_warnings(name, read_parquet(path), training)
     sections["warnings"] = [*sections.get("warnings", []), *found]
 content = run_summary.build(

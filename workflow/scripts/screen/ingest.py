@@ -9,7 +9,8 @@ from moascope.pipeline import job
 job.start(snakemake.log[0])
 
 from moascope.core.files import read_json, read_parquet, write_parquet
-from moascope.images.plate_store import PlateStore, ingest_plate
+from moascope.images.ingest import ingest_plate
+from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import quality
 
 given = snakemake.input.get("common_size")

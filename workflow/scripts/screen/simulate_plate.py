@@ -10,15 +10,18 @@ from moascope.pipeline import job
 job.start(snakemake.log[0])
 
 from moascope.core.files import atomic_path, write_parquet
+from moascope.core.options import restore
 from moascope.screen.plates import simulated_plates
+from moascope.simulation.options import Simulate
 from moascope.simulation.screen import simulate_plate
 
-options = snakemake.params.options
+options = restore(Simulate, snakemake.params.options)
+plates = simulated_plates(options.plates, options.batches)
 sheet, truth = simulate_plate(
-    simulated_plates(options["plates"], options["batches"]).index(snakemake.wildcards.plate),
-    options,
-    Path(snakemake.output.sheet).parent,
-    snakemake.params.seed,
+    plate_index=plates.index(snakemake.wildcards.plate),
+    options=options,
+    folder=Path(snakemake.output.sheet).parent,
+    seed=snakemake.params.seed,
 )
 with atomic_path(snakemake.output.sheet) as path:
     sheet.to_csv(path, index=False)

@@ -8,6 +8,6 @@ from moascope.pipeline import job
 
 job.start(snakemake.log[0])
 
-from moascope.images.plate_store import join_labels
+from moascope.images.label_store import join_labels
 
 join_labels(snakemake.input.store, snakemake.input.labels, snakemake.output[0])

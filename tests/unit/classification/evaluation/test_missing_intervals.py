@@ -7,18 +7,13 @@ from report_contexts import context_of, model_of
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
+from moascope.classification.evaluation.options import Evaluation
 from moascope.core.errors import InputError
 from moascope.pipeline import run_summary
 from moascope.report import checks as findings
 from moascope.report import verdicts, wording
 
-OPTIONS = {
-    "aggregate": "median",
-    "permutations": 200,
-    "confidence": 0.95,
-    "calibration_bins": 10,
-    "independent_unit": "auto",
-}
+OPTIONS = Evaluation(permutations=200)
 ALONE = (
     "every class has one {unit} only in the test set, so that the spread between independent units "
     "is not known. Fix: test several {units} of a class"
@@ -59,6 +54,7 @@ def missing(value, place=""):
     """List the places of null intervals, with their reasons."""
     if isinstance(value, dict):
         found = []
+        assert ("ci" in value) == ("level" in value), place
         if "ci" in value and value["ci"] is None:
             found.append((place, value.get("reason")))
         for key, item in value.items():
@@ -89,14 +85,17 @@ def test_images_of_one_patient_per_class_are_not_taken_as_independent():
     assert entry["accuracy"]["reason"] == ALONE.format(unit="patient", units="patients")
     with pytest.raises(InputError, match=r"'image' is finer than the groups of input\.groups"):
         scoring.evaluate(
-            predictions(units), units, OPTIONS | {"independent_unit": "image"}, design=design
+            predictions(units),
+            units,
+            OPTIONS.model_copy(update={"independent_unit": "image"}),
+            design=design,
         )
 
 
 def test_a_unit_within_another_free_group_is_warned_of():
     units = screen("AAAABBBB", "xxxxyyyy").assign(patient=list("ppppqqqq"), slide=list("11223344"))
     design = Design(has_plates=False, groups=["patient", "slide"])
-    options = OPTIONS | {"independent_unit": "slide"}
+    options = OPTIONS.model_copy(update={"independent_unit": "slide"})
     entry = scoring.evaluate(predictions(units), units, options, design=design)
     assert entry["details"]["shared_groups"] == ["patient"]
     (warning,) = [w for w in verdicts.find_warnings("m", entry) if w.id == "shared-groups"]
@@ -129,6 +128,15 @@ def test_every_null_interval_has_a_reason_also_in_the_summary():
     assert all(reason for _, reason in found)
     written = run_summary.build("r", {}, evaluations={"m": entry})["classification"]["m"]
     assert missing(written) == missing({k: v for k, v in entry.items() if k != "details"})
+
+
+def test_scores_that_are_not_defined_have_a_level_and_a_reason():
+    units = screen("AABB", "xxxx")
+    entry = scoring.evaluate(predictions(units), units, OPTIONS)
+    assert entry["roc_auc"]["value"] is entry["roc_auc"]["ci"] is None
+    assert entry["roc_auc"]["level"] == 0.95
+    assert entry["roc_auc"]["reason"] == "the test units are of one class only"
+    missing(entry)
 
 
 def test_a_class_without_test_units_says_so():

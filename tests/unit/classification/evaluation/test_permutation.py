@@ -8,21 +8,24 @@ from hypothesis import strategies as st
 from random_screens import LDA, features_of, folds_of, predicted, screen
 from scipy.special import softmax
 
-from moascope.classification.evaluation import permutation, sampling, scoring
+from moascope.classification.evaluation import nulls as evaluation_nulls
+from moascope.classification.evaluation import permutation, sampling, scores, scoring
+from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.heads import calibration, cross_validation
+from moascope.classification.heads.kinds.lda import LdaOptions
 from moascope.core.statistics import intervals, metrics
 
 
-def test_every_deal_keeps_the_number_of_compounds_of_each_class():
+def test_every_permutation_keeps_the_number_of_compounds_of_each_class():
     classes = np.array([0, 0, 1, 1, 1, 2])
-    deals = permutation.deal(classes, 50, seed=1)
+    deals = permutation.permute_classes(classes, 50, seed=1)
     assert all(sorted(deal) == sorted(classes) for deal in deals)
     assert len({tuple(deal) for deal in deals}) > 10
 
 
 @pytest.mark.parametrize(("classes", "n"), [([0, 1], 2), ([0, 0, 1], 3), ([0, 0, 1, 1, 2, 2], 90)])
-def test_distinct_deals_are_counted(classes, n):
-    assert permutation.distinct_deals(np.array(classes)) == pytest.approx(n)
+def test_distinct_permutations_are_counted(classes, n):
+    assert permutation.count_permutations(np.array(classes)) == pytest.approx(n)
 
 
 def test_a_compound_of_two_mechanisms_counts_as_two():
@@ -40,7 +43,7 @@ def test_the_null_of_fixed_predictions_is_that_of_relabelled_rows(seed, n_repeat
     repeats = np.repeat(np.arange(n_repeats), 30)
     probabilities = rng.random((len(compounds), 3)).round(1)
     calls = probabilities.argmax(axis=1)
-    deals = permutation.deal(np.array([0, 0, 1, 1, 2, 2]), 4, seed % 1000)
+    deals = permutation.permute_classes(np.array([0, 0, 1, 1, 2, 2]), 4, seed % 1000)
     null = permutation.label_null(calls, probabilities, repeats, compounds, deals)
     for number, deal in enumerate(deals):
         truth = deal[compounds]
@@ -81,10 +84,10 @@ def test_permutations_without_two_classes_to_train_on_are_skipped(share):
     units["group"] = units["patient"]
     folds = folds_of(units, "patient")
     features = features_of(units, np.random.default_rng(2), 2.0)
-    refits = scoring.refit_null(
+    refits = evaluation_nulls.refit_null(
         features, units, folds, LDA, how="mean", n=30, seed=1, exchanged=["patient"]
     )
-    assert set(refits) == {"deal", "level", *scoring.SCORES}
+    assert set(refits) == {"deal", "level", *scores.SCORES}
     n_deals = refits["deal"].nunique()
     assert (0 < n_deals < 30) if share == "some" else n_deals == 0
     null = refits.loc[refits["level"] == "unit", "accuracy"].to_numpy()
@@ -101,18 +104,14 @@ def test_refits_tell_skill_from_chance():
     folds = folds_of(units)
     for skill, better in ((2.5, True), (0.0, False)):
         features = features_of(units, np.random.default_rng(2), skill)
-        refits = scoring.refit_null(features, units, folds, LDA, how="median", n=40, seed=1)
+        refits = evaluation_nulls.refit_null(
+            features, units, folds, LDA, how="median", n=40, seed=1
+        )
         assert len(refits) == 3 * 40
         entry = scoring.evaluate(
             predicted(units, features),
             units,
-            {
-                "aggregate": "median",
-                "permutations": 200,
-                "confidence": 0.95,
-                "calibration_bins": 10,
-                "independent_unit": "auto",
-            },
+            Evaluation(permutations=200),
             refits=refits,
             held_out=["compound"],
         )
@@ -129,7 +128,7 @@ def test_p_values_count_the_score_itself():
     assert found["null"]["least_p"] == pytest.approx(1 / 4)
 
 
-def test_classes_that_can_be_dealt_out_in_one_way_have_no_p_value():
+def test_classes_that_can_be_permuted_in_one_way_have_no_p_value():
     found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
     assert found["p"] is None
     assert found["p_reason"].startswith("there is one way only to permute the classes")
@@ -147,7 +146,9 @@ def test_a_sample_of_the_units_gives_the_same_kind_of_null(monkeypatch):
     units = screen(n_classes=3, n_compounds=4)
     features = features_of(units, np.random.default_rng(2), 2.0)
     monkeypatch.setattr(scoring, "MOST_REFIT_UNITS", 48)
-    few = scoring.refit_null(features, units, folds_of(units), LDA, how="median", n=20, seed=1)
+    few = evaluation_nulls.refit_null(
+        features, units, folds_of(units), LDA, how="median", n=20, seed=1
+    )
     assert few["accuracy"].between(0, 0.9).all()
 
 
@@ -158,7 +159,7 @@ def test_a_calibrated_head_is_refitted_as_such():
     for number, fold in enumerate(folds):
         fold.validation = folds[number - 1].test
         fold.train = np.setdiff1d(fold.train, fold.validation)
-    head = {**LDA, "calibrate": True}
+    head = LdaOptions(calibrate=True)
     names = units["unit_id"].to_numpy(), units["moa"].to_numpy()
     table = cross_validation.fit_predict_folds(features, *names, folds, head)
     codes = pd.factorize(units["moa"], sort=True)[0]
@@ -171,7 +172,7 @@ def test_a_head_calibrated_by_inner_folds_gets_one_temperature_per_permutation()
     features = features_of(units, np.random.default_rng(2), 1.0)
     folds, codes = folds_of(units), pd.factorize(units["moa"], sort=True)[0]
     plain, found = (
-        permutation.refit_predictions(features, codes, folds, {**LDA, "calibrate": how}, 3, 0)
+        permutation.refit_predictions(features, codes, folds, LdaOptions(calibrate=how), 3, 0)
         for how in (False, "auto")
     )
     np.testing.assert_array_equal(plain.argmax(axis=1), found.argmax(axis=1))

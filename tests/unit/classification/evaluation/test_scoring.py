@@ -9,16 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation import aggregation, scoring
+from moascope.classification.evaluation.options import Evaluation
 from moascope.core.errors import InputError
 
-OPTIONS = {
-    "aggregate": "mean",
-    "permutations": 200,
-    "confidence": 0.95,
-    "calibration_bins": 10,
-    "independent_unit": "auto",
-}
+OPTIONS = Evaluation(aggregate="mean", permutations=200)
 
 
 def unit_table(wells: list[str], treatments: list[str] | None = None) -> pd.DataFrame:
@@ -70,7 +65,7 @@ def random_screen(seed: int, n_wells: int = 24) -> tuple[pd.DataFrame, pd.DataFr
 def test_mean_of_a_well_worked_by_hand():
     units = unit_table(["A01", "A01", "A02"])
     rows = prediction_rows("aab", [(0.9, 0.1), (0.2, 0.8), (0.3, 0.7)])
-    wells = scoring.aggregate(rows, units, "well", "mean")
+    wells = aggregation.aggregate(rows, units, "well", "mean")
     assert wells["well"].tolist() == ["A01", "A02"]
     assert wells["n_units"].tolist() == [2, 1]
     assert wells["predicted"].tolist() == ["a", "b"]
@@ -80,7 +75,7 @@ def test_mean_of_a_well_worked_by_hand():
 def test_median_of_a_well_is_rescaled_to_sum_to_one():
     units = unit_table(["A01"] * 3)
     rows = prediction_rows("aaa", [(0.6, 0.3, 0.1), (0.5, 0.5, 0.0), (0.1, 0.1, 0.8)])
-    well = scoring.aggregate(rows, units, "well", "median").iloc[0]
+    well = aggregation.aggregate(rows, units, "well", "median").iloc[0]
     # Medians .5, .3, .1
     np.testing.assert_allclose(well[["p:a", "p:b", "p:c"]].astype(float), np.array([5, 3, 1]) / 9)
 
@@ -88,27 +83,27 @@ def test_median_of_a_well_is_rescaled_to_sum_to_one():
 def test_median_falls_back_on_the_mean_where_all_medians_are_zero():
     units = unit_table(["A01"] * 3)
     rows = prediction_rows("aaa", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
-    well = scoring.aggregate(rows, units, "well", "median").iloc[0]
+    well = aggregation.aggregate(rows, units, "well", "median").iloc[0]
     np.testing.assert_allclose(well[["p:a", "p:b", "p:c"]].astype(float), 1 / 3)
 
 
 def test_vote_follows_the_majority_against_the_mean():
     units = unit_table(["A01"] * 3)
     rows = prediction_rows("aaa", [(0.51, 0.49), (0.51, 0.49), (0.0, 1.0)])
-    assert scoring.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["a"]
-    assert scoring.aggregate(rows, units, "well", "mean")["predicted"].tolist() == ["b"]
+    assert aggregation.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["a"]
+    assert aggregation.aggregate(rows, units, "well", "mean")["predicted"].tolist() == ["b"]
 
 
 def test_ties_of_a_vote_are_broken_by_the_mean_probability():
     units = unit_table(["A01"] * 2)
     rows = prediction_rows("aa", [(0.6, 0.4, 0.0), (0.0, 0.1, 0.9)])
-    assert scoring.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["c"]
+    assert aggregation.aggregate(rows, units, "well", "vote")["predicted"].tolist() == ["c"]
 
 
 def test_treatments_join_their_wells():
     units = unit_table(["A01", "A02"], ["taxol@3", "taxol@3"])
     rows = prediction_rows("aa", [(0.9, 0.1), (0.3, 0.7)])
-    treatments = scoring.aggregate(rows, units, "treatment", "mean")
+    treatments = aggregation.aggregate(rows, units, "treatment", "mean")
     assert treatments["treatment"].tolist() == ["taxol@3"]
     np.testing.assert_allclose(treatments["p:a"], 0.6)
 
@@ -117,7 +112,7 @@ def test_units_of_several_folds_have_no_fold_when_joined():
     units = unit_table(["A01", "A01", "A02"])
     rows = prediction_rows("aab", [(0.9, 0.1)] * 3)
     rows["fold"], rows["fold_name"] = [0, 1, 1], ["x", "y", "y"]
-    wells = scoring.aggregate(rows, units, "well")
+    wells = aggregation.aggregate(rows, units, "well")
     assert wells["fold"].tolist() == [-1, 1]
     assert wells["fold_name"].tolist() == ["", "y"]
 
@@ -125,25 +120,25 @@ def test_units_of_several_folds_have_no_fold_when_joined():
 def test_repeats_are_not_joined():
     units = unit_table(["A01"])
     rows = pd.concat([prediction_rows("a", [(0.9, 0.1)], repeat=r) for r in range(2)])
-    assert scoring.aggregate(rows, units, "well")["repeat"].tolist() == [0, 1]
+    assert aggregation.aggregate(rows, units, "well")["repeat"].tolist() == [0, 1]
 
 
 def test_wells_of_the_same_name_on_two_plates_stay_apart():
     units = unit_table(["A01", "A01"]).assign(plate=["P", "Q"])
     rows = prediction_rows("ab", [(0.9, 0.1), (0.1, 0.9)])
-    assert len(scoring.aggregate(rows, units, "well")) == 2
+    assert len(aggregation.aggregate(rows, units, "well")) == 2
 
 
 def test_two_mechanisms_in_a_well_are_refused():
     units = unit_table(["A01", "A01"])
     with pytest.raises(InputError, match="well P/A01 has units of 2 different mechanisms"):
-        scoring.aggregate(prediction_rows("ab", [(1, 0), (0, 1)]), units, "well")
+        aggregation.aggregate(prediction_rows("ab", [(1, 0), (0, 1)]), units, "well")
 
 
 @pytest.mark.parametrize(("level", "how"), [("plate", "mean"), ("well", "mode")])
 def test_unknown_ways_to_aggregate_are_refused(level, how):
     with pytest.raises(InputError, match="level is well or treatment, how is mean, median or vote"):
-        scoring.aggregate(prediction_rows("a", [(1, 0)]), unit_table(["A01"]), level, how)
+        aggregation.aggregate(prediction_rows("a", [(1, 0)]), unit_table(["A01"]), level, how)
 
 
 def test_a_unit_without_metadata_is_named():
@@ -194,7 +189,9 @@ def test_the_entry_has_the_keys_of_the_summary_and_is_strict_json():
 
 def test_the_interval_says_its_level():
     rows, units = random_screen(seed=1)
-    score = scoring.evaluate(rows, units, OPTIONS | {"confidence": 0.9})["accuracy"]
+    score = scoring.evaluate(rows, units, OPTIONS.model_copy(update={"confidence": 0.9}))[
+        "accuracy"
+    ]
     assert set(score) == {"value", "ci", "level", "p", "p_reason"}
     assert score["level"] == 0.9
 
@@ -203,7 +200,8 @@ def test_joining_wells_uses_the_configured_way():
     units = unit_table(["A01"] * 3 + ["A02"])
     rows = prediction_rows("aaab", [(0.51, 0.49), (0.51, 0.49), (0.0, 1.0), (0.0, 1.0)])
     by_mean, by_vote = (
-        scoring.evaluate(rows, units, OPTIONS | {"aggregate": how}) for how in ("mean", "vote")
+        scoring.evaluate(rows, units, OPTIONS.model_copy(update={"aggregate": how}))
+        for how in ("mean", "vote")
     )
     assert by_mean["by_well"]["accuracy"]["value"] == 0.5
     assert by_vote["by_well"]["accuracy"]["value"] == 1.0
@@ -212,7 +210,9 @@ def test_joining_wells_uses_the_configured_way():
 @pytest.mark.parametrize(("independent", "n"), [("compound", 12), ("plate", 1)])
 def test_the_independent_unit_is_what_is_resampled(independent, n):
     rows, units = random_screen(seed=2)
-    scores = scoring.evaluate(rows, units, OPTIONS | {"independent_unit": independent})
+    scores = scoring.evaluate(
+        rows, units, OPTIONS.model_copy(update={"independent_unit": independent})
+    )
     assert scores["details"]["n_independent"] == n
     assert (scores["accuracy"]["ci"] is None) == (n == 1)
 
@@ -220,7 +220,7 @@ def test_the_independent_unit_is_what_is_resampled(independent, n):
 def test_an_unknown_independent_unit_is_refused():
     rows, units = random_screen(seed=2)
     with pytest.raises(InputError, match=r"unknown unit 'day'\. Use auto, field, well"):
-        scoring.evaluate(rows, units, OPTIONS | {"independent_unit": "day"})
+        scoring.evaluate(rows, units, OPTIONS.model_copy(update={"independent_unit": "day"}))
 
 
 def test_scores_are_means_over_repeats_and_pictures_show_the_mean_probabilities():
@@ -309,8 +309,8 @@ def test_a_class_without_a_column_is_refused():
 
 def test_baselines_are_scored_as_models_are():
     rows, units = random_screen(seed=4)
-    scores = scoring.evaluate(rows, units, OPTIONS, baselines={"hand-made": rows})
-    baseline = scores["baselines"]["hand-made"]
+    scores = scoring.evaluate(rows, units, OPTIONS, baselines={"hand-crafted": rows})
+    baseline = scores["baselines"]["hand-crafted"]
     assert baseline["accuracy"] == scores["accuracy"]
     assert baseline["by_treatment"]["accuracy"] == scores["by_treatment"]["accuracy"]
     assert "details" not in baseline
@@ -373,14 +373,14 @@ def test_a_majority_that_the_split_puts_below_chance_is_no_comparator():
 
 def test_units_finer_than_what_is_held_out_are_refused():
     rows, units = random_screen(seed=2)
-    options = OPTIONS | {"independent_unit": "well"}
+    options = OPTIONS.model_copy(update={"independent_unit": "well"})
     with pytest.raises(InputError, match="'well' is finer than what the split 'loco' holds out"):
         scoring.evaluate(rows, units, options, split="loco", held_out=["compound"])
 
 
 def test_a_skilled_model_beats_its_null_and_a_guess_does_not():
     rows, units = random_screen(seed=5)
-    options = OPTIONS | {"independent_unit": "auto"}
+    options = OPTIONS.model_copy(update={"independent_unit": "auto"})
     skilled = scoring.evaluate(rows, units, options, held_out=["compound"])["accuracy"]
     assert skilled["p"] < 0.05
     low, high = skilled["null"]["interval"]
@@ -404,7 +404,7 @@ def test_groups_of_several_classes_are_one_stratum():
     right = np.random.default_rng(0).random(80) < 0.8
     calls = ["abcdef".index(name) if ok else 0 for name, ok in zip(truth, right, strict=True)]
     rows = prediction_rows(truth, np.eye(6)[calls].tolist())
-    options = OPTIONS | {"independent_unit": "auto"}
+    options = OPTIONS.model_copy(update={"independent_unit": "auto"})
     scores = scoring.evaluate(rows, units, options, held_out=["batch"])
     low, high = scores["accuracy"]["ci"]
     assert low < scores["accuracy"]["value"] < high

@@ -9,10 +9,12 @@ from blobs import Fold, blobs
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from moascope.classification.heads import calibration, cross_validation
+from moascope.classification.heads import calibration, cross_validation, fitting
+from moascope.classification.heads.kinds.lda import LdaOptions
+from moascope.classification.heads.kinds.svm import SvmOptions
 from moascope.report import models, verdicts
 
-LDA = {"type": "lda", "shrinkage": 0.01, "balanced": True}
+LDA = LdaOptions(shrinkage=0.01)
 COLUMNS = ["p:a", "p:b", "p:c"]
 
 
@@ -38,7 +40,7 @@ def predict(features, labels, compounds, how, head=LDA, groups=None):
         np.arange(len(labels)),
         labels,
         leave_one_out(compounds),
-        head | {"calibrate": how},
+        head.model_copy(update={"calibrate": how}),
         groups=compounds if groups is None else groups,
     )
 
@@ -47,7 +49,7 @@ def mean_confidence(table):
     return table[COLUMNS].to_numpy().max(axis=1).mean()
 
 
-SVM = {"type": "svm", "C": 1.0, "gamma": "scale", "balanced": True}
+SVM = SvmOptions()
 
 
 @pytest.mark.parametrize(("head", "seed"), [(LDA, 0), (LDA, 2), (SVM, 0)])
@@ -105,13 +107,13 @@ def test_rows_without_a_mistake_do_not_give_infinite_certainty():
     assert 0.95 < confidence.mean() < 0.99
 
 
-def test_a_head_that_is_cooled_has_calibrated_probabilities():
+def test_a_head_with_divided_logits_has_calibrated_probabilities():
     features, labels, compounds = screen()
-    fit = partial(cross_validation.fit_head, head=LDA)
+    fit = partial(fitting.fit_head, options=LDA)
     found = calibration.calibrate_by_folds(features, labels, compounds, fit, 0)
     fitted = fit(features, labels)
     np.testing.assert_allclose(
-        cross_validation.cooled(fitted, found.temperature).logits(features),
+        fitting.divide_logits(fitted, found.temperature).logits(features),
         fitted.logits(features) / found.temperature,
         rtol=1e-9,
     )
@@ -124,7 +126,7 @@ def test_calibration_is_the_same_in_every_run():
 
 def test_validation_units_of_unknown_classes_are_left_out():
     features, labels = blobs(seed=3)
-    fitted = cross_validation.fit_head(features[labels != "c"], labels[labels != "c"], LDA)
+    fitted = fitting.fit_head(features[labels != "c"], labels[labels != "c"], LDA)
     only_c = labels == "c"
     found = calibration.calibrate_by_rows(fitted, features[only_c], labels[only_c])
     assert found == (1.0, calibration.NO_VALIDATION)

@@ -13,14 +13,18 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from moascope.classification.heads import calibration, cross_validation, linear
+from moascope.classification.heads import calibration, cross_validation, fitting, linear
+from moascope.classification.heads.base import FittedHead, HeadOptions
+from moascope.classification.heads.kinds.lda import LdaOptions
+from moascope.classification.heads.kinds.logistic import LogisticOptions
+from moascope.classification.heads.kinds.mlp import MlpOptions
 from moascope.core.errors import InputError
 
-LDA = {"type": "lda", "shrinkage": "auto"}
-LOGISTIC = {"type": "logistic", "C": 1.0}
+LDA = LdaOptions(balanced=False, calibrate=False)
+LOGISTIC = LogisticOptions(balanced=False, calibrate=False)
 
 
-def probabilities(head: cross_validation.Head, features: np.ndarray) -> np.ndarray:
+def probabilities(head: FittedHead, features: np.ndarray) -> np.ndarray:
     return softmax(head.logits(features), axis=1)
 
 
@@ -114,7 +118,7 @@ def test_lda_needs_more_rows_than_classes():
 @pytest.mark.parametrize("balanced", [False, True])
 def test_logistic_gives_the_posteriors_of_scikit_learn(n, d, n_classes, balanced):
     features, labels = blobs(seed=7, n=n, d=d, n_classes=n_classes, distance=0.4)
-    ours = cross_validation.fit_head(features, labels, LOGISTIC | {"balanced": balanced})
+    ours = fitting.fit_head(features, labels, LOGISTIC.model_copy(update={"balanced": balanced}))
     weight = "balanced" if balanced else None
     theirs = make_pipeline(
         StandardScaler(), LogisticRegression(class_weight=weight, max_iter=5000, tol=1e-8)
@@ -127,7 +131,7 @@ def test_logistic_gives_the_posteriors_of_scikit_learn(n, d, n_classes, balanced
 
 def test_balanced_lda_has_equal_priors():
     features, labels = blobs(seed=8)
-    head = cross_validation.fit_head(features, labels, LDA | {"balanced": True})
+    head = fitting.fit_head(features, labels, LDA.model_copy(update={"balanced": True}))
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(3, 1 / 3))
     np.testing.assert_allclose(
         probabilities(head, features),
@@ -139,7 +143,7 @@ def test_balanced_lda_has_equal_priors():
 @pytest.mark.parametrize("options", [LDA, LOGISTIC])
 def test_a_head_is_one_dense_layer(options):
     features, labels = blobs(seed=9)
-    head = cross_validation.fit_head(features, labels, options)
+    head = fitting.fit_head(features, labels, options)
     kernel, bias = head.dense()
     assert kernel.shape == (20, 3)
     np.testing.assert_allclose(
@@ -154,7 +158,7 @@ def test_a_head_is_one_dense_layer(options):
 
 def test_prediction_in_blocks_is_prediction_at_once(monkeypatch):
     features, labels = blobs(seed=11)
-    head = cross_validation.fit_head(features, labels, LDA)
+    head = fitting.fit_head(features, labels, LDA)
     whole = probabilities(head, features)
     monkeypatch.setattr(linear, "ROWS_PER_BLOCK", 7)
     np.testing.assert_allclose(probabilities(head, features), whole, atol=1e-12)
@@ -262,13 +266,19 @@ def test_features_that_are_not_numbers_are_refused():
     features, labels = blobs(seed=20)
     features[3, 4] = np.nan
     with pytest.raises(InputError, match="1 of the features"):
-        cross_validation.fit_head(features, labels, LDA)
+        fitting.fit_head(features, labels, LDA)
 
 
 def test_an_unknown_head_is_refused():
     features, labels = blobs(seed=21)
-    with pytest.raises(InputError, match="'forest'; use lda, logistic, svm, gradient-boosting"):
-        cross_validation.fit_head(features, labels, {"type": "forest"})
+    with pytest.raises(InputError, match="unknown type of head 'forest'; known: lda, logistic"):
+        fitting.fit_head(features, labels, HeadOptions(type="forest"))
+
+
+def test_a_network_is_not_fitted():
+    features, labels = blobs(seed=21)
+    with pytest.raises(InputError, match="'mlp' is a network, which is trained and not fitted"):
+        fitting.fit_head(features, labels, MlpOptions())
 
 
 def test_temperature_is_the_one_with_the_least_cross_entropy():
@@ -286,9 +296,13 @@ def test_calibration_improves_the_cross_entropy_and_keeps_the_calls():
     fold = Fold(0, rows[:80], rows[160:], validation=rows[80:160])
     plain, calibrated = (
         cross_validation.fit_predict_folds(
-            features, rows, labels, [fold], {**LDA, "shrinkage": 0.01} | extra
+            features,
+            rows,
+            labels,
+            [fold],
+            LDA.model_copy(update={"shrinkage": 0.01, "calibrate": how}),
         )
-        for extra in ({}, {"calibrate": True})
+        for how in (False, True)
     )
     columns = ["p:a", "p:b", "p:c"]
     assert (plain["predicted"] == calibrated["predicted"]).all()
@@ -298,7 +312,9 @@ def test_calibration_improves_the_cross_entropy_and_keeps_the_calls():
 def test_calibration_without_validation_rows_changes_nothing():
     features, labels = blobs(seed=23)
     tables = [
-        cross_validation.fit_predict_folds(features, np.arange(90), labels, thirds(90), LDA | extra)
-        for extra in ({}, {"calibrate": True})
+        cross_validation.fit_predict_folds(
+            features, np.arange(90), labels, thirds(90), LDA.model_copy(update={"calibrate": how})
+        )
+        for how in (False, True)
     ]
     np.testing.assert_array_equal(tables[0]["p:a"], tables[1]["p:a"])

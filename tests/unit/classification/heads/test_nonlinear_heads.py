@@ -13,14 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 
-from moascope.classification.heads import cross_validation, kernel, trees
+from moascope.classification.heads import fitting, kernel, trees
+from moascope.classification.heads.kinds.gradient_boosting import BoostingOptions
+from moascope.classification.heads.kinds.lda import LdaOptions
+from moascope.classification.heads.kinds.svm import SvmOptions
 
-LDA = {"type": "lda", "shrinkage": "auto", "balanced": True}
-SVM = {"type": "svm", "C": 1.0, "gamma": "scale", "balanced": True}
-BOOSTING = {
-    **{"type": "gradient-boosting", "n_estimators": 30, "learning_rate": 0.1},
-    **{"max_depth": 3, "balanced": True},
-}
+LDA = LdaOptions()
+SVM = SvmOptions()
+BOOSTING = BoostingOptions(n_estimators=30)
 
 
 def moons(seed=0, n_units=240):
@@ -37,7 +37,7 @@ def moons(seed=0, n_units=240):
 def test_decision_values_of_the_svm_are_those_of_scikit_learn(n_classes, balanced, gamma):
     features, labels = blobs(seed=1, n=90, d=12, n_classes=n_classes)
     new, _ = blobs(seed=2, n=40, d=12, n_classes=n_classes)
-    ours = cross_validation.fit_head(features, labels, SVM | {"gamma": gamma, "balanced": balanced})
+    ours = fitting.fit_head(features, labels, SvmOptions(gamma=gamma, balanced=balanced))
     machine = SVC(C=1.0, gamma=gamma, class_weight="balanced" if balanced else None)
     theirs = make_pipeline(StandardScaler(), OneVsRestClassifier(machine)).fit(features, labels)
     expected = theirs.decision_function(new)
@@ -52,8 +52,8 @@ def test_decision_values_of_the_svm_are_those_of_scikit_learn(n_classes, balance
 def test_probabilities_of_boosting_are_those_of_scikit_learn(n_classes, balanced, depth):
     features, labels = blobs(seed=3, n=90, d=30, n_classes=n_classes)
     new, _ = blobs(seed=4, n=40, d=30, n_classes=n_classes)
-    options = BOOSTING | {"balanced": balanced, "max_depth": depth}
-    ours = cross_validation.fit_head(features, labels, options, seed=5)
+    options = BoostingOptions(n_estimators=30, max_depth=depth, balanced=balanced)
+    ours = fitting.fit_head(features, labels, options, seed=5)
     theirs = GradientBoostingClassifier(
         n_estimators=30, learning_rate=0.1, max_depth=depth, max_features="sqrt", random_state=5
     ).fit(features, labels, compute_sample_weight("balanced", labels) if balanced else None)
@@ -78,24 +78,24 @@ def test_crescents_are_told_apart_far_better_than_by_lda(options, margin):
         right = [
             np.asarray(fitted.classes)[fitted.logits(features[test]).argmax(axis=1)] == labels[test]
             for train, test in GroupKFold(6).split(features, labels, groups)
-            for fitted in [cross_validation.fit_head(features[train], labels[train], head)]
+            for fitted in [fitting.fit_head(features[train], labels[train], head)]
         ]
-        accuracies[head["type"]] = np.concatenate(right).mean()
-    assert accuracies[options["type"]] > accuracies["lda"] + margin
-    assert accuracies[options["type"]] > 0.95
+        accuracies[head.type] = np.concatenate(right).mean()
+    assert accuracies[options.type] > accuracies["lda"] + margin
+    assert accuracies[options.type] > 0.95
 
 
 @pytest.mark.parametrize("options", [SVM, BOOSTING])
 def test_a_seed_gives_the_same_head(options):
     features, labels = blobs(seed=6)
-    first, second = (cross_validation.fit_head(features, labels, options, seed=3) for _ in "ab")
+    first, second = (fitting.fit_head(features, labels, options, seed=3) for _ in "ab")
     np.testing.assert_array_equal(first.logits(features), second.logits(features))
 
 
 @pytest.mark.parametrize("options", [SVM, BOOSTING])
 def test_rows_are_predicted_in_blocks(options, monkeypatch):
     features, labels = blobs(seed=7)
-    head = cross_validation.fit_head(features, labels, options)
+    head = fitting.fit_head(features, labels, options)
     whole = head.logits(features)
     monkeypatch.setattr(kernel, "ROWS_PER_BLOCK", 7)
     monkeypatch.setattr(trees, "_ROWS_PER_BLOCK", 7)
@@ -106,7 +106,7 @@ def test_rows_are_predicted_in_blocks(options, monkeypatch):
 def test_an_svm_learns_from_a_sample_of_very_many_units_and_says_so(monkeypatch, caplog):
     features, labels, _ = moons(n_units=480)
     monkeypatch.setattr(kernel, "MOST_ROWS", 100)
-    head = cross_validation.fit_head(features, labels, SVM)
+    head = fitting.fit_head(features, labels, SVM)
     assert len(head.support) <= 100
     assert "svm: learns from 100 of 480 training units, drawn alike from all classes" in caplog.text
     called = np.asarray(head.classes)[head.logits(features).argmax(axis=1)]
@@ -117,6 +117,6 @@ def test_an_svm_learns_from_a_sample_of_very_many_units_and_says_so(monkeypatch,
 def test_constant_features_do_no_harm(options):
     features, labels = blobs(seed=8)
     features[:, :3] = 7.0
-    assert np.isfinite(cross_validation.fit_head(features, labels, options).logits(features)).all()
+    assert np.isfinite(fitting.fit_head(features, labels, options).logits(features)).all()
     flat = np.full_like(features, 7.0)
-    assert np.isfinite(cross_validation.fit_head(flat, labels, options).logits(flat)).all()
+    assert np.isfinite(fitting.fit_head(flat, labels, options).logits(flat)).all()

@@ -9,23 +9,20 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.core.text.patterns import OutOfTimeError, compile_pattern, limit_time
-from moascope.screen import plates, site_table
+from moascope.screen import site_table
+from moascope.screen.formats import image_folders
 
 # Each of the 2^40 ways to divide the letters is tried.
 ENDLESS = r"(?P<plate>(a+)+)_(?P<well>\w+)_(?P<channel>\w+)\.tif"
 NAME = "a" * 40 + ".tif"
 
 
-def options(folder, pattern=ENDLESS):
-    return {"images": str(folder), "pattern": pattern, "channels": {"DNA": "d"}}
-
-
 def test_a_pattern_that_does_not_come_to_an_end_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(plates, "_MATCHING_SECONDS", 0.2)
+    monkeypatch.setattr(image_folders, "_MATCHING_SECONDS", 0.2)
     (tmp_path / NAME).touch()
     start = time.monotonic()
     with pytest.raises(InputError) as caught:
-        plates.matching_files(options(tmp_path))
+        image_folders.find_images(str(tmp_path), re.compile(ENDLESS), "without a match")
     assert time.monotonic() - start < 60
     message = str(caught.value)
     assert message.startswith("input.pattern: matching '(?P<plate>(a+)+)_")
@@ -36,7 +33,7 @@ def test_a_pattern_that_does_not_come_to_an_end_is_stopped(tmp_path, monkeypatch
 def test_an_honest_pattern_has_time_for_many_files(tmp_path):
     honest = re.compile(r"(?P<plate>[^_]+)_(?P<well>[^_]+)_(?P<channel>[^_.]+)\.tif")
     names = [f"P{number}_A01_d.tif" for number in range(20_000)]
-    found, other = plates._match(honest, [*names, "x.png"])
+    found, other = image_folders._match(honest, [*names, "x.png"])
     assert len(found) == 20_000
     assert other == ["x.png"]
 
@@ -45,7 +42,8 @@ def test_a_slow_pattern_for_batches_is_stopped(monkeypatch):
     monkeypatch.setattr(site_table, "_SEARCHING_SECONDS", 0.2)
     import pandas as pd
 
-    from moascope.screen.read_rows import Problems, SampleRows
+    from moascope.screen.problems import Problems
+    from moascope.screen.read_rows import SampleRows
 
     table = pd.DataFrame({"plate": ["a" * 40 + "!"], "batch": [""], "place": ["line 2"]})
     problems = Problems()
@@ -59,7 +57,8 @@ def test_a_slow_pattern_for_batches_is_stopped(monkeypatch):
 def test_a_batch_that_is_blank_is_not_found():
     import pandas as pd
 
-    from moascope.screen.read_rows import Problems, SampleRows
+    from moascope.screen.problems import Problems
+    from moascope.screen.read_rows import SampleRows
 
     table = pd.DataFrame({"plate": ["P1"], "batch": [""], "place": ["line 2"]})
     problems = Problems()

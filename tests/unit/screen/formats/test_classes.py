@@ -3,18 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
-from screens import options, touch
+from screens import change, options, touch
+from unit_tables import check_sites, make_split
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
+from moascope.classification.evaluation.options import Evaluation
 from moascope.config.loading import load
 from moascope.core.errors import InputError
 from moascope.report import verdicts
-from moascope.screen.formats.class_images import parts_of
+from moascope.screen.formats.classes import parts_of
 from moascope.screen.plates import plate_names, plate_words
 from moascope.screen.site_table import digest, divide_sites, read_screen, read_sites, summarise
 from moascope.screen.wording import words_of
-from moascope.splits.make import check_sites, make_split
 from moascope.splits.preview import preview
 
 GREY = {"grey": 0}
@@ -106,7 +107,7 @@ def test_a_pattern_finds_class_set_and_groups(tmp_path):
         groups=["patient"],
     )
     assert list(read_sites(section).sort_values("site_id")["patient"]) == ["p1", "p2"]
-    section["pattern"] = r"(?P<kind>[^/]+)/.*"
+    section = change(section, pattern=r"(?P<kind>[^/]+)/.*")
     with pytest.raises(InputError, match="lacks the named groups label"):
         read_sites(section)
 
@@ -166,7 +167,7 @@ def test_parts_know_no_class_and_stay_as_images_are_added():
 def test_parts_are_named_alike_by_the_workflow_and_the_table(tmp_path):
     section = folder(tmp_path, *(f"{'xy'[k % 2]}/{k}.png" for k in range(900)))
     sites = read_sites(section, check_files=False)
-    assert plate_names(section) == sorted(sites["plate"].unique())
+    assert plate_names(section.input) == sorted(sites["plate"].unique())
     assert not sites.duplicated(["plate", "well"]).any()
 
 
@@ -176,7 +177,7 @@ def test_the_table_fits_the_rest_of_the_workflow(tmp_path):
     assert summarise(sites) == {"images": 2}
     assert len(digest(sites)) == 64
     out = dict.fromkeys(sites["plate"].unique(), tmp_path / "files")
-    divide_sites(sites, list(out), out, dict.fromkeys(out, tmp_path / "roles"))
+    divide_sites(sites, out, dict.fromkeys(out, tmp_path / "roles"))
     assert "moa" not in pd.read_parquet(tmp_path / "files")
 
 
@@ -272,7 +273,7 @@ def test_keys_of_plates_are_refused_with_the_reason(changes, message):
 def test_defaults_fit_images_without_plates():
     found = load(raw(input={"groups": ["patient"]}))
     assert found.splits["s"].audit.groups == ["image", "patient"]
-    kinds = ["majority", "channel-mean-sd", "hand-made", "hand-made-lda", "hand-made-svm"]
+    kinds = ["majority", "channel-mean-sd", "hand-crafted", "hand-crafted-lda", "hand-crafted-svm"]
     assert found.baselines() == kinds
     assert found.unit() == "image"
     assert found.exchanged("s") == ["patient"]
@@ -325,13 +326,7 @@ def predict(units: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-OPTIONS = {
-    "aggregate": "median",
-    "permutations": 200,
-    "confidence": 0.95,
-    "calibration_bins": 10,
-    "independent_unit": "auto",
-}
+OPTIONS = Evaluation(permutations=200)
 
 
 def test_scores_are_of_images_and_groups_and_of_nothing_else():
@@ -395,7 +390,7 @@ def test_one_group_is_left_out_at_a_time():
 def test_images_that_are_missing_are_in_no_split(tmp_path):
     text = "path,label\n" + "".join(f"{k}.png,{'xy'[k % 2]}\n" for k in range(12))
     section = sheet(tmp_path, text, *(f"{k}.png" for k in range(10)))
-    sites = read_sites({**section, "on_bad_image": "quarantine"})
+    sites = read_sites(change(section, on_bad_image="quarantine"))
     assert len(sites) == 12
     assert summarise(sites) == {"images": 10}
     planned = check_sites(sites, {"method": "stratified-k-fold", "folds": 2}, 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moascope.core.errors import InputError
 from moascope.screen.tables import delimited
-from moascope.screen.tables.delimited import nearest, read_sheet
+from moascope.screen.tables.delimited import read_sheet
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
@@ -34,7 +34,7 @@ def test_the_delimiter_is_found(sheet, delimiter):
 
 
 @pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
-def test_the_line_that_tells_excel_the_delimiter_is_passed_over(sheet, first):
+def test_the_line_that_tells_excel_the_delimiter_is_ignored(sheet, first):
     found = sheet(f"{first}plate;well\nP1;A1\n")
     assert found.header == ["plate", "well"]
     assert found.lines == [3]
@@ -127,11 +127,6 @@ def test_a_missing_sheet_is_named(tmp_path):
         read_sheet(tmp_path / "no.csv")
 
 
-def test_nearest_name_or_all_of_them():
-    assert nearest("Plaet", ["plate", "well"]) == "did you mean 'plate'?"
-    assert nearest("zzz", ["plate", "well"]) == "there are: 'plate', 'well'"
-
-
 # Text as spreadsheets leave it
 
 
@@ -169,7 +164,7 @@ def test_whole_numbers_lose_the_decimals_that_pandas_gave_them(sheet):
         "# layout,,,\n",
     ],
 )
-def test_comment_lines_above_the_header_are_passed_over(sheet, comments):
+def test_comment_lines_above_the_header_are_ignored(sheet, comments):
     found = sheet(comments + "plate,well\nP1,A1\n#P2,A2\n")
     assert found.header == ["plate", "well"]
     assert found.values(["plate"]) == ["P1", "#P2"]
@@ -211,7 +206,3 @@ def test_compressed_tables_that_cannot_be_read_are_refused(sheet, monkeypatch):
     monkeypatch.setattr(delimited, "_MAX_BYTES", 5000)
     with pytest.raises(InputError, match="decompressed, the table has more than 5,000 bytes"):
         sheet(content)
-
-
-def test_a_name_is_found_as_a_word_of_a_longer_one():
-    assert nearest("well", ["plate_map_name", "well_position"]) == "did you mean 'well_position'?"

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import h5py
 import numpy as np
 import pytest
@@ -7,10 +5,11 @@ from annotated_discs import write_discs
 
 from moascope.core.errors import InputError
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.data.patches import PairedAugmentation, Patches, varied
+from moascope.segmentation.data.patches import Patches, varied
+from moascope.segmentation.engines.training_options import PatchAugmentation
 from moascope.segmentation.unet.targets import targets
 
-OFF = PairedAugmentation(
+OFF = PatchAugmentation(
     flip=False,
     quarter_turn=False,
     warp=0,
@@ -55,14 +54,14 @@ def test_labels_of_squares_are_not_shifted_against_their_means(tmp_path, binning
 
 def test_a_batch_depends_on_the_seed_and_its_number_only(tmp_path):
     annotated = write_discs(tmp_path)
-    source = patches(annotated, PairedAugmentation())
-    again = patches(annotated, PairedAugmentation())
+    source = patches(annotated, PatchAugmentation())
+    again = patches(annotated, PatchAugmentation())
     np.testing.assert_array_equal(source.batch(3, 2)[0], again.batch(3, 2)[0])
     streamed = source.batches(3, 2)
     np.testing.assert_array_equal(next(streamed)[1], again.batch(3, 2)[1])
     np.testing.assert_array_equal(next(streamed)[1], again.batch(4, 2)[1])
     streamed.close()
-    other = patches(annotated, PairedAugmentation(), seed=1)
+    other = patches(annotated, PatchAugmentation(), seed=1)
     assert not np.array_equal(source.batch(3, 2)[0], other.batch(3, 2)[0])
 
 
@@ -77,7 +76,7 @@ def test_a_batch_depends_on_the_seed_and_its_number_only(tmp_path):
 )
 def test_image_and_labels_are_moved_alike(tmp_path, change):
     annotated = write_discs(tmp_path)
-    images, truth = patches(annotated, replace(OFF, **change)).batch(0, 12)
+    images, truth = patches(annotated, OFF.model_copy(update=change)).batch(0, 12)
     assert not np.allclose(images, patches(annotated).batch(0, 12)[0])
     bright, inside = images[..., 0] > 0.5, truth[..., 0] > 0
     # Images without objects show nothing but noise.
@@ -90,7 +89,9 @@ def test_zoom_changes_the_size_of_objects(tmp_path):
     annotated = write_discs(tmp_path)
 
     def share(zoom):
-        warp = replace(OFF, warp=1.0, rotation=0.0, elastic=0.0, zoom=(zoom, zoom))
+        warp = OFF.model_copy(
+            update={"warp": 1.0, "rotation": 0.0, "elastic": 0.0, "zoom": (zoom, zoom)}
+        )
         _, truth = patches(annotated, warp, size=48).batch(0, 16)
         return (truth[..., 0] == 2).sum() / (truth[..., 0] > 0).sum()
 
@@ -100,7 +101,9 @@ def test_zoom_changes_the_size_of_objects(tmp_path):
 
 def test_an_image_smaller_than_the_patch_is_mirrored(tmp_path):
     annotated = write_discs(tmp_path, shapes=((20, 24),))
-    images, truth = patches(annotated, replace(OFF, quarter_turn=True), size=64).batch(0, 3)
+    images, truth = patches(
+        annotated, OFF.model_copy(update={"quarter_turn": True}), size=64
+    ).batch(0, 3)
     assert images.shape == (3, 64, 64, 1)
     assert np.isfinite(images).all()
     assert (truth[..., 0] > 0).any()
@@ -138,22 +141,28 @@ def test_intensities_vary_within_what_is_asked_for():
     patch = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8, 1)
     rng = np.random.default_rng(0)
     assert (varied(rng, patch, OFF) == patch).all()
-    assert np.allclose(varied(rng, patch, replace(OFF, inversion=1.0)), 1 - patch)
-    bright = np.stack([varied(rng, patch, replace(OFF, brightness=0.1)) for _ in range(50)])
+    assert np.allclose(varied(rng, patch, OFF.model_copy(update={"inversion": 1.0})), 1 - patch)
+    bright = np.stack(
+        [varied(rng, patch, OFF.model_copy(update={"brightness": 0.1})) for _ in range(50)]
+    )
     assert 0.05 < np.abs(bright - patch).max() <= 0.1 + 1e-6
-    bent = np.stack([varied(rng, patch, replace(OFF, gamma=1.0)) for _ in range(50)])
+    bent = np.stack([varied(rng, patch, OFF.model_copy(update={"gamma": 1.0})) for _ in range(50)])
     assert (bent[:, 0, 0] == 0).all()
     assert np.allclose(bent[:, -1, -1], 1)
     assert (bent >= patch**2 - 1e-6).all()
     assert (bent <= patch**0.5 + 1e-6).all()
-    assert varied(rng, patch, PairedAugmentation()).dtype == np.float32
-    steeper = np.stack([varied(rng, patch, replace(OFF, contrast=0.3)) for _ in range(50)])
+    assert varied(rng, patch, PatchAugmentation()).dtype == np.float32
+    steeper = np.stack(
+        [varied(rng, patch, OFF.model_copy(update={"contrast": 0.3})) for _ in range(50)]
+    )
     slopes = np.ptp(steeper, axis=(1, 2, 3))
     assert 0.7 - 1e-6 <= slopes.min() < 0.8
     assert 1.2 < slopes.max() <= 1.3 + 1e-6
     spot = np.zeros((9, 9, 1), np.float32)
     spot[4, 4] = 1
-    blurred = [varied(rng, spot, replace(OFF, blur=2.0)).max() for _ in range(20)]
+    blurred = [varied(rng, spot, OFF.model_copy(update={"blur": 2.0})).max() for _ in range(20)]
     assert min(blurred) < 0.3
-    noisy = np.stack([varied(rng, 0 * patch, replace(OFF, noise=0.1)) for _ in range(50)])
+    noisy = np.stack(
+        [varied(rng, 0 * patch, OFF.model_copy(update={"noise": 0.1})) for _ in range(50)]
+    )
     assert 0.03 < noisy.std() < 0.1

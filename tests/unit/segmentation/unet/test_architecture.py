@@ -1,17 +1,16 @@
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 from scipy.special import softmax
 
 from moascope.core.errors import InputError
-from moascope.networks import backbones
+from moascope.networks import backbones, transforms
+from moascope.networks.registry import ChannelMapping
+from moascope.segmentation.engines.unet import Network
 from moascope.segmentation.instances import as_maps, foreground, height
 from moascope.segmentation.unet import architecture
-from moascope.segmentation.unet.architecture import NetworkOptions
 
-TINY = NetworkOptions(encoder="none", depth=2, filters=4)
+TINY = Network(encoder="none", depth=2, filters=4)
 
 
 def maps(network, size=(32, 64), channels=1):
@@ -21,14 +20,14 @@ def maps(network, size=(32, 64), channels=1):
 
 @pytest.mark.parametrize(("outputs", "k"), [("classes", 3), ("distance", 1), ("both", 4)])
 def test_a_network_gives_one_value_per_pixel_and_map(outputs, k):
-    network = architecture.build(NetworkOptions("none", 2, 4, outputs=outputs), ["DNA"])
+    network = architecture.build(TINY.model_copy(update={"outputs": outputs}), ["DNA"])
     assert maps(network).shape == (2, 32, 64, k)
 
 
-@pytest.mark.parametrize("normalization", architecture.NORMALIZATIONS)
+@pytest.mark.parametrize("normalization", ["batch", "group", "none"])
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_any_number_of_channels_and_every_normalization(normalization, n_channels):
-    options = NetworkOptions("none", 1, 4, normalization, dropout=0.5)
+    options = Network(encoder="none", depth=1, filters=4, normalization=normalization, dropout=0.5)
     network = architecture.build(options, "abc"[:n_channels])
     assert maps(network, channels=n_channels).shape == (2, 32, 64, 4)
     kinds = {type(layer).__name__ for layer in network.layers}
@@ -38,11 +37,11 @@ def test_any_number_of_channels_and_every_normalization(normalization, n_channel
 
 @pytest.mark.parametrize("channels", [["DNA"], ["DNA", "Actin"]])
 def test_the_pretrained_encoder_is_that_of_imagenet(channels):
-    options = NetworkOptions(depth=3, filters=4)
+    options = Network(depth=3, filters=4)
     network = architecture.build(options, channels)
     assert maps(network, channels=len(channels)).shape == (2, 32, 64, 4)
     image = np.random.default_rng(0).random((1, 64, 64, len(channels))).astype("float32")
-    mapping = {"kind": "inflate"}
+    mapping = ChannelMapping("inflate")
     whole = backbones.build(
         "efficientnet-lite0", "imagenet", None, channels, mapping, ["block4_add"], pooling=None
     )
@@ -53,7 +52,7 @@ def test_the_pretrained_encoder_is_that_of_imagenet(channels):
 
 
 def test_coarser_heads_are_for_training_only():
-    options = NetworkOptions("none", 2, 4, deep_supervision=True)
+    options = Network(encoder="none", depth=2, filters=4, deep_supervision=True)
     network = architecture.build(options, ["DNA"])
     everything = maps(network)
     assert everything.shape[-1] == 8
@@ -61,7 +60,9 @@ def test_coarser_heads_are_for_training_only():
 
 
 def test_binning_shows_the_network_means_of_squares_and_enlarges_its_maps():
-    fine, coarse = (NetworkOptions("none", 2, 4, binning=binning) for binning in (1, 2))
+    fine, coarse = (
+        Network(encoder="none", depth=2, filters=4, binning=binning) for binning in (1, 2)
+    )
     network, binned = (architecture.build(options, ["DNA"]) for options in (fine, coarse))
     binned.set_weights(network.get_weights())
     images = np.random.default_rng(0).random((2, 32, 64, 1)).astype("float32")
@@ -77,25 +78,30 @@ def test_binning_shows_the_network_means_of_squares_and_enlarges_its_maps():
 
 
 def test_a_network_that_bins_takes_images_of_any_size():
-    network = architecture.build(NetworkOptions("none", 1, 4, binning=4), ["DNA"])
+    network = architecture.build(Network(encoder="none", depth=1, filters=4, binning=4), ["DNA"])
     predict = architecture.predictor(architecture.core(network, 4))
     for size in ((8, 8), (16, 24), (40, 8), (32, 64)):
         assert predict(np.zeros((1, *size, 1), np.float32)).shape == (1, *size, 2)
 
 
 def test_coarser_heads_of_a_network_that_bins_fit_its_maps():
-    options = NetworkOptions("none", 2, 4, deep_supervision=True, binning=2)
+    options = Network(encoder="none", depth=2, filters=4, deep_supervision=True, binning=2)
     network = architecture.build(options, ["DNA"])
     assert maps(network).shape == (2, 16, 32, 8)
-    assert maps(backbones.folded(architecture.core(network, 2))).shape == (2, 32, 64, 4)
+    assert maps(transforms.fold_normalization(architecture.core(network, 2))).shape == (
+        2,
+        32,
+        64,
+        4,
+    )
 
 
 def test_folding_changes_nothing(tmp_path):
-    network = architecture.build(NetworkOptions(depth=2, filters=4), ["DNA"])
+    network = architecture.build(Network(depth=2, filters=4), ["DNA"])
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.moving_mean.assign(layer.moving_mean + 0.1)
-    folded = backbones.folded(architecture.core(network))
+    folded = transforms.fold_normalization(architecture.core(network))
     np.testing.assert_allclose(maps(folded), maps(network), rtol=1e-3, atol=1e-3)
     folded.save(tmp_path / "unet.keras")
     again = keras.models.load_model(tmp_path / "unet.keras", compile=False)
@@ -104,7 +110,7 @@ def test_folding_changes_nothing(tmp_path):
 
 @pytest.mark.parametrize("outputs", ["classes", "distance", "both"])
 def test_the_predictor_gives_what_objects_are_cut_out_by(outputs):
-    network = architecture.build(replace(TINY, outputs=outputs), ["DNA"])
+    network = architecture.build(TINY.model_copy(update={"outputs": outputs}), ["DNA"])
     images = np.random.default_rng(0).random((2, 32, 32, 1)).astype("float32")
     predicted = architecture.predictor(network)(images)
     assert predicted.dtype == np.float32
@@ -117,8 +123,7 @@ def test_the_predictor_gives_what_objects_are_cut_out_by(outputs):
 
 
 def test_bad_options_are_named_all_at_once():
-    options = NetworkOptions("resnet", 9, 0, "layer", dropout=1.0)
     with pytest.raises(InputError) as caught:
-        architecture.build(options, [])
-    for key in ("encoder", "depth", "filters", "normalization", "dropout", "channels"):
+        architecture.build(Network(depth=6), [])
+    for key in ("depth", "channels"):
         assert f"{key}: " in str(caught.value)

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from dataclasses import asdict, replace
 
 import keras
 import numpy as np
@@ -13,13 +12,13 @@ from scipy.special import softmax
 
 from moascope.core.errors import InputError
 from moascope.segmentation.engines import optional_packages
-from moascope.segmentation.engines.unet import UNet, tune_saved
+from moascope.segmentation.engines.unet import Network, UNetOptions
+from moascope.segmentation.implementations.unet import UNet, tune_saved
 from moascope.segmentation.instances import InstanceParameters
 from moascope.segmentation.unet import architecture, export, training
-from moascope.segmentation.unet.architecture import NetworkOptions
 
-TINY = NetworkOptions(encoder="none", depth=2, filters=4)
-WHOLE = {"turns": False, "tile": 256, "overlap": 0}
+TINY = Network(encoder="none", depth=2, filters=4)
+WHOLE = UNetOptions(tile=256, overlap=0)
 
 needs_converters = pytest.mark.skipif(
     bool(optional_packages.missing(optional_packages.EXPORT)),
@@ -40,7 +39,7 @@ def probabilities(network, images):
 
 
 def save(path, options=TINY, channels=("DNA",)):
-    about = {"options": {"network": asdict(options)}, "validation": {"ap_50": 0.75}}
+    about = {"options": {"network": options.model_dump()}, "validation": {"ap_50": 0.75}}
     parameters = InstanceParameters(min_area=7)
     training.save(network(options, channels), path, channels, options, parameters, about)
     return path
@@ -110,7 +109,10 @@ def test_bioimageio_predicts_from_raw_intensities_what_the_engine_does(exported,
 @needs_converters
 def test_a_network_that_bins_is_exported_as_well(tmp_path):
     """The export itself compares what ONNX and Keras predict."""
-    model, out = save(tmp_path / "unet.keras", replace(TINY, binning=2)), tmp_path / "unet.zip"
+    model, out = (
+        save(tmp_path / "unet.keras", TINY.model_copy(update={"binning": 2})),
+        tmp_path / "unet.zip",
+    )
     with write_discs(tmp_path, shapes=((90, 101),)) as annotated:
         export.export(model, ["DNA"], annotated, out, name="unet", objects="Nuclei")
     with zipfile.ZipFile(out) as archive:
@@ -165,7 +167,7 @@ def test_what_is_not_installed_is_named_with_the_command(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("outputs", ["classes", "distance", "both"])
 def test_the_portable_network_gives_probabilities(outputs):
-    options = NetworkOptions(encoder="none", depth=1, filters=4, outputs=outputs)
+    options = Network(encoder="none", depth=1, filters=4, outputs=outputs)
     own = network(options)
     images = np.random.default_rng(0).random((1, 32, 48, 1)).astype(np.float32)
     expected = probabilities(own, images)
@@ -174,7 +176,7 @@ def test_the_portable_network_gives_probabilities(outputs):
 
 
 def test_a_pretrained_network_becomes_layers_that_keras_knows():
-    options = NetworkOptions(depth=2, filters=4)
+    options = Network(depth=2, filters=4)
     own = network(options, ("DNA", "Actin"))
     twin = export.portable(own)
     assert "moascope" in json.dumps(own.get_config())
@@ -185,7 +187,7 @@ def test_a_pretrained_network_becomes_layers_that_keras_knows():
 
 
 def test_an_ensemble_becomes_a_portable_network():
-    options = NetworkOptions(depth=2, filters=4, binning=2)
+    options = Network(depth=2, filters=4, binning=2)
     members = [network(options), network(options)]
     members[1].set_weights([weights + 0.01 for weights in members[0].get_weights()])
     own = architecture.ensemble(members)

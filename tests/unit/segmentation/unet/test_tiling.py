@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from moascope.core.errors import InputError
+from moascope.segmentation.engines.unet import Network
 from moascope.segmentation.instances import InstanceParameters, label_objects
 from moascope.segmentation.unet import architecture
-from moascope.segmentation.unet.tiling import predict_tiled, with_turns
+from moascope.segmentation.unet.tiling import predict_tiled, with_test_time_augmentation
 
 RADIUS = 8
 
@@ -54,7 +55,7 @@ def test_tiles_give_the_prediction_of_the_whole_image(height, width, sizes, batc
 def test_tiles_of_a_pretrained_unet_give_its_prediction_of_the_whole_image():
     """What it sees further away than the overlap does not matter, at any place of the image."""
     keras.utils.set_random_seed(0)
-    network = architecture.build(architecture.NetworkOptions(), ["DNA"])
+    network = architecture.build(Network(), ["DNA"])
     predict = architecture.predictor(architecture.core(network, 1))
     y, x = np.mgrid[:800, :800]
     image = (np.sin(x / 9) * np.sin(y / 7) > 0.3) + 0.1 * noise(800, 800)
@@ -153,12 +154,14 @@ def test_turns_average_what_a_network_says_of_each_side():
         return images + ramp
 
     image = noise(2, 33, 33, 2)
-    np.testing.assert_allclose(with_turns(uneven)(image), image + 16, atol=1e-5)
+    np.testing.assert_allclose(with_test_time_augmentation(uneven)(image), image + 16, atol=1e-5)
 
 
 def test_turns_leave_an_even_network_as_it_is():
     image = noise(1, 40, 56, 1)
-    np.testing.assert_allclose(with_turns(blurred)(image), blurred(image), atol=1e-5)
+    np.testing.assert_allclose(
+        with_test_time_augmentation(blurred)(image), blurred(image), atol=1e-5
+    )
 
 
 def test_objects_across_seams_are_one_object():

@@ -2,7 +2,6 @@ import json
 import logging
 import math
 import zipfile
-from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -11,20 +10,21 @@ from annotated_discs import write_discs
 
 from moascope.core.errors import InputError
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.data.patches import PairedAugmentation
+from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.unet import Network
 from moascope.segmentation.instances import InstanceParameters, parameters_for
-from moascope.segmentation.schedule import HISTORY_COLUMNS, TrainingOptions, rate_of
+from moascope.segmentation.schedule import HISTORY_COLUMNS, rate_of
 from moascope.segmentation.unet import architecture
 from moascope.segmentation.unet import training as segmentation_training
-from moascope.segmentation.unet.architecture import NetworkOptions, predictor
+from moascope.segmentation.unet.architecture import predictor
 from moascope.segmentation.unet.training import load, save, train, validate
 
-TINY = NetworkOptions(encoder="none", depth=1, filters=4)
-SHORT = TrainingOptions(steps=4, batch_size=2, patch_size=32, learning_rate=5e-3, validate_every=2)
+TINY = Network(encoder="none", depth=1, filters=4)
+SHORT = NetworkTraining(steps=4, batch_size=2, patch_size=32, learning_rate=5e-3, validate_every=2)
 
 
 def fit(annotated, network=TINY, training=SHORT, **more):
-    return train(annotated, network, training, PairedAugmentation(), seed=0, **more)
+    return train(annotated, network, training, PatchAugmentation(), seed=0, **more)
 
 
 def weights(result):
@@ -33,8 +33,8 @@ def weights(result):
 
 def test_a_network_learns_to_find_discs(tmp_path):
     annotated = write_discs(tmp_path)
-    training = replace(SHORT, steps=80, batch_size=4, validate_every=40)
-    history = fit(annotated, replace(TINY, filters=8), training)["history"]
+    training = SHORT.model_copy(update={"steps": 80, "batch_size": 4, "validate_every": 40})
+    history = fit(annotated, TINY.model_copy(update={"filters": 8}), training)["history"]
     assert list(history.columns) == list(HISTORY_COLUMNS)
     assert history["step"].tolist() == [40, 80]
     assert history["loss"].is_monotonic_decreasing
@@ -43,8 +43,10 @@ def test_a_network_learns_to_find_discs(tmp_path):
 
 def test_a_network_that_bins_learns_and_predicts_at_full_size(tmp_path):
     annotated = write_discs(tmp_path)
-    training = replace(SHORT, steps=80, batch_size=4, patch_size=64, validate_every=80)
-    done = fit(annotated, replace(TINY, filters=8, binning=2), training)
+    training = SHORT.model_copy(
+        update={"steps": 80, "batch_size": 4, "patch_size": 64, "validate_every": 80}
+    )
+    done = fit(annotated, TINY.model_copy(update={"filters": 8, "binning": 2}), training)
     assert done["model"].predict_on_batch(np.zeros((1, 32, 64, 1)))[0].shape == (32, 64, 4)
     assert done["history"]["ap_50"].max() > 0.5
 
@@ -93,7 +95,7 @@ def test_running_means_of_the_weights_are_validated_and_training_goes_on_without
 
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, monkeypatch, caplog):
     annotated = write_discs(tmp_path)
-    network = replace(TINY, dropout=0.3)
+    network = TINY.model_copy(update={"dropout": 0.3})
     whole = fit(annotated, network)
     checkpoint = tmp_path / "unet.npz"
 
@@ -107,7 +109,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(tmp_path, monkeypa
             fit(annotated, network, checkpoint=checkpoint)
     with caplog.at_level(logging.INFO):
         resumed = fit(annotated, network, checkpoint=checkpoint)
-    assert "going on from" in caplog.text
+    assert "continuing from" in caplog.text
     np.testing.assert_array_equal(weights(resumed), weights(whole))
     same = ["step", "loss", "mean_ap", "learning_rate"]
     assert resumed["history"][same].equals(whole["history"][same])
@@ -122,7 +124,7 @@ def test_a_checkpoint_is_of_one_set_and_one_choice_of_options(tmp_path):
     assert task() == task()
     first = task()
     assert task(seed=1) != first
-    assert task(replace(SHORT, learning_rate=1e-3)) != first
+    assert task(SHORT.model_copy(update={"learning_rate": 1e-3})) != first
     annotated.table.loc[0, "set"] = "validation"
     assert task() != first
 
@@ -155,7 +157,7 @@ def test_the_code_is_part_of_the_task(tmp_path, caplog):
     fit(annotated, checkpoint=checkpoint, code="one")
     with caplog.at_level(logging.INFO):
         fit(annotated, checkpoint=checkpoint, code="one")
-        assert "going on from" in caplog.text
+        assert "continuing from" in caplog.text
         caplog.clear()
         fit(annotated, checkpoint=checkpoint, code="other")
     assert "belongs to other data or options" in caplog.text
@@ -185,27 +187,27 @@ def test_the_best_validation_is_kept_and_patience_ends_the_training(tmp_path, mo
 
     monkeypatch.setattr(segmentation_training, "validate", watched)
     monkeypatch.setattr(architecture, "predictor", kept)
-    network = replace(TINY, normalization="none")
-    result = fit(annotated, network, replace(SHORT, steps=20, patience=2))
+    network = TINY.model_copy(update={"normalization": "none"})
+    result = fit(annotated, network, SHORT.model_copy(update={"steps": 20, "patience": 2}))
     assert result["history"]["mean_ap"].tolist() == [0.5, 0.4, 0.3]
     np.testing.assert_array_equal(weights(result), seen[0])
 
 
 def test_time_stops_a_training_loudly_and_changes_no_step(tmp_path, monkeypatch, caplog):
     annotated = write_discs(tmp_path, sets=("train", "train"))
-    training = replace(SHORT, steps=9, validate_every=4)
+    training = SHORT.model_copy(update={"steps": 9, "validate_every": 4})
     whole = fit(annotated, training=training)
     checkpoint = tmp_path / "unet.npz"
     clock = iter(range(0, 10_000, 10))  # 10 s pass between two looks at the time
     with monkeypatch.context() as patch:
         patch.setattr(segmentation_training.time, "perf_counter", lambda: next(clock))
-        limited = replace(training, max_minutes=1.3)
+        limited = training.model_copy(update={"max_minutes": 1.3})
         cut = fit(annotated, training=limited, checkpoint=checkpoint)["history"]
     last = int(cut["step"].iloc[-1])
     assert 4 < last < 9
     assert f"stopped at max_minutes (1.3) after {last} of 9 steps" in caplog.text
     # With more time the training goes on, and no step was another one than without any limit.
-    longer = replace(training, max_minutes=1000.0)
+    longer = training.model_copy(update={"max_minutes": 1000.0})
     resumed = fit(annotated, training=longer, checkpoint=checkpoint)
     assert resumed["history"]["step"].tolist()[-2:] == [last, 9]
     np.testing.assert_array_equal(weights(resumed), weights(whole))
@@ -215,7 +217,7 @@ def test_time_stops_a_training_loudly_and_changes_no_step(tmp_path, monkeypatch,
 
 
 def test_the_learning_rate_rises_then_falls():
-    training = TrainingOptions(steps=1000, learning_rate=1.0, warm_up=0.1)
+    training = NetworkTraining(steps=1000, learning_rate=1.0, warm_up=0.1)
     rates = [rate_of(training, step) for step in range(1000)]
     assert rates[0] < 0.02
     assert np.argmax(rates) == pytest.approx(100, abs=2)
@@ -226,8 +228,8 @@ def test_the_learning_rate_rises_then_falls():
 @pytest.mark.parametrize("outputs", ["classes", "distance"])
 def test_every_kind_of_output_and_deep_supervision_can_be_trained(tmp_path, outputs):
     annotated = write_discs(tmp_path, channels=("DNA", "Actin"))
-    network = replace(TINY, outputs=outputs, deep_supervision=True)
-    result = fit(annotated, network, replace(SHORT, validate_every=2))
+    network = TINY.model_copy(update={"outputs": outputs, "deep_supervision": True})
+    result = fit(annotated, network, SHORT.model_copy(update={"validate_every": 2}))
     predict, defaults = predictor(result["model"]), InstanceParameters()
     (tally, *_) = validate(predict, annotated, annotated.rows("validation"), 2, defaults)
     assert tally.n_objects > 0
@@ -237,7 +239,7 @@ def test_every_kind_of_output_and_deep_supervision_can_be_trained(tmp_path, outp
 def test_a_diverging_training_says_what_to_do(tmp_path):
     annotated = write_discs(tmp_path)
     with pytest.raises(InputError, match=r"diverged. Lower learning_rate \(now inf\)"):
-        fit(annotated, training=replace(SHORT, learning_rate=math.inf))
+        fit(annotated, training=SHORT.model_copy(update={"learning_rate": math.inf}))
 
 
 def test_a_set_without_training_images_is_refused(tmp_path):
@@ -247,12 +249,10 @@ def test_a_set_without_training_images_is_refused(tmp_path):
         fit(annotated)
 
 
-def test_bad_options_are_named_all_at_once(tmp_path):
+def test_patches_must_fit_the_network(tmp_path):
     annotated = write_discs(tmp_path)
-    with pytest.raises(InputError) as caught:
-        fit(annotated, training=TrainingOptions(loss="hinge", steps=0, patch_size=51))
-    for key in ("loss", "steps", "patch_size"):
-        assert f"{key}: " in str(caught.value)
+    with pytest.raises(InputError, match="patch_size: 51 px is no multiple of 2 px"):
+        fit(annotated, training=NetworkTraining(patch_size=51))
 
 
 # --- Saved models ---------------------------------------------------------------------------------

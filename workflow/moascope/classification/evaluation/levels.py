@@ -1,4 +1,4 @@
-"""Levels at which predictions are scored: units, and what holds several of them.
+"""Levels at which predictions are scored: units, and wells, treatments or groups of units.
 
 A screen has wells and treatments. Images in class folders have neither: there, the free groups of
 which each is of one class take their place.
@@ -22,7 +22,7 @@ Columns = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Design:
-    """What the units of a run belong to.
+    """Plates or free groups that the units of a run belong to.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Design:
     groups: Sequence[str] = ()
 
     def levels(self, units: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-        """Return the columns that name what holds several units, by level.
+        """Return the columns that name the wells, treatments or groups of each level.
 
         A group that holds several classes has no class to be called, so it is no level.
         """
@@ -50,18 +50,20 @@ class Design:
         }
 
     def exchanged(self, independent: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the columns that name what classes are dealt out among for the null."""
+        """Return the columns that name the groups among which classes are permuted for the null."""
         return ("compound",) if self.has_plates else independent
 
 
 def scored_levels(entry: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the scores of an evaluation beside those of its units, by the level in the plural."""
+    """Return the scores of all levels but the units, by the level in the plural."""
     found = {
         title: entry[key]
         for title, key in (("wells", "by_well"), ("treatments", "by_treatment"))
         if key in entry
     }
-    return found | {
-        plural(name, 2).removeprefix("2 "): scores
-        for name, scores in entry.get("by_group", {}).items()
-    }
+    return found | {plural_name(name): scores for name, scores in entry.get("by_group", {}).items()}
+
+
+def plural_name(name: str) -> str:
+    """Return the plural of an independent unit or a level, such as "compounds"."""
+    return plural(name, 2).removeprefix("2 ")

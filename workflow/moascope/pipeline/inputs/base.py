@@ -39,7 +39,7 @@ class RuleInputs:
     @property
     def is_simulated(self) -> bool:
         """Return whether the screen is simulated."""
-        return self.config.input is not None and self.config.input.format == "simulate"
+        return self.config.input is not None and self.config.input.makes_images()
 
     @property
     def finds_cells(self) -> bool:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from moascope.classification.options import LINEAR_HEADS, Model
+from moascope.classification import baseline_registry
+from moascope.classification.heads import registry as heads
+from moascope.classification.heads.base import HeadType
+from moascope.classification.options import Model
 from moascope.core.files import read_parquet
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.pipeline.inputs.splits import split_options
@@ -38,11 +41,15 @@ class ModelInputs(RuleInputs):
         """Return the models that are chosen among candidates in every fold."""
         return [name for name in self.frozen if self.models[name].candidates]
 
+    def head_of(self, name: str) -> HeadType:
+        """Return the type of the head of a model."""
+        return heads.get(self.models[name].head.type)
+
     @cached_property
     def keras_heads(self) -> list[str]:
-        """Return the frozen models with a multilayer perceptron as head."""
+        """Return the frozen models whose head is a network."""
         names = [name for name in self.frozen if name not in self.nested]
-        return [name for name in names if self.models[name].head.type == "mlp"]
+        return [name for name in names if self.head_of(name).is_network]
 
     @cached_property
     def plain_heads(self) -> list[str]:
@@ -52,7 +59,7 @@ class ModelInputs(RuleInputs):
     @cached_property
     def linear(self) -> list[str]:
         """Return the models with a head that is fast enough to be refitted for a null."""
-        return [name for name in self.plain_heads if self.models[name].head.type in LINEAR_HEADS]
+        return [name for name in self.plain_heads if self.head_of(name).is_linear]
 
     @cached_property
     def joined(self) -> list[str]:
@@ -111,7 +118,8 @@ class ModelInputs(RuleInputs):
 
     def feature_options(self, wildcards: Wildcards) -> dict[str, Any] | None:
         """Return the options of a model that its pass through the network depends on."""
-        return self.models[wildcards.model].network_pass()
+        network = self.models[wildcards.model].network_pass()
+        return network.model_dump(mode="json") if network else None
 
     @property
     def weights(self) -> dict[str, str]:
@@ -135,11 +143,11 @@ class ModelInputs(RuleInputs):
 
     def network_options(self, name: str) -> dict[str, Any]:
         """Return the options of a model that decide whether its network can be built."""
-        if name in self.frozen:
-            return {**(self.models[name].network_pass() or {}), "transfer": "frozen"}
-        unused = ("split", "augment", "training", "features", "candidates")
-        options = self.config.section(f"models.{name}")
-        return {key: value for key, value in options.items() if key not in unused}
+        network = self.models[name].network_pass() if name in self.frozen else None
+        if network:
+            return {**network.model_dump(mode="json"), "transfer": "frozen"}
+        tuned = self.models[name].fine_tuning()
+        return tuned.model_dump(mode="json", exclude={"augment", "training"})
 
     def all_network_options(self) -> dict[str, dict[str, Any]]:
         """Return `network_options` of every model with a network."""
@@ -147,9 +155,7 @@ class ModelInputs(RuleInputs):
 
     def tuning_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of a network that decide how it is trained."""
-        unused = ("split", "views", "features", "candidates")
-        options = self.config.section(f"models.{wildcards.model}")
-        return {key: value for key, value in options.items() if key not in unused}
+        return self.models[wildcards.model].fine_tuning().model_dump(mode="json")
 
     def augmentation(self) -> list[dict[str, Any]]:
         """Return the list of augmentations as plain values."""
@@ -162,14 +168,16 @@ class ModelInputs(RuleInputs):
     def head_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of a model that its head depends on."""
         name = wildcards.model
-        options = {"head": next(iter(self.models[name].choices().values()))["head"]}
+        own = next(iter(self.models[name].choices().values()))
+        options = {"head": own.head.model_dump(mode="json")}
         if name in self.keras_heads:
             options["training"] = self.config.section(f"models.{name}.training")
         return options
 
     def choices_of(self, wildcards: Wildcards) -> dict[str, dict[str, Any]]:
         """Return features and head of every candidate; one choice without candidates."""
-        return self.models[wildcards.model].choices()
+        choices = self.models[wildcards.model].choices()
+        return {name: choice.model_dump(mode="json") for name, choice in choices.items()}
 
     def final_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options that the network and the head of a final model are built with."""
@@ -216,7 +224,7 @@ class ModelInputs(RuleInputs):
 
     def held_out_by_model(self, wildcards: Wildcards) -> list[str]:
         """Return the columns that the split of a model holds out."""
-        return held_out_columns(self.split_of_model(wildcards))
+        return held_out_columns(self.config.splits[self.split_name(wildcards)])
 
     def exchanged(self, wildcards: Wildcards) -> list[str]:
         """Return the columns among whose values classes are permuted for the null of a model."""
@@ -244,13 +252,15 @@ class ModelInputs(RuleInputs):
 
     def baseline_names(self) -> list[str]:
         """Return the baselines; without cells there is no cell count."""
-        names = self.config.baselines()
-        usable = [name for name in names if self.finds_cells or name != "cell-count"]
-        return usable or ["majority"]
+        baselines = [baseline_registry.get(name) for name in self.config.baselines()]
+        usable = [each.name for each in baselines if self.finds_cells or not each.needs_cells]
+        return usable or [baseline_registry.MAJORITY.name]
 
     def cell_counts(self) -> dict[str, str]:
         """Return the number of cells of every site, if a baseline needs it."""
-        return {"counts": self.paths.cell_counts} if "cell-count" in self.baseline_names() else {}
+        baselines = [baseline_registry.get(name) for name in self.baseline_names()]
+        needs_cells = any(each.needs_cells for each in baselines)
+        return {"counts": self.paths.cell_counts} if needs_cells else {}
 
     # --- Results ---
 
@@ -290,3 +300,7 @@ class ModelInputs(RuleInputs):
             *fill(self.paths.feature_device, model=self.passes),
             *fill(self.paths.model_device, model=[*self.keras_heads, *self.tuned]),
         ]
+
+
+def _needs_cells(baseline: str) -> bool:
+    return baseline_registry.get(baseline).needs_cells

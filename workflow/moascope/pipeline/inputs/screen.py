@@ -10,8 +10,12 @@ from typing import Any
 
 from moascope.config.root import Config
 from moascope.core.errors import InputError
+from moascope.core.options import restore
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
-from moascope.screen.plates import ImageFile, matching_files, plate_names, simulated_plates
+from moascope.screen.formats.image_folders import ImageFile
+from moascope.screen.formats.registry import find_format
+from moascope.screen.options import ScreenOptions
+from moascope.screen.plates import plate_names, simulated_plates
 from moascope.screen.tables.platemap_list import platemap_files
 
 READING = ("axes", "on_size_mismatch", "on_bad_image", "max_image_gigabytes", "pixel_size_um")
@@ -20,8 +24,8 @@ READING = ("axes", "on_size_mismatch", "on_bad_image", "max_image_gigabytes", "p
 _PLATES_PER_PART = 64  # per job that reads headers
 
 
-def input_options(config: Config) -> dict[str, Any]:
-    """Return what the sample sheet is read with.
+def screen_options(config: Config) -> dict[str, Any]:
+    """Return the options that the sample sheet is read with, as of `ScreenOptions`.
 
     Parameters
     ----------
@@ -31,17 +35,16 @@ def input_options(config: Config) -> dict[str, Any]:
     Returns
     -------
     dict
-        The section `input`, and what other sections need of the sheet.
+        Plain values.
     """
-    if config.input is None:
-        raise InputError("input: this key is required to read a screen. Fix: add it.")
     unused = (*READING, "unit", "brightfield", "label_name")
     section = config.section("input")
-    is_simulated = config.input.format == "simulate"
+    options = {key: value for key, value in section.items() if key not in unused}
+    # The files of a simulation are never damaged.
+    is_simulated = config.input is not None and config.input.makes_images()
+    options["on_bad_image"] = "error" if is_simulated else section["on_bad_image"]
     return {
-        **{key: value for key, value in section.items() if key not in unused},
-        # The files of a simulation are never damaged.
-        "on_bad_image": "error" if is_simulated else config.input.on_bad_image,
+        "input": options,
         "needs_controls": config.needs_controls(),
         "labels_required": bool(config.models),
     }
@@ -69,7 +72,7 @@ def list_images(config: Config) -> tuple[list[ImageFile] | None, str | None]:
     """
     if config.input is None or not config.input.lists_files():
         return None, None
-    files, left_out = matching_files(input_options(config))
+    files, left_out = find_format(config.input.format).reader.list_files(config.input)
     return files, left_out.warning(str(config.input.images), len(files))
 
 
@@ -95,21 +98,20 @@ def list_plates(config: Config, files: Sequence[ImageFile] | None) -> list[str]:
     """
     if config.input is None:
         return []
-    if config.input.format == "simulate":
+    if config.input.makes_images():
         return simulated_plates(config.simulate.plates, config.simulate.batches)
-    options = input_options(config)
     try:
-        return plate_names(options, files)
+        return plate_names(config.input, files)
     except InputError:
-        _raise_all_problems(options)
+        _raise_all_problems(config)
         raise
 
 
-def _raise_all_problems(options: dict[str, Any]) -> None:
+def _raise_all_problems(config: Config) -> None:
     """Raise an error with all problems of a sample sheet, if reading it finds any."""
     from moascope.screen.site_table import read_sites  # noqa: PLC0415  (loads pandas)
 
-    read_sites(options)
+    read_sites(restore(ScreenOptions, screen_options(config)))
 
 
 @dataclass(frozen=True)
@@ -152,10 +154,12 @@ class ScreenInputs(RuleInputs):
 
     def given_sheets(self) -> dict[str, Any]:
         """Return the files of the user that describe the screen, by key of the configuration."""
+        section = self.config.input
+        if section is None:
+            return {}
         keys = ("sheet", "moa_table", "platemap", "platemaps")
-        given = {key: getattr(self.config.input, key) for key in keys}
-        listed = platemap_files(input_options(self.config))
-        given["platemap_files"] = [str(path) for path in listed] or None
+        given = {key: getattr(section, key) for key in keys}
+        given["platemap_files"] = [str(path) for path in platemap_files(section)] or None
         return {key: path for key, path in given.items() if path is not None}
 
     def digest(self) -> list[str] | None:

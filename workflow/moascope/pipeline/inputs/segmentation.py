@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,38 +12,12 @@ from moascope.core.errors import InputError
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.screen.plates import dealt_plates
 from moascope.segmentation.engines import optional_packages
+from moascope.segmentation.engines.base import Method
+from moascope.segmentation.engines.registry import METHODS
+from moascope.segmentation.engines.unet import UNET
 from moascope.segmentation.options import Engine
 
 _SIZED_PLATES = 4  # with more, the size would be measured again whenever a plate is added
-
-_ENVIRONMENTS = {
-    "unet": "tensorflow",
-    "classical": "imaging",
-    "stardist": "stardist",
-    "cellpose": "cellpose",
-}
-_FOUND_WITH = {
-    "unet": (
-        "channel_map",
-        "diameter",
-        "turns",
-        "tile",
-        "overlap",
-        "prominence",
-        "seed_threshold",
-        "mask_threshold",
-    ),
-    "classical": (
-        "diameter",
-        "polarity",
-        "threshold",
-        "smoothing",
-        "correction",
-        "separation",
-    ),
-    "stardist": ("model", "channel_map", "diameter", "prob_threshold", "nms_threshold"),
-    "cellpose": ("model", "diameter", "flow_threshold", "cellprob_threshold"),
-}
 
 
 class EngineInputs(RuleInputs):
@@ -65,9 +40,14 @@ class EngineInputs(RuleInputs):
 
     # --- Engines by what is done with them ---
 
-    def of_method(self, method: str) -> list[str]:
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """Return the methods of segmentation."""
+        return METHODS
+
+    def of_method(self, method: Method) -> list[str]:
         """Return the engines of a method."""
-        return [name for name, engine in self.engines.items() if engine.method == method]
+        return [name for name, engine in self.engines.items() if engine.method == method.name]
 
     @cached_property
     def scored(self) -> list[str]:
@@ -85,13 +65,14 @@ class EngineInputs(RuleInputs):
         tuned = [name for name in self.scored if self.engines[name].tune]
         return [*self.trained, *tuned]
 
-    def trained_by(self, method: str) -> list[str]:
+    def trained_by(self, method: Method) -> list[str]:
         """Return the engines of a method that this run trains."""
         return [name for name in self.of_method(method) if self.engines[name].is_trained()]
 
-    def tuned_by(self, method: str) -> list[str]:
-        """Return the engines of a method whose given model is tuned, but not trained."""
-        return [name for name in self.of_method(method) if self.engines[name].tune]
+    def tuned_by(self, method: Method) -> list[str]:
+        """Return the engines of a method that are tuned, but not trained."""
+        names = self.of_method(method)
+        return names if method.is_always_tuned() else [n for n in names if self.engines[n].tune]
 
     @property
     def exported(self) -> list[str]:
@@ -101,7 +82,7 @@ class EngineInputs(RuleInputs):
     @property
     def given_unets(self) -> list[str]:
         """Return the U-Nets that are given as a file."""
-        return [name for name in self.of_method("unet") if self.engines[name].model]
+        return [name for name in self.of_method(UNET) if self.engines[name].model]
 
     @property
     def measuring(self) -> str | None:
@@ -109,61 +90,35 @@ class EngineInputs(RuleInputs):
         return self.config.segmentation.measure_with or next(iter(self.engines), None)
 
     @property
-    def measuring_method(self) -> str:
+    def measuring_method(self) -> Method:
         """Return the method of the engine that segments the screen."""
-        return self.engines[str(self.measuring)].method
-
-    def environment_of(self, method: str) -> str:
-        """Return the name of the conda environment of a method."""
-        return _ENVIRONMENTS[method]
+        return self.engines[str(self.measuring)].kind()
 
     # --- Options ---
 
-    def engine_options(self, name: str) -> dict[str, Any]:
-        """Return the options of an engine that decide which objects it finds."""
-        keys = _FOUND_WITH[self.engines[name].method]
-        options = self.config.section(f"segmentation.engines.{name}", *keys, "min_area", "max_area")
-        if self.engines[name].is_trained_further():
-            options["channel_map"] = {}  # what is trained on the images has their channels
-        if self.engines[name].tune and "model" in options:
-            options["model"] = None  # it is a file of the run
-        return options
+    def options_to_measure_with(self) -> dict[str, Any]:
+        """Return the options of the engine that segments the screen."""
+        return self.engines[str(self.measuring)].finding_options()
+
+    def size_advice(self) -> dict[str, str]:
+        """Return what to change where objects of the screen have an unlikely size."""
+        return asdict(self.measuring_method.advice)
 
     def given_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of an engine that go with its given model."""
-        options = self.engine_options(wildcards.engine)
-        model = self.engines[wildcards.engine].model
-        return options | {"model": model} if "model" in options else options
+        return self.engines[wildcards.engine].options_of_given_model()
 
-    def options_of(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return `engine_options` of the engine of a job."""
-        return self.engine_options(wildcards.engine)
-
-    def engine_tuning_options(self, wildcards: Wildcards) -> dict[str, Any]:
+    def tuning_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of an engine that decide how it is tuned on annotated images."""
-        options = self.engine_options(wildcards.engine)
-        if self.engines[wildcards.engine].is_trained():
-            del options["diameter"]  # that of the screen
-        return options
+        return self.engines[wildcards.engine].tuning_options()
 
     def test_options(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return the options of an engine that segments annotated images.
-
-        A network that was trained on such images knows their size.
-        """
-        options = self.engine_options(wildcards.engine)
-        is_trained = self.engines[wildcards.engine].is_trained()
-        return options | {"diameter": None} if is_trained else options
+        """Return the options with which an engine segments annotated images."""
+        return self.engines[wildcards.engine].options_for_annotated()
 
     def learning_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of a network that decide how it is trained."""
-        engine = self.engines[wildcards.engine]
-        shape = {"unet": ["network"], "stardist": ["rays", "grid"]}[engine.method]
-        if engine.is_trained_further():
-            shape = ["channel_map"]
-        return self.config.section(
-            f"segmentation.engines.{wildcards.engine}", *shape, "training", "augmentation"
-        )
+        return self.engines[wildcards.engine].learning_options()
 
     def all_training_options(self) -> dict[str, dict[str, Any]]:
         """Return the training options of every network that this run trains, by name."""
@@ -174,26 +129,59 @@ class EngineInputs(RuleInputs):
 
     def channel_map_of(self, wildcards: Wildcards) -> dict[str, str]:
         """Return which channel of the images each channel of a network sees."""
-        return self.engine_options(wildcards.engine)["channel_map"]
+        return self.engines[wildcards.engine].finding_options()["channel_map"]
 
     def channel_maps_of_given_unets(self) -> dict[str, dict[str, str]]:
         """Return the channel maps of the U-Nets that are given as a file, by name."""
         return {name: self.engines[name].channel_map for name in self.given_unets}
 
     def seed_of_member(self, wildcards: Wildcards) -> int:
-        """Return the seed of a member of an ensemble."""
-        return self.config.seed + int(wildcards.member)
+        """Return the seed of a member of an ensemble; that of the run for a single network."""
+        return self.config.seed + int(wildcards.get("member", 0))
 
     # --- Files of engines ---
+
+    def trained_files(self, method: Method) -> dict[str, str]:
+        """Return the files that one training writes, with wildcards for engine and member."""
+        if method.is_ensemble:
+            return {
+                "model": self.paths.unet_network,
+                "history": self.paths.unet_history,
+                "device": self.paths.unet_device,
+            }
+        return {
+            "model": self.fitted_path(method),
+            "history": self.paths.engine_history,
+            "device": self.paths.engine_device,
+        }
+
+    def training_wildcards(self, method: Method) -> str:
+        """Return the wildcards of a training, as in the names of its files."""
+        return "{engine}.{member}" if method.is_ensemble else "{engine}"
+
+    def checkpoint_of(self, method: Method) -> str | None:
+        """Return the file from which a killed training continues; None where it starts again."""
+        return self.paths.unet_checkpoint if method.is_ensemble else None
+
+    def test_files(self, method: Method) -> dict[str, str]:
+        """Return the files that a job writes that segments annotated images."""
+        files = {"labels": self.paths.test_labels, "times": self.paths.test_times}
+        if method.is_network():
+            files["device"] = self.paths.test_device
+        return files
+
+    def fitted_path(self, method: Method) -> str:
+        """Return the path of a fitted engine, with a wildcard for the engine."""
+        path: str = getattr(self.paths, str(method.model_path))
+        return path
 
     def fitted(self, name: str) -> dict[str, Any]:
         """Return the files of an engine that was fitted or is given by path; none for others."""
         engine = self.engines[name]
-        if engine.is_trained() or engine.tune:
-            path = {"unet": self.paths.unet, "stardist": self.paths.stardist}[engine.method]
-            return {"model": path.format(engine=name)}
-        if engine.method == "classical" and self.scored:
-            return {"model": self.paths.classical.format(engine=name)}
+        method = engine.kind()
+        is_tuned = method.is_always_tuned() and bool(self.scored)
+        if engine.is_trained() or engine.tune or is_tuned:
+            return {"model": self.fitted_path(method).format(engine=name)}
         return self.given_model(name)
 
     def given_model(self, name: str) -> dict[str, Any]:
@@ -201,13 +189,13 @@ class EngineInputs(RuleInputs):
         engine = self.engines[name]
         if engine.model is None:
             return {}
-        is_file = engine.method == "unet"
+        is_file = engine.kind().is_always_file
         return {"model": engine.model if is_file else files_of_model(engine)}
 
     def model_to_tune(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return a given model whose parameters are tuned, and the size of objects, if measured."""
-        name = wildcards.engine
-        return {**self.given_model(name), **self.measured_size(name, "annotated")}
+        """Return the given model that is tuned and the size of objects, if measured."""
+        model = self.given_model(wildcards.engine)
+        return {**model, **self.measured_size(wildcards.engine, "annotated")} if model else {}
 
     def model_of(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the files of the engine of a job, as `fitted`."""
@@ -322,13 +310,13 @@ class EngineInputs(RuleInputs):
 
     def training_devices(self, name: str) -> list[str]:
         """Return the notes on which device an engine was trained."""
-        if self.engines[name].method == "unet":
+        if self.engines[name].kind().is_ensemble:
             return self.members(self.paths.unet_device, name)
         return [self.paths.engine_device.format(engine=name)]
 
     def devices(self) -> list[str]:
         """Return the notes on which device each engine was trained and tested."""
-        networks = [name for name in self.scored if self.engines[name].method != "classical"]
+        networks = [name for name in self.scored if self.engines[name].kind().is_network()]
         return [
             *(file for name in self.trained for file in self.training_devices(name)),
             *fill(self.paths.test_device, engine=networks),
@@ -343,12 +331,12 @@ class EngineInputs(RuleInputs):
             Rules with jobs to run.
         """
         needed = set(optional_packages.EXPORT if "export_unet" in planned else [])
-        for method, names in optional_packages.OF_ENGINES.items():
-            rules = {f"train_{method}", f"tune_given_{method}", f"segment_test_{method}"}
-            if self.finds_cells and self.measuring_method == method:
+        for method in self.methods:
+            rules = {f"{work}_{method.name}" for work in ("train", "tune_given", "segment_test")}
+            if self.finds_cells and self.measuring_method is method:
                 rules.add("segment_plate")
             if rules & planned:
-                needed.update(names)
+                needed.update(method.packages)
         return sorted(needed)
 
     def check_packages(self, planned: set[str]) -> None:

@@ -1,47 +1,49 @@
-"""Formats of input: what each needs, and what it knows of plates."""
+"""List of the input formats."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from moascope.core.errors import InputError
+from moascope.core.text.suggestions import unknown
+from moascope.screen.formats import bbbc021, classes, folder, loaddata, simulate, table
+from moascope.screen.formats.base import InputFormat
+
+FORMATS = {
+    entry.name: entry
+    for entry in (
+        table.FORMAT,
+        loaddata.FORMAT,
+        bbbc021.FORMAT,
+        folder.FORMAT,
+        classes.FORMAT,
+        simulate.FORMAT,
+    )
+}
+"""Input formats by name. To add one, write its `FORMAT` in a module here and list it above."""
 
 
-@dataclass(frozen=True)
-class Format:
-    """A format of `input.format`.
+def find_format(name: str) -> InputFormat:
+    """Return the format of a name.
 
     Parameters
     ----------
-    description : str
-        For the documentation of the key.
-    needs : sequence of str
-        Keys of `input` that must be given.
-    has_plates : bool
-        Whether images lie in wells of plates and show treatments.
+    name : str
+        A value of `input.format`.
+
+    Returns
+    -------
+    InputFormat
+        The format.
+
+    Raises
+    ------
+    InputError
+        If there is no such format, with the nearest name.
     """
-
-    description: str
-    needs: Sequence[str] = ()
-    has_plates: bool = True
-
-
-FORMATS = {
-    "table": Format("CSV/TSV with one row per image or site", ["sheet"]),
-    "loaddata": Format("CellProfiler LoadData CSV", ["sheet"]),
-    "bbbc021": Format(
-        "the image table of BBBC021 with its MoA table", ["sheet", "images", "moa_table"]
-    ),
-    "folder": Format("file names matched by `pattern`", ["images", "pattern"]),
-    "classes": Format(
-        "images without plates or wells: a folder per class below `images`, or a sheet with a "
-        "column `label` and one with the path",
-        ["images"],
-        has_plates=False,
-    ),
-    "simulate": Format("the synthetic screen of the section `simulate`"),
-}
+    if name not in FORMATS:
+        raise InputError(f"input.format: {unknown('format', name, FORMATS)}")
+    return FORMATS[name]
 
 
 def has_plates(name: str) -> bool:
     """Return whether the images of a format lie in wells of plates."""
-    return FORMATS[name].has_plates
+    return find_format(name).has_plates

@@ -6,7 +6,6 @@ Free of pandas on purpose: the workflow reads plate names each time a job starts
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import io
 import itertools
@@ -49,7 +48,7 @@ class Sheet:
     rows : list of list of str
         The cells of each row as written, as many as the header has.
     problems : list of str
-        What is wrong with single rows or with the header; such rows are left out.
+        Problems of single rows or of the header; such rows are left out.
     """
 
     path: Path
@@ -146,7 +145,7 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     path : path
         UTF-8 (with or without BOM) or UTF-16, any line ends, and any of these compressed by gzip. A
         first line such as `sep=;`, by which Excel knows the delimiter, and lines above the header
-        that start with `#` or `!` are passed over.
+        that start with `#` or `!` are ignored.
     delimiter : str
         `,`, `;`, a tab, or `auto`: the one that gives the header the most columns.
 
@@ -184,39 +183,6 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
         for name in repeated
     ]
     return Sheet(path, header, lines, rows, problems)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Help with a name that is not there.
-
-    Parameters
-    ----------
-    name : str
-        What was asked for.
-    known : iterable of str
-        What there is.
-
-    Returns
-    -------
-    str
-        "did you mean ..." with the most similar name, or else all there are.
-    """
-    known = [text for text in known if text]
-    if near := similar(name, known):
-        return f"did you mean {near!r}?"
-    shown = ", ".join(repr(text) for text in known[:30]) + (", ..." if len(known) > 30 else "")
-    return f"there are: {shown}"
-
-
-def similar(name: str, known: Iterable[str]) -> str | None:
-    """Give the known name that is most like another one, if any is like it at all."""
-    by_case = {text.casefold(): text for text in known}
-    near = difflib.get_close_matches(name.casefold(), by_case, n=1, cutoff=0.6)
-    if not near:  # well, and well_position
-        word = rf"(?<![^\W_]){re.escape(name.casefold())}(?![^\W_])"
-        longer = [text for text in by_case if name and re.search(word, text)]
-        near = longer if len(longer) == 1 else []
-    return by_case[near[0]] if near else None
 
 
 def _text(path: Path) -> str:
@@ -271,7 +237,7 @@ _COMMENT = re.compile(r"\s*\"?\s*[#!]")
 
 
 def _without_comments(text: str, delimiter: str) -> str:
-    """Blank out comment lines above the header; line ends stay, so that lines keep their number."""
+    """Remove comment lines above the header; line ends stay, so that lines keep their number."""
     if not _COMMENT.match(text):
         return text
     lines = io.StringIO(text, newline="").readlines()
@@ -305,7 +271,7 @@ def _first_record(text: str, delimiter: str) -> list[str]:
     records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return next(filter(_has_content, records), [])
-    except csv.Error:  # said by `_parse`, with its line
+    except csv.Error:  # raised by `_parse`, with its line
         return []
 
 

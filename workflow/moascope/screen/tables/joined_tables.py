@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from moascope.screen.read_rows import Problems, check_cells
-from moascope.screen.tables.delimited import Sheet, nearest, read_sheet
+from moascope.core.text.suggestions import advise
+from moascope.screen.column_checks import check_cells
+from moascope.screen.formats.layout import column_label
+from moascope.screen.problems import Problems
+from moascope.screen.tables.delimited import Sheet, read_sheet
 from moascope.screen.wells import well_from_parts
+
+if TYPE_CHECKING:
+    from moascope.screen.options import Input
 
 
 def open_table(path: str | Path, key: str, problems: Problems) -> Sheet | None:
-    """Read a table; note what is wrong with it, and return None where it cannot be read.
+    """Read a table and note its problems; return None where it cannot be read.
 
     Parameters
     ----------
@@ -35,7 +41,7 @@ def open_table(path: str | Path, key: str, problems: Problems) -> Sheet | None:
 
 
 def name_columns(
-    sheet: Sheet, key: str, roles: Sequence[str], options: Mapping[str, Any], problems: Problems
+    sheet: Sheet, key: str, roles: Sequence[str], options: Input, problems: Problems
 ) -> dict[str, list[str]]:
     """Find the columns of a joined table.
 
@@ -46,9 +52,9 @@ def name_columns(
     key : str
         `platemap` or `moa_table`.
     roles : sequence of str
-        What to look for.
-    options : mapping
-        The config section `input`.
+        Roles to look for.
+    options : Input
+        The section `input`.
     problems : Problems
         Takes columns that the config names and that are not there.
 
@@ -59,19 +65,20 @@ def name_columns(
         `input.columns` names, if it is there; else the role itself, in small or capital letters.
         Roles without a column are left out, and those whose column is named wrongly are empty.
     """
+    own_columns = getattr(options, f"{key}_columns")
     found: dict[str, list[str]] = {}
     for role in roles:
-        own = options[f"{key}_columns"][role]
+        own = getattr(own_columns, role)
         names = [own] if isinstance(own, str) else list(own or [])
         missing = [name for name in names if name not in sheet.header]
         for name in missing:
             problems.add(
                 f"{sheet.path} (input.{key}_columns.{role}): there is no column {name!r}; "
-                + nearest(name, sheet.header)
+                + advise(name, sheet.header)
             )
         if names:
             found[role] = [] if missing else names
-        elif name := _named_column(sheet, options["columns"].get(role), role):
+        elif name := _named_column(sheet, getattr(options.columns, role), role):
             found[role] = [name]
     return found
 
@@ -94,7 +101,7 @@ def require_columns(
         if role not in columns:
             problems.add(
                 f"{sheet.path} (input.{key}): there is no column {role!r}; name it under "
-                f"input.{key}_columns.{role} ({nearest(role, sheet.header)})"
+                f"input.{key}_columns.{role} ({advise(role, sheet.header)})"
             )
     return all(columns.get(role) for role in roles)
 
@@ -133,8 +140,3 @@ def read_columns(
     for sentence in sheet.cleaning():
         problems.note(sentence)
     return table
-
-
-def column_label(names: Sequence[str]) -> str:
-    """Return what messages call one or several columns."""
-    return f"column {'+'.join(names)!r}"

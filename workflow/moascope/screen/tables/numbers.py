@@ -46,8 +46,8 @@ def read_numbers(cells: Iterable[str]) -> Numbers:
     Returns
     -------
     Numbers
-        Commas are decimal ones where cells such as 0,3 show it. What may be a number or its
-        thousandfold (1,000 where nothing else tells) is not read.
+        Commas are decimal ones where cells such as 0,3 show it. A cell that may be a
+        number or its thousandfold (1,000 without other evidence) is not read.
     """
     distinct = list(dict.fromkeys(cells))
     evidence = {cell: _decimal_mark(cell) for cell in distinct}

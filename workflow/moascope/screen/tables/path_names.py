@@ -66,7 +66,7 @@ def common_folders(paths: Iterable[str]) -> list[tuple[str, int]]:
     -------
     list of tuple of str and int
         Folders, with the number of paths below each. Paths are taken together whose first two parts
-        are equal, since a folder such as / says nothing.
+        are equal, since a folder such as / is no help.
     """
     groups: dict[tuple[str, ...], list[list[str]]] = {}
     for path in paths:

@@ -9,11 +9,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from moascope.core.errors import InputError
 from moascope.core.text.escaping import show
-from moascope.screen.tables.delimited import Sheet, nearest, read_sheet
+from moascope.core.text.suggestions import advise
+from moascope.screen.tables.delimited import Sheet, read_sheet
+
+if TYPE_CHECKING:
+    from moascope.screen.options import Input
 
 _FOLDERS = ("", "platemap", "platemaps")
 _ENDINGS = ("", ".txt", ".csv", ".tsv", ".txt.gz", ".csv.gz", ".tsv.gz")
@@ -21,7 +25,7 @@ _ENDINGS = ("", ".txt", ".csv", ".tsv", ".txt.gz", ".csv.gz", ".tsv.gz")
 
 @dataclass(frozen=True)
 class PlatemapList:
-    """Which platemap each plate has.
+    """Platemaps of the plates.
 
     Parameters
     ----------
@@ -32,9 +36,9 @@ class PlatemapList:
     listed : set of str
         All plates of the table.
     problems : list of str
-        What is wrong with the table, as sentences.
+        Problems of the table, as sentences.
     cleaning : list of str
-        What was cleaned in its cells, as sentences.
+        Cleaned cells, as sentences.
     """
 
     path: Path
@@ -44,13 +48,13 @@ class PlatemapList:
     cleaning: list[str] = field(default_factory=list)
 
 
-def read_platemap_list(options: Mapping[str, Any]) -> PlatemapList:
+def read_platemap_list(options: Input) -> PlatemapList:
     """Read the table of plates and platemaps, and look for the files.
 
     Parameters
     ----------
-    options : mapping
-        The config section `input`, with `platemaps` given.
+    options : Input
+        The section `input`, with `platemaps` given.
 
     Returns
     -------
@@ -62,14 +66,17 @@ def read_platemap_list(options: Mapping[str, Any]) -> PlatemapList:
     InputError
         If the table cannot be read or lacks a column.
     """
-    sheet = read_sheet(options["platemaps"])
+    sheet = read_sheet(str(options.platemaps))
     start = f"{sheet.path} (input.platemaps)"
-    columns = {role: options["platemap_columns"][role] for role in ("barcode", "file")}
+    columns = {
+        "barcode": options.platemap_columns.barcode,
+        "file": options.platemap_columns.file,
+    }
     missing = [role for role, name in columns.items() if name not in sheet.header]
     if missing:
         sentences = [
             f"there is no column {columns[role]!r}; name the right one under "
-            f"input.platemap_columns.{role} ({nearest(columns[role], sheet.header)})"
+            f"input.platemap_columns.{role} ({advise(columns[role], sheet.header)})"
             for role in missing
         ]
         raise InputError.collect(sentences, start)
@@ -79,20 +86,20 @@ def read_platemap_list(options: Mapping[str, Any]) -> PlatemapList:
     return found
 
 
-def platemap_files(options: Mapping[str, Any]) -> list[Path]:
-    """Return the platemaps that a table names, each once; what is wrong is said elsewhere.
+def platemap_files(options: Input) -> list[Path]:
+    """Return the platemaps that a table names, each once; problems are noted elsewhere.
 
     Parameters
     ----------
-    options : mapping
-        The config section `input`.
+    options : Input
+        The section `input`.
 
     Returns
     -------
     list of pathlib.Path
         Empty without such a table.
     """
-    if not options["platemaps"]:
+    if not options.platemaps:
         return []
     with suppress(InputError):
         return sorted(set(read_platemap_list(options).files.values()))
@@ -154,4 +161,4 @@ def _advice(table: Path, name: str) -> str:
         with suppress(OSError):
             files = [path for path in place.iterdir() if path.is_file() and path != table]
             known += [name for path in files for name in (path.name, path.name.partition(".")[0])]
-    return nearest(name, sorted(set(known))) if known else "put it there"
+    return advise(name, sorted(set(known))) if known else "put it there"

@@ -16,7 +16,7 @@ from moascope.core.damage import machine_error
 from moascope.core.errors import ImageError
 from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.images.readers import SUFFIXES, decode_png, image_format
-from moascope.images.tiff_files import open_tiff
+from moascope.images.tiff.tiff_files import open_tiff
 
 IGNORED = -1
 """Label of pixels that are neither objects nor background: they are left out of everything."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+import itertools
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,47 +13,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from moascope.core.errors import InputError
+from moascope.core.read_ahead import map_ahead
 from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.engines.training_options import PatchAugmentation
 
 _KNOTS = 6  # control points of the elastic deformation along each side of a patch
 _BATCHES_AHEAD = 4
 _ANYWHERE = 0.2  # share of patches that are not drawn around an object
-
-
-@dataclass(frozen=True)
-class PairedAugmentation:
-    """How patches are varied, image and labels together. Zero, or an empty range, is off."""
-
-    flip: bool = True
-    """Mirror every other patch."""
-    quarter_turn: bool = True
-    """Turn by 0, 90, 180 or 270 degrees."""
-    warp: float = 0.5
-    """Share of the patches that are rotated, zoomed and deformed, in one interpolation."""
-    rotation: float = 180.0
-    """Largest angle in degrees, to either side."""
-    zoom: tuple[float, float] = (0.75, 1.5)
-    """Smallest and largest magnification; each side of 1 as often as its share of the log range."""
-    elastic: float = 3.0
-    """Standard deviation in px of random shifts at 6 x 6 points; smoothed, about half is left."""
-    inversion: float = 0.0
-    """Share of the patches whose intensities are inverted."""
-    gamma: float = 0.4
-    """Intensities are raised to a power between 1 / (1 + gamma) and 1 + gamma."""
-    contrast: float = 0.3
-    """Intensities are multiplied by a factor between 1 - contrast and 1 + contrast."""
-    brightness: float = 0.05
-    """A number between -brightness and brightness is added."""
-    blur: float = 1.0
-    """Largest standard deviation in px of the Gaussian that blurs one patch in five."""
-    noise: float = 0.05
-    """Largest standard deviation of the noise on every other patch."""
-
-    @classmethod
-    def from_config(cls, options: Mapping[str, Any]) -> PairedAugmentation:
-        """Take the section `augmentation` of an engine, whose zoom is a list."""
-        smallest, largest = options["zoom"]
-        return cls(**{**options, "zoom": (smallest, largest)})
 
 
 class Patches:
@@ -70,7 +35,7 @@ class Patches:
         Patches of its training images are read from it when they are wanted.
     patch_size : int
         Side of the patches in px.
-    augmentation : PairedAugmentation
+    augmentation : PatchAugmentation
         How they are varied.
     truth : callable
         Turns the labels (Y, X) of a patch, -1 where it is ignored, into what a network is to
@@ -91,7 +56,7 @@ class Patches:
         self,
         annotated: AnnotatedSet,
         patch_size: int,
-        augmentation: PairedAugmentation,
+        augmentation: PatchAugmentation,
         truth: Callable[[NDArray[np.int32]], NDArray[Any]],
         seed: int,
         binning: int = 1,
@@ -153,21 +118,9 @@ class Patches:
         (images, truth)
             Without end; see `batch`.
         """
-        with ThreadPoolExecutor(n_threads) as pool:
-            numbers = iter(range(first, 2**62))
-
-            def submitted(n: int) -> list[Future[Any]]:
-                return [pool.submit(self.batch, number, size) for number in islice(numbers, n)]
-
-            waiting = submitted(_BATCHES_AHEAD)
-            try:
-                while True:
-                    batch = waiting.pop(0).result()
-                    waiting += submitted(1)
-                    yield batch
-            finally:
-                for future in waiting:
-                    future.cancel()
+        numbers = itertools.count(first)
+        make = partial(self.batch, size=size)
+        return map_ahead(make, numbers, ahead=_BATCHES_AHEAD, threads=n_threads)
 
     def _patch(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[Any]]:
         chosen = int(rng.choice(len(self._rows), p=self.chances))
@@ -195,7 +148,7 @@ class Patches:
 
 
 def varied(
-    rng: np.random.Generator, patch: NDArray[np.float32], augmentation: PairedAugmentation
+    rng: np.random.Generator, patch: NDArray[np.float32], augmentation: PatchAugmentation
 ) -> NDArray[np.float32]:
     """Vary the intensities of a patch.
 
@@ -205,7 +158,7 @@ def varied(
         Decides.
     patch : (Y, X, C) float32
         Nominally in [0, 1].
-    augmentation : PairedAugmentation
+    augmentation : PatchAugmentation
         How much.
 
     Returns
@@ -251,7 +204,7 @@ def _chances(
 
 
 def _places(
-    rng: np.random.Generator, size: int, augmentation: PairedAugmentation
+    rng: np.random.Generator, size: int, augmentation: PatchAugmentation
 ) -> NDArray[np.float32]:
     """Draw where the pixels of a patch come from, (2, size, size) px from the patch's middle."""
     line = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)

@@ -18,9 +18,10 @@ from moascope.core.files import unique_keys
 from moascope.core.regular_files import read_regular
 from moascope.core.text.cell_text import clean
 from moascope.core.text.escaping import has_controls, show
+from moascope.core.text.suggestions import advise
 from moascope.screen.image_files import mask_folder_problem
-from moascope.screen.read_rows import Problems
-from moascope.screen.tables.delimited import Sheet, nearest, read_sheet
+from moascope.screen.problems import Problems
+from moascope.screen.tables.delimited import Sheet, read_sheet
 from moascope.screen.tables.path_names import NamesOnDisk
 from moascope.segmentation.data.dataset import SETS
 
@@ -180,7 +181,7 @@ def _texts(sheet: Sheet, source: str, key: str, problems: Problems) -> list[str]
     columns = _PLACEHOLDER.findall(source) if has_columns else [clean(source)]
     unknown = [column for column in columns if column not in sheet.header]
     for column in unknown:
-        problems.add(f"{key}: the sheet has no column {column!r}; {nearest(column, sheet.header)}")
+        problems.add(f"{key}: the sheet has no column {column!r}; {advise(column, sheet.header)}")
     if unknown:
         return [""] * len(sheet.rows)
     problems.sentences += sheet.failed_formulas(columns)

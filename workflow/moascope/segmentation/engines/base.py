@@ -1,192 +1,153 @@
-"""Ways to segment besides the own network, all with the same interface: image in, labels out."""
+"""Methods of segmentation as data: names, options and needs, without the code that runs.
+
+This imports neither NumPy nor any network, so that a configuration is checked in no time.
+"""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable, Sequence
+import typing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import Field
 
-from moascope.core.errors import InputError
-from moascope.images.intensities import PERCENTILES, PlateIntensities, range_of, scaled
-
-Segment = Callable[[NDArray[np.generic]], NDArray[np.int32]]
-"""Takes one image (C, Y, X) and gives its objects (Y, X): 0 is background."""
-
-USUAL_DIAMETER = 20.0
-"""Diameter of objects in px that is taken where neither the user nor annotated images say it."""
-
-_CELLPOSE_TOP = 99.0  # the percentile that becomes 1 in images that Cellpose was trained on
+from moascope.core.options import FilePath, Name, Section
+from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
 
 
-class Engine(Protocol):
-    """Segments images in two steps, so that one can be predicted while another is labelled."""
+class MethodOptions(Section, frozen=True):
+    """Options that every method has."""
 
-    def predict(self, image: NDArray[np.generic]) -> Any:
-        """Take an image (C, Y, X) of raw intensities, in the thread that loaded the network."""
-
-    def label(self, predicted: Any) -> NDArray[np.int32]:
-        """Return the objects (Y, X) of what was predicted, in any thread: 0 is background."""
-
-    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Hold intensities of what follows to those of a plate, some images of which are given."""
-
-
-@dataclass
-class OneStep:
-    """An engine that is a single function of the raw intensities of an image."""
-
-    segment: Segment
-
-    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Change nothing: the function has no scale that could follow an image."""
-
-    def predict(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
-        """Segment the image."""
-        return self.segment(image)
-
-    def label(self, predicted: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Leave the objects as they are."""
-        return predicted
-
-    def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
-        """Find the objects (Y, X) of an image (C, Y, X) of raw intensities; 0 is background."""
-        return self.predict(image)
+    diameter: Literal["auto"] | typing.Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="usual diameter in pixels of the objects of the screen (of a given model also "
+        "of annotated images). unet, stardist: images are resized, so that it becomes the one that "
+        "the model has learnt; auto: the size at which some 20 images show objects most clearly; "
+        "null: by `pixel_size_um` of both, else as they are. classical: lengths are multiples of "
+        "it; auto: estimated from some 20 images; null: the median of the annotated objects, or "
+        "20. cellpose: images are resized, so that it becomes 30 px; null: as they are, for "
+        "objects of about 8 to 120 px",
+    )
+    min_area: int | None = Field(
+        None,
+        ge=1,
+        description="smallest area of an object in pixels of the image; null: tuned, or that of "
+        "the model",
+    )
+    max_area: int | None = Field(
+        None, ge=1, description="largest area of an object in pixels of the image; null: no limit"
+    )
 
 
-@dataclass
-class Scaled(OneStep):
-    """An engine that is a single function of an image with scaled intensities, float32."""
+class GivenModel(MethodOptions, frozen=True):
+    """Options of methods that can use a given model."""
 
-    top: float = PERCENTILES[1]
-    """The percentile that becomes 1; the percentile 1 becomes 0."""
-    plate: PlateIntensities | None = None
-    """What the scale is held to; None: every image has its own."""
-
-    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Hold the scale to images (C, Y, X) of a plate, raw intensities, at least one."""
-        self.plate = PlateIntensities.of(images, self.top)
-
-    def predict(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
-        """Scale an image (C, Y, X) of raw intensities, and segment it."""
-        return self.segment(scaled(image, *range_of(image, self.plate, self.top)))
+    model: FilePath | None = Field(
+        None,
+        description="unet: path of a model that MoAscope trained; stardist: folder or zip file of "
+        "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
+        "stardist), tune (classical), or the engine's default (cellpose). A U-Net with `training` "
+        "beside it is trained further on the annotated images",
+    )
 
 
-# --- Cellpose ------------------------------------------------------------------------------------
+class TrainedNetwork(GivenModel, frozen=True):
+    """Options of networks that are trained on annotated images."""
+
+    tune: bool = Field(
+        False,
+        description="unet, stardist, with `model` and without training: tune the stored parameters "
+        "(thresholds; of a U-Net also prominence, smoothing and smallest area) on the annotated "
+        "validation images. The results hold a copy of the model with them; keys that are set here "
+        "stay as set",
+    )
+    channel_map: dict[Name, Name] = Field(
+        {},
+        description="unet, stardist, with a model that names its channels: which channel of the "
+        "images each of them is, such as `{DNA: Hoechst}`; others keep their names",
+    )
+    training: NetworkTraining = Field(
+        default_factory=NetworkTraining, description="unet, stardist: how it learns"
+    )
+    augmentation: PatchAugmentation = Field(
+        default_factory=PatchAugmentation, description="unet, stardist: how patches are varied"
+    )
 
 
-def cellpose(
-    model: str | Path | None = None,
-    channels: Sequence[int] = (0,),
-    diameter: float | None = None,
-    *,
-    flow_threshold: float | None = None,
-    cellprob_threshold: float | None = None,
-    gpu: bool = False,
-) -> Scaled:
-    """Make an engine of a Cellpose 4 model (Pachitariu et al. 2025).
+@dataclass(frozen=True)
+class SizeAdvice:
+    """Keys to change where objects of a screen have an unlikely size, as words of a sentence."""
 
-    Parameters
-    ----------
-    model : str, path or None
-        A file of weights, or the name of a published model, which Cellpose downloads; None: the
-        newest that the installed version knows.
-    channels : sequence of int
-        Up to three channels that the network is shown, from 0.
-    diameter : float or None
-        Typical diameter of the objects in px. Cellpose scales images by 30 divided by it; with None
-        it takes them as they are and estimates nothing.
-    flow_threshold : float or None
-        Largest error of the flows of an object; None: Cellpose's default.
-    cellprob_threshold : float or None
-        Pixels with a smaller logit belong to no object; None: Cellpose's default.
-    gpu : bool
-        Compute on the GPU.
+    larger: str
+    """Keys that make objects larger when they are raised."""
+    smaller: str
+    """Keys that make objects smaller."""
+    size: str = "diameter (or auto)"
+    """Key with the size of objects."""
 
-    Returns
-    -------
-    Scaled
-        Images are scaled by their percentiles 1 and 99, as Cellpose does it, but held to those of
-        their plate.
 
-    Raises
-    ------
-    InputError
-        If Cellpose is not installed, or the model cannot be found, fetched or read.
+@dataclass(frozen=True)
+class Method:
+    """One method to segment images: what the configuration, the rules and the jobs need of it.
+
+    Functions are named as `module:function`, so that the module is loaded by its jobs only.
     """
-    models = imported("cellpose.models", "cellpose", "cellpose")
-    network = _cellpose_model(models, model or models.MODEL_NAMES[0], gpu)
-    thresholds = {"flow_threshold": flow_threshold, "cellprob_threshold": cellprob_threshold}
-    given = {key: value for key, value in thresholds.items() if value is not None}
 
-    def segment(image: NDArray[np.generic]) -> NDArray[np.int32]:
-        shown = np.moveaxis(image[list(channels)], 0, -1)
-        labels = network.eval(shown, channel_axis=-1, diameter=diameter, normalize=False, **given)[
-            0
-        ]
-        return np.asarray(labels, np.int32)
+    name: str
+    """Value of the key `method`."""
+    options: type[MethodOptions]
+    """Keys of an engine of this method."""
+    load: str
+    """Takes a `Job`, returns a `Loaded` engine, see `segmentation.implementations.base`."""
+    environment: str
+    """Conda environment, a file in `envs/`."""
+    finding_keys: tuple[str, ...]
+    """Keys that decide what objects are found, besides those that every method has."""
+    advice: SizeAdvice
+    """Advice where objects have an unlikely size."""
+    library: Literal["keras", "tensorflow", "torch"] | None = None
+    """Library that computes networks, on a GPU where there is one; None: not a network."""
+    sees_gpu: str | None = None
+    """Returns whether the library sees a GPU; None without a library."""
+    packages: tuple[str, ...] = ()
+    """Packages that the environment of the workflow may lack, as on PyPI."""
+    measure: str | None = None
+    """Takes a `Job`, returns the size of objects for JSON; None: `diameter: auto` is refused."""
+    train: str | None = None
+    """Takes a `Job`, an annotated set and a `Training`, writes a network and returns its training
+    curve; None: not trained."""
+    tune: str | None = None
+    """Takes a `Job` and an annotated set, writes tuned parameters; None: none to tune."""
+    is_ensemble: bool = False
+    """Networks are trained one by one, and joined by `tune`; otherwise `train` writes the model."""
+    learning_keys: tuple[str, ...] = ()
+    """Keys that decide what a new network learns, besides `training` and `augmentation`."""
+    keys_of_model: tuple[str, ...] = ()
+    """Keys without effect where a model is given."""
+    continues_training: bool = False
+    """A given model with the key `training` is trained further."""
+    model_path: str | None = None
+    """Property of `Paths` that names the file of a fitted engine."""
+    is_always_file: bool = False
+    """A given model is a path, never the name of a published model."""
+    problems: Callable[[Any], list[str]] | None = None
+    """Returns sentences about the keys of an engine that do not go together."""
+    memory_mb: int = 4000
+    """Memory that a job takes at first."""
+    usual_diameter: float | None = None
+    """Diameter of objects in px where nothing else is known; None: none is expected."""
+    most_channels: int | None = None
+    """Largest number of channels; None: any."""
 
-    return Scaled(segment, _CELLPOSE_TOP)
+    def is_network(self) -> bool:
+        """Return whether a network computes, which a GPU makes faster."""
+        return self.library is not None
 
+    def is_always_tuned(self) -> bool:
+        """Return whether engines are tuned wherever there are annotated images."""
+        return self.tune is not None and self.train is None
 
-def sees_gpu() -> bool:
-    """Tell whether PyTorch, which Cellpose computes with, sees an NVIDIA GPU."""
-    return bool(imported("torch", "cellpose", "cellpose").cuda.is_available())
-
-
-def _cellpose_model(models: Any, model: str | Path, gpu: bool) -> Any:
-    is_file = Path(model).is_file()
-    if not is_file and str(model) not in models.MODEL_NAMES:
-        raise InputError(
-            f"engine cellpose: {str(model)!r} is neither a file nor a published model "
-            f"({', '.join(models.MODEL_NAMES)}). Give a file of weights, or one of these names."
-        )
-    try:
-        return models.CellposeModel(gpu=gpu, pretrained_model=str(model))
-    except Exception as error:  # a download fails in as many ways as there are networks
-        if is_file:
-            raise InputError(
-                f"{model}: cannot be read as weights of Cellpose 4 ({error}). Models of other "
-                "versions of Cellpose do not fit."
-            ) from error
-        raise InputError(
-            f"engine cellpose: the weights {model} cannot be downloaded ({error}). Download them "
-            "elsewhere from huggingface.co/mouseland/cellpose-sam, and put them into "
-            f"{models.MODEL_DIR} or give their path instead of the name."
-        ) from error
-
-
-def imported(module: str, engine: str, packages: str) -> ModuleType:
-    """Import what only the environment of an engine has.
-
-    Parameters
-    ----------
-    module : str
-        What to import.
-    engine : str
-        What it is for.
-    packages : str
-        What to install where it is missing.
-
-    Returns
-    -------
-    module
-        The module.
-
-    Raises
-    ------
-    InputError
-        If it cannot be imported.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise InputError(
-            f"engine {engine}: cannot be imported here ({error}). Run the workflow with --sdm "
-            f"conda, which makes an environment for it, or install it: pip install {packages}"
-        ) from error
+    def backend(self, compute: Mapping[str, Any]) -> str | None:
+        """Return the library that computes, given the section `compute`; None without a network."""
+        return compute["keras_backend"] if self.library == "keras" else self.library

@@ -7,8 +7,6 @@ from importlib import metadata
 
 EXPORT = ("tf2onnx", "onnx", "onnxruntime", "bioimageio-core")
 """To write a BioImage.IO package."""
-OF_ENGINES = {"stardist": ("stardist", "tf-keras"), "cellpose": ("cellpose",)}
-"""By the method of an engine."""
 
 
 def missing(names: Iterable[str]) -> list[str]:

@@ -1,353 +1,146 @@
-"""The U-Net as an engine: fitted to annotated images, then images in and label images out."""
+"""The U-Net that MoAscope trains, as data."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from pathlib import Path
-from typing import Any
+import typing
+from typing import Literal
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from scipy import ndimage
+from pydantic import Field
 
-from moascope.images.intensities import PlateIntensities, Range, range_of, scaled
-from moascope.networks.keras_defaults import keras
-from moascope.networks.saving import save_model
-from moascope.segmentation.channel_maps import matched_channels
-from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.data.patches import PairedAugmentation
-from moascope.segmentation.instances import (
-    InstanceParameters,
-    Maps,
-    as_maps,
-    grid_for,
-    height,
-    label_objects,
-    tune,
-)
-from moascope.segmentation.object_size import Tops, pair_at_scale, size_of
-from moascope.segmentation.schedule import TrainingOptions
-from moascope.segmentation.unet import architecture, training
-from moascope.segmentation.unet.architecture import NetworkOptions
-from moascope.segmentation.unet.tiling import OVERLAP, Function, predict_tiled, with_turns
-
-logger = logging.getLogger(__name__)
-
-_TUNED_ON = 50  # validation images at most
-_LARGE = 1 << 22  # px
+from moascope.core.options import Section, Whole
+from moascope.segmentation.engines.base import Method, SizeAdvice, TrainedNetwork
 
 
-class UNet:
-    """A trained network that segments images of any size.
+class Network(Section, frozen=True):
+    """Architecture of the U-Net."""
 
-    Parameters
-    ----------
-    network : keras.Model
-        What predicts.
-    about : mapping
-        What was saved with it, see `segmentation_training.save`.
-    options : mapping
-        `turns`, `tile` and `overlap`, as in the configuration, and what overrides parameters of
-        the model, see `overridden`.
-
-    Attributes
-    ----------
-    network : keras.Model
-        What predicts.
-    about : dict
-        What was saved with it.
-    parameters : InstanceParameters
-        How objects are cut out.
-    channels : list of str
-        Channels of the images that it is shown, in its order.
-    """
-
-    def __init__(
-        self,
-        network: keras.Model,
-        about: dict[str, Any],
-        options: Mapping[str, Any],
-    ) -> None:
-        self.network, self.about = network, about
-        self.channels: list[str] = list(about["channels"])
-        parameters = overridden(InstanceParameters(**self.about["instances"]), options)
-        if options.get("min_area") is not None:  # `segmenting` compares areas in px of the image
-            parameters = replace(parameters, min_area=1)
-        self.parameters = parameters
-        self._plate: PlateIntensities | None = None
-        self._multiple = int(self.about["multiple"])
-        predict = architecture.predictor(self.network)
-        self._predict = with_turns(predict) if options["turns"] else predict
-        self._tile, overlap = options["tile"], options["overlap"]
-        self._overlap = min(OVERLAP, self._tile // 2) if overlap is None else overlap
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        channels: Sequence[str],
-        options: Mapping[str, Any],
-    ) -> UNet:
-        """Read a network that `tune_saved` wrote.
-
-        Parameters
-        ----------
-        path : path
-            Of the model.
-        channels : sequence of str
-            Of the images.
-        options : mapping
-            See `UNet`; also `channel_map`, see `channel_maps.matched_channels`.
-
-        Returns
-        -------
-        UNet
-            Ready to segment.
-
-        Raises
-        ------
-        InputError
-            If the file is no such network, is of another version, or its channels are not there.
-        """
-        network, about = training.load(path)
-        channel_map = options.get("channel_map", {})
-        shown = matched_channels(about["channels"], channels, channel_map, path)
-        tuned_for = about.get("turns", options["turns"])
-        if tuned_for != options["turns"]:
-            logger.warning(
-                "%s: its parameters were tuned with turns: %s, but turns is %s here",
-                *(os.fspath(path), str(tuned_for).lower(), str(options["turns"]).lower()),
-            )
-        engine = cls(network, about, options)
-        engine.channels = shown
-        return engine
-
-    def predict(self, image: NDArray[np.generic]) -> Maps:
-        """Predict what objects are cut out by, for an image (C, Y, X) of raw intensities."""
-        limits = range_of(image, self._plate)
-        return _maps(self._predict, image, limits, self._multiple, self._tile, self._overlap)
-
-    def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Hold the scale to images (C, Y, X) of a plate, raw intensities, at least one."""
-        self._plate = PlateIntensities.of(images)
-
-    def tops(self, image: NDArray[np.generic]) -> Tops:
-        """Return areas in px of the objects of an image (C, Y, X), and the peaks of their maps."""
-        maps = self.predict(image)
-        labels = self.label(maps)
-        numbers = np.arange(1, labels.max() + 1)
-        areas = np.bincount(labels.ravel(), minlength=1)[1:].astype(np.float64)
-        return areas, np.asarray(ndimage.maximum(height(maps), labels, numbers), np.float64)
-
-    def label(self, predicted: Maps) -> NDArray[np.int32]:
-        """Cut the objects (Y, X) out of what was predicted; 0 is background."""
-        return label_objects(predicted, self.parameters)
-
-    def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
-        """Find the objects of an image.
-
-        Parameters
-        ----------
-        image : (C, Y, X) array
-            Raw intensities.
-
-        Returns
-        -------
-        (Y, X) int32
-            0 is background.
-        """
-        return self.label(self.predict(image))
-
-
-def overridden(parameters: InstanceParameters, options: Mapping[str, Any]) -> InstanceParameters:
-    """Replace parameters by those that the user set.
-
-    Parameters
-    ----------
-    parameters : InstanceParameters
-        Stored or usual ones.
-    options : mapping
-        Of the engine; keys that are null, or no parameters, change nothing.
-
-    Returns
-    -------
-    InstanceParameters
-        With the user's values.
-    """
-    names = {field.name for field in fields(parameters)}
-    given = {key: value for key, value in options.items() if key in names and value is not None}
-    return replace(parameters, **given)
-
-
-def _maps(
-    function: Function,
-    image: NDArray[np.generic],
-    limits: Range,
-    multiple: int,
-    tile: int,
-    overlap: int,
-) -> Maps:
-    """Predict the maps of an image (C, Y, X) of raw intensities, of which `limits` are 0 and 1.
-
-    Intensities are scaled tile by tile, and only two maps are kept, in half precision for large
-    images, so that little is in memory beside the image.
-    """
-    low, high = limits
-
-    def predict(tiles: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
-        planes = np.moveaxis(tiles, -1, 0)
-        shape = planes.shape
-        scaled_planes = scaled(planes.reshape(shape[0], -1, shape[-1]), low, high)
-        return function(np.moveaxis(scaled_planes.reshape(shape), 0, -1))
-
-    output = predict_tiled(
-        predict,
-        np.moveaxis(image, 0, -1),
-        tile,
-        overlap,
+    encoder: Literal["efficientnet-lite0", "none"] = Field(
+        "efficientnet-lite0",
+        description="pretrained on ImageNet, or convolutions trained from scratch",
+    )
+    depth: int = Field(
+        4, ge=1, le=6, description="how often the resolution is halved; at most 5 if pretrained"
+    )
+    filters: int = Field(8, ge=1, le=256, description="channels at full resolution")
+    normalization: Literal["batch", "group", "none"] = Field(
+        "none", description="after every convolution but those of a pretrained encoder"
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="at the lowest resolution")
+    outputs: Literal["classes", "distance", "both"] = Field(
+        "both",
+        description="background, interior and boundary; the distance to the border of the object, "
+        "relative to its centre; or both",
+    )
+    deep_supervision: bool = Field(
+        False, description="learn from coarser predictions of deeper levels as well"
+    )
+    binning: typing.Annotated[Literal[1, 2, 4, 8], Whole] = Field(
         1,
-        multiple=multiple,
-        dtype=np.float16 if image[0].size > _LARGE else np.float32,
+        description="side in pixels of the squares that are averaged before the network sees them; "
+        "2 or more for objects of some 100 px and above, which then take a quarter of the time "
+        "and are seen whole; objects are cut out at full resolution",
     )
-    return as_maps(output)
 
 
-def fit(
-    annotated: AnnotatedSet,
-    channels: Sequence[str],
-    options: Mapping[str, Mapping[str, Any]],
-    out: str | os.PathLike[str],
-    *,
-    seed: int,
-    checkpoint: str | os.PathLike[str],
-    start: str | os.PathLike[str] | None = None,
-    code: str = "",
-) -> pd.DataFrame:
-    """Train a network and save it, with usual parameters to cut out objects by.
+class UNetOptions(TrainedNetwork, frozen=True):
+    """Options of the U-Net."""
 
-    Parameters
-    ----------
-    annotated : AnnotatedSet
-        Learnt from; its validation images say which weights are best.
-    channels : sequence of str
-        Its channels.
-    options : mapping
-        `network`, `training` and `augmentation`, as in the configuration; beside `start`,
-        `channel_map` in place of `network`.
-    out : path
-        Where the model is written, ending in `.keras`.
-    seed : int
-        Of everything random.
-    checkpoint : path
-        What a killed training goes on from.
-    start : path or None
-        A model that `tune_saved` or `fit` wrote, to train further; None: a new network.
-    code : str
-        Digest of the code that trains, see `segmentation_training.train`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The training curve, see `segmentation_training.train`.
-    """
-    origin: dict[str, Any] = {}
-    if start is None:
-        network, started = NetworkOptions(**options["network"]), None
-    else:
-        started, before = training.load(start)
-        network = NetworkOptions(**before["options"]["network"])
-        shown = matched_channels(before["channels"], channels, options["channel_map"], start)
-        annotated.show(shown)
-        digest = _sha256(start)
-        origin = {"started_from": {**before, "model": os.fspath(start), "sha256": digest}}
-        logger.info("training goes on from %s (sha256 %s)", start, digest)
-    done = training.train(
-        annotated,
-        network,
-        TrainingOptions(**options["training"]),
-        PairedAugmentation.from_config(options["augmentation"]),
-        seed=seed,
-        start=started,
-        origin=origin["started_from"]["sha256"] if origin else "",
-        checkpoint=checkpoint,
-        code=code,
+    network: Network = Field(default_factory=Network, description="unet: what it looks like")
+    ensemble: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="unet: networks that are trained with the seeds `seed`, `seed` + 1 and so on, "
+        "and whose maps are averaged",
     )
-    size = size_of(annotated)
-    about = {"options": {**options, "network": asdict(network)}, **origin, **asdict(size)}
-    parameters = InstanceParameters()
-    training.save(done["model"], out, annotated.channels, network, parameters, about)
-    history: pd.DataFrame = done["history"]
-    return history
+    test_time_augmentation: bool = Field(
+        False, description="unet: average the maps of all eight flips and quarter turns"
+    )
+    tile: int = Field(
+        1280,
+        ge=64,
+        le=8192,
+        description="unet: largest side of a tile in pixels; smaller images are predicted whole",
+    )
+    overlap: int | None = Field(
+        None,
+        ge=0,
+        le=2048,
+        description="unet: overlap of tiles in pixels; null: 320, with which maps of a trained "
+        "default network differ by less than 0.0001 from those of the whole image, but at most "
+        "half a tile",
+    )
+    prominence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="unet: height of a peak above the saddle to a higher one that makes it an "
+        "object of its own; less splits more; null: tuned",
+    )
+    seed_threshold: float | None = Field(
+        None, ge=0, le=1, description="unet: lowest top of an object; null: tuned"
+    )
+    mask_threshold: float | None = Field(
+        None, ge=0, le=1, description="unet: lowest foreground of a pixel of an object; null: tuned"
+    )
+    export: bool = Field(
+        False,
+        description="unet: also write the network as a BioImage.IO package with ONNX weights, "
+        "which holds an annotated image as its test; needs the extra `export`",
+    )
 
 
-def _sha256(path: str | os.PathLike[str]) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _problems(options: UNetOptions) -> list[str]:
+    found = []
+    if options.network.encoder != "none" and options.network.depth > 5:
+        found.append(
+            f"network.depth ({options.network.depth}) must be at most 5 with a pretrained encoder"
+        )
+    is_used_as_it_is = options.model is not None and "training" not in options.model_fields_set
+    if is_used_as_it_is and "augmentation" in options.model_fields_set:
+        found.append(
+            "augmentation is for training, but the given model is used as it is; add training to "
+            "train it further, or leave augmentation out"
+        )
+    multiple = options.network.binning * 2**options.network.depth
+    if options.model is None and options.training.patch_size % multiple:
+        found.append(
+            f"training.patch_size ({options.training.patch_size}) must be a multiple of "
+            f"{multiple} px, which a network of depth {options.network.depth} and binning "
+            f"{options.network.binning} needs"
+        )
+    if options.overlap is not None and options.overlap > options.tile // 2:
+        found.append(f"overlap ({options.overlap}) must be at most half of tile ({options.tile})")
+    return found
 
 
-def tune_saved(
-    paths: Sequence[str | os.PathLike[str]],
-    annotated: AnnotatedSet,
-    channels: Sequence[str],
-    options: Mapping[str, Any],
-    out: str | os.PathLike[str],
-    *,
-    factor: float = 1.0,
-    is_given: bool = False,
-) -> None:
-    """Tune how objects are cut out of the maps of a network, and save it with that.
-
-    The parameters that are stored with the network are kept where no others are better, see
-    `instances.search`.
-
-    Parameters
-    ----------
-    paths : sequence of path
-        Models that `fit` or `tune_saved` wrote, of the same options; of several, the means of their
-        maps count.
-    annotated : AnnotatedSet
-        Its validation images are tuned on; test images are not looked at.
-    channels : sequence of str
-        Its channels.
-    options : mapping
-        How the network predicts, see `UNet`: averaged views are tuned for what they are; and
-        `channel_map`, see `UNet.load`.
-    out : path
-        Where the model is written, ending in `.keras`.
-    factor : float
-        Images are resized by this, see `object_size.at_scale`.
-    is_given : bool
-        The first of `paths` is a given model, which the saved one names as its origin.
-    """
-    networks, abouts = zip(*(training.load(path) for path in paths), strict=True)
-    channel_map = options.get("channel_map", {})
-    annotated.show(matched_channels(abouts[0]["channels"], channels, channel_map, paths[0]))
-    engine = UNet(architecture.ensemble(networks), abouts[0], options)
-    rows = annotated.spread("validation", _TUNED_ON)
-
-    def pair(row: int) -> tuple[NDArray[np.generic], NDArray[np.int32]]:
-        return pair_at_scale(annotated.image(row), annotated.labels(row), factor)
-
-    samples = ((engine.predict(image), labels) for image, labels in map(pair, rows))
-    grid = grid_for(pair(row)[1] for row in rows)
-    # What the user set stays as it is.
-    free = {key: values for key, values in grid.items() if options.get(key) is None}
-    start = overridden(InstanceParameters(**abouts[0]["instances"]), options)
-    if options.get("min_area") is not None:  # in px of the image, not of what the network sees
-        start = replace(start, min_area=max(1, round(options["min_area"] * factor**2)))
-    parameters, tried = tune(samples, free, start, groups=annotated.groups(rows))
-    logger.info("tuned on %d validation images: %s", len(rows), parameters)
-    validation = {key: float(tried.iloc[0][key]) for key in ("ap_50", "mean_ap")}
-    logger.info("validation: %s", validation)
-    tuned: dict[str, Any] = {"instances": asdict(parameters), "turns": bool(options["turns"])}
-    if is_given:
-        before = {"sha256": _sha256(paths[0]), "instances": abouts[0]["instances"]}
-        tuned["tuned_from"] = {"model": os.fspath(paths[0]), **before}
-    members = len(paths) * engine.about.get("ensemble", 1)
-    about = {**engine.about, **tuned, "validation": validation, "ensemble": members}
-    save_model(engine.network, out, about)
+UNET = Method(
+    name="unet",
+    options=UNetOptions,
+    load="moascope.segmentation.implementations.unet:load",
+    environment="tensorflow",
+    finding_keys=(
+        "channel_map",
+        "diameter",
+        "test_time_augmentation",
+        "tile",
+        "overlap",
+        "prominence",
+        "seed_threshold",
+        "mask_threshold",
+    ),
+    advice=SizeAdvice("min_area or seed_threshold", "mask_threshold or max_area"),
+    memory_mb=6000,
+    library="keras",
+    sees_gpu="moascope.segmentation.implementations.unet:sees_gpu",
+    measure="moascope.segmentation.implementations.unet:measure_size",
+    train="moascope.segmentation.implementations.unet:train_job",
+    tune="moascope.segmentation.implementations.unet:tune_job",
+    is_ensemble=True,
+    learning_keys=("network",),
+    keys_of_model=("network", "ensemble"),
+    continues_training=True,
+    model_path="unet",
+    is_always_file=True,
+    problems=_problems,
+)

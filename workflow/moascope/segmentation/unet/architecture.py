@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moascope.core.errors import InputError
-from moascope.networks import backbones
+from moascope.networks import backbones, transforms
 from moascope.networks.keras_defaults import keras, layers, ops
+from moascope.networks.registry import ChannelMapping
+from moascope.segmentation.engines.unet import Network
 from moascope.segmentation.unet.targets import CLASSES, n_maps
-
-ENCODERS = ("none", "efficientnet-lite0")
-NORMALIZATIONS = ("batch", "group", "none")
 
 # The last layer of EfficientNet-Lite0 at 1/2, 1/4, ... 1/32 of the input's size, except at 1/2,
 # where the stem has twice the channels of what follows.
@@ -30,37 +28,12 @@ _WIDEST = 8  # times `filters`: deep levels of the decoder need not grow further
 _SKIP = 8  # filters of the skip connection at full resolution, beside a pretrained encoder
 
 
-@dataclass(frozen=True)
-class NetworkOptions:
-    """What a U-Net looks like."""
-
-    encoder: str = "efficientnet-lite0"
-    """`efficientnet-lite0`, pretrained on ImageNet, or `none`: convolutions, trained from scratch.
-    """
-    depth: int = 4
-    """How often the resolution is halved; at most 5 with a pretrained encoder."""
-    filters: int = 8
-    """Channels at full resolution. They double with every level: without limit in an encoder of
-    our own, up to eight times in the decoder of a pretrained one."""
-    normalization: str = "none"
-    """`batch`, `group` or `none`, after every convolution but those of a pretrained encoder."""
-    dropout: float = 0.0
-    """Share of the values that are dropped at the lowest resolution."""
-    outputs: str = "both"
-    """`classes`, `distance` or `both`."""
-    deep_supervision: bool = False
-    """Learn from coarser predictions of the deeper levels, too; they are no part of the result."""
-    binning: int = 1
-    """Side in px of the squares that are averaged before the network sees them. It learns maps of
-    the averaged image; what it predicts is enlarged to the size of the image."""
-
-
-def multiple(options: NetworkOptions) -> int:
+def multiple(options: Network) -> int:
     """Give the number of pixels that height and width must be multiples of.
 
     Parameters
     ----------
-    options : NetworkOptions
+    options : Network
         Of the network.
 
     Returns
@@ -71,12 +44,12 @@ def multiple(options: NetworkOptions) -> int:
     return options.binning * 2**options.depth
 
 
-def build(options: NetworkOptions, channels: Sequence[str]) -> keras.Model:
+def build(options: Network, channels: Sequence[str]) -> keras.Model:
     """Build a network to train.
 
     Parameters
     ----------
-    options : NetworkOptions
+    options : Network
         What it looks like.
     channels : sequence of str
         Channel names, in the order of the image's last axis. The first layer of a pretrained
@@ -227,36 +200,23 @@ def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[n
     return predict
 
 
-def _check(options: NetworkOptions, channels: Sequence[str]) -> None:
-    n_maps(options.outputs)
-    deepest = len(_TAPS) if options.encoder != "none" else 6
+def _check(options: Network, channels: Sequence[str]) -> None:
     problems = []
-    if options.encoder not in ENCODERS:
-        problems.append(f"encoder: {options.encoder!r} is none of {', '.join(ENCODERS)}")
-    if options.normalization not in NORMALIZATIONS:
-        problems.append(
-            f"normalization: {options.normalization!r} is none of {', '.join(NORMALIZATIONS)}"
-        )
-    if not 1 <= options.depth <= deepest:
-        problems.append(f"depth: {options.depth} is not between 1 and {deepest}")
-    if options.filters < 1:
-        problems.append(f"filters: {options.filters} is less than 1")
-    if options.binning < 1:
-        problems.append(f"binning: {options.binning} is less than 1")
-    if not 0 <= options.dropout < 1:
-        problems.append(f"dropout: {options.dropout} is not in [0, 1)")
+    deepest = len(_TAPS)
+    if options.encoder != "none" and options.depth > deepest:
+        problems.append(f"depth: {options.depth} is above {deepest}, with a pretrained encoder")
     if not channels:
         problems.append("channels: none are given; name at least one")
     if problems:
         raise InputError.collect(problems, "the segmentation network")
 
 
-def _width(level: int, options: NetworkOptions) -> int:
+def _width(level: int, options: Network) -> int:
     factor = 2**level
     return options.filters * (factor if options.encoder == "none" else min(factor, _WIDEST))
 
 
-def _own_encoder(image: Any, options: NetworkOptions) -> list[Any]:
+def _own_encoder(image: Any, options: Network) -> list[Any]:
     x, levels = image, []
     for level in range(options.depth + 1):
         if level:
@@ -267,9 +227,9 @@ def _own_encoder(image: Any, options: NetworkOptions) -> list[Any]:
     return levels
 
 
-def _lite0(image: Any, options: NetworkOptions, channels: Sequence[str]) -> list[Any]:
+def _lite0(image: Any, options: Network, channels: Sequence[str]) -> list[Any]:
     taps = _TAPS[: options.depth]
-    mapping = {"kind": "inflate"}
+    mapping = ChannelMapping("inflate")
     whole = backbones.build(
         "efficientnet-lite0", "imagenet", None, channels, mapping, [taps[-1]], pooling=None
     )
@@ -277,12 +237,12 @@ def _lite0(image: Any, options: NetworkOptions, channels: Sequence[str]) -> list
     tapped = keras.Model(trunk.input, [trunk.get_layer(tap).output for tap in taps], name="encoder")
     # Statistics of a few patches would be worse than those of ImageNet, and keeping them costs a
     # third of the time. Folded into the convolutions they are free, and go on learning.
-    encoder = backbones.folded(tapped, keep=taps)
+    encoder = transforms.fold_normalization(tapped, keep=taps)
     maps = encoder(whole.layers[1](image))
     return list(maps) if isinstance(maps, list | tuple) else [maps]
 
 
-def _block(x: Any, filters: int, kernel: int, options: NetworkOptions, name: str) -> Any:
+def _block(x: Any, filters: int, kernel: int, options: Network, name: str) -> Any:
     has_bias = options.normalization == "none"
     x = layers.Conv2D(
         filters,
@@ -299,7 +259,7 @@ def _block(x: Any, filters: int, kernel: int, options: NetworkOptions, name: str
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _head(x: Any, level: int, options: NetworkOptions) -> Any:
+def _head(x: Any, level: int, options: Network) -> Any:
     name = f"maps{level}" if level else "maps"
     # Maps stay float32 also under mixed precision.
     x = layers.Conv2D(n_maps(options.outputs), 1, dtype="float32", name=name)(x)

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, scratch_folder, write_zip
 from moascope.images.intensities import percentiles, scaled
-from moascope.networks.backbones import ChannelMap
 from moascope.networks.keras_defaults import keras, layers
+from moascope.networks.layers import ChannelMap
 from moascope.segmentation.channel_maps import matched_channels
 from moascope.segmentation.data.dataset import AnnotatedSet
 from moascope.segmentation.engines import optional_packages

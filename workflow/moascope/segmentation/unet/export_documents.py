@@ -11,6 +11,7 @@ from typing import Any
 from moascope import __version__
 from moascope.images.intensities import PERCENTILES
 from moascope.segmentation.unet.targets import CLASSES
+from moascope.segmentation.unet.tiling import was_averaged
 
 TOLERANCE = 1e-3
 """How much maps may differ between programs."""
@@ -169,14 +170,15 @@ def documentation(about: Mapping[str, Any], objects: str) -> str:
         foreground="1 - background" if "background" in maps else "distance",
         height=f"the mean of {' and '.join(relief)}" if len(relief) > 1 else relief[0],
         parameters="\n".join(f"| {key} | {value} |" for key, value in about["instances"].items()),
-        views=_AVERAGED if about.get("turns") else "one prediction per image",
+        views=_AVERAGED if was_averaged(about) else "one prediction per image",
         scores=", ".join(f"{key} {value:.3f}" for key, value in scores.items()) or "not known",
     )
 
 
 _AVERAGED = (
-    "the mean of eight flipped and turned predictions per image\n(`turns`), which this package "
-    "does not make: from one prediction other parameters may do better"
+    "the mean of eight flipped and turned predictions per image\n"
+    "(`test_time_augmentation`), which this package does not make: "
+    "from one prediction other parameters may do better"
 )
 _DOCUMENTATION = """\
 # U-Net for {objects}, trained with MoAscope {version}

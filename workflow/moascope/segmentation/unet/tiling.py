@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -172,7 +172,7 @@ def _band(
     return band
 
 
-def with_turns(function: Function) -> Function:
+def with_test_time_augmentation(function: Function) -> Function:
     """Average predictions over the eight ways to turn and flip an image.
 
     Parameters
@@ -196,3 +196,20 @@ def with_turns(function: Function) -> Function:
         return total / 8
 
     return averaged
+
+
+def was_averaged(about: Mapping[str, Any]) -> bool | None:
+    """Return whether a saved network was tuned with test-time augmentation; None: it says nothing.
+
+    Parameters
+    ----------
+    about : mapping
+        Description that was saved with the network; before version 0.2 the key was `turns`.
+
+    Returns
+    -------
+    bool or None
+        The stored value.
+    """
+    found: bool | None = about.get("test_time_augmentation", about.get("turns"))
+    return found

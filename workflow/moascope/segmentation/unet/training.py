@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -25,18 +25,17 @@ from numpy.typing import NDArray
 from moascope.core.digests import file_digest
 from moascope.core.errors import InputError
 from moascope.core.files import damaged
+from moascope.core.options import Section
 from moascope.images.intensities import PERCENTILES
-from moascope.networks import backbones
+from moascope.networks import transforms
+from moascope.networks.checkpoints import restore_checkpoint, save_checkpoint
+from moascope.networks.divergence import check_loss
 from moascope.networks.keras_defaults import keras
-from moascope.networks.saving import (
-    load_model,
-    precision_policy,
-    restored,
-    save_checkpoint,
-    save_model,
-)
+from moascope.networks.saving import load_model, precision_policy, save_model
 from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.data.patches import PairedAugmentation, Patches
+from moascope.segmentation.data.patches import Patches
+from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.unet import Network
 from moascope.segmentation.instances import (
     InstanceParameters,
     as_maps,
@@ -46,7 +45,6 @@ from moascope.segmentation.instances import (
 from moascope.segmentation.matching import Tally, tally
 from moascope.segmentation.schedule import (
     HISTORY_COLUMNS,
-    TrainingOptions,
     is_best,
     is_out_of_time,
     log_stop,
@@ -57,8 +55,7 @@ from moascope.segmentation.schedule import (
     stopped_by,
 )
 from moascope.segmentation.unet import architecture
-from moascope.segmentation.unet.architecture import NetworkOptions
-from moascope.segmentation.unet.targets import LOSSES, loss, n_maps, targets
+from moascope.segmentation.unet.targets import loss, n_maps, targets
 from moascope.segmentation.unet.tiling import Function, predict_tiled
 
 logger = logging.getLogger(__name__)
@@ -71,9 +68,9 @@ _MOMENTUM = 0.99  # of the running mean of the weights: it spans some hundred st
 
 def train(
     annotated: AnnotatedSet,
-    network: NetworkOptions,
-    training: TrainingOptions,
-    augmentation: PairedAugmentation,
+    network: Network,
+    training: NetworkTraining,
+    augmentation: PatchAugmentation,
     *,
     seed: int,
     start: keras.Model | None = None,
@@ -139,7 +136,7 @@ def train(
     task = ""
     if checkpoint is not None:
         # A longer time limit goes on with what was learnt, since it changes no step.
-        steps_only = replace(training, max_minutes=None)
+        steps_only = training.model_copy(update={"max_minutes": None})
         given = [network, steps_only, augmentation, seed, parameters, code, origin]
         task = _fingerprint(annotated, given)
     learner.compile(
@@ -159,7 +156,7 @@ def train(
     history: list[dict[str, float]] = []
     best: list[NDArray[Any]] = []
     if checkpoint is not None:
-        history, best = restored(checkpoint, task, learner, core)
+        history, best = restore_checkpoint(checkpoint, task, learner, core)
     while stopped_by(history, training) is None:
         started = time.perf_counter()
         row = _stretch(learner, patches, training, history)
@@ -177,7 +174,7 @@ def train(
     log_stop(history, training)
     core.set_weights(best)
     frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
-    return {"model": backbones.folded(core), "history": frame}
+    return {"model": transforms.fold_normalization(core), "history": frame}
 
 
 def validate(
@@ -218,7 +215,7 @@ def save(
     model: keras.Model,
     path: str | os.PathLike[str],
     channels: Sequence[str],
-    network: NetworkOptions,
+    network: Network,
     parameters: InstanceParameters,
     about: Mapping[str, Any],
 ) -> None:
@@ -232,7 +229,7 @@ def save(
         Ends in `.keras`.
     channels : sequence of str
         Channel names, in the order of the image's last axis.
-    network : NetworkOptions
+    network : Network
         Of the model.
     parameters : InstanceParameters
         How objects are cut out of its maps.
@@ -299,7 +296,7 @@ def _averaged(learner: keras.Model) -> Iterator[None]:
 def _stretch(
     learner: keras.Model,
     patches: Patches,
-    training: TrainingOptions,
+    training: NetworkTraining,
     history: Sequence[Mapping[str, float]],
 ) -> dict[str, float]:
     """Train until the next validation; give its number of steps and their mean loss."""
@@ -314,11 +311,9 @@ def _stretch(
         rate = rate_of(training, step)
         learner.optimizer.learning_rate = rate
         losses.append(float(learner.train_on_batch(*next(batches))))
-        if not math.isfinite(losses[-1]):
-            raise InputError(
-                f"training: the loss is {losses[-1]} in step {step + 1}, so it has diverged. Lower "
-                f"learning_rate (now {training.learning_rate}), or switch mixed_precision off."
-            )
+        check_loss(
+            losses[-1], f"step {step + 1}", training.learning_rate, "switch mixed_precision off"
+        )
         step += 1
         now = minutes + (time.perf_counter() - started) / 60
     batches.close()
@@ -326,7 +321,7 @@ def _stretch(
     return {"step": step, "loss": mean, "learning_rate": rate}
 
 
-def _supervised(network: NetworkOptions, name: str) -> Any:
+def _supervised(network: Network, name: str) -> Any:
     """Give the loss of all heads; those of deep supervision count half of the one above them."""
     k = n_maps(network.outputs)
     single = loss(network.outputs, name)
@@ -346,21 +341,21 @@ def _fingerprint(annotated: AnnotatedSet, given: Sequence[Any]) -> str:
     """
     versions = [keras.__version__, keras.backend.backend()]
     about = [versions, file_digest(annotated.path), annotated.table.to_csv(), *given]
-    return hashlib.sha256(json.dumps(about, sort_keys=True, default=asdict).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(about, sort_keys=True, default=_plain).encode()).hexdigest()
 
 
-def _check(network: NetworkOptions, training: TrainingOptions) -> None:
-    problems = []
-    if training.loss not in LOSSES:
-        problems.append(f"loss: {training.loss!r} is none of {', '.join(LOSSES)}")
-    for name in ("steps", "batch_size", "patch_size", "validate_every"):
-        if getattr(training, name) < 1:
-            problems.append(f"{name}: {getattr(training, name)} is less than 1")
+def _plain(options: Any) -> dict[str, Any]:
+    """Return options, of the configuration or of a dataclass, as plain values."""
+    if isinstance(options, Section):
+        return options.model_dump(mode="json")
+    return asdict(options)
+
+
+def _check(network: Network, training: NetworkTraining) -> None:
     multiple = architecture.multiple(network)
     if training.patch_size % multiple:
-        problems.append(
-            f"patch_size: {training.patch_size} px is no multiple of {multiple} px, which a "
-            f"network of depth {network.depth} and binning {network.binning} needs"
+        raise InputError(
+            f"training the segmentation network: patch_size: {training.patch_size} px is no "
+            f"multiple of {multiple} px, which a network of depth {network.depth} and binning "
+            f"{network.binning} needs"
         )
-    if problems:
-        raise InputError.collect(problems, "training the segmentation network")

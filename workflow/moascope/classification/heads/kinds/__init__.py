@@ -1,0 +1,1 @@
+"""The types of head, one a file."""

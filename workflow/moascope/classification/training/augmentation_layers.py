@@ -1,0 +1,95 @@
+"""Keras layers of augmentations that Keras lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from moascope.core.errors import InputError
+from moascope.networks.keras_defaults import keras, layers, ops
+
+
+class _RandomLayer(layers.Layer):
+    """Layer that draws from its own seeded generator, in training only."""
+
+    def __init__(self, seed: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        return self.augment(inputs) if training else inputs
+
+    def augment(self, inputs: Any) -> Any:
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "seed": self.seed}
+
+    def _coin(self, inputs: Any) -> Any:
+        draw = keras.random.uniform((ops.shape(inputs)[0], 1, 1, 1), seed=self.generator)
+        return draw < 0.5
+
+
+@keras.saving.register_keras_serializable("moascope")
+class RandomQuarterTurn(_RandomLayer):
+    """Turns of square images by 0, 90, 180 or 270 degrees, without interpolation."""
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Check that a quarter turn does not reshape images."""
+        _, height, width, _ = input_shape
+        if height != width:
+            raise InputError(
+                f"augmentation: quarter_turn needs square units; these are {height} x {width} px. "
+                "Use flip and rotation, or cut square tiles."
+            )
+        super().build(input_shape)
+
+    def augment(self, inputs: Any) -> Any:
+        """Turn each image by its own draw."""
+        half = ops.where(self._coin(inputs), ops.flip(inputs, (1, 2)), inputs)
+        quarter = ops.flip(ops.transpose(half, (0, 2, 1, 3)), 1)
+        return ops.where(self._coin(inputs), quarter, half)
+
+
+@keras.saving.register_keras_serializable("moascope")
+class RandomChannelGain(_RandomLayer):
+    """Factors of every channel of every image, from [1 - fraction, 1 + fraction]."""
+
+    def __init__(self, fraction: float, seed: int, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.fraction = fraction
+
+    def augment(self, inputs: Any) -> Any:
+        """Scale each channel by its own draw."""
+        shape = (ops.shape(inputs)[0], 1, 1, inputs.shape[-1])
+        low, high = 1 - self.fraction, 1 + self.fraction
+        gain = keras.random.uniform(shape, low, high, dtype=inputs.dtype, seed=self.generator)
+        return inputs * gain
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what builds the layer again."""
+        return {**super().get_config(), "fraction": self.fraction}
+
+
+@keras.saving.register_keras_serializable("moascope")
+class RandomNoise(_RandomLayer):
+    """Gaussian noise."""
+
+    def __init__(self, sd: float, seed: int, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.sd = sd
+
+    def augment(self, inputs: Any) -> Any:
+        """Add noise to each pixel and channel."""
+        noise = keras.random.normal(
+            ops.shape(inputs), stddev=self.sd, dtype=inputs.dtype, seed=self.generator
+        )
+        return inputs + noise
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what builds the layer again."""
+        return {**super().get_config(), "sd": self.sd}

@@ -1,0 +1,186 @@
+"""Layers that networks are made of. Their registered names stand in saved models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from moascope.core.errors import InputError
+from moascope.networks.keras_defaults import keras, layers
+
+
+@keras.saving.register_keras_serializable("moascope")
+class DihedralViews(layers.Layer):
+    """Views of square images, stacked along the batch: `(n, s, s, c)` to `(views * n, s, s, c)`.
+
+    Parameters
+    ----------
+    views : {1, 4, 8}
+        4: the image, its two mirror images and its half turn; 8: those of its transpose as well,
+        the whole symmetry group of the square.
+    """
+
+    def __init__(self, views: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.views = views
+
+    def call(self, inputs: Any) -> Any:
+        """Flip and transpose channel-last `inputs`."""
+        return keras.ops.concatenate(list(dihedral_views(inputs, self.views)), axis=0)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return a shape of any number of images."""
+        return (None, *input_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what builds the layer again."""
+        return {**super().get_config(), "views": self.views}
+
+
+@keras.saving.register_keras_serializable("moascope")
+class MeanOverViews(layers.Layer):
+    """Mean over stacked views: `(views * n, d)` to `(n, d)`.
+
+    Parameters
+    ----------
+    views : {1, 4, 8}
+        As for `DihedralViews`.
+    """
+
+    def __init__(self, views: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.views = views
+
+    def call(self, inputs: Any) -> Any:
+        """Average over the views, which vary slowest along the batch."""
+        by_view = keras.ops.reshape(inputs, (self.views, -1, inputs.shape[-1]))
+        return keras.ops.mean(by_view, axis=0)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return a shape of any number of images."""
+        return (None, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what builds the layer again."""
+        return {**super().get_config(), "views": self.views}
+
+
+def dihedral_views(images: Any, views: int) -> Iterator[Any]:
+    """Yield the views of images, one at a time.
+
+    Parameters
+    ----------
+    images : array or keras tensor
+        `(n, H, W, C)`; square for 8 views.
+    views : {1, 4, 8}
+        As for `DihedralViews`.
+
+    Yields
+    ------
+    array or keras tensor
+        `(n, H, W, C)`, in the order of `DihedralViews`. Of a NumPy array, views of its memory.
+    """
+    flip, transpose = keras.ops.flip, keras.ops.transpose
+    if isinstance(images, np.ndarray):
+        flip, transpose = np.flip, np.transpose
+    stack = [images]
+    if views >= 4:
+        mirrored = flip(images, 2)
+        stack = [images, mirrored, flip(images, 1), flip(mirrored, 1)]
+    yield from stack
+    if views == 8:
+        for view in stack:
+            yield transpose(view, (0, 2, 1, 3))
+
+
+@keras.saving.register_keras_serializable("moascope")
+class ChannelMap(layers.Layer):
+    """Chosen channels, each scaled: `output[..., i] = input[..., source[i]] * scale + offset`.
+
+    Parameters
+    ----------
+    source : sequence of int
+        For every output channel, the input channel it is made from.
+    scale, offset : sequence of float
+        One per output channel.
+    """
+
+    def __init__(
+        self,
+        source: Sequence[int],
+        scale: Sequence[float],
+        offset: Sequence[float],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = [int(index) for index in source]
+        self.scale = [float(value) for value in scale]
+        self.offset = [float(value) for value in offset]
+
+    def call(self, inputs: Any) -> Any:
+        """Map channel-last `inputs`."""
+        mapped = inputs
+        if self.source != list(range(inputs.shape[-1])):
+            mapped = keras.ops.take(inputs, np.array(self.source), axis=-1)
+        # One number instead of a vector where it is enough: broadcasting a vector is slower.
+        scale, offset = _shortest(self.scale), _shortest(self.offset)
+        return mapped * keras.ops.cast(scale, mapped.dtype) + keras.ops.cast(offset, mapped.dtype)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape with the number of output channels."""
+        return (*input_shape[:-1], len(self.source))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what builds the layer again."""
+        config = super().get_config()
+        return {**config, "source": self.source, "scale": self.scale, "offset": self.offset}
+
+
+@keras.saving.register_keras_serializable("moascope")
+class SpatialSD(layers.Layer):
+    """Standard deviation of every channel over the image: `(n, h, w, c)` to `(n, c)`."""
+
+    def call(self, inputs: Any) -> Any:
+        """Reduce both spatial axes."""
+        # The floor keeps the gradient finite where a channel is constant.
+        return keras.ops.sqrt(keras.ops.var(inputs, axis=(1, 2)) + 1e-12)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return `(n, c)`."""
+        return (input_shape[0], input_shape[-1])
+
+
+def _shortest(values: list[float]) -> float | list[float]:
+    return values[0] if len(set(values)) == 1 else values
+
+
+def pool(features: Any, pooling: str) -> Any:
+    """Reduce a feature map over the image.
+
+    Parameters
+    ----------
+    features : keras tensor
+        `(n, h, w, c)`; `(n, c)` stays as it is.
+    pooling : {"mean", "mean+sd"}
+        Statistics of every channel.
+
+    Returns
+    -------
+    keras tensor
+        `(n, c)` or `(n, 2 c)`.
+
+    Raises
+    ------
+    InputError
+        For another pooling.
+    """
+    if pooling not in ("mean", "mean+sd"):
+        raise InputError(f"pooling: {pooling!r} is neither mean nor mean+sd.")
+    if len(features.shape) == 2:
+        return features
+    mean = layers.GlobalAveragePooling2D()(features)
+    if pooling == "mean":
+        return mean
+    return layers.Concatenate()([mean, SpatialSD()(features)])

