@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-CLEAN = ["report"]
+CLEAN = ["images", "networks", "profiling", "report", "screen", "simulation"]
 """Packages of the library that follow the rules of prose. The list must only grow."""
 
 CLEAN_FILES = ["workflow/report", "workflow/scripts/report", "workflow/rules/report.smk"]
@@ -21,14 +21,16 @@ BANNED = re.compile(
 )
 
 _VERBS = """
-Add Apply Assign Average Build Calibrate Check Choose Collect Compare Compose Compute Convert Copy
-Correct Count Crop Cut Describe Divide Download Draw Encode Enlarge Estimate Evaluate Explain
-Expand Export Extract Fill Filter Find Fit Flag Format Generate Group Hash Import Increase Index
-Iterate Join Keep List Load Log Make Map Mark Match Measure Merge Move Name Normalize Number Open
-Order Parse Permute Pick Pool Predict Prepare Print Put Raise Rank Read Reduce Register Remove
-Rename Render Repeat Replace Report Require Resample Resize Return Rotate Round Run Sample Save
-Scale Score Search Segment Select Set Shorten Shrink Shuffle Sort Split Start Stop Store Subtract
-Suggest Sum Test Train Tune Update Validate Wait Warn Wrap Write Yield
+Add Apply Assign Augment Average Begin Blur Build Calibrate Call Change Check Choose Clip Close
+Collect Compare Compile Compose Compress Compute Convert Copy Correct Count Crop Cut Decompress
+Describe Digest Divide Download Draw Drop Encode Enlarge Estimate Evaluate Expand Explain Export
+Extract Fill Filter Find Fine-tune Fit Flag Flip Fold Format Generate Group Hash Import Increase
+Index Iterate Join Keep List Load Lock Log Make Map Mark Match Measure Merge Move Name Normalize
+Note Number Open Order Parse Permute Pick Pool Predict Prepare Print Put Raise Rank Read Rebuild
+Reduce Refuse Register Remove Rename Render Repeat Replace Report Require Resample Resize Restore
+Return Review Rotate Round Run Sample Save Scale Score Search Segment Select Set Shorten Shrink
+Shuffle Simulate Smear Sort Split Spread Start Stop Store Subtract Suggest Sum Summarise Test
+Train Tune Update Validate Vary Wait Warn Wrap Write Yield
 """
 VERBS = frozenset(_VERBS.split())
 """First words of docstrings of functions; other imperative verbs may be added."""
