@@ -293,7 +293,7 @@ def write(
         quality,
         units,
         CHANNELS,
-        Quality(**config["quality"]).model_dump(),
+        Quality(**config["quality"]),
         seed=config["seed"],
     )
     warnings = reviewed.pop("warnings")
