@@ -4,6 +4,7 @@ import fake_run
 import numpy as np
 import pandas as pd
 import pytest
+from report_pages import changed
 
 from moascope.report import context as report_context
 
@@ -48,9 +49,10 @@ def _after_quality(units):
 
 def test_the_pixel_size_follows_resizing_and_tiling(context):
     quality = pd.DataFrame({"width": [512, 512], "pixel_size_um": 0.5})
-    config, images = {"units": {"tiles": [1, 2]}}, [np.zeros((128, 128, 3))]
-    size = report_context._pixel_size(config, quality, images)
+    tiled = changed(context, config={**context.config, "units": {"tiles": [1, 2]}})
+    options, images = tiled.options, [np.zeros((128, 128, 3))]
+    size = report_context._pixel_size(options, quality, images)
     assert size == pytest.approx(0.5 * 256 / 128)
     for unknown in (np.nan, [0.5, 0.6], [0.5, np.nan]):
         other = quality.assign(pixel_size_um=unknown)
-        assert report_context._pixel_size(config, other, images) is None
+        assert report_context._pixel_size(options, other, images) is None

@@ -13,5 +13,5 @@ def test_a_large_image_does_not_make_a_large_report(context):
     images = {unit: rng.random((700, 900, 3)) for unit in list(context.images)[:3]}
     painter = report_tiles.Painter(changed(context, images={**context.images, **images}))
     for image in images.values():
-        assert max(painter.rgb(image).shape) <= 160
+        assert max(painter.draw(image).shape) <= 160
         assert len(base64.b64decode(painter.source(image).split(",")[1])) < 60_000
