@@ -1,4 +1,4 @@
-# What a person opens and what a program reads.
+# The report for people and the summary for programs.
 
 
 rule augmentation_preview:
