@@ -586,7 +586,7 @@ def test_a_plate_without_cells_gives_no_units(plate, tmp_path):
     assert np.load(tmp_path / "cells.npy").shape == (0, 60, 60, 2)
 
 
-# --- sites with known objects -----------------------------------------------------------------
+# --- sites with reference objects -----------------------------------------------------------------
 
 
 PLATES = ["P1", "P2", "P3", "P4"]

@@ -445,7 +445,7 @@ def _segmentation_checks(context: Context) -> Iterable[dict[str, str]]:
                 "warn",
                 f"Engine “{name}” found nothing",
                 f"Not a single one of the {objects} of the test images was found. Look at the "
-                "pictures, at the channels it was given, and at what it learnt from.",
+                "pictures, at the channels it was given, and at what it trained from.",
             )
     for found in context["summary"].get("warnings", []):
         if found["id"] == "training-cut-short":
@@ -550,7 +550,7 @@ def listed(names: Iterable[Any], limit: int = 8) -> str:
 
 
 def score_table(context: Context) -> list[dict[str, Any]]:
-    """Give the rows of the table of scores: the models of each split, then its baselines."""
+    """Return the rows of the table of scores: the models of each split, then its baselines."""
     rows: list[dict[str, Any]] = []
     for split in context["splits"]:
         models = {
@@ -656,7 +656,7 @@ def place_rows(entry: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def score_row(kind: str, label: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the scores of a model or baseline as text."""
+    """Return the scores of a model or baseline as text."""
     return {
         "kind": kind,
         "label": label,

@@ -1,4 +1,4 @@
-"""A synthetic high-content screen with known truth, for the demo and for tests.
+"""Synthetic high-content screen with known truth, for the demo and for tests.
 
 Cells of a field are laid out, given a phenotype by their treatment, drawn as three stains and
 photographed by a camera with the faults of a real one. Lengths are in pixels of 0.65 um, the
@@ -35,7 +35,7 @@ PROBLEMS = ("out-of-focus", "saturated", "empty")
 def simulate_plate(
     plate_index: int, options: Simulate, folder: Path, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Simulate one plate: draw its sites, and write images and masks.
+    """Draw the sites of one plate, and write images and masks.
 
     Writes `images/{plate}/{well}_s{site}_{channel}.ome.tif` (uint16, one channel each) and
     `masks/{plate}/{well}_s{site}.tif` (uint16, 0 background, one label per nucleus).
@@ -110,7 +110,7 @@ def simulate_plate(
 
 
 def _plate_layout(options: Simulate, seed: int, rng: np.random.Generator) -> dict[str, Treatment]:
-    """Shuffle every treatment and the controls over the wells of one plate."""
+    """Assign every treatment and the controls to random wells of one plate."""
     control = Treatment(CONTROL, float("nan"), "", HEALTHY, 0.0)
     content = treatments(options, seed) + [control] * options.controls_per_plate
     wells = [f"{'ABCDEFGH'[r]}{c + 1:02d}" for r in range(PLATE_ROWS) for c in range(PLATE_COLUMNS)]

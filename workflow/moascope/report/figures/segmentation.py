@@ -19,7 +19,7 @@ from moascope.report.figures.style import (
     new_figure,
     svg_text,
 )
-from moascope.segmentation.label_windows import busiest, median_diameter, shrink, thin
+from moascope.segmentation.label_windows import busiest, median_side, shrink, thin
 from moascope.segmentation.matching import match, overlaps, without_ignored
 
 Labels = npt.NDArray[np.integer[Any]]
@@ -164,7 +164,7 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
 
 
 def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> dict[str, RGB]:
-    """Draw an image, its known objects, those that were found, and where they disagree.
+    """Draw an image, its reference objects, those that were found, and where they disagree.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def shrinkage(labels: Labels, side: int) -> int:
     int
         1 where they are small enough, or there are none.
     """
-    return max(1, math.ceil(4 * median_diameter(labels) / side))
+    return max(1, math.ceil(4 * median_side(labels) / side))
 
 
 def overlay(image: npt.NDArray[Any], found: Labels, limits: tuple[float, float], side: int) -> RGB:
