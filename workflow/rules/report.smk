@@ -1,4 +1,4 @@
-# What a person opens and what a program reads.
+# Report for readers, summary for programs.
 
 
 rule augmentation_preview:

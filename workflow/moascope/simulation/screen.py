@@ -18,11 +18,11 @@ import tifffile
 
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path
-from moascope.screen.plates import simulated_plates
 from moascope.simulation.camera import Condition, draw_camera, photograph, vary_condition
 from moascope.simulation.cells import grow_cells, lay_out
 from moascope.simulation.options import Simulate
 from moascope.simulation.phenotypes import CHANNELS, CONTROL, HEALTHY, Treatment, treatments
+from moascope.simulation.plates import name_plates
 from moascope.simulation.stains import defocus_raised, stain_actin, stain_dna, stain_tubulin
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def simulate_plate(
     Parameters
     ----------
     plate_index : int
-        Index into `plates.simulated_plates`, from 0. Plates do not depend on one another.
+        Index into `plates.name_plates`, from 0. Plates do not depend on one another.
     options : Simulate
         The section `simulate` of the configuration.
     folder : path
@@ -67,7 +67,7 @@ def simulate_plate(
     InputError
         If there is no such plate.
     """
-    names = simulated_plates(options.plates, options.batches)
+    names = name_plates(options.plates, options.batches)
     if not 0 <= plate_index < len(names):
         raise InputError(f"there is no plate {plate_index}; the screen has {len(names)}, from 0")
     plate = names[plate_index]
