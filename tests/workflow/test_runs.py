@@ -149,7 +149,7 @@ def test_every_form_of_sample_sheet_is_ingested(project, form):
     assert len(list(project.folder.glob("results/small/plates/*.ozx"))) == 1
 
 
-def test_the_table_of_many_plates_is_divided_in_parts(project):
+def test_the_table_of_many_plates_is_divided_and_headers_are_read_in_parts(project):
     plates = [f"P{number:02}" for number in range(66)]
     write_images(project.folder, "A.tif", *(f"{plate}.tif" for plate in plates))
     section = {"format": "table", "sheet": "sheet.csv", "channels": {"DNA": "DNA"}}
@@ -167,11 +167,10 @@ def test_the_table_of_many_plates_is_divided_in_parts(project):
             assert [pd.read_parquet(file)["plate"].item() for file in written] == list(plates)
         return re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", output, re.MULTILINE)
 
-    divided = ["divide_sites_0", "divide_sites_1"]
     first = ran(plates)
     sizes = ["check_images", "read_headers", "read_headers"]
-    read = ["ingest", "ingest", "sheet_is_read", "sites"]
-    assert sorted(first) == sorted([*sizes, *divided, *read])
+    read = ["divide_sites", "ingest", "ingest", "sheet_is_read", "sites"]
+    assert sorted(first) == sorted([*sizes, *read])
     # Another first plate moves the last plate of each part to the next part, and no more.
     assert not {"ingest", "prepare"} & set(ran(["A", *plates]))
     assert not {"ingest", "prepare"} & set(ran(plates))

@@ -260,7 +260,7 @@ CASES = {
     "simulate.bad_wells_per_plate": (
         0,
         [
-            *("simulate_plate", "sites", "divide_sites_0", "sheet_is_read", "ingest", CHECK),
+            *("simulate_plate", "sites", "divide_sites", "sheet_is_read", "ingest", CHECK),
             *(*PREPARE, *SPLIT, "features", *FIT, *SCORE, *REPORT),
         ],
     ),

@@ -1,4 +1,4 @@
-# What a person opens and what a program reads.
+# Report for readers, summary for programs.
 
 
 rule augmentation_preview:
@@ -73,11 +73,11 @@ rule report:
         html=report(PATHS.report, caption="../report/report.rst", category="Report"),
         figures=[
             report(
-                PATHS.result(f"figures/{name}"),
+                path,
                 caption=f"../report/{caption}.rst",
                 category=category,
             )
-            for name, (caption, category) in RESULTS.figures().items()
+            for path, (caption, category) in RESULTS.figures().items()
         ],
     log:
         PATHS.log("report"),

@@ -3,7 +3,8 @@ import json
 import pytest
 import yaml
 
-from moascope.config.files import repeated_keys
+from moascope.config.files import check_repeated_keys, repeated_keys
+from moascope.core.errors import InputError
 from moascope.core.files import unique_keys
 
 
@@ -75,3 +76,12 @@ def test_an_object_of_json_with_a_key_twice_is_refused():
     assert json.loads('{"a": 1}', object_pairs_hook=unique_keys) == {"a": 1}
     with pytest.raises(ValueError, match="the key 'train' is given twice"):
         json.loads('{"train": [], "test": [], "train": []}', object_pairs_hook=unique_keys)
+
+
+def test_files_with_repeated_keys_are_refused(tmp_path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text("run: a\n")
+    second.write_text("run: a\nrun: b\n")
+    check_repeated_keys([first])
+    with pytest.raises(InputError, match=r"b\.yaml: 1 problem\n.*run: is given in line 1"):
+        check_repeated_keys([first, second])

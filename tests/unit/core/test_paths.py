@@ -59,9 +59,8 @@ def test_the_table_of_outputs_is_that_of_the_rules(repository):
 def test_every_path_is_made_by_a_rule():
     names = {name for name, value in vars(Paths).items() if isinstance(value, property)}
     made = {name for names in paths._OUTPUTS.values() for name in names}
-    numbered = {"plate_files", "plate_roles"}  # by divide_sites_0 and so on
     by_method = {"engine_size", "test_labels", "test_times", "test_device"}
-    assert names - CHECKPOINTS - numbered - by_method == made
+    assert names - CHECKPOINTS - by_method == made
 
 
 @pytest.mark.parametrize(
@@ -70,6 +69,7 @@ def test_every_path_is_made_by_a_rule():
         ("results/a/plates/P1.ozx", "ingest"),
         ("/data/run/results/a/plates/P.1 b.ozx", "ingest"),
         (Path("results/a/units/pixels/P1.npy"), "prepare"),
+        ("results/a/sites/files/P1.parquet", "divide_sites"),
         ("results/a/units.parquet", "collect_units"),
         ("results/a/splits/loco.groups.parquet", "split"),
         ("results/a/segmentation/nuclei.json", "tune_classical"),
@@ -90,7 +90,6 @@ def test_the_rule_of_a_file_is_found(path, target):
         "results/a/segmentation/annotated.h5",
         "results/a/segmentation/nuclei.keras",
         "results/a/segmentation/nuclei.labels.h5",
-        "results/a/sites/files/P1.parquet",
     ],
 )
 def test_a_file_stands_for_itself_where_the_configuration_decides_on_its_rule(path):

@@ -681,7 +681,7 @@ def test_a_path_out_of_the_image_root_is_refused(screen, path):
     touch(screen.folder.parent, "secret.tif")
     screen.lines[1] = f"P1,A1,1,DMSO,0,,{path},a/1a.tif"
     assert (
-        f"line 2, column 'dna': {path!r} leads out of the image root {screen.folder}; "
+        f"line 2, column 'dna': {path!r} is outside the image folder {screen.folder}; "
         "set input.images"
     ) in screen.error()
 
@@ -702,7 +702,7 @@ def test_a_link_out_of_the_image_root_is_refused(screen, kind):
     link.symlink_to(screen.folder.parent / ("outside/1d.tif" if kind == "file" else "outside"))
     if kind == "folder":
         screen.lines[1] = "P1,A1,1,DMSO,0,,c/1d.tif,a/1a.tif"
-    assert "1d.tif is a link that leads out of the image root" in screen.error()
+    assert "1d.tif is a link to a place outside the image folder" in screen.error()
 
 
 def test_a_link_to_the_image_root_itself_is_accepted(screen, tmp_path):
@@ -960,8 +960,7 @@ def test_each_stage_gets_the_columns_that_it_needs(screen, tmp_path):
     )
     masks = tmp_path / "masks.parquet"
     write_sites(sites, tmp_path / "sites.parquet", masks)
-    for plate in files:  # one after the other, as parts of a large screen are
-        divide_sites(sites, files, {plate: files[plate]}, {plate: roles[plate]})
+    divide_sites(sites, files, roles)
     assert pd.read_parquet(masks).empty
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sites.parquet"), sites)
     for kind, columns in ((files, {"path:DNA", "well"}), (roles, {"role"})):
@@ -1005,9 +1004,9 @@ def test_a_label_image_that_is_not_there_is_named(screen):
 
 
 def test_plates_that_changed_meanwhile_are_refused(screen, tmp_path):
-    files = {"P1": tmp_path / "1"}
+    files = {"P1": tmp_path / "1", "P3": tmp_path / "3"}
     with pytest.raises(InputError, match=r"plates of the screen changed .*\['P2', 'P3'\]"):
-        divide_sites(screen.read(), ["P1", "P3"], files, files)
+        divide_sites(screen.read(), files, files)
     assert not files["P1"].exists()
 
 
@@ -1066,7 +1065,7 @@ def test_a_folder_that_is_not_there_is_named_under_quarantine(screen):
 
 def test_files_outside_of_the_root_stay_errors_under_quarantine(screen):
     screen.lines[1] = screen.lines[1].replace("a/1d.tif", "../1d.tif")
-    assert "leads out of the image root" in screen.error(on_bad_image="quarantine")
+    assert "outside the image folder" in screen.error(on_bad_image="quarantine")
 
 
 def test_equal_causes_have_two_examples_and_a_count(screen):

@@ -75,7 +75,7 @@ def run_baselines(
 def _majority(
     unit_ids: npt.NDArray[Any], labels: npt.NDArray[Any], folds: Sequence[FoldLike]
 ) -> pd.DataFrame:
-    """Call every test row the most frequent class of the training rows (ties: first by name)."""
+    """Predict the most frequent class of the training rows (ties: first by name)."""
     used = [np.concatenate([fold.train, fold.validation, fold.test]) for fold in folds]
     classes = np.unique(labels[np.concatenate(used)])
     parts = []

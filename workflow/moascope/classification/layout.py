@@ -1,8 +1,7 @@
-"""Layout of a screen: where on the plates the classes lie, and what that gives away.
+"""Layout of a screen: places of the classes on the plates, and their association.
 
-A class that was imaged in one batch or lies in one row can be told by its place. The layout
-features feed a baseline that sees no image, and Cramer's V says how closely class and place go
-together.
+A class that was imaged in one batch or lies in one row can be recognised by its place. A baseline
+predicts from the layout alone, and Cramer's V measures the association of class and place.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _FEW_WELLS = 3
 
 
 def one_hot(units: pd.DataFrame) -> npt.NDArray[np.float32]:
-    """Return which plate, batch, row and column every unit is of.
+    """Return plate, batch, row and column of every unit, one-hot encoded.
 
     Parameters
     ----------
@@ -53,14 +52,14 @@ def one_hot(units: pd.DataFrame) -> npt.NDArray[np.float32]:
 
 
 def association(units: pd.DataFrame, design: Design | None = None) -> dict[str, dict[str, Any]]:
-    """Measure how closely class and place go together, counted in wells.
+    """Measure the association of class and place, counted in wells.
 
     Parameters
     ----------
     units : pandas.DataFrame
         Units of known class: plate, well, batch, row, col and moa.
     design : Design, optional
-        What the units belong to: free groups are places too, and the only ones without plates.
+        Plates or free groups of the units; without plates, free groups are the only places.
 
     Returns
     -------
@@ -114,7 +113,7 @@ def cramers_v(table: npt.NDArray[np.integer[Any]]) -> float | None:
 
 
 def _single_places(table: pd.DataFrame, wells: pd.DataFrame, kind: str) -> dict[str, str]:
-    """Classes whose wells all lie in one place, where chance would not put them there."""
+    """Return the classes whose wells all lie in one place, more than chance explains."""
     at_least = 2 if kind in ("plate", "batch") else 3
     if table.shape[1] < at_least:
         return {}
@@ -125,7 +124,7 @@ def _single_places(table: pd.DataFrame, wells: pd.DataFrame, kind: str) -> dict[
 
 
 def _place_name(value: Any, kind: str) -> str:
-    """Name a place as it is printed on the plate; rows and columns are counted from 0 in tables."""
+    """Return a place as printed on the plate; tables count rows and columns from 0."""
     if kind == "row":
         return row_name(int(value))
     return str(int(value) + 1) if kind == "column" else str(value)

@@ -1,4 +1,4 @@
-"""Options of the sections `models` and `evaluation`."""
+"""Options of the section `models`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=
 
 
 class Candidate(Section):
-    """What may be chosen in the place of a model's own features and head; null: as the model."""
+    """Features and head that may replace those of a model; null: as the model."""
 
     features: Features | None = Field(None, description="as of the model")
     taps: list[str] | None = Field(None, description="as of the model")
@@ -49,7 +49,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested, frozen=True):
 
     features: Features = Field(
         ["network"],
-        description="frozen: what the head sees: features of the network, hand-crafted texture "
+        description="frozen: input of the head: features of the network, hand-crafted texture "
         "features, or both joined",
     )
     head: Head = Field(default_factory=Head, description="the head")
@@ -80,7 +80,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested, frozen=True):
         return self
 
     def _idle_keys(self) -> list[str]:
-        """Name the keys that were set, but have no effect with the values of others."""
+        """Return the keys that were set, but have no effect with the values of others."""
         transfer = f"transfer {self.transfer!r}"
         reasons: dict[str, str] = {}
         if self.transfer != "partial":
@@ -162,7 +162,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested, frozen=True):
         }
 
     def _choice(self, candidate: Candidate) -> Choice:
-        """Fill what a candidate leaves open with the model's own options."""
+        """Return the choice of a candidate, completed with the options of the model."""
         features = candidate.features or self.features
         uses_network = NETWORK in features
         taps = self.taps if candidate.taps is None else candidate.taps

@@ -21,27 +21,27 @@ class FoldLike(Protocol):
 
     @property
     def repeat(self) -> int:
-        """Number of the repetition, from 0."""
+        """Return the number of the repetition, from 0."""
 
     @property
     def fold(self) -> int:
-        """Number of the fold in its repetition, from 0."""
+        """Return the number of the fold in its repetition, from 0."""
 
     @property
     def name(self) -> str:
-        """Name for people: for example the compound left out."""
+        """Return its name, for example the compound left out."""
 
     @property
     def train(self) -> IntArray:
-        """Rows to learn from."""
+        """Return the training rows."""
 
     @property
     def validation(self) -> IntArray:
-        """Rows to choose by; may be empty."""
+        """Return the validation rows; may be empty."""
 
     @property
     def test(self) -> IntArray:
-        """Rows to predict."""
+        """Return the test rows."""
 
 
 def classes_of_folds(
@@ -96,7 +96,7 @@ def prediction_table(
     classes : sequence of str
         Names of the columns.
     fold : FoldLike
-        Where the rows come from.
+        The fold of the rows.
     calibration : Calibration, optional
         Of a head on features.
 

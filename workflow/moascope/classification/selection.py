@@ -1,4 +1,4 @@
-"""Nested selection: the features and the head of every fold are chosen within its training units.
+"""Nested selection of features and a head, within the training units of every fold.
 
 Each candidate is scored by an inner cross-validation over whole groups (compounds, for example) of
 the training units. The best one is fitted to all training units and predicts the test units, whose
@@ -41,7 +41,7 @@ class Candidate:
 
     name: str
     columns: IntArray
-    """(d,) which features it sees."""
+    """(d,) numbers of the features that it sees."""
     head: HeadOptions
 
 
@@ -203,7 +203,7 @@ def fit_predict_folds(
     Parameters
     ----------
     features, unit_ids, labels, seed
-        As for `heads.fit_predict_folds`.
+        As for `cross_validation.fit_predict_folds`.
     folds : sequence of Fold
         Row numbers of the units.
     candidates : sequence of Candidate
@@ -214,7 +214,7 @@ def fit_predict_folds(
     Returns
     -------
     predictions : pandas.DataFrame
-        As of `heads.fit_predict_folds`.
+        As of `cross_validation.fit_predict_folds`.
     selection : pandas.DataFrame
         One row per fold and candidate: repeat, fold, fold_name, candidate, balanced_accuracy (of
         the inner folds) and chosen.
@@ -222,7 +222,7 @@ def fit_predict_folds(
     Raises
     ------
     InputError
-        As of `heads.fit_predict_folds` and `choose`.
+        As of `cross_validation.fit_predict_folds` and `choose`.
     """
     labels, unit_ids = np.asarray(labels).astype(str), np.asarray(unit_ids).astype(str)
     classes = classification_predictions.classes_of_folds(unit_ids, labels, folds)
@@ -246,7 +246,7 @@ def fit_predict_folds(
 def selection_table(
     candidates: Sequence[Candidate], scores: npt.NDArray[np.float64], fold: Fold
 ) -> pd.DataFrame:
-    """Lay the scores of candidates in one fold out as a table.
+    """Return the scores of candidates in one fold as a table.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ def selection_table(
     scores : (n_candidates,) float64
         From `choose`.
     fold : Fold
-        Where they come from.
+        The fold that they are of.
 
     Returns
     -------
@@ -286,7 +286,7 @@ def _predict(
 
 
 def _balanced_accuracy(truth: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> float:
-    """Mean over classes of the share of their rows that is predicted correctly."""
+    """Compute the mean recall of the classes."""
     is_right = predicted == truth
     return float(np.mean([is_right[truth == name].mean() for name in np.unique(truth)]))
 

@@ -1,15 +1,26 @@
-"""What a configuration may ask of images without plates or wells (format `classes`)."""
+"""Rules for configurations of images without plates or wells (format `classes`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moascope.screen.formats.registry import has_plates
 
+if TYPE_CHECKING:
+    from moascope.config.root import Config
+    from moascope.splits.options import Split
+
 _INPUT_KEYS = (
-    *("moa_table", "moa_table_columns", "platemap", "platemaps", "platemap_columns"),
-    *("plate_format", "batch_from_plate", "controls", "zero_dose"),
+    "moa_table",
+    "moa_table_columns",
+    "platemap",
+    "platemaps",
+    "platemap_columns",
+    "plate_format",
+    "batch_from_plate",
+    "controls",
+    "zero_dose",
 )
 _OWN_COLUMNS = {"label", "set"}
 _METHODS = ("stratified-k-fold", "group-k-fold", "leave-one-group-out", "fixed")
@@ -25,19 +36,33 @@ def _problems_of_input(section: Any) -> list[str]:
     ]
 
 
-def fit_defaults(config: Any) -> None:
-    """Fit defaults to images without plates: an audit looks at images and at all free groups.
+def fit_defaults(config: Config) -> Config:
+    """Return a configuration with defaults that fit images without plates.
+
+    The audit of a split then compares images and all free groups.
 
     Parameters
     ----------
     config : Config
-        Changed in place.
+        The configuration, which stays as it is.
+
+    Returns
+    -------
+    Config
+        The same object where there are plates.
     """
     if config.input is None or has_plates(config.input.format):
-        return
-    for split in config.splits.values():
-        if "groups" not in split.audit.model_fields_set:
-            split.audit.groups = ["image", *config.input.groups]
+        return config
+    groups = ["image", *config.input.groups]
+    splits = {name: _with_audited_groups(split, groups) for name, split in config.splits.items()}
+    return config.model_copy(update={"splits": splits})
+
+
+def _with_audited_groups(split: Split, groups: list[str]) -> Split:
+    if "groups" in split.audit.model_fields_set:
+        return split
+    audit = split.audit.model_copy(update={"groups": groups})
+    return split.model_copy(update={"audit": audit})
 
 
 def problems_of_classes(config: Any) -> list[str]:

@@ -45,8 +45,7 @@ def load(raw: Mapping[str, Any], source: str = "config", *, with_files: bool = F
         problems += missing_files(config)
     if problems or not isinstance(config, Config):
         raise InputError.collect(problems, source)
-    fit_defaults(config)
-    return config
+    return fit_defaults(config)
 
 
 def missing_files(config: Config) -> list[str]:

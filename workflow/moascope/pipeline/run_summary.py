@@ -1,4 +1,4 @@
-"""summary.json: the numbers of a run for a program, unrounded."""
+"""Contents of summary.json: the numbers of a run for a program, unrounded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of Python, the platform and every installed package that matters.
+    """Return the versions of Python, the platform and the packages that change results.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def build(
     cells: Mapping[str, Any] | None = None,
     warnings: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
-    """Compose summary.json.
+    """Build the contents of summary.json.
 
     Parameters
     ----------
@@ -121,13 +121,12 @@ def build(
     cells : mapping, optional
         Counts of the objects of a screen, see `cell_counts.count_plates`.
     warnings : sequence of mapping
-        What could mislead a reader, with id, about and text.
+        Warnings for readers, with id, about and text.
 
     Returns
     -------
     dict
-        JSON-ready. What is not known (None or NaN) is absent, sections without content too;
-        nothing is rounded.
+        JSON-ready. Unknown values (None or NaN) and empty sections are absent; nothing is rounded.
     """
     content = {
         "run": run,
@@ -148,7 +147,7 @@ def build(
 
 
 def environment(devices: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
-    """Say what a run was computed with.
+    """Return versions, backend and device of a run.
 
     Parameters
     ----------
@@ -178,7 +177,7 @@ def environment(devices: Sequence[Mapping[str, Any]], seed: int) -> dict[str, An
 
 
 def computed_with(backend: str, device: str) -> dict[str, Any]:
-    """Note what a job with a network ran on; see `environment`.
+    """Return backend, device and versions of a job with a network; see `environment`.
 
     Parameters
     ----------
@@ -196,9 +195,9 @@ def computed_with(backend: str, device: str) -> dict[str, Any]:
 
 
 def _known(value: Any) -> Any:
-    """Leave out what is None or NaN, and turn NumPy's numbers into Python's.
+    """Return a value without entries that are None or NaN, with plain numbers.
 
-    What could not be computed stays as null where a `reason` beside it says why.
+    A null with a `reason` in the same entry stays.
     """
     if isinstance(value, Mapping):
         cleaned = {str(key): _known(item) for key, item in value.items() if item != {}}

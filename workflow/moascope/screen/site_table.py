@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -144,7 +144,6 @@ def write_sites(
 
 def divide_sites(
     sites: pd.DataFrame,
-    plates: Iterable[str],
     out_files: Mapping[str, str | os.PathLike[str]],
     out_roles: Mapping[str, str | os.PathLike[str]],
 ) -> None:
@@ -157,10 +156,8 @@ def divide_sites(
     ----------
     sites : pandas.DataFrame
         From `read_sites`.
-    plates : iterable of str
-        All plates that the run was planned for.
     out_files : mapping of str to path
-        For each plate that is written now, a Parquet file: the image files of its sites.
+        For each plate that the run was planned for, a Parquet file: the image files of its sites.
     out_roles : mapping of str to path
         For the same plates, a Parquet file: site_id, plate and role.
 
@@ -170,7 +167,7 @@ def divide_sites(
         If these are not the plates of the table; then nothing is written.
     """
     rows_of = {str(plate): rows for plate, rows in sites.groupby("plate")}
-    if differing := set(rows_of) ^ set(plates):
+    if differing := set(rows_of) ^ set(out_files):
         raise InputError(
             f"the plates of the screen changed while the workflow ran ({sorted(differing)}); "
             "start it again"

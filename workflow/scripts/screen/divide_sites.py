@@ -14,7 +14,6 @@ from moascope.screen import site_table
 plates, output = snakemake.params.plates, snakemake.output
 site_table.divide_sites(
     read_parquet(snakemake.input[0]),
-    snakemake.params.screen,
     dict(zip(plates, output.files, strict=True)),
     dict(zip(plates, output.roles, strict=True)),
 )

@@ -79,7 +79,7 @@ def refit_null(
     codes = np.full(len(units), -1)
     names = units[["moa"]].assign(compound=join_names(units[list(exchanged)]))
     codes[used], class_of = permutation.compound_codes(names.iloc[used])
-    classes, dealt = np.unique(class_of, return_inverse=True)
+    classes, class_codes = np.unique(class_of, return_inverse=True)
     if len(used) > MOST_REFIT_UNITS:
         chosen = sample_alike(codes, MOST_REFIT_UNITS, seed)
         logger.info("refits use %d of %d units", chosen.sum(), len(used))
@@ -88,7 +88,7 @@ def refit_null(
     rows = _tested_rows(units, folds)
     columns = [PROBABILITY + name for name in classes]
     records = []
-    for number, deal in enumerate(permutation.deal(dealt, n, seed)):
+    for number, deal in enumerate(permutation.permute_classes(class_codes, n, seed)):
         labels = np.where(codes >= 0, deal[codes], -1)
         found = permutation.refit_predictions(features, labels, folds, head, len(classes), seed)
         known = ~np.isnan(found[:, 0])
@@ -147,7 +147,7 @@ def _permuted_levels(
 
 @dataclass(frozen=True)
 class _Rows:
-    """A fold of which some rows are left out."""
+    """A fold with a part of its rows."""
 
     train: npt.NDArray[np.integer[Any]]
     validation: npt.NDArray[np.integer[Any]]
@@ -167,8 +167,8 @@ def add_null(
     """Add a p-value and the interval of a permutation null to every score of every level."""
     _, class_of = permutation.compound_codes(frame.compounds(levels["unit"], "unit"))
     classes = pd.Index(class_names(levels["unit"])).get_indexer(pd.Index(class_of))
-    distinct = permutation.distinct_deals(classes)
-    deals = permutation.deal(classes, frame.options.permutations, seed)
+    distinct = permutation.count_permutations(classes)
+    deals = permutation.permute_classes(classes, frame.options.permutations, seed)
     for level, rows in levels.items():
         if refits is None and not frame.is_held_out():
             unit = "compound" if frame.design.has_plates else frame.independent.name

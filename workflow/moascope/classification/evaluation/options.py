@@ -11,18 +11,18 @@ from moascope.core.options import OneOf, Section
 
 
 class Evaluation(Section):
-    """How predictions are scored."""
+    """Aggregation, intervals, null and baselines of an evaluation."""
 
     model_config = ConfigDict(frozen=True)
 
     aggregate: Literal["mean", "median", "vote"] = Field(
-        "median", description="how unit probabilities become those of wells and treatments"
+        "median", description="aggregation of unit probabilities to those of wells and treatments"
     )
     permutations: int = Field(
         1000,
         ge=200,
         le=100000,
-        description="how often mechanisms are permuted among compounds for the p-value and the "
+        description="permutations of mechanisms among compounds for the p-value and the "
         "null interval of every score; lda and logistic heads are fitted again to 200 "
         "permutations, and the predictions of all others stay as they are",
     )
@@ -30,16 +30,16 @@ class Evaluation(Section):
     calibration_bins: int = Field(10, ge=2, le=100, description="bins of the calibration error")
     independent_unit: str = Field(
         "auto",
-        description="what intervals treat as independent: field, well, compound, plate, batch, a "
-        "name of `input.groups`, or auto: what the split holds out (the compound, where it holds "
-        "out nothing); units finer than that are refused, as are images where `input.groups` has "
-        "names",
+        description="unit that intervals treat as independent: field, well, compound, plate, "
+        "batch, a name of `input.groups`, or auto: the unit that the split holds out (the "
+        "compound, where it holds out nothing); units finer than that are refused, as are images "
+        "where `input.groups` has names",
     )
     baselines: list[Annotated[str, OneOf(NAMES)]] = Field(
         list(DEFAULT_NAMES),
         min_length=1,
-        description="simple classifiers scored beside every model: the most frequent class; "
-        "logistic regression, and shrinkage LDA, on plate, batch, row and column; logistic "
+        description="simple classifiers that every model is compared with: the most frequent "
+        "class; logistic regression, and shrinkage LDA, on plate, batch, row and column; logistic "
         "regression on channel means and SDs; both, a support vector machine, and boosted trees "
         "(slow, so not by default) on hand-crafted texture features; logistic regression on the "
         "number of cells, where `segmentation` finds them. Their probabilities are not calibrated",

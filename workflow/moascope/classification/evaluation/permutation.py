@@ -1,4 +1,4 @@
-"""Permutation nulls: what a classifier scores where mechanisms say nothing about compounds.
+"""Permutation nulls: scores of a classifier where mechanisms say nothing about compounds.
 
 Mechanisms are permuted among the compounds: every compound keeps all its units, and every class
 its number of compounds. A linear head is fitted to each permutation as it was to the true classes.
@@ -35,23 +35,23 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.floating[Any]]
 
 REFIT, LABELS = "refit", "labels"
-"""How a null is made: the head is fitted anew to each deal, or only the truth is dealt out."""
+"""Kinds of null: the head is fitted to each permutation, or only the truth is permuted."""
 
 
-def deal(classes: IntArray, n: int, seed: int) -> IntArray:
+def permute_classes(classes: IntArray, n: int, seed: int) -> IntArray:
     """Return `n` random orders of the classes of the compounds, (n, n_compounds)."""
     rng = np.random.default_rng(seed)
     return rng.permuted(np.tile(classes, (n, 1)), axis=1)
 
 
-def distinct_deals(classes: IntArray) -> float:
-    """Count the different ways to deal the classes out; may be huge, so a float."""
+def count_permutations(classes: IntArray) -> float:
+    """Count the distinct permutations of the classes, as a float since there may be very many."""
     sizes = np.bincount(classes)
     return float(np.exp(gammaln(len(classes) + 1) - gammaln(sizes + 1).sum()))
 
 
 def compound_codes(units: pd.DataFrame) -> tuple[IntArray, list[str]]:
-    """Return the number of every unit's compound; one of two mechanisms counts as two.
+    """Return the code of the compound of every unit; one of two mechanisms counts as two.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def label_null(
     compounds: IntArray,
     deals: IntArray,
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Score fixed predictions against classes that are dealt out anew.
+    """Score fixed predictions against permuted classes.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def label_null(
     probabilities : (n, n_classes) float
         Scores of the classes.
     deals : (n_deals, n_compounds) int
-        Class of every compound in every deal, from `deal`.
+        Class of every compound in every permutation, from `permute_classes`.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def label_null(
     """
     n_classes = probabilities.shape[1]
     n_compounds, n_repeats = deals.shape[1], int(repeats.max()) + 1
-    is_dealt = deals[:, :, None] == np.arange(n_classes)
+    is_class = deals[:, :, None] == np.arange(n_classes)
     parts: dict[str, list[FloatArray]] = {}
     for repeat in range(n_repeats):
         rows = repeats == repeat
@@ -103,8 +103,8 @@ def label_null(
         ).reshape(n_compounds, n_classes)
         sizes = np.bincount(codes, minlength=n_compounds)
         counts = metrics.ClassCounts(
-            hits=np.einsum("dck,ck->dk", is_dealt, cells),
-            actual=np.einsum("dck,c->dk", is_dealt, sizes),
+            hits=np.einsum("dck,ck->dk", is_class, cells),
+            actual=np.einsum("dck,c->dk", is_class, sizes),
             called=np.broadcast_to(cells.sum(axis=0), (len(deals), n_classes)),
         )
         for name, score in metrics.SCORES.items():
@@ -114,7 +114,7 @@ def label_null(
             [np.bincount(codes, weights=column, minlength=n_compounds) for column in ranks.T],
             axis=1,
         )
-        won = np.einsum("dck,ck->dk", is_dealt, sums)
+        won = np.einsum("dck,ck->dk", is_class, sums)
         won -= counts.actual * (counts.actual + 1) / 2
         pairs = counts.actual * (len(codes) - counts.actual)
         areas = metrics.mean_where(metrics.ratio(won, pairs), pairs > 0)
@@ -130,14 +130,14 @@ def refit_predictions(
     n_classes: int,
     seed: int,
 ) -> FloatArray:
-    """Fit a head to dealt classes in every fold and predict the test rows.
+    """Fit a head to permuted classes in every fold and predict the test rows.
 
     Parameters
     ----------
     features : (n, d) float
         One row per unit.
     labels : (n,) int
-        Dealt class of every unit.
+        Permuted class of every unit.
     folds : sequence of FoldLike
         The folds of the split.
     head : HeadOptions
@@ -150,20 +150,19 @@ def refit_predictions(
     Returns
     -------
     (n_test, n_classes) float
-        Probabilities of the test rows of all folds, one after the other. NaN where a class was
-        dealt out that has nothing to train on in that fold: these rows do not count, as they do
-        not in a split.
+        Probabilities of the test rows of all folds, one after the other. NaN for classes
+        that have no training units in that fold: these rows do not count, as in a split.
     """
     names = labels.astype(str)  # sorted as text, like the classes of heads
     how = fitting.calibration_of(head)
     parts = []
     for fold in folds:
-        learnt = np.unique(labels[fold.train])
+        trained = np.unique(labels[fold.train])
         logits = np.full((len(fold.test), n_classes), np.nan)
-        if len(learnt) > 1:
+        if len(trained) > 1:
             fitted = fitting.fit_head(features[fold.train], names[fold.train], head, seed)
             columns = np.array(fitted.classes, dtype=np.int64)
-            rows = np.isin(labels[fold.test], learnt)
+            rows = np.isin(labels[fold.test], trained)
             if how is True:
                 validated = calibrate_by_rows(
                     fitted, features[fold.validation], names[fold.validation]
@@ -183,7 +182,7 @@ def refit_predictions(
 
 
 def no_null(reason: str) -> dict[str, Any]:
-    """Return what stands in place of a p-value that there is not."""
+    """Return the entry of a score without a p-value."""
     return {"p": None, "p_reason": reason}
 
 
@@ -197,11 +196,11 @@ def against_null(
     observed : float or None
         The score.
     null : (n,) float
-        The same score in each deal; NaN where it is not defined.
+        The same score in each permutation; NaN where it is not defined.
     level : float
         Share of the null inside the interval.
     distinct : float
-        From `distinct_deals`.
+        From `count_permutations`.
     how : str
         `REFIT` or `LABELS`.
 

@@ -1,4 +1,4 @@
-"""What every type of head consists of.
+"""Parts of every type of head: its options, its fit function and its fitted form.
 
 Free of NumPy, as the types are read with the configuration: their fit functions import what they
 need when they are called.
@@ -54,15 +54,15 @@ class FittedHead(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes that it knows, sorted."""
+        """Return the names of the classes that it knows, sorted."""
 
     @property
     def weights(self) -> Matrix:
-        """Weights of the last layer, (d, n_classes)."""
+        """Return the weights of the last layer, (d, n_classes)."""
 
     @property
     def bias(self) -> Matrix:
-        """Bias of the last layer, (n_classes,)."""
+        """Return the bias of the last layer, (n_classes,)."""
 
     def logits(self, features: FloatArray) -> Matrix:
         """Return log-odds up to a constant per row, (n, n_classes), of features (n, d)."""
@@ -105,5 +105,5 @@ class HeadType:
 
     @property
     def is_network(self) -> bool:
-        """Whether it is a network that is trained, and neither fitted nor calibrated."""
+        """Return whether it is a network, which is trained instead of fitted and calibrated."""
         return self.environment == NETWORKS

@@ -1,6 +1,6 @@
 """Calibration of probabilities by one temperature (Guo et al. 2017).
 
-Logits are divided by the temperature, which changes how sure a classifier is and not what it
+Logits are divided by the temperature, which changes the confidence of a classifier and not its
 calls. It is fitted to predictions of units that were not trained on: by an inner cross-validation
 over whole groups of the training units, or of validation units.
 """
@@ -31,14 +31,14 @@ class Fitted(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes that it knows, sorted."""
+        """Return the names of the classes that it knows, sorted."""
 
     def logits(self, features: FloatArray) -> Matrix:
         """Return log-odds up to a constant per row, (n, n_classes), of features (n, d)."""
 
 
 class Calibration(NamedTuple):
-    """What the logits of a head are divided by."""
+    """Temperature that divides the logits of a head."""
 
     temperature: float
     """1 where it could not be fitted."""
@@ -72,7 +72,7 @@ def temperature(logits: FloatArray, labels: IntArray) -> float:
     float
         Between 0.05 and 100, the one with the least cross-entropy. As of Platt (1999) no row counts
         as quite certain: 1 / (n + 2) of its weight goes to the likeliest other class, so that rows
-        without a mistake do not ask for infinite certainty.
+        without a mistake do not lead to infinite certainty.
     """
     rows = np.arange(len(labels))
     others = np.array(logits, dtype=np.float64)

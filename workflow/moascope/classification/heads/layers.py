@@ -32,14 +32,14 @@ class RadialKernel(layers.Layer):
         self.n_support, self.gamma = n_support, gamma
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make room for the support vectors, and for mean and standard deviation of features."""
+        """Add the weights: support vectors, and mean and standard deviation of features."""
         n_features = input_shape[-1]
         self.support = self.add_weight((self.n_support, n_features), trainable=False)
         self.mean = self.add_weight((n_features,), trainable=False)
         self.scale = self.add_weight((n_features,), initializer="ones", trainable=False)
 
     def call(self, inputs: Any) -> Any:
-        """Standardize features and compare them with the support vectors."""
+        """Compute the similarity of standardized features to the support vectors."""
         rows = (inputs - self.mean) / self.scale
         squares = ops.sum(rows**2, axis=1, keepdims=True) + ops.sum(self.support**2, axis=1)
         distances = squares - 2 * ops.matmul(rows, ops.transpose(self.support))
@@ -50,7 +50,7 @@ class RadialKernel(layers.Layer):
         return (input_shape[0], self.n_support)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what is needed to build the layer again."""
+        """Return the arguments that the layer is built with."""
         return {**super().get_config(), "n_support": self.n_support, "gamma": self.gamma}
 
 
@@ -71,7 +71,7 @@ class TreeSums(layers.Layer):
         self.n_rounds, self.n_outputs, self.depth = n_rounds, n_outputs, depth
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make room for splits and leaves."""
+        """Add the weights: splits and leaves."""
         n_trees, n_splits = self.n_rounds * self.n_outputs, 2**self.depth - 1
         self.feature = self.add_weight(
             (n_trees, n_splits), initializer="zeros", dtype="int32", trainable=False
@@ -80,7 +80,7 @@ class TreeSums(layers.Layer):
         self.leaves = self.add_weight((n_trees, n_splits + 1), trainable=False)
 
     def call(self, inputs: Any) -> Any:
-        """Walk down all trees at once; larger values go right."""
+        """Compute the sums of the leaves reached; larger values go right."""
         n_trees, n_splits = self.n_rounds * self.n_outputs, 2**self.depth - 1
         first = np.arange(n_trees, dtype="int32") * n_splits
         nodes = ops.zeros((ops.shape(inputs)[0], n_trees), dtype="int32")
@@ -99,13 +99,13 @@ class TreeSums(layers.Layer):
         return (input_shape[0], self.n_outputs)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what is needed to build the layer again."""
+        """Return the arguments that the layer is built with."""
         own = {"n_rounds": self.n_rounds, "n_outputs": self.n_outputs, "depth": self.depth}
         return {**super().get_config(), **own}
 
 
 def kernel_layer(head: KernelHead, x: Any) -> Any:
-    """Apply a kernel head up to its weights to the tensor `(n, d)`."""
+    """Build the layer of a kernel head up to its weights, on the tensor `(n, d)`."""
     layer = RadialKernel(len(head.support), head.gamma, dtype="float32", name="radial_kernel")
     output = layer(x)
     layer.set_weights([part.astype("float32") for part in (head.support, head.mean, head.scale)])
@@ -113,7 +113,7 @@ def kernel_layer(head: KernelHead, x: Any) -> Any:
 
 
 def tree_layer(head: TreeHead, x: Any) -> Any:
-    """Apply boosted trees up to their weights to the tensor `(n, d)`."""
+    """Build the layer of boosted trees up to their weights, on the tensor `(n, d)`."""
     n_rounds, n_outputs, n_splits = head.feature.shape
     depth = (n_splits + 1).bit_length() - 1
     layer = TreeSums(n_rounds, n_outputs, depth, dtype="float32", name="trees")

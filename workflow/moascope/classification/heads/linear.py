@@ -1,7 +1,7 @@
 """Linear heads: shrinkage LDA and logistic regression.
 
-Both end as the same thing, a `LinearHead` (standardize, multiply, add, softmax), so either can be
-exported as one dense layer behind its backbone.
+Both are fitted to a `LinearHead` (standardize, multiply, add, softmax), which is exported as one
+dense layer behind its backbone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LinearHead:
     """(d,) standard deviation of the training rows, 1 for constant features."""
 
     def logits(self, features: FloatArray) -> Matrix:
-        """Log-odds up to a constant per row, (n, n_classes), for features (n, d)."""
+        """Return log-odds up to a constant per row, (n, n_classes), of features (n, d)."""
         weights, bias = self.dense()
         parts = [
             np.asarray(features[start : start + ROWS_PER_BLOCK], dtype=np.float64) @ weights + bias
@@ -49,7 +49,7 @@ class LinearHead:
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
 
     def dense(self) -> tuple[Matrix, Matrix]:
-        """Kernel (d, n_classes) and bias (n_classes,) of the dense layer for raw features."""
+        """Return kernel (d, n_classes) and bias (n_classes,) of the layer for raw features."""
         kernel = self.weights / self.scale[:, None]
         return kernel, self.bias - self.mean @ kernel
 
@@ -57,7 +57,7 @@ class LinearHead:
 class ShrinkageLDA(ClassifierMixin, BaseEstimator):
     """Linear discriminant analysis with a shrunken covariance, cheap in many dimensions.
 
-    Gives what ``sklearn.discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr")`` gives:
+    Equal to ``sklearn.discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr")``:
     the covariance within each class is shrunk on its own and weighted by the class's prior; with
     ``"auto"`` features are standardised within the class, shrunk towards the identity by the
     amount of Ledoit and Wolf (2004), and scaled back.
@@ -132,20 +132,20 @@ class ShrinkageLDA(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X: FloatArray) -> Matrix:
-        """Log posterior up to a constant per row, (n, n_classes), for features (n, d)."""
+        """Return log posteriors up to a constant per row, (n, n_classes), of features (n, d)."""
         return np.asarray(X, dtype=np.float64) @ self.coef_.T + self.intercept_
 
     def predict_proba(self, X: FloatArray) -> Matrix:
-        """Posterior probabilities (n, n_classes) for features (n, d)."""
+        """Return posterior probabilities (n, n_classes) of features (n, d)."""
         return softmax(self.decision_function(X), axis=1)
 
     def predict(self, X: FloatArray) -> npt.NDArray[Any]:
-        """Likeliest class of each row, (n,), for features (n, d)."""
+        """Return the likeliest class of each row, (n,), of features (n, d)."""
         return self.classes_[self.decision_function(X).argmax(axis=1)]
 
 
 def _shrunken(deviations: Matrix, amount: str | float) -> tuple[float, Matrix]:
-    """Shrink the covariance of centred rows: its factor, and the diagonal (d,) to add.
+    """Compute the shrinkage of a covariance: its factor, and the diagonal (d,) to add.
 
     ``covariance = factor * deviations.T @ deviations / n + diag(target)``
     """
@@ -162,7 +162,7 @@ def _shrunken(deviations: Matrix, amount: str | float) -> tuple[float, Matrix]:
 
 
 def _ledoit_wolf(rows: Matrix) -> float:
-    """Amount of shrinkage towards a multiple of the identity (Ledoit and Wolf, 2004).
+    """Compute the amount of shrinkage towards the identity (Ledoit and Wolf, 2004).
 
     Parameters
     ----------

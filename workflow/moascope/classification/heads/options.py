@@ -14,9 +14,9 @@ from moascope.core.options import OneOf, Section, consistency_check, refuse
 
 
 class HeadSection(Section):
-    """What all sections `head` have; the keys of the types are added by `join_sections`."""
+    """Section `head` without the keys of the types, which `join_sections` adds."""
 
-    type: str
+    type: str = HEADS[0].name
 
     def own_options(self) -> HeadOptions:
         """Return the options of the chosen type of head."""

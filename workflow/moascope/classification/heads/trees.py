@@ -48,7 +48,7 @@ class TreeHead:
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
 
     def _sums(self, rows: npt.NDArray[np.float32]) -> Matrix:
-        """Sum the leaves that rows (n, d) reach, (n, n_outputs)."""
+        """Return the sum of the leaves that rows (n, d) reach, (n, n_outputs)."""
         n_rounds, n_outputs, n_splits = self.feature.shape
         feature = self.feature.reshape(-1, n_splits)
         threshold = self.threshold.reshape(-1, n_splits)
@@ -113,7 +113,7 @@ def fit_boosting(
         np.eye(n_classes) if n_outputs > 1 else np.array([[0.0, 1.0]]),
         np.zeros(n_classes),
     )
-    # What the first round starts from is the same for every row.
+    # The start of the first round is the same for every row.
     start = model.decision_function(rows[:1]).reshape(n_outputs) - head._sums(rows[:1])[0]
     return TreeHead(**{**vars(head), "bias": start @ head.weights})
 

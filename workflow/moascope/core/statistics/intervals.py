@@ -71,24 +71,24 @@ class Groups:
 
     @cached_property
     def strata(self) -> IntArray:
-        """Codes (n_groups,): groups of one class by class, those of several classes together."""
+        """Return codes (n_groups,): groups of one class by class, those of several together."""
         held = self.actual > 0
         first = np.where(held.sum(axis=1) == 1, held.argmax(axis=1), -1)
         return np.unique(first, return_inverse=True)[1].reshape(-1)
 
     @cached_property
     def shares(self) -> FloatArray:
-        """Share of each group in the units of its stratum, (n_groups,); 1 where it is alone."""
+        """Compute the share of each group in its stratum, (n_groups,); 1 where it is alone."""
         sizes = self.actual.sum(axis=1)
         return sizes / self._in_stratum(sizes)
 
     @cached_property
     def show_spread(self) -> bool:
-        """Whether some class has several groups; without any, no interval is known."""
+        """Return whether some class has several groups; without any, no interval is known."""
         return bool((self.shares < 1).any())
 
     def variance(self, influence: FloatArray, class_weights: FloatArray) -> float:
-        """Variance of a score from the influence of every group.
+        """Compute the variance of a score from the influence of every group.
 
         The squared distances of groups from what their stratum as a whole predicts for groups of
         their size. They are scaled to be right on average where the units of a group correlate as
@@ -117,19 +117,21 @@ class Groups:
         return float((distance**2).sum() * total / expected)
 
     def degrees(self, class_weights: FloatArray) -> float:
-        """Degrees of freedom of `variance` (Satterthwaite, 1946); 0 where every group is alone.
+        """Compute the degrees of freedom of `variance` (Satterthwaite, 1946).
 
-        Groups less strata where all groups are of one size, fewer where some are large.
+        Groups less strata where all groups are of one size, fewer where some are large; 0 where
+        every group is alone.
         """
         expected, squared = self._moments(class_weights)
         return expected**2 / squared if squared > 0 else 0.0
 
     def _moments(self, class_weights: FloatArray) -> tuple[float, float]:
-        """Mean and half the variance of the sum of squared distances, under the working model.
+        """Compute mean and half the variance of the sum of squared distances.
 
-        With variances v of groups and their shares s of a stratum, the sum is a quadratic form in
-        independent normal variables. Its matrix is ``L - u w' - w u' + q w w'`` with w = sqrt(v),
-        L = diag(v), u = s * w and q = s' s. These are its trace and the trace of its square.
+        Under the working model, with variances v of groups and their shares s of a stratum, the sum
+        is a quadratic form in independent normal variables. Its matrix is
+        ``L - u w' - w u' + q w w'`` with w = sqrt(v), L = diag(v), u = s * w and q = s' s. These
+        are its trace and the trace of its square.
         """
         several = self.shares < 1
         s = np.where(several, self.shares, 0.0)
@@ -143,11 +145,11 @@ class Groups:
         return float(trace.sum()), float(squared.sum())
 
     def _in_stratum(self, values: FloatArray) -> FloatArray:
-        """Sum of the values of the stratum of each group."""
+        """Return the sum of the values of the stratum of each group."""
         return np.asarray(np.bincount(self.strata, weights=values)[self.strata], dtype=np.float64)
 
     def _working_variances(self, class_weights: FloatArray) -> FloatArray:
-        """Relative variance of the influence of each group, at three times the floor.
+        """Compute the relative variance of the influence of each group, at three times the floor.
 
         That is about the correlation which was measured, see `FLOORS`.
         """
@@ -156,7 +158,7 @@ class Groups:
         return correlation * together + (1 - correlation) * (self.actual @ class_weights**2)
 
     def correlated_variance(self, class_weights: FloatArray, correlation: float) -> float:
-        """Variance of a weighted mean of units with variance 1 that correlate within groups.
+        """Compute the variance of a weighted mean of units that correlate within groups.
 
         Parameters
         ----------
@@ -170,7 +172,7 @@ class Groups:
         return float(correlation * (by_group**2).sum() + (1 - correlation) * independent)
 
     def ceiling(self, class_weights: FloatArray) -> float:
-        """Effective number of units at the least correlation; see `correlated_variance`."""
+        """Compute the effective number of units at the least correlation."""
         return 1 / self.correlated_variance(class_weights, self.floor)
 
 
@@ -404,7 +406,7 @@ def recall_intervals(
 
 
 def mean_or_nan(values: FloatArray) -> float:
-    """Mean of the values that are not NaN; NaN where all are."""
+    """Compute the mean of the values that are not NaN; NaN where all are."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
 

@@ -1,6 +1,6 @@
 """Scores of a classification.
 
-Classes are integer codes ``0 .. n_classes - 1`` here; names belong to `evaluation.scoring`.
+Classes are integer codes ``0 .. n_classes - 1``.
 Accuracy, balanced accuracy and F1 depend on three counts per class only (`ClassCounts`), so the
 same few lines score one set of predictions or thousands of permutations at once.
 """
@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class ClassCounts(NamedTuple):
-    """What a confusion matrix says per class; each array is (..., n_classes)."""
+    """Counts of a confusion matrix per class; each array is (..., n_classes)."""
 
     hits: npt.NDArray[Any]
     """Units of the class that were called so (the diagonal)."""
@@ -59,17 +59,17 @@ def confusion_matrix(truth: IntArray, predicted: IntArray, n_classes: int) -> In
 
 
 def accuracy(counts: ClassCounts) -> FloatArray:
-    """Share of right calls, (...) float64; NaN where there are no units."""
+    """Compute the share of right calls, (...) float64; NaN where there are no units."""
     return ratio(counts.hits.sum(axis=-1), counts.actual.sum(axis=-1))
 
 
 def balanced_accuracy(counts: ClassCounts) -> FloatArray:
-    """Mean recall over the classes that have units, (...) float64."""
+    """Compute the mean recall over the classes that have units, (...) float64."""
     return mean_where(ratio(counts.hits, counts.actual), counts.actual > 0)
 
 
 def macro_f1(counts: ClassCounts) -> FloatArray:
-    """Mean F1 over the classes that have units, (...) float64.
+    """Compute the mean F1 over the classes that have units, (...) float64.
 
     A class that is called but has no units does not count as an F1 of zero. Its wrong calls still
     cost the recall of the other classes.
@@ -87,7 +87,7 @@ SCORES: dict[str, Callable[[ClassCounts], FloatArray]] = {
 
 
 def per_class_scores(counts: ClassCounts) -> dict[str, FloatArray]:
-    """Precision, recall and F1 of every class.
+    """Compute precision, recall and F1 of every class.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def per_class_scores(counts: ClassCounts) -> dict[str, FloatArray]:
 
 
 def reliability(confidence: FloatArray, correct: npt.NDArray[np.bool_], bins: int) -> Reliability:
-    """Compare the stated probability of calls with how often they are right.
+    """Compute the accuracy of calls in bins of their confidence.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def reliability(confidence: FloatArray, correct: npt.NDArray[np.bool_], bins: in
 
 
 def expected_calibration_error(bins: Reliability) -> float | None:
-    """Mean distance between confidence and accuracy over bins, weighted by their units.
+    """Compute the mean distance of confidence and accuracy over bins, weighted by their units.
 
     Parameters
     ----------
@@ -198,18 +198,18 @@ def group_counts(
 
 
 def ratio(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> FloatArray:
-    """Quotient as float64, NaN where the denominator is zero."""
+    """Compute a quotient as float64, NaN where the denominator is zero."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
     quotient = np.full(np.shape(numerator), np.nan)
     return np.divide(numerator, denominator, out=quotient, where=denominator != 0)
 
 
 def mean_where(values: FloatArray, where: npt.NDArray[np.bool_]) -> FloatArray:
-    """Mean over the last axis of the chosen values, NaN where none is chosen."""
+    """Compute the mean of the chosen values over the last axis, NaN where none is chosen."""
     return ratio(np.where(where, values, 0.0).sum(axis=-1), where.sum(axis=-1))
 
 
 def mean_over(values: Sequence[float | None]) -> float | None:
-    """Mean of the values that are defined; None when none is."""
+    """Compute the mean of the values that are defined; None when none is."""
     defined = [value for value in values if value is not None]
     return float(np.mean(defined)) if defined else None

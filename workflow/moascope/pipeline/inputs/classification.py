@@ -8,6 +8,7 @@ from typing import Any
 
 from moascope.classification import baseline_registry
 from moascope.classification.heads import registry as heads
+from moascope.classification.heads.base import HeadType
 from moascope.classification.options import Model
 from moascope.core.files import read_parquet
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
@@ -40,11 +41,15 @@ class ModelInputs(RuleInputs):
         """Return the models that are chosen among candidates in every fold."""
         return [name for name in self.frozen if self.models[name].candidates]
 
+    def head_of(self, name: str) -> HeadType:
+        """Return the type of the head of a model."""
+        return heads.get(self.models[name].head.type)
+
     @cached_property
     def keras_heads(self) -> list[str]:
-        """Return the frozen models with a network as head."""
+        """Return the frozen models whose head is a network."""
         names = [name for name in self.frozen if name not in self.nested]
-        return [name for name in names if heads.get(self.models[name].head.type).is_network]
+        return [name for name in names if self.head_of(name).is_network]
 
     @cached_property
     def plain_heads(self) -> list[str]:
@@ -54,8 +59,7 @@ class ModelInputs(RuleInputs):
     @cached_property
     def linear(self) -> list[str]:
         """Return the models with a head that is fast enough to be refitted for a null."""
-        names = self.plain_heads
-        return [name for name in names if heads.get(self.models[name].head.type).is_linear]
+        return [name for name in self.plain_heads if self.head_of(name).is_linear]
 
     @cached_property
     def joined(self) -> list[str]:
@@ -248,13 +252,14 @@ class ModelInputs(RuleInputs):
 
     def baseline_names(self) -> list[str]:
         """Return the baselines; without cells there is no cell count."""
-        names = self.config.baselines()
-        usable = [name for name in names if self.finds_cells or not _needs_cells(name)]
+        baselines = [baseline_registry.get(name) for name in self.config.baselines()]
+        usable = [each.name for each in baselines if self.finds_cells or not each.needs_cells]
         return usable or [baseline_registry.MAJORITY.name]
 
     def cell_counts(self) -> dict[str, str]:
         """Return the number of cells of every site, if a baseline needs it."""
-        needs_cells = any(map(_needs_cells, self.baseline_names()))
+        baselines = [baseline_registry.get(name) for name in self.baseline_names()]
+        needs_cells = any(each.needs_cells for each in baselines)
         return {"counts": self.paths.cell_counts} if needs_cells else {}
 
     # --- Results ---

@@ -135,7 +135,7 @@ class ReportInputs(RuleInputs):
         return json_for_html(self.config.model_dump(mode="json"))
 
     def figures(self) -> dict[str, tuple[str, str]]:
-        """Return caption and category of every figure that is also a file of its own."""
+        """Return caption and category of every figure that is a file of its own, by path."""
         found = {}
         if self.config.models:
             found["accuracy.svg"] = ("accuracy", "Scores")
@@ -152,4 +152,4 @@ class ReportInputs(RuleInputs):
         if self.engines.scored:
             found["segmentation.ap.svg"] = ("segmentation", "Segmentation")
             found["segmentation.sizes.svg"] = ("sizes", "Segmentation")
-        return found
+        return {self.paths.result(f"figures/{name}"): words for name, words in found.items()}
