@@ -374,7 +374,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                     "engines": {"u": {"method": "unet", "model": "u.keras", "ensemble": 2}}
                 }
             },
-            "segmentation.engines.u: ensemble has no effect beside a given model (u.keras), used",
+            "segmentation.engines.u: ensemble has no effect with a given model (u.keras), used",
         ),
         (
             {
@@ -438,15 +438,15 @@ def engine_problems(**engine):
         ),
         (
             {"method": "stardist", "model": "m", "training": {"steps": 9}},
-            "training has no effect beside a given model (m), used as it is; leave one of them out",
+            "training has no effect with a given model (m), used as it is; leave one of them out",
         ),
         (
             {"method": "stardist", "model": "m", "n_rays": 32},
-            "n_rays has no effect beside a given model (m), used as it is",
+            "n_rays has no effect with a given model (m), used as it is",
         ),
         (
             {"method": "unet", "model": "u.keras", "network": {"depth": 3}},
-            "network has no effect beside a given model (u.keras), used as it is",
+            "network has no effect with a given model (u.keras), used as it is",
         ),
         ({"method": "classical", "polarity": "grey"}, "polarity"),
         ({"method": "classical", "separation": 0}, "separation"),
