@@ -14,8 +14,9 @@ from moascope.core.files import write_json, write_parquet
 from moascope.pipeline import run_summary
 from moascope.preprocessing import quality_review
 from moascope.preprocessing.options import Quality
-from moascope.report import page
-from moascope.report import segmentation as report_segmentation
+from moascope.report import context as report_context
+from moascope.report.context import ModelFiles, ReportFiles, ScreenFiles, SplitFiles
+from moascope.report.segmentation import SegmentationFiles
 
 CHANNELS = ["DNA", "Actin", "Tubulin"]
 MECHANISMS = {
@@ -235,8 +236,8 @@ def history(folds: int, rng: np.random.Generator, epochs: int = 20) -> pd.DataFr
 
 def write(
     folder: Path, config: dict[str, Any] | None = None, rename: dict[str, str] | None = None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write the files of the run; give the paths for `report.load_context` and the config."""
+) -> tuple[ReportFiles, dict[str, Any]]:
+    """Write the files of the run; return the paths for `context.load_context` and the config."""
     rng = np.random.default_rng(7)
     config = config or configuration()
     units = screen(rename)
@@ -281,7 +282,7 @@ def write(
         write_parquet(table, files["table"])
         write_parquet(groups, files["groups"])
         write_json(audit, files["audit"])
-        paths["splits"][name] = files
+        paths["splits"][name] = SplitFiles(**files)
     scores = {}
     for name, column, skill in (("lite0", "compound", 3.4), ("lenet", "plate", 2.2)):
         files, scores[name] = _write_model(folder, name, (column, skill), units, config)
@@ -292,7 +293,7 @@ def write(
         quality,
         units,
         CHANNELS,
-        Quality(**config["quality"]).model_dump(),
+        Quality(**config["quality"]),
         seed=config["seed"],
     )
     warnings = reviewed.pop("warnings")
@@ -307,8 +308,10 @@ def write(
     )
     written = paths.pop("summary")
     write_json(content, written)
-    segmentation = report_segmentation.files({}, [], [])
-    return {"summary": written, "screen": paths, "segmentation": segmentation}, config
+    files = ReportFiles(
+        summary=written, screen=ScreenFiles(**paths), segmentation=SegmentationFiles(engines={})
+    )
+    return files, config
 
 
 def _write_model(
@@ -317,7 +320,7 @@ def _write_model(
     kind: tuple[str, float],
     units: pd.DataFrame,
     config: dict[str, Any],
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[ModelFiles, dict[str, Any]]:
     column, skill = kind
     rng = np.random.default_rng(len(name))
     files: dict[str, Any] = {
@@ -347,9 +350,9 @@ def _write_model(
     shift = 0.8 * (units["batch"] == "week 2").to_numpy()[:, None]
     features = centres[codes] + rng.standard_normal((len(units), 24)) + shift
     np.save(files["embedding"], features.astype(np.float32))
-    return files, entry
+    return ModelFiles(**files), entry
 
 
-def context(folder: Path, **options: Any) -> page.Context:
+def context(folder: Path, **options: Any) -> report_context.Context:
     """Write the run and read it as the report does."""
-    return page.load_context(*write(folder, **options))
+    return report_context.load_context(*write(folder, **options))

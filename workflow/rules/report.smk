@@ -1,4 +1,4 @@
-# The report for people and the summary for programs.
+# Report for readers, summary for programs.
 
 
 rule augmentation_preview:

@@ -16,7 +16,6 @@ from zarr.storage import ZipStore
 
 from moascope.core.zip_files import crc32
 from moascope.images.ome_zarr import (
-    channel_colours,
     decode_shard,
     display_windows,
     encode_chunk,
@@ -107,14 +106,7 @@ def test_channel_names_colours_and_pixel_size(store):
         {"type": "scale", "scale": [1.0, 0.65, 0.65]}
     ]
     shown = [(channel["label"], channel["color"]) for channel in ome["omero"]["channels"]]
-    assert shown == [("DNA", "0000FF"), ("actin", "FF0000"), ("tubulin", "00FF00")]
-
-
-def test_colours_are_different_and_known_stains_keep_theirs():
-    colours = channel_colours(["Hoechst 33342", "a", "b", "MitoTracker", "c", "Phalloidin"])
-    assert colours[0] == "0000FF"
-    assert colours[-1] == "FF0000"
-    assert len(set(colours)) == 6
+    assert shown == [("DNA", "2b4dff"), ("actin", "ff5400"), ("tubulin", "00b868")]
 
 
 def test_display_window_is_never_empty():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_run import configuration
+from report_contexts import context_of, model_of
 from unit_tables import make_split
 
 from moascope.classification.evaluation import scoring
@@ -14,6 +15,7 @@ from moascope.classification.evaluation.levels import Design
 from moascope.classification.evaluation.options import Evaluation
 from moascope.pipeline import run_summary
 from moascope.report import page as report
+from moascope.report.context import SplitContext
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 
@@ -110,32 +112,25 @@ def page():
         evaluations={"lite0": entry},
         audits={"patients": audit},
     )
-    context = {
-        "config": config,
-        "has_screen": True,
-        "summary": content,
-        "quality": quality,
-        "quarantined": pd.DataFrame(
+    context = context_of(
+        config,
+        summary=content,
+        quality=quality,
+        quarantined=pd.DataFrame(
             {"site_id": ["sick tissue/x.png"], "reason": ["unreadable"], "message": ["truncated"]}
         ),
-        "units": units,
-        "splits": {
-            "patients": {"config": options, "table": split, "groups": groups, "audit": audit}
+        units=units,
+        splits={"patients": SplitContext(options, split, groups, audit)},
+        models={
+            "lite0": model_of(
+                entry,
+                config=config["models"]["lite0"],
+                predictions=predictions,
+                embedding=embedding,
+            )
         },
-        "models": {
-            "lite0": {
-                "config": config["models"]["lite0"],
-                "evaluation": entry,
-                "predictions": predictions,
-                "history": None,
-                "embedding": embedding,
-            }
-        },
-        "images": {name: rng.random((32, 32, 1), dtype=np.float32) for name in units["unit_id"]},
-        "pixel_um": None,
-        "augmentation": None,
-        "segmentation": None,
-    }
+        images={name: rng.random((32, 32, 1), dtype=np.float32) for name in units["unit_id"]},
+    )
     return report.build(context)
 
 
@@ -153,7 +148,7 @@ def test_no_plates_wells_or_treatments_are_invented(words):
 
 def test_it_speaks_of_images_in_the_words_of_the_config(words):
     assert "Diagnosis · run fake" in words
-    assert "were given their true diagnosis, one of 2" in re.sub(r"\s+", " ", words)
+    assert "were classified correctly (2 diagnoses" in re.sub(r"\s+", " ", words)
     assert "t-SNE, by diagnosis" in words
     assert "t-SNE, by patient" in words
     assert "permuted diagnoses" in words
@@ -170,4 +165,4 @@ def test_patients_are_a_level_of_the_scores(words):
 
 
 def test_baselines_that_are_left_out_are_said(words):
-    assert "Baselines of the plate layout and of cell counts are left out" in words
+    assert "There are no baselines of plate layout and cell counts" in words

@@ -11,21 +11,6 @@ from hypothesis import strategies as st
 from moascope.report import pictures
 
 
-def test_known_channels_get_their_light_and_no_two_the_same():
-    colours = pictures.channel_colours(["Tubulin", "DAPI", "Actin", "mito", "other", "more"])
-    assert colours["DAPI"] == pictures.channel_colours(["Hoechst", "x"])["Hoechst"]
-    assert list(colours) == ["Tubulin", "DAPI", "Actin", "mito", "other", "more"]
-    assert len(set(colours.values())) == 6
-
-
-def test_a_single_channel_is_grey():
-    assert pictures.channel_colours(["DNA"]) == {"DNA": "#ffffff"}
-
-
-def test_more_channels_than_colours_are_drawn():
-    assert len(pictures.channel_colours([f"c{i}" for i in range(12)])) == 12
-
-
 def test_a_composite_adds_up_the_light_of_its_channels():
     image = np.array([[[0.0, 0.0], [1.0, 0.0], [0.0, 0.5], [1.0, 2.0]]])
     limits = np.array([[0.0, 1.0], [0.0, 1.0]])

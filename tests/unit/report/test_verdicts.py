@@ -10,7 +10,7 @@ from moascope.classification.evaluation import nulls, scoring
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.heads import cross_validation
 from moascope.core.errors import InputError
-from moascope.report import verdicts
+from moascope.report import verdicts, wording
 from moascope.screen.wells import parse_well, well_name
 
 OPTIONS = Evaluation(permutations=200)
@@ -33,7 +33,7 @@ def evaluated(units: pd.DataFrame, rng: np.random.Generator, skill: float) -> di
 
 def test_few_null_screens_are_called_better():
     units, rng = small_screen(), np.random.default_rng(3)
-    found = [verdicts.verdict(evaluated(units, rng, skill=0.0)).status for _ in range(200)]
+    found = [verdicts.judge(evaluated(units, rng, skill=0.0)).status for _ in range(200)]
     assert found.count("ok") <= 0.05 * 200
     chance = [status for status in found if status == "warn"]
     assert len(chance) >= 0.9 * 200
@@ -41,7 +41,7 @@ def test_few_null_screens_are_called_better():
 
 def test_few_equally_good_pairs_are_called_better():
     units, rng = small_screen(), np.random.default_rng(5)
-    found = [verdicts.verdict(evaluated(units, rng, skill=1.0)).status for _ in range(60)]
+    found = [verdicts.judge(evaluated(units, rng, skill=1.0)).status for _ in range(60)]
     assert found.count("ok") <= 0.05 * 60
 
 
@@ -54,7 +54,7 @@ def test_a_clearly_better_model_is_called_so():
         baselines={"channel-mean-sd": predicted(units, features_of(units, rng, 0.3))},
         held_out=["compound"],
     )
-    status, text = verdicts.verdict(entry)
+    status, text = verdicts.judge(entry)
     assert status == "ok"
     assert text.startswith("better than every baseline; the closest is “channel mean and SD” (+")
 
@@ -90,7 +90,7 @@ def entry(value: float, low: float, p: float = 0.005, least: float = 0.005) -> d
     ],
 )
 def test_a_verdict_needs_the_whole_interval(given, status, text):
-    found = verdicts.verdict(given)
+    found = verdicts.judge(given)
     assert found.status == status
     assert found.text.startswith(text)
 
@@ -99,18 +99,18 @@ def test_the_closest_baseline_is_that_of_the_smallest_difference():
     given = entry(0.062, -0.3)
     better = {"value": 0.0, "ci": [-0.01, 0.01], "level": 0.95, "p": 0.5}
     given["comparisons"]["channel-mean-sd"] = {"accuracy": better}
-    found = verdicts.verdict(given)
+    found = verdicts.judge(given)
     assert found.status == "warn"
     assert found.text.startswith("not better than the baseline “channel mean and SD” (+0.0 points")
     # What is not clear decides, though another baseline is closer.
     better |= {"value": 0.05, "ci": [0.01, 0.09]}
-    found = verdicts.verdict(given)
+    found = verdicts.judge(given)
     assert found.status == "note"
     assert "“hand-crafted features, logistic” (+6.2 points" in found.text
 
 
 def test_differences_are_written_in_points():
-    found = verdicts.points({"value": -0.0106, "ci": [-0.0451, 0.0239]})
+    found = wording.format_difference({"value": -0.0106, "ci": [-0.0451, 0.0239]})
     assert found == "−1.1 points [−4.5, +2.4]"
 
 
@@ -128,11 +128,11 @@ def test_classes_that_follow_the_batch_are_warned_of():
         held_out=["compound"],
     )
     assert found["baselines"]["layout-lda"]["accuracy"]["value"] == 1
-    said = {warning.id: warning for warning in verdicts.warnings("m", found)}
+    said = {warning.id: warning for warning in verdicts.find_warnings("m", found)}
     assert "class-and-place" in said
     assert "“layout of the plates, l" in said["layout-alone"].text
-    assert said["few-places"].title.endswith("lies in one plate")
-    assert said["single-batch"].title.endswith("lies in one batch")
+    assert said["few-places"].title.endswith("is in one plate only")
+    assert said["single-batch"].title.endswith("is in one batch only")
 
 
 def test_controls_of_one_well_are_warned_of():
@@ -143,7 +143,7 @@ def test_controls_of_one_well_are_warned_of():
     units["well"] = [well_name(row, col) for row, col in units[["row", "col"]].to_numpy()]
     units["plate"] = np.char.add("P", (np.arange(len(units)) % 4).astype(str))
     found = evaluated(units, np.random.default_rng(2), skill=3.0)
-    titles = [warning.title for warning in verdicts.warnings("m", found)]
+    titles = [warning.title for warning in verdicts.find_warnings("m", found)]
     assert "“a” lies in one position" in titles
 
 
@@ -157,7 +157,7 @@ def test_a_screen_spread_over_its_plates_has_no_warning():
         baselines=tables,
         held_out=["compound"],
     )
-    assert [warning.id for warning in verdicts.warnings("m", found)] == []
+    assert [warning.id for warning in verdicts.find_warnings("m", found)] == []
 
 
 def test_one_compound_per_class_cannot_exclude_chance():
@@ -170,8 +170,10 @@ def test_one_compound_per_class_cannot_exclude_chance():
         LDA,
     )
     found = scoring.evaluate(table, units, OPTIONS, held_out=["plate"])
-    said = {warning.id: warning.text for warning in verdicts.warnings("m", found)}
-    assert said["few-compounds"].startswith("“a”, “b”, “c”: the test units of these classes")
+    said = {warning.id: warning.text for warning in verdicts.find_warnings("m", found)}
+    assert said["few-compounds"].startswith(
+        "“a”, “b”, “c”: each of these classes has one compound only"
+    )
     with pytest.raises(InputError, match="'compound' is finer than what the split"):
         scoring.evaluate(
             table,
@@ -239,7 +241,7 @@ def test_week_groups_as_mechanisms_of_real_fields_are_warned_of(shared_data):
     found = evaluated_layout(units, "compound")
     assert found["confounding"]["batch"]["cramers_v"] > 0.95
     assert found["accuracy"]["value"] > 0.7
-    said = {warning.id for warning in verdicts.warnings("m", found)}
+    said = {warning.id for warning in verdicts.find_warnings("m", found)}
     assert {"layout-alone", "class-and-place"} <= said
 
 
@@ -255,4 +257,4 @@ def test_controls_of_real_cells_lie_in_one_well(shared_data):
     assert found["confounding"]["position"]["single"] == {"DMSO": "B02"}
     # Columns tell controls from treated wells: no image is needed.
     assert found["accuracy"]["value"] == 1
-    assert "few-places" in {warning.id for warning in verdicts.warnings("m", found)}
+    assert "few-places" in {warning.id for warning in verdicts.find_warnings("m", found)}

@@ -12,6 +12,7 @@ import zarr
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05 import HCS, ImageLabel
+from report_contexts import context_of
 
 from moascope.core.errors import ImageError, InputError
 from moascope.images.ingest import ingest_plate
@@ -23,6 +24,7 @@ from moascope.profiling import cell_counts, measure_plate
 from moascope.report import checks as findings
 from moascope.report import segmentation as report_segmentation
 from moascope.report.figures import segmentation as pictures
+from moascope.report.segmentation import EngineFiles, SegmentationFiles
 from moascope.segmentation import predict as segmenting
 from moascope.segmentation.data import from_screen
 from moascope.segmentation.data.dataset import AnnotatedSet, write
@@ -653,12 +655,12 @@ def test_sites_are_read_from_the_store_of_their_plate(plate):
 def test_missed_and_invented_objects_have_their_colours():
     truth, found = squares(2), squares(2, shift=24)
     drawn = pictures.panels(picture(truth)[0], truth, found, 64)
-    assert set(drawn) == {"image", "known", "found", "disagreement"}
+    assert set(drawn) == {"image", "reference", "predicted", "disagreement"}
     colours = {tuple(pixel) for pixel in drawn["disagreement"].reshape(-1, 3)}
     missed, invented = ((255, 122, 47), (217, 75, 214))
     assert missed in colours
     assert invented in colours
-    assert missed not in {tuple(pixel) for pixel in drawn["known"].reshape(-1, 3)}
+    assert missed not in {tuple(pixel) for pixel in drawn["reference"].reshape(-1, 3)}
 
 
 def test_every_network_of_an_ensemble_has_a_learning_curve():
@@ -673,7 +675,7 @@ def test_large_objects_are_shown_smaller():
     truth[20:220, 30:230], truth[20:220, 240:390] = 1, 2
     drawn = pictures.panels(np.where(truth > 0, 200, 20), truth, truth, 128)
     assert pictures.shrinkage(truth, 128) == 6
-    assert drawn["known"].shape == (50, 66, 3)
+    assert drawn["reference"].shape == (50, 66, 3)
     assert pictures.shrinkage(squares(2), 64) == 1
 
 
@@ -701,7 +703,7 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
         "counts": None,
         "cell_doubts": None,
     }
-    context = report_segmentation.load({**paths, "engines": files}, config)
+    context = report_segmentation.load(SegmentationFiles(**paths, engines=files), config)
     section = report_segmentation.section(context, 96, 12)
     assert [row["ap"] for row in section["rows"]] == [1, 0]
     assert section["given"] == []
@@ -717,13 +719,8 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
 
 
 def said_of(segmentation, config=None):
-    context = {
-        "segmentation": segmentation,
-        "config": config,
-        "has_screen": False,
-        "summary": {},
-    }
-    return {check["title"]: check for check in findings.checks(context)}
+    context = context_of(config, segmentation=segmentation, has_screen=False)
+    return {check["title"]: check for check in findings.collect_checks(context)}
 
 
 def test_the_worst_images_are_shown_first(packed, tmp_path):
@@ -744,9 +741,9 @@ def test_the_worst_images_are_shown_first(packed, tmp_path):
         "cell_doubts": None,
     }
     context = report_segmentation.load(
-        {**paths, "engines": {"e": files}}, {"segmentation": section}
+        SegmentationFiles(**paths, engines={"e": EngineFiles(**files)}), {"segmentation": section}
     )
-    shown = context["engines"]["e"]["pictures"]
+    shown = context.engines["e"].pictures
     assert [picture["name"] for picture in shown] == ["i2", "i3", "i4"]
     assert [picture["ap_50"] for picture in shown] == pytest.approx([1 / 3, 1, 1])
 
@@ -767,7 +764,7 @@ def counted(plate, tmp_path, engine, *, flagged=(), seen=truth_engine):
         "counts": tmp_path / "counts.parquet",
         "cell_doubts": tmp_path / "doubts.json",
     }
-    context = report_segmentation.load({**paths, "engines": {}}, config)
+    context = report_segmentation.load(SegmentationFiles(**paths, engines={}), config)
     return context, said_of(context, config)
 
 
@@ -782,14 +779,14 @@ def test_counted_plates_get_maps_and_sites_without_objects_are_said(plate, tmp_p
     assert list(said) == ["No nuclei in 1 site"]
     said = said["No nuclei in 1 site"]
     assert said["status"] == "warn"
-    assert said["text"] == "c found none there: P1/A01/1. 0 of 1 site is flagged by quality."
+    assert said["text"] == "c found none in P1/A01/1. 0 of 1 site is flagged by quality."
 
 
 def test_flagged_sites_without_objects_are_expected_and_their_counts_are_not_used(plate, tmp_path):
     context, said = counted(plate, tmp_path, {}, flagged=["P1/A01/1"])
     assert said["No nuclei in 1 site"]["status"] == "note"
     assert "Counts of 1 flagged site are not used" in said
-    assert context["counts"]["flagged"].tolist() == [True, False, False, False]
+    assert context.counts["flagged"].tolist() == [True, False, False, False]
     assert report_segmentation.section(context, 96, 12)["counts"]["flagged"] == 1
 
 

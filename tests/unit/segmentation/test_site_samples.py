@@ -123,15 +123,12 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
     folder, counts, _ = plate
     pictures, rows = write(plate)
     counts.to_parquet(folder / "counts.parquet")
-    paths = {
-        **{"annotated": None, "annotated_table": None, "engines": {}},
-        **{
-            "counts": folder / "counts.parquet",
-            "cell_doubts": None,
-            "samples": pictures,
-            "sample_table": rows,
-        },
-    }
+    paths = segmentation.SegmentationFiles(
+        engines={},
+        counts=folder / "counts.parquet",
+        samples=pictures,
+        sample_table=rows,
+    )
     section = {"objects": "Nuclei", "engines": {"c": {}}, "measure_with": "c"}
     context = segmentation.load(paths, {"segmentation": section})
     (shown,) = segmentation.section(context, 96, 12)["samples"]
@@ -143,10 +140,10 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
     assert first["is_odd"]
     assert not second["is_odd"]
     assert first["src"].startswith("data:image/jpeg;base64,")
-    colours = context["samples"][0]["picture"].reshape(-1, 3)
+    colours = context.samples[0]["picture"].reshape(-1, 3)
     assert (colours == (242, 225, 76)).all(axis=1).any()  # an outline
     # The empty site is as dark as the background of the others, not stretched to its own noise.
-    empty = next(row["picture"] for row in context["samples"] if row["site_id"] == "P1/A01/1")
+    empty = next(row["picture"] for row in context.samples if row["site_id"] == "P1/A01/1")
     assert empty.mean() < 60
 
 

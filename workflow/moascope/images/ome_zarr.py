@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from moascope.core.zip_files import StoredZip, crc32
-from moascope.images.rgb import rgb_colours
+from moascope.images.channel_colours import channel_colours
 
 NGFF_VERSION = "0.5"
 ARCHIVE_COMMENT = json.dumps(
@@ -34,16 +34,6 @@ METADATA = "zarr.json"
 COMPRESSOR = "lz4"
 LEVEL = 1
 BIT_SHUFFLE = 2
-
-# Colours by words in the name of a channel; others take the rest of the palette in order.
-COLOURS = {
-    "0000FF": ("dna", "dapi", "hoechst", "nucle", "draq", "blue"),
-    "FF0000": ("actin", "phalloidin", "red", "membrane", "wga"),
-    "00FF00": ("tubulin", "green", "gfp", "fitc", "conca"),
-    "FFFF00": ("mito", "yellow"),
-    "FF00FF": ("rna", "nucleoli", "syto", "magenta"),
-}
-PALETTE = ("00FFFF", "FF00FF", "FFFF00", "FF8000", "00FF00", "FF0000", "0000FF", "FFFFFF")
 
 
 @dataclass(frozen=True)
@@ -221,7 +211,7 @@ def _multiscale(name: str, pixel_size_um: float | None, array: str) -> dict[str,
 
 def _channel_metadata(plan: Plan) -> dict[str, Any]:
     limits = (0.0, 1.0) if plan.dtype == "float32" else (0, int(np.iinfo(plan.dtype).max))
-    colours = channel_colours(plan.channels)
+    colours = channel_colours(plan.channels).values()
     return {
         "version": NGFF_VERSION,
         "channels": [
@@ -237,34 +227,6 @@ def _channel_metadata(plan: Plan) -> dict[str, Any]:
         ],
         "rdefs": {"model": "color"},
     }
-
-
-def channel_colours(channels: Sequence[str]) -> list[str]:
-    """Return the display colours of channels: by their stain, otherwise from a palette.
-
-    Parameters
-    ----------
-    channels : sequence of str
-        Channel names.
-
-    Returns
-    -------
-    list of str
-        RRGGBB, all different for up to 8 channels.
-    """
-    own = rgb_colours(channels)
-    if own is not None:
-        return list(own.values())
-    chosen: dict[str, str] = {}
-    for channel in channels:
-        for colour, words in COLOURS.items():
-            if colour not in chosen.values() and any(word in channel.lower() for word in words):
-                chosen[channel] = colour
-                break
-    spare = [colour for colour in PALETTE if colour not in chosen.values()] or list(PALETTE)
-    others = [channel for channel in channels if channel not in chosen]
-    chosen |= {channel: spare[i % len(spare)] for i, channel in enumerate(others)}
-    return [chosen[channel] for channel in channels]
 
 
 def display_windows(planes: NDArray[np.generic]) -> list[tuple[float, float]]:

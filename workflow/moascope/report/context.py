@@ -1,27 +1,32 @@
-"""What the report is made from, and how it is read from the files of a run."""
+"""Content of the report, read from the files of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from moascope.core.files import read_array, read_json, read_parquet
 from moascope.report import segmentation as report_segmentation
-from moascope.report.figures import style
+from moascope.report.figures import embedding
+from moascope.report.options import Report
 from moascope.report.pictures import Array
-from moascope.report.segmentation import SegmentationContext
+from moascope.report.segmentation import SegmentationContext, SegmentationFiles
+from moascope.screen.wording import Words, words_of
 
 MAX_MISTAKES = 24
 MAX_FLAGGED = 12
 MAX_PREVIEWS = 4
 
 
-class SplitContext(TypedDict):
-    """One split: what it is, who is in which set, and whether anything leaked."""
+@dataclass(frozen=True)
+class SplitContext:
+    """One split: its options, who is in which set, and its leakage audit."""
 
     config: dict[str, Any]
     table: pd.DataFrame
@@ -29,12 +34,22 @@ class SplitContext(TypedDict):
     audit: dict[str, Any]
 
 
-class ModelContext(TypedDict):
-    """One model: what it is and how it did.
+@dataclass(frozen=True)
+class ModelContext:
+    """One model: its options and its results.
 
-    `evaluation` is the dict of `evaluation.scoring` with "baselines" beside the scores.
-    `history` is None without training curves. `embedding` is None, or the table of
-    `figures.embedding_map` with the column unit_id instead of row.
+    Attributes
+    ----------
+    config : dict
+        Its options.
+    evaluation : dict
+        See `evaluation.scoring.evaluate`, with the scores of the baselines.
+    predictions : pandas.DataFrame
+        Test units of all folds.
+    history : pandas.DataFrame or None
+        Training curves.
+    embedding : pandas.DataFrame or None
+        Table of `figures.embedding.embedding_map` with the column unit_id instead of row.
     """
 
     config: dict[str, Any]
@@ -44,8 +59,84 @@ class ModelContext(TypedDict):
     embedding: pd.DataFrame | None
 
 
-class Context(TypedDict):
-    """Everything the report shows; nothing is read while it is built.
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a run that the report depends on.
+
+    Attributes
+    ----------
+    run, seed, report :
+        As in the configuration.
+    words : Words
+        Words for classes and images.
+    channels, brightfield, groups : tuple of str
+        Of the section `input`; empty without a screen.
+    plate_format : {96, 384, 1536}
+        Wells of a plate.
+    is_simulated, crops_images : bool
+        Whether images are simulated, and whether larger images are cropped to one size.
+    exclude_flagged : bool
+        Whether flagged sites are left out of classification.
+    confidence : float
+        Level of intervals, in (0, 1).
+    normalization : tuple of (str, str)
+        Method and scope of each step.
+    augmentation : tuple of str
+        Names of the steps.
+    crop : int or None
+        Side of a cell unit in px; None where units are sites or tiles.
+    tile_columns : int
+        Tiles along the width of a site.
+    """
+
+    run: str
+    seed: int
+    report: Report
+    words: Words
+    channels: tuple[str, ...]
+    brightfield: tuple[str, ...]
+    groups: tuple[str, ...]
+    plate_format: int
+    is_simulated: bool
+    crops_images: bool
+    exclude_flagged: bool
+    confidence: float
+    normalization: tuple[tuple[str, str], ...]
+    augmentation: tuple[str, ...]
+    crop: int | None
+    tile_columns: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> RunOptions:
+        """Return the options of a validated configuration, given as plain values."""
+        screen = config["input"] or {}
+        cells = config["units"].get("cells")
+        return cls(
+            run=config["run"],
+            seed=int(config["seed"]),
+            report=Report.model_validate(config["report"]),
+            words=words_of(config["input"]),
+            channels=tuple(screen.get("channels", ())),
+            brightfield=tuple(screen.get("brightfield", ())),
+            groups=tuple(screen.get("groups") or ()),
+            plate_format=screen.get("plate_format", 96),
+            is_simulated=screen.get("format") == "simulate",
+            crops_images=screen.get("on_size_mismatch") == "crop",
+            exclude_flagged=config["quality"]["exclude_flagged"],
+            confidence=float(config["evaluation"]["confidence"]),
+            normalization=tuple(
+                (step["method"], step.get("scope", "image"))
+                for step in config["normalization"]["steps"]
+            ),
+            augmentation=tuple(step["name"] for step in config["augmentation"]),
+            crop=cells["crop"] if cells else None,
+            tile_columns=int(config["units"]["tiles"][1]),
+        )
+
+
+@dataclass(frozen=True)
+class Context:
+    """Content of the report; nothing is read while the report is built.
 
     Attributes
     ----------
@@ -54,7 +145,7 @@ class Context(TypedDict):
     has_screen : bool
         Without a screen only config, summary and segmentation have content.
     summary : dict
-        See `summary.build`; the report takes inputs and environment from it.
+        See `run_summary.build`; the report takes inputs, quality, warnings and environment from it.
     quality : pandas.DataFrame
         Quality table of all sites that were read.
     quarantined : pandas.DataFrame
@@ -69,9 +160,9 @@ class Context(TypedDict):
     pixel_um : float or None
         Side of a pixel of `images` in micrometres.
     augmentation : ndarray, shape (n, k, H, W, C), or None
-        Rows of one unit each: as it is, then augmented.
+        Rows of one unit each: unchanged, then augmented.
     segmentation : SegmentationContext or None
-        What was segmented, see there.
+        None where nothing was segmented.
     """
 
     config: dict[str, Any]
@@ -87,15 +178,87 @@ class Context(TypedDict):
     augmentation: Array | None
     segmentation: SegmentationContext | None
 
+    @cached_property
+    def options(self) -> RunOptions:
+        """Options of the run."""
+        return RunOptions.of(self.config)
 
-def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context:
-    """Read what the report shows from the files of a run.
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """Files of a split: table and groups (parquet), leakage audit (JSON)."""
+
+    table: str | Path
+    groups: str | Path
+    audit: str | Path
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Files of a model.
+
+    Attributes
+    ----------
+    evaluation : path
+        JSON.
+    predictions, history : path
+        Parquet; history is None without training curves.
+    embedding : path
+        npy.
+    embedding_index : path
+        Parquet with the unit_id of every row of `embedding`.
+    """
+
+    evaluation: str | Path
+    predictions: str | Path
+    embedding: str | Path
+    embedding_index: str | Path
+    history: str | Path | None
+
+
+@dataclass(frozen=True)
+class ScreenFiles:
+    """Files of a screen.
+
+    Attributes
+    ----------
+    units : path
+        Parquet of the whole screen.
+    quality : path
+        Parquet: the quality table joined to the outcome of reading every site (status, message,
+        height, width).
+    pixels : sequence of path
+        npy, one per plate; together they follow the units.
+    augmentation : path or None
+        npy.
+    splits, models : dict
+        By name, in the order of the configuration.
+    """
+
+    units: str | Path
+    quality: str | Path
+    pixels: Sequence[str | Path]
+    augmentation: str | Path | None
+    splits: dict[str, SplitFiles]
+    models: dict[str, ModelFiles]
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Files of a run: summary (JSON), screen (None without one) and segmentation."""
+
+    summary: str | Path
+    screen: ScreenFiles | None
+    segmentation: SegmentationFiles
+
+
+def load_context(files: ReportFiles, config: Mapping[str, Any]) -> Context:
+    """Read the content of the report from the files of a run.
 
     Parameters
     ----------
-    paths : mapping
-        summary (JSON), screen (None, or see `screen_files`) and segmentation (see
-        `report_segmentation.load`).
+    files : ReportFiles
+        Files of the run.
     config : mapping
         The whole configuration as plain values.
 
@@ -104,24 +267,20 @@ def load_context(paths: Mapping[str, Any], config: Mapping[str, Any]) -> Context
     Context
         Only the pixels that the report shows are read.
     """
-    screen = paths["screen"]
-    shown = _load_screen(screen, config) if screen else _no_screen()
-    return cast(
-        Context,
-        {
-            "config": dict(config),
-            "has_screen": bool(screen),
-            "summary": _read_json(paths["summary"]),
-            "segmentation": report_segmentation.load(paths["segmentation"], config),
-            **shown,
-        },
+    shown = _no_screen() if files.screen is None else _load_screen(files.screen, config)
+    return Context(
+        config=dict(config),
+        has_screen=files.screen is not None,
+        summary=_read_json(files.summary),
+        segmentation=report_segmentation.load(files.segmentation, config),
+        **shown,
     )
 
 
 def screen_files(
     given: Mapping[str, Any], config: Mapping[str, Any], has_curves: Sequence[bool]
-) -> dict[str, Any] | None:
-    """Sort the files that a report is made from.
+) -> ScreenFiles | None:
+    """Sort the files of a screen by split and model.
 
     Parameters
     ----------
@@ -136,37 +295,34 @@ def screen_files(
 
     Returns
     -------
-    dict or None
-        quality (parquet: the quality table joined to what became of every site when it was read:
-        status, message, height, width), units (parquet of the whole screen), pixels (list of npy,
-        one per plate, which together follow the units), splits ({name: {table, groups, audit}}),
-        models ({name: {evaluation, predictions, history (or None), embedding (npy),
-        embedding_index (parquet with unit_id in its row order)}}), augmentation (npy or None).
-        None where no screen is given.
+    ScreenFiles or None
+        None without units.
     """
     if "units" not in given:
         return None
     histories = iter(given["histories"])
-    return {
-        **{key: given[key] for key in ("units", "quality", "pixels")},
-        "augmentation": next(iter(given["augmentation"]), None),
-        "splits": {
-            name: {"table": table, "groups": groups, "audit": audit}
+    return ScreenFiles(
+        units=given["units"],
+        quality=given["quality"],
+        pixels=given["pixels"],
+        augmentation=next(iter(given["augmentation"]), None),
+        splits={
+            name: SplitFiles(table=table, groups=groups, audit=audit)
             for name, table, groups, audit in zip(
                 config["splits"], given["splits"], given["groups"], given["audits"], strict=True
             )
         },
-        "models": {
-            name: {
-                "evaluation": given["evaluations"][number],
-                "predictions": given["predictions"][number],
-                "embedding": given["embeddings"][number],
-                "embedding_index": given["embedded"][number],
-                "history": next(histories) if has_curves[number] else None,
-            }
+        models={
+            name: ModelFiles(
+                evaluation=given["evaluations"][number],
+                predictions=given["predictions"][number],
+                embedding=given["embeddings"][number],
+                embedding_index=given["embedded"][number],
+                history=next(histories) if has_curves[number] else None,
+            )
             for number, name in enumerate(config["models"])
         },
-    }
+    )
 
 
 def _no_screen() -> dict[str, Any]:
@@ -182,65 +338,64 @@ def _no_screen() -> dict[str, Any]:
     }
 
 
-def _load_screen(paths: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    units = read_parquet(paths["units"])
-    seed = int(config["seed"])
-    sites = read_parquet(paths["quality"])
+def _load_screen(files: ScreenFiles, config: Mapping[str, Any]) -> dict[str, Any]:
+    units = read_parquet(files.units)
+    options = RunOptions.of(config)
+    sites = read_parquet(files.quality)
     unread = sites["status"] == "quarantined"
     quality = sites[~unread].astype({"flagged": bool}).reset_index(drop=True)
     models = {
-        name: _load_model(files, config["models"][name], seed)
-        for name, files in paths["models"].items()
+        name: _load_model(found, config["models"][name], options.seed)
+        for name, found in files.models.items()
     }
     examples = example_units(
         units,
-        seed,
-        config["report"]["max_examples"],
-        with_flagged=not config["quality"]["exclude_flagged"],
+        options.seed,
+        options.report.max_examples,
+        with_flagged=not options.exclude_flagged,
     )
     shown = {unit for _, chosen in examples for unit in chosen}
     shown.update(flagged_units(units, quality)["unit_id"])
     for model in models.values():
-        shown.update(mistake["unit_id"] for mistake in shown_mistakes(model["evaluation"]))
-    images = _read_images(paths["pixels"], units["unit_id"], shown)
-    preview = paths["augmentation"]
+        shown.update(mistake["unit_id"] for mistake in shown_mistakes(model.evaluation))
+    images = _read_images(files.pixels, units["unit_id"], shown)
+    preview = files.augmentation
     return {
         "quality": quality,
         "quarantined": sites.loc[unread, ["site_id", "reason", "message"]].reset_index(drop=True),
         "units": units,
         "splits": {
-            name: {
-                "config": config["splits"][name],
-                "table": read_parquet(files["table"]),
-                "groups": read_parquet(files["groups"]),
-                "audit": _read_json(files["audit"]),
-            }
-            for name, files in paths["splits"].items()
+            name: SplitContext(
+                config=config["splits"][name],
+                table=read_parquet(found.table),
+                groups=read_parquet(found.groups),
+                audit=_read_json(found.audit),
+            )
+            for name, found in files.splits.items()
         },
         "models": models,
         "images": images,
-        "pixel_um": _pixel_size(config, quality, images.values()),
+        "pixel_um": _pixel_size(options, quality, images.values()),
         "augmentation": read_array(preview)[:MAX_PREVIEWS] if preview else None,
     }
 
 
-def _load_model(files: Mapping[str, Any], config: dict[str, Any], seed: int) -> ModelContext:
-    history = files["history"]
-    return {
-        "config": config,
-        "evaluation": _read_json(files["evaluation"]),
-        "predictions": read_parquet(files["predictions"]),
-        "history": read_parquet(history) if history else None,
-        "embedding": _load_embedding(files["embedding"], files["embedding_index"], seed),
-    }
+def _load_model(files: ModelFiles, config: dict[str, Any], seed: int) -> ModelContext:
+    return ModelContext(
+        config=config,
+        evaluation=_read_json(files.evaluation),
+        predictions=read_parquet(files.predictions),
+        history=read_parquet(files.history) if files.history else None,
+        embedding=_load_embedding(files.embedding, files.embedding_index, seed),
+    )
 
 
-def _load_embedding(path: str, index: str, seed: int) -> pd.DataFrame | None:
+def _load_embedding(path: str | Path, index: str | Path, seed: int) -> pd.DataFrame | None:
     names = read_parquet(index, ["unit_id"])["unit_id"].to_numpy()
     features = read_array(path, mapped=True)
     if len(features) < 3:
         return None
-    table = style.embedding_map(features, seed)
+    table = embedding.embedding_map(features, seed)
     table["unit_id"] = names[table.pop("row")]
     return table
 
@@ -265,15 +420,14 @@ def _read_images(
 
 
 def _pixel_size(
-    config: Mapping[str, Any], quality: pd.DataFrame, images: Iterable[Array]
+    options: RunOptions, quality: pd.DataFrame, images: Iterable[Array]
 ) -> float | None:
-    """Micrometres per pixel of a unit, where it is known and the same for the whole screen."""
+    """Return the micrometres per pixel of a unit, if they are known and the same everywhere."""
     widths, originals = quality["width"].unique(), quality["pixel_size_um"].unique()
     first = next(iter(images), None)
     if first is None or len(widths) != 1 or len(originals) != 1 or np.isnan(originals[0]):
         return None
-    cells = config["units"].get("cells")
-    width = cells["crop"] if cells else int(widths[0]) // int(config["units"]["tiles"][1])
+    width = options.crop or int(widths[0]) // options.tile_columns
     return float(originals[0]) * width / first.shape[1]
 
 
@@ -296,7 +450,8 @@ def example_units(
     Returns
     -------
     list of (str, list of str)
-        Class and unit ids; compounds take turns. Controls come first, unlabelled units last.
+        Class and unit ids, alternating between compounds. Controls come first, unlabelled
+        units last.
     """
     shown = units["usable"] & (with_flagged | ~units["flagged"].astype(bool))
     usable = units[shown].sample(frac=1, random_state=seed)
@@ -311,19 +466,19 @@ def example_units(
 
 
 def class_labels(units: pd.DataFrame) -> pd.Series:
-    """Give the mechanism of every unit, or "control" or "unlabelled"."""
+    """Return the mechanism of every unit, or "control" or "unlabelled"."""
     labels = units["moa"].replace("", "unlabelled")
     return labels.mask((units["role"] == "control") & (units["moa"] == ""), "control")
 
 
 def class_order(labels: pd.Series, first: str = "") -> list[str]:
-    """Sort class labels: `first`, then mechanisms by name, then what has no mechanism."""
+    """Sort class labels: `first`, then mechanisms by name, then units without one."""
     last = {"control": 1, "unlabelled": 2}
     return sorted(map(str, labels.unique()), key=lambda x: (x != first, last.get(x, 0), x))
 
 
 def flagged_units(units: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
-    """Choose flagged units that are shown, the reasons taking turns.
+    """Choose the flagged units that are shown, alternating between the reasons.
 
     Parameters
     ----------
@@ -344,5 +499,5 @@ def flagged_units(units: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown_mistakes(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give the wrong calls whose pictures are shown, the surest first."""
+    """Return the misclassified units that are shown, the most confident first."""
     return list(evaluation["details"]["mistakes"][:MAX_MISTAKES])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from moascope.core.options import (
-    Section,
-)
+from moascope.core.options import Section
 
 
 class Report(Section):
-    """What the report shows."""
+    """Options of the report."""
 
     title: str | None = Field(None, description="heading; null: the name of the run")
     max_examples: int = Field(6, ge=1, le=50, description="example images per class")

@@ -1,4 +1,4 @@
-"""Pictures of cells: channels added up in colour, with a scale bar, small enough for a page."""
+"""Pictures of cells: colour composites with a scale bar, small enough for a page."""
 
 from __future__ import annotations
 
@@ -18,56 +18,11 @@ from moascope.images.rgb import rgb_colours
 
 Array = npt.NDArray[np.floating]
 
-#: Light of a channel in a composite, by what its name says; the rest take the next free one.
-#: Orange, bluish green and blue stay apart for colour-blind readers, unlike red, green and blue.
-CHANNEL_HINTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("#2b4dff", ("dna", "dapi", "hoechst", "nuc")),
-    ("#ff5400", ("actin", "phalloidin", "agp")),
-    ("#00b868", ("tub", "microtub", "er", "rna")),
-    ("#d94bd6", ("mito", "golgi")),
-    ("#f2e14c", ()),
-    ("#49d3f2", ()),
-    ("#ffffff", ()),
-)
-
-
-def channel_colours(channels: Sequence[str]) -> dict[str, str]:
-    """Choose the light of each channel for composites.
-
-    Parameters
-    ----------
-    channels : sequence of str
-        Channel names in order.
-
-    Returns
-    -------
-    dict of str to str
-        Hex colours. A single channel is white; red, green and blue are themselves; more than seven
-        repeat.
-    """
-    if len(channels) == 1:
-        return {channels[0]: "#ffffff"}
-    own = rgb_colours(channels)
-    if own is not None:
-        return {channel: f"#{colour}" for channel, colour in own.items()}
-    free = [colour for colour, _ in CHANNEL_HINTS]
-    chosen: dict[str, str] = {}
-    for channel in channels:
-        for colour, hints in CHANNEL_HINTS:
-            if colour in free and any(channel.lower().startswith(hint) for hint in hints):
-                chosen[channel] = colour
-                free.remove(colour)
-                break
-    palette = free or [colour for colour, _ in CHANNEL_HINTS]
-    others = [channel for channel in channels if channel not in chosen]
-    chosen.update({channel: palette[i % len(palette)] for i, channel in enumerate(others)})
-    return {channel: chosen[channel] for channel in channels}
-
 
 def display_limits(
     images: Sequence[Array], channels: Sequence[str], low: float = 5.0, high: float = 99.8
 ) -> Array:
-    """Find the intensities shown as black and as full light, the same for all images.
+    """Compute the display range of each channel over all images.
 
     Parameters
     ----------
@@ -118,7 +73,7 @@ def thumbnail(image: Array, side: int = 160) -> Array:
 
 
 def composite(image: Array, limits: Array, colours: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Add up the channels of an image, each in its own light.
+    """Add the channels of an image, each in its colour.
 
     Parameters
     ----------
@@ -152,7 +107,7 @@ def scale_bar_length(width_um: float) -> float:
     float
         In micrometres: 1, 2 or 5 times a power of ten, at most a third of the width.
     """
-    # One power lower as well: the logarithm of a round number may come out a little too large.
+    # Also one power lower, since the logarithm of a round number may be rounded up.
     powers = [10.0 ** (math.floor(math.log10(width_um / 3)) - lower) for lower in (0, 1)]
     lengths = [step * power for power in powers for step in (1, 2, 5)]
     return max(length for length in lengths if length <= width_um / 3)
@@ -184,14 +139,14 @@ def with_scale_bar(rgb: npt.NDArray[np.uint8], length: float) -> npt.NDArray[np.
 def jpeg(rgb: npt.NDArray[np.uint8]) -> bytes:
     """Encode an RGB image as JPEG (quality 88, full colour resolution)."""
     buffer = io.BytesIO()
-    # Not optimized: Pillow then holds the file in a buffer that is too small for noise.
+    # Without optimize=True, for which the buffer of Pillow is too small for noise.
     options = {"quality": 88, "subsampling": 0}
     mpl_image.imsave(buffer, rgb, format="jpeg", pil_kwargs=options)
     return buffer.getvalue()
 
 
 def montage(rows: Mapping[str, Sequence[npt.NDArray[np.uint8]]]) -> bytes:
-    """Put labelled rows of images of one size onto one sheet.
+    """Draw labelled rows of images on one sheet.
 
     Parameters
     ----------
@@ -225,7 +180,7 @@ def montage(rows: Mapping[str, Sequence[npt.NDArray[np.uint8]]]) -> bytes:
 
 
 def notice(text: str) -> bytes:
-    """Draw a sheet that says why there are no images.
+    """Draw a sheet with a sentence instead of images.
 
     Parameters
     ----------

@@ -1,10 +1,12 @@
-"""The part of the report about finding cells: engines compared, pictures, and counts."""
+"""Segmentation in the report: comparison of engines, pictures and counts."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +15,18 @@ import pandas as pd
 from moascope.core.files import read_json, read_parquet
 from moascope.core.hdf5 import open_h5, read_dataset
 from moascope.report import pictures as composites
-from moascope.report.figures import segmentation, style
+from moascope.report.figures import plate_map, segmentation, style
 from moascope.report.figures.segmentation import RGB
 from moascope.segmentation.label_windows import SITE_SIDE
 
-_SINGLE = ("annotated", "annotated_table", "counts", "cell_doubts", "samples", "sample_table")
 MAX_PICTURES = 8
 MAX_DOUBTS = 20
 PANEL_SIDE = 256
 
 
-class EngineContext(TypedDict):
-    """One engine: what it is and how it did on the test images."""
+@dataclass(frozen=True)
+class EngineContext:
+    """One engine: its options and its results on the test images."""
 
     config: dict[str, Any]
     scores: dict[str, Any]
@@ -33,14 +35,28 @@ class EngineContext(TypedDict):
     pictures: list[dict[str, Any]]
 
 
-class SegmentationContext(TypedDict):
-    """What the report shows of the segmentation.
+@dataclass(frozen=True)
+class SegmentationContext:
+    """Content of the section on segmentation.
 
-    `images` counts annotated images and objects by set; `doubts` says what looks odd in known
-    objects, a text per image; `counts` is the table of
-    `cells.counts` with what the sites are, or None where no screen was measured; `cell_doubts` says
-    what looks wrong with its objects (see `cell_counts.doubts`); `samples` are
-    rows of `site_samples.write` with a picture each.
+    Attributes
+    ----------
+    objects : str
+        Name of the objects, such as Nuclei.
+    images : pandas.DataFrame
+        Annotated images and their objects by set: set, images, objects.
+    doubts : list of str
+        Doubts about reference masks, one text per image.
+    engines : dict of str to EngineContext
+        By name.
+    counts : pandas.DataFrame or None
+        See `cell_counts`; None where no screen was measured.
+    cell_doubts : list of str
+        See `cell_counts.doubts`.
+    samples : list of dict
+        Rows of `site_samples.write` with a picture each.
+    measured_with : str or None
+        Engine that measured the screen.
     """
 
     objects: str
@@ -53,15 +69,58 @@ class SegmentationContext(TypedDict):
     measured_with: str | None
 
 
-def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationContext | None:
-    """Read what the report shows of the segmentation.
+@dataclass(frozen=True)
+class EngineFiles:
+    """Files of an engine.
+
+    Attributes
+    ----------
+    scores : path
+        JSON.
+    by_image, history : path
+        Parquet; history is None without training.
+    labels : path
+        HDF5 with the label images of the test images.
+    """
+
+    scores: str | Path
+    by_image: str | Path
+    labels: str | Path
+    history: str | Path | None
+
+
+@dataclass(frozen=True)
+class SegmentationFiles:
+    """Files of the segmentation.
+
+    Attributes
+    ----------
+    engines : dict of str to EngineFiles
+        By name.
+    annotated, annotated_table : path or None
+        Annotated images (HDF5) and their table (parquet).
+    counts, cell_doubts : path or None
+        Counts of the screen (parquet) and doubts about them (JSON).
+    samples, sample_table : path or None
+        Sites to show (HDF5) and their table (parquet).
+    """
+
+    engines: dict[str, EngineFiles]
+    annotated: str | Path | None = None
+    annotated_table: str | Path | None = None
+    counts: str | Path | None = None
+    cell_doubts: str | Path | None = None
+    samples: str | Path | None = None
+    sample_table: str | Path | None = None
+
+
+def load(files: SegmentationFiles, config: Mapping[str, Any]) -> SegmentationContext | None:
+    """Read the content of the section from the files of a run.
 
     Parameters
     ----------
-    paths : mapping
-        annotated (HDF5) and annotated_table, or None; engines ({name: {scores, by_image, labels,
-        history (or None)}}); counts (parquet), cell_doubts (JSON), samples (HDF5) and sample_table,
-        or None.
+    files : SegmentationFiles
+        Files of the run.
     config : mapping
         The whole configuration as plain values.
 
@@ -70,35 +129,35 @@ def load(paths: Mapping[str, Any], config: Mapping[str, Any]) -> SegmentationCon
     SegmentationContext or None
         None where nothing was segmented.
     """
-    if not paths["engines"] and not paths["counts"]:
+    if not files.engines and files.counts is None:
         return None
     section = config["segmentation"]
     images = pd.DataFrame({"set": [], "images": [], "objects": []})
     doubts: list[str] = []
-    if paths["annotated_table"]:
-        table = read_parquet(paths["annotated_table"])
+    if files.annotated_table:
+        table = read_parquet(files.annotated_table)
         grouped = table.groupby("set")["n_objects"]
         images = pd.DataFrame({"images": grouped.size(), "objects": grouped.sum()}).reset_index()
         doubts = table.loc[table["warnings"] != "", "warnings"].tolist()
-    return {
-        "objects": section["objects"],
-        "images": images,
-        "doubts": doubts,
-        "engines": {
-            name: _load_engine(files, section["engines"][name], paths["annotated"])
-            for name, files in paths["engines"].items()
+    return SegmentationContext(
+        objects=section["objects"],
+        images=images,
+        doubts=doubts,
+        engines={
+            name: _load_engine(found, section["engines"][name], files.annotated)
+            for name, found in files.engines.items()
         },
-        "counts": read_parquet(paths["counts"]) if paths["counts"] else None,
-        "cell_doubts": read_json(paths["cell_doubts"])["doubts"] if paths["cell_doubts"] else [],
-        "samples": _load_samples(paths),
-        "measured_with": section["measure_with"] or next(iter(section["engines"]), None),
-    }
+        counts=read_parquet(files.counts) if files.counts else None,
+        cell_doubts=read_json(files.cell_doubts)["doubts"] if files.cell_doubts else [],
+        samples=_load_samples(files),
+        measured_with=section["measure_with"] or next(iter(section["engines"]), None),
+    )
 
 
-def files(
+def segmentation_files(
     given: Mapping[str, Any], engines: Sequence[str], is_trained: Sequence[bool]
-) -> dict[str, Any]:
-    """Sort the files that this part is made from.
+) -> SegmentationFiles:
+    """Sort the files of the segmentation by engine.
 
     Parameters
     ----------
@@ -113,35 +172,45 @@ def files(
 
     Returns
     -------
-    dict
-        As `load` takes it.
+    SegmentationFiles
+        Missing files are None.
     """
     histories = iter(given.get("engine_histories", ()))
-    return {
-        **{key: given.get(key) for key in _SINGLE},
-        "engines": {
-            name: {
-                "scores": given["engine_scores"][number],
-                "by_image": given["engine_by_image"][number],
-                "labels": given["engine_labels"][number],
-                "history": next(histories) if is_trained[number] else None,
-            }
+    return SegmentationFiles(
+        engines={
+            name: EngineFiles(
+                scores=given["engine_scores"][number],
+                by_image=given["engine_by_image"][number],
+                labels=given["engine_labels"][number],
+                history=next(histories) if is_trained[number] else None,
+            )
             for number, name in enumerate(engines)
         },
-    }
+        annotated=given.get("annotated"),
+        annotated_table=given.get("annotated_table"),
+        counts=given.get("counts"),
+        cell_doubts=given.get("cell_doubts"),
+        samples=given.get("samples"),
+        sample_table=given.get("sample_table"),
+    )
 
 
-def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: str) -> EngineContext:
-    by_image = read_parquet(files["by_image"])
-    # Where nothing is known and nothing was found, there is nothing to see.
+def _load_engine(
+    files: EngineFiles, config: dict[str, Any], annotated: str | Path | None
+) -> EngineContext:
+    if annotated is None:
+        raise ValueError("scores of engines need the annotated images")
+    by_image = read_parquet(files.by_image)
+    # Images without reference objects and without predictions show nothing.
     shown = by_image[(by_image["n_objects"] > 0) | (by_image["n_predicted"] > 0)]
     worst = shown.sort_values(["mean_ap", "name"]).head(MAX_PICTURES)
     pictures = []
-    with open_h5(annotated) as known, open_h5(files["labels"]) as found:
+    with open_h5(annotated) as annotations, open_h5(files.labels) as predictions:
         for row in worst.to_dict("records"):
             key = f"{row['row']:06d}"
-            image = read_dataset(known, f"images/{key}")[0]
-            truth, labels = (read_dataset(file, f"labels/{key}") for file in (known, found))
+            image = read_dataset(annotations, f"images/{key}")[0]
+            truth = read_dataset(annotations, f"labels/{key}")
+            labels = read_dataset(predictions, f"labels/{key}")
             drawn = segmentation.panels(image, truth, labels, PANEL_SIDE)
             side = PANEL_SIDE * segmentation.shrinkage(truth, PANEL_SIDE)
             is_part = max(image.shape) > side
@@ -152,25 +221,23 @@ def _load_engine(files: Mapping[str, Any], config: dict[str, Any], annotated: st
                     "panels": drawn,
                 }
             )
-    history = files["history"]
-    return {
-        "config": config,
-        "scores": read_json(files["scores"]),
-        "by_image": by_image,
-        "history": read_parquet(history) if history else None,
-        "pictures": pictures,
-    }
+    return EngineContext(
+        config=config,
+        scores=read_json(files.scores),
+        by_image=by_image,
+        history=read_parquet(files.history) if files.history else None,
+        pictures=pictures,
+    )
 
 
-def _load_samples(paths: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if not paths.get("samples"):
+def _load_samples(files: SegmentationFiles) -> list[dict[str, Any]]:
+    if files.samples is None or files.sample_table is None:
         return []
-    rows: list[Any] = read_parquet(paths["sample_table"]).to_dict("records")
-    with open_h5(paths["samples"]) as file:
+    rows: list[Any] = read_parquet(files.sample_table).to_dict("records")
+    with open_h5(files.samples) as file:
         for number, row in enumerate(rows):
-            image, labels = (
-                read_dataset(file, f"{kind}/{number:06d}") for kind in ("images", "labels")
-            )
+            image = read_dataset(file, f"images/{number:06d}")
+            labels = read_dataset(file, f"labels/{number:06d}")
             limits = (row["low"], row["high"])
             row["picture"] = segmentation.overlay(image, labels, limits, SITE_SIDE)
     return rows
@@ -179,7 +246,7 @@ def _load_samples(paths: Mapping[str, Any]) -> list[dict[str, Any]]:
 def section(
     context: SegmentationContext | None, plate_format: int, max_plates: int
 ) -> dict[str, Any] | None:
-    """Compose what the template shows.
+    """Compose the section for the template.
 
     Parameters
     ----------
@@ -197,46 +264,46 @@ def section(
     """
     if context is None:
         return None
-    engines = context["engines"]
+    engines = context.engines
     return {
-        "objects": context["objects"],
-        "noun": context["objects"].lower(),
-        "images": context["images"].to_dict("records"),
-        # Of given models nothing is known.
-        "same_source": any(engine["history"] is not None for engine in engines.values()),
-        "n_doubts": len(context["doubts"]),
-        "doubts": context["doubts"][:MAX_DOUBTS],
+        "objects": context.objects,
+        "noun": context.objects.lower(),
+        "images": context.images.to_dict("records"),
+        # The training images of given models are unknown.
+        "same_source": any(engine.history is not None for engine in engines.values()),
+        "n_doubts": len(context.doubts),
+        "doubts": context.doubts[:MAX_DOUBTS],
         "rows": [_row(name, engine) for name, engine in engines.items()],
         "given": [
-            name for name, engine in engines.items() if engine["config"].get("model") is not None
+            name for name, engine in engines.items() if engine.config.get("model") is not None
         ],
         "curves": _curves(engines) if engines else None,
         "sizes": _sizes(engines) if engines else None,
         "engines": [
             {
                 "name": name,
-                "networks": _networks(engine["history"]),
+                "networks": _networks(engine.history),
                 "training": None
-                if engine["history"] is None
+                if engine.history is None
                 else segmentation.learning_curve(
-                    engine["history"], f"Training of {name}: loss and validation AP over steps"
+                    engine.history, f"Training of {name}: loss and validation AP over steps"
                 ),
-                "pictures": [_picture(picture) for picture in engine["pictures"]],
+                "pictures": [_picture(picture) for picture in engine.pictures],
             }
             for name, engine in engines.items()
         ],
         "outlines": segmentation.OUTLINES,
-        "counts": _counts(context["counts"], plate_format, max_plates),
-        "samples": _samples(context["samples"], context["objects"].lower()),
-        "measured_with": context["measured_with"],
+        "counts": _counts(context.counts, plate_format, max_plates),
+        "samples": _samples(context.samples, context.objects.lower()),
+        "measured_with": context.measured_with,
     }
 
 
 def standalone_figures(context: SegmentationContext | None) -> dict[str, str]:
     """Draw the main figures: segmentation.ap.svg and segmentation.sizes.svg, as SVG text."""
-    if context is None or not context["engines"]:
+    if context is None or not context.engines:
         return {}
-    engines = context["engines"]
+    engines = context.engines
     return {"segmentation.ap.svg": _curves(engines), "segmentation.sizes.svg": _sizes(engines)}
 
 
@@ -246,10 +313,10 @@ def _networks(history: pd.DataFrame | None) -> int:
 
 
 def _row(name: str, engine: EngineContext) -> dict[str, Any]:
-    scores = engine["scores"]
+    scores = engine.scores
     return {
         "name": name,
-        "method": engine["config"]["method"],
+        "method": engine.config["method"],
         "ap": scores["ap"]["0.5"],
         "ap_75": scores["ap"].get("0.75"),
         "mean_ap": scores["mean_ap"],
@@ -265,9 +332,7 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
         "iou": scores["foreground_iou"],
         "count_error": f"{100 * scores['count_error']:.1f}" if scores["n_objects"] else "–",
         "empty": int(
-            (
-                (engine["by_image"]["n_objects"] == 0) & (engine["by_image"]["n_predicted"] == 0)
-            ).sum()
+            ((engine.by_image["n_objects"] == 0) & (engine.by_image["n_predicted"] == 0)).sum()
         ),
         "n_predicted": scores["n_predicted"],
         "n_objects": scores["n_objects"],
@@ -280,17 +345,17 @@ def _interval(limits: Sequence[float] | None) -> str:
 
 
 def _curves(engines: Mapping[str, EngineContext]) -> str:
-    scores = {name: engine["scores"] for name, engine in engines.items()}
-    said = "; ".join(f"{name} {entry['ap']['0.5']:.3f} at 0.5" for name, entry in scores.items())
-    return segmentation.ap_curves(scores, f"Average precision over IoU: {said}")
+    scores = {name: engine.scores for name, engine in engines.items()}
+    listing = "; ".join(f"{name} {entry['ap']['0.5']:.3f} at 0.5" for name, entry in scores.items())
+    return segmentation.ap_curves(scores, f"Average precision over IoU: {listing}")
 
 
 def _sizes(engines: Mapping[str, EngineContext]) -> str:
-    first = next(iter(engines.values()))["by_image"]
-    areas: dict[str, npt.NDArray[Any]] = {"known": _joined(first["true_areas"])}
-    areas |= {name: _joined(engine["by_image"]["found_areas"]) for name, engine in engines.items()}
-    said = "; ".join(f"{name} {len(values)}" for name, values in areas.items())
-    return segmentation.size_distribution(areas, f"Sizes of objects. Objects: {said}")
+    first = next(iter(engines.values())).by_image
+    areas: dict[str, npt.NDArray[Any]] = {"reference": _joined(first["true_areas"])}
+    areas |= {name: _joined(engine.by_image["found_areas"]) for name, engine in engines.items()}
+    listing = "; ".join(f"{name} {len(values)}" for name, values in areas.items())
+    return segmentation.size_distribution(areas, f"Sizes of objects. Objects: {listing}")
 
 
 def _joined(lists: pd.Series) -> npt.NDArray[Any]:
@@ -299,7 +364,7 @@ def _joined(lists: pd.Series) -> npt.NDArray[Any]:
 
 def _picture(picture: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "name": style.shortened(picture["name"]),
+        "name": style.shorten(picture["name"]),
         "ap": picture["ap_50"],
         "mean_ap": picture["mean_ap"],
         "n_objects": picture["n_objects"],
@@ -350,7 +415,7 @@ def _counts(
         maps.append(
             {
                 "name": plate,
-                "svg": style.plate_map(
+                "svg": plate_map.plate_map(
                     table,
                     plate_format,
                     f"{plate}: objects per site",

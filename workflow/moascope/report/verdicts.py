@@ -1,4 +1,4 @@
-"""Verdicts on a classification: better than what, and what else could explain its scores.
+"""Verdicts on a classification: comparisons with baselines, and confounders of its scores.
 
 A model is better than a baseline only where the interval of their paired difference lies above
 zero, and better than chance only by the permutation null.
@@ -7,30 +7,25 @@ zero, and better than chance only by the permutation null.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from moascope.classification.baseline_registry import BASELINES, LAYOUT
 from moascope.classification.heads.calibration import SWITCHED_OFF
+from moascope.report.wording import Entry, baseline_name, format_difference
 from moascope.screen.wording import MECHANISM, Words, sentence_case
 
-Entry = Mapping[str, Any]
-"""An entry of `moascope.classification.evaluation.scoring.evaluate`."""
-
-BASELINE_NAMES = {baseline.name: baseline.title for baseline in BASELINES}
 LAYOUTS = tuple(baseline.name for baseline in BASELINES if baseline.features == LAYOUT)
 
 _NEARLY = 0.05
-"""The layout alone does nearly as well where its accuracy is less than this below the model's."""
+"""Largest loss of accuracy at which the layout alone counts as nearly as good as the model."""
 _STRONG = 0.8
-"""Cramer's V from which class and place are said to go together."""
-
-
+"""Cramer's V from which class and place count as associated."""
 _OVERCONFIDENT = 0.1
-"""Mean confidence less accuracy from which a model is said to be too sure."""
+"""Mean confidence less accuracy from which a model counts as overconfident."""
 
 
 class Verdict(NamedTuple):
-    """How a model compares."""
+    """Comparison of a model with chance and its baselines."""
 
     status: str
     """"ok", "note" or "warn"."""
@@ -39,16 +34,11 @@ class Verdict(NamedTuple):
 
 
 class Warning(NamedTuple):
-    """Something that could mislead a reader of the scores."""
+    """One confounder or limit of the scores of a model."""
 
     id: str
     title: str
     text: str
-
-
-def baseline_name(name: str) -> str:
-    """Return a baseline's name in words."""
-    return BASELINE_NAMES.get(name, name)
 
 
 def comparators(entry: Entry) -> dict[str, Entry]:
@@ -60,16 +50,7 @@ def comparators(entry: Entry) -> dict[str, Entry]:
     }
 
 
-def points(difference: Entry, unit: str = " points") -> str:
-    """Write a difference of two shares in percentage points, with its interval."""
-    text = f"{100 * difference['value']:+.1f}".replace("-", "−") + unit
-    if difference.get("ci"):
-        low, high = (f"{100 * bound:+.1f}".replace("-", "−") for bound in difference["ci"])
-        text += f" [{low}, {high}]"
-    return text
-
-
-def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> Verdict | None:
+def judge(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> Verdict | None:
     """Compare a model with chance and with its baselines.
 
     Parameters
@@ -77,14 +58,14 @@ def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> 
     entry : mapping
         The entry of the model.
     score : str
-        Which score decides.
+        Name of the score to compare.
     words : Words
-        What classes are called.
+        Words for classes and images.
 
     Returns
     -------
     Verdict or None
-        None where there is nothing to compare with.
+        None without baselines and permutations.
     """
     compared = {name: scores[score] for name, scores in entry.get("comparisons", {}).items()}
     found = entry[score]
@@ -104,7 +85,7 @@ def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> 
     ordered = sorted(compared, key=lambda key: compared[key]["value"])
     unclear = [name for name in ordered if compared[name]["ci"][0] <= 0]
     name = (unclear or ordered)[0]
-    closest = f"“{baseline_name(name)}” ({points(compared[name])})"
+    closest = f"“{baseline_name(name)}” ({format_difference(compared[name])})"
     if not unclear:
         return Verdict("ok", f"better than every baseline; the closest is {closest}")
     if compared[name]["value"] <= 0:
@@ -112,8 +93,8 @@ def verdict(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> 
     return Verdict("note", f"not clearly better than the baseline {closest}")
 
 
-def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warning]:
-    """Yield what else than the class could explain the scores of a model.
+def find_warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warning]:
+    """Find confounders and limits of the scores of a model.
 
     Parameters
     ----------
@@ -122,7 +103,7 @@ def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warn
     entry : mapping
         Its entry.
     words : Words
-        What classes are called.
+        Words for classes and images.
 
     Yields
     ------
@@ -139,7 +120,7 @@ def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warn
         yield Warning(
             "shared-groups",
             f"Intervals of “{name}” may be too narrow",
-            f"They take each {unit} as independent, but several are of one {groups}. Fix: set "
+            f"They treat each {unit} as independent, but several are of one {groups}. Fix: set "
             f"evaluation.independent_unit to {' or '.join(shared)}.",
         )
     for kind, found in entry.get("confounding", {}).items():
@@ -149,32 +130,29 @@ def warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warn
         if strength is not None and strength >= _STRONG and kind != "position":
             yield Warning(
                 "class-and-place",
-                f"{sentence_case(words.short)} and {kind} go together",
-                f"Cramer's V of {words.short} and {kind} is {strength:.2f} (1: the {kind} tells "
-                f"the {words.short}). The scores cannot tell what the images show from where they "
-                f"{'lie' if words.has_plates else 'are from'}.",
+                f"{sentence_case(words.short)} and {kind} are confounded",
+                f"Cramer's V of {words.short} and {kind} is {strength:.2f} (1: each {kind} "
+                f"has one {words.short}). The scores cannot separate the two.",
             )
         for label, place in found.get("single", {}).items():
             yield Warning(
                 "single-batch" if kind == "batch" else "few-places",
-                f"“{label}” lies in one {kind}",
+                f"“{label}” is in one {kind} only",
                 f"All {'wells' if words.has_plates else 'images'} of this class are in {kind} "
-                f"{place}. A model can tell the class by the "
-                f"look of that {kind}.",
+                f"{place}. A model can recognize the class by that {kind}.",
             )
     alone = [label for label, n in entry.get("compounds", {}).items() if n < 2]
     if alone:
         yield Warning(
             "few-compounds",
             "Classes with one compound",
-            f"{', '.join(f'“{label}”' for label in alone[:8])}: the test units of these classes "
-            "are of one compound each. What the model tells apart may be compounds, not "
-            "mechanisms.",
+            f"{', '.join(f'“{label}”' for label in alone[:8])}: each of these classes has one "
+            "compound only. The model may separate compounds, not mechanisms.",
         )
 
 
 def input_warnings(notes: Iterable[str]) -> list[dict[str, str]]:
-    """Return what a screen's tables were read with, as warnings for summary.json.
+    """Return the notes on the input tables as warnings for summary.json.
 
     Parameters
     ----------
@@ -190,14 +168,14 @@ def input_warnings(notes: Iterable[str]) -> list[dict[str, str]]:
 
 
 def overconfidence(entry: Entry) -> float:
-    """Return the mean confidence of all calls less the share that is right."""
+    """Return the mean confidence of all predictions less their accuracy."""
     bins = [row for row in entry["details"]["reliability"] if row["n"]]
     n = sum(row["n"] for row in bins)
     return float(sum((row["confidence"] - row["accuracy"]) * row["n"] for row in bins) / n)
 
 
 def _confidence_warnings(name: str, entry: Entry) -> Iterable[Warning]:
-    """Warn of probabilities that claim too much, with the key that changes it."""
+    """Warn of overconfident probabilities, with the key that changes them."""
     gap = overconfidence(entry)
     if gap < _OVERCONFIDENT:
         return
@@ -208,7 +186,7 @@ def _confidence_warnings(name: str, entry: Entry) -> Iterable[Warning]:
             "a head on frozen features"
         )
     elif found["calibrated_folds"] == found["folds"]:
-        fix = "They are calibrated by training units, and the test units are harder than those"
+        fix = "They are calibrated on training units, and the test units are harder"
     elif found["reason"] == SWITCHED_OFF:
         fix = f"They are not calibrated. Fix: set models.{name}.head.calibrate to auto"
     else:
@@ -218,18 +196,18 @@ def _confidence_warnings(name: str, entry: Entry) -> Iterable[Warning]:
         )
     yield Warning(
         "overconfident",
-        f"“{name}” is too sure of its calls",
-        f"Its confidence is {100 * gap:.0f} points above the share of calls that are right. {fix}.",
+        f"“{name}” is overconfident",
+        f"Its mean confidence is {100 * gap:.0f} points above its accuracy. {fix}.",
     )
 
 
 def cell_warnings(engine: str, doubts: Iterable[str]) -> list[dict[str, str]]:
-    """Return what looks wrong with the objects of a screen, as warnings for summary.json.
+    """Return doubts about the objects of a screen as warnings for summary.json.
 
     Parameters
     ----------
     engine : str
-        What found them.
+        Name of the segmentation engine.
     doubts : iterable of str
         From `cell_counts.doubts`.
 
@@ -244,7 +222,7 @@ def cell_warnings(engine: str, doubts: Iterable[str]) -> list[dict[str, str]]:
 def summary_warnings(
     evaluations: Mapping[str, Entry], audits: Mapping[str, Entry], words: Words = MECHANISM
 ) -> list[dict[str, str]]:
-    """Return the warnings of all models and the leaks of all splits, as for summary.json.
+    """Return the warnings of all models and the leaks of all splits for summary.json.
 
     Parameters
     ----------
@@ -253,7 +231,7 @@ def summary_warnings(
     audits : mapping of str to mapping
         Leakage audits by split.
     words : Words
-        What classes are called.
+        Words for classes and images.
 
     Returns
     -------
@@ -268,7 +246,7 @@ def summary_warnings(
     return leaks + [
         {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
         for name, entry in evaluations.items()
-        for warning in warnings(name, entry, words)
+        for warning in find_warnings(name, entry, words)
     ]
 
 
@@ -287,6 +265,7 @@ def _layout_warnings(name: str, entry: Entry) -> Iterable[Warning]:
         yield Warning(
             "layout-alone",
             f"The layout alone does nearly as well as “{name}”",
-            f"Without any image “{baseline_name(best)}” gives {100 * alone:.1f} % right, the "
-            f"model {100 * model:.1f} %. The scores do not show that the images matter.",
+            f"Without any image, the accuracy of “{baseline_name(best)}” is {100 * alone:.1f} %; "
+            f"that of the model is {100 * model:.1f} %. The scores do not show that the images "
+            "matter.",
         )

@@ -418,8 +418,8 @@ def grid_for(labels: Iterable[NDArray[np.integer[Any]]]) -> dict[str, Sequence[f
     Returns
     -------
     dict of str to sequence
-        `GRID`, and with it smallest areas: the default, and those of the smallest reference objects, so that
-        what is far too small for an object is dropped, at any magnification.
+        `GRID`, and with it smallest areas: the default, and those of the smallest reference
+        objects, so that what is far too small for an object is dropped, at any magnification.
     """
     areas = _areas(labels)
     smallest = np.quantile(areas, _SMALL).astype(int).tolist() if len(areas) else []

@@ -1,4 +1,4 @@
-"""Write what a person opens: the report, and its figures as files."""
+"""Report of the run, and its figures as files."""
 
 import sys
 
@@ -17,12 +17,12 @@ from moascope.report import page, segmentation
 
 given, params = dict(snakemake.input.items()), snakemake.params
 config = json.loads(params.config)
-context = page.load_context(
-    {
-        "summary": given["summary"],
-        "screen": report_context.screen_files(given, config, params.curves),
-        "segmentation": segmentation.files(given, params.engines, params.learning),
-    },
+context = report_context.load_context(
+    report_context.ReportFiles(
+        summary=given["summary"],
+        screen=report_context.screen_files(given, config, params.curves),
+        segmentation=segmentation.segmentation_files(given, params.engines, params.learning),
+    ),
     config,
 )
 figures = Path(snakemake.output.html).with_name("figures")

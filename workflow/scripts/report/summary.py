@@ -1,4 +1,4 @@
-"""Write what a program reads: summary.json."""
+"""Summary of the run for programs: summary.json."""
 
 import sys
 

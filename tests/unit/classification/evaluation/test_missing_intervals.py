@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from report_contexts import context_of, model_of
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
@@ -10,7 +11,7 @@ from moascope.classification.evaluation.options import Evaluation
 from moascope.core.errors import InputError
 from moascope.pipeline import run_summary
 from moascope.report import checks as findings
-from moascope.report import verdicts
+from moascope.report import verdicts, wording
 
 OPTIONS = Evaluation(permutations=200)
 ALONE = (
@@ -97,7 +98,7 @@ def test_a_unit_within_another_free_group_is_warned_of():
     options = OPTIONS.model_copy(update={"independent_unit": "slide"})
     entry = scoring.evaluate(predictions(units), units, options, design=design)
     assert entry["details"]["shared_groups"] == ["patient"]
-    (warning,) = [w for w in verdicts.warnings("m", entry) if w.id == "shared-groups"]
+    (warning,) = [w for w in verdicts.find_warnings("m", entry) if w.id == "shared-groups"]
     assert warning.text == (
         "They take each slide as independent, but several are of one patient. Fix: set "
         "evaluation.independent_unit to patient."
@@ -160,7 +161,7 @@ def test_an_area_of_one_class_says_so():
 def test_scores_are_shown_with_the_reason(name):
     units = screen("AAAABBBB", "xxxxyyyy")
     entry = scoring.evaluate(predictions(units), units, OPTIONS)
-    shown = findings.score(entry, name)
+    shown = wording.score(entry, name)
     assert shown["interval"] == ""
     assert shown["reason"] == entry[name]["reason"]
 
@@ -169,14 +170,14 @@ def test_the_verdict_does_not_repeat_the_reason():
     units = screen("AAAABBBB", "xxxxyyyy")
     rows = predictions(units)
     entry = scoring.evaluate(rows, units, OPTIONS, baselines={"majority": rows})
-    assert verdicts.verdict(entry).text == "not compared with baselines, since there is no interval"
+    assert verdicts.judge(entry).text == "not compared with baselines, since there is no interval"
 
 
 def test_the_report_warns_once_per_reason():
     units = screen("AAAABBBB", "xxxxyyyy")
     entry = scoring.evaluate(predictions(units), units, OPTIONS)
     entry["unit"] = "site"
-    context = {"models": {"m": {"evaluation": entry}}}
+    context = context_of(models={"m": model_of(entry)})
     checks = list(findings._interval_checks(context))
     warned = [check for check in checks if check["status"] == "warn"]
     assert [check["title"] for check in warned] == [

@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss
 from moascope.classification.heads import calibration, cross_validation, fitting
 from moascope.classification.heads.kinds.lda import LdaOptions
 from moascope.classification.heads.kinds.svm import SvmOptions
-from moascope.report import checks, verdicts
+from moascope.report import models, verdicts
 
 LDA = LdaOptions(shrinkage=0.01)
 COLUMNS = ["p:a", "p:b", "p:c"]
@@ -162,17 +162,16 @@ def test_overconfidence_is_warned_of_with_the_key(found, fix):
 
 def test_the_report_says_what_was_done_and_names_the_key_where_nothing_was():
     found = {"folds": 3, "calibrated_folds": 3, "temperature": 4.26}
-    assert checks.calibration_words(entry_of(0.8, 0.8, found)).endswith(
-        "a temperature, 4.26 in the median, fitted in 3 of 3 folds to units that were not "
-        "trained on."
+    assert models.describe_calibration(entry_of(0.8, 0.8, found)).endswith(
+        "a temperature, 4.26 in the median, fitted in 3 of 3 folds to units outside training."
     )
     found["temperature"] = 99.9994
     assert "a temperature, 100.00 in the median, at the limit of the search, fitted" in (
-        checks.calibration_words(entry_of(0.8, 0.8, found))
+        models.describe_calibration(entry_of(0.8, 0.8, found))
     )
     found = {"folds": 3, "calibrated_folds": 0, "reason": calibration.TOO_FEW_GROUPS}
-    assert checks.calibration_words(entry_of(0.99, 0.8, found)) == (
-        "It is more confident than right, by 19.0 points on average. Its probabilities are not "
+    assert models.describe_calibration(entry_of(0.99, 0.8, found)) == (
+        "Its confidence is above its accuracy by 19.0 points on average. Its probabilities are not "
         f"calibrated: {calibration.TOO_FEW_GROUPS} (key `calibrate` of the head)."
     )
 

@@ -350,9 +350,9 @@ def test_a_group_that_is_held_out_is_not_warned_of():
     entry = scoring.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
     assert entry["confounding"]["patient"]["held_out"]
     words = words_of({"format": "classes", "label_name": "diagnosis"})
-    said = [warning.title for warning in verdicts.warnings("m", entry, words)]
-    assert "Diagnosis and slide go together" in said
-    assert "Diagnosis and patient go together" not in said
+    said = [warning.title for warning in verdicts.find_warnings("m", entry, words)]
+    assert "Diagnosis and slide are confounded" in said
+    assert "Diagnosis and patient are confounded" not in said
 
 
 def test_groups_of_several_classes_are_no_level():

@@ -25,25 +25,25 @@ from moascope.segmentation.matching import match, overlaps, without_ignored
 Labels = npt.NDArray[np.integer[Any]]
 RGB = npt.NDArray[np.uint8]
 
-#: Outlines on pictures, by what they say; the same on light and dark pages, since images are dark.
 OUTLINES = {
-    "known": "#49d3f2",
-    "found": "#f2e14c",
+    "reference": "#49d3f2",
+    "predicted": "#f2e14c",
     "both": "#9aa4ad",
     "missed": "#ff7a2f",
     "invented": "#d94bd6",
 }
+"""Colours of outlines by their meaning, the same on light and dark pages since images are dark."""
 
 
 def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
-    """Draw average precision against the overlap that is asked for, a line per engine.
+    """Draw average precision by the IoU threshold, a line per engine.
 
     Parameters
     ----------
     scores : mapping of str to mapping
         Scores by engine, with `ap` by threshold.
     alt : str
-        Text for those who cannot see the figure.
+        Alternative text.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
                 lw=1.8,
                 label=f"{name} (mean {entry['mean_ap']:.3f})",
             )
-        axes.set_xlabel("IoU from which an object counts as found")
+        axes.set_xlabel("IoU threshold for a match")
         axes.set_ylabel("average precision")
         axes.set_ylim(-0.02, 1.02)
         axes.grid()
@@ -74,14 +74,14 @@ def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
 
 
 def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
-    """Draw how many objects have which size, a line per source.
+    """Draw the distribution of object sizes, a line per source.
 
     Parameters
     ----------
     areas : mapping of str to (n,) array
-        Areas in px; the first is what is known.
+        Areas in px; the first are those of the reference masks.
     alt : str
-        Text for those who cannot see the figure.
+        Alternative text.
 
     Returns
     -------
@@ -97,23 +97,47 @@ def size_distribution(areas: Mapping[str, npt.NDArray[Any]], alt: str) -> str:
         axes = figure.add_axes((0.12, 0.18, 0.84, 0.74))
         for number, (name, values) in enumerate(areas.items()):
             counts, _ = np.histogram(values, edges)
-            known = number == 0
+            is_reference = number == 0
             axes.stairs(
                 counts,
                 edges,
-                color=colour_of("muted") if known else category_colour(number - 1),
-                fill=known,
-                alpha=0.35 if known else 1,
+                color=colour_of("muted") if is_reference else category_colour(number - 1),
+                fill=is_reference,
+                alpha=0.35 if is_reference else 1,
                 lw=1.6,
                 label=f"{name} ({len(values):,})",
             )
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:,.0f}"))
-        axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        ticks = round_ticks(edges[0], edges[-1])
+        axes.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+        axes.minorticks_off()
         axes.set_xlabel("area of an object in pixels")
         axes.set_ylabel("objects")
         axes.legend(loc="upper left")
         return svg_text(figure, alt)
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Choose round ticks of a logarithmic axis.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the axis, positive.
+
+    Returns
+    -------
+    list of float
+        Powers of ten, also 2 and 5 times or all multiples of them if there are fewer than 3; the
+        rounded ends of an axis that is too short for these.
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1,), (1, 2, 5), range(1, 10)):
+        ticks = [digit * 10.0**power for power in powers for digit in digits]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) >= 3:
+            return ticks
+    return [float(math.ceil(low)), float(math.floor(high))]
 
 
 def learning_curve(history: pd.DataFrame, alt: str) -> str:
@@ -125,7 +149,7 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
         step, loss, ap_50 and mean_ap (NaN without validation images); of an ensemble, also member,
         each of which has a line.
     alt : str
-        Text for those who cannot see the figure.
+        Alternative text.
 
     Returns
     -------
@@ -164,15 +188,15 @@ def learning_curve(history: pd.DataFrame, alt: str) -> str:
 
 
 def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> dict[str, RGB]:
-    """Draw an image, its reference objects, those that were found, and where they disagree.
+    """Draw an image with its reference masks, its predicted objects and their disagreement.
 
     Parameters
     ----------
     image : (Y, X) array
         Any range; shown from its percentile 1 to 99.8.
     truth, found : (Y, X) int
-        0 is background. Pixels that are -1 in the truth are left out, see
-        `matching.without_ignored`.
+        Reference masks and predictions; 0 is background. Pixels that are -1 in the truth are
+        left out, see `matching.without_ignored`.
     side : int
         Longest side of a panel in px. Larger images are shrunk, see `shrinkage`, and then shown by
         their busiest part.
@@ -180,51 +204,52 @@ def panels(image: npt.NDArray[Any], truth: Labels, found: Labels, side: int) -> 
     Returns
     -------
     dict of str to (y, x, 3) uint8
-        image, known, found and disagreement.
+        image, reference, predicted and disagreement.
     """
     truth, found = without_ignored(truth, found)
     step = shrinkage(truth, side)
     window = busiest(truth, side * step)
     limits = tuple(np.percentile(image, [1, 99.8]))
     grey = shrink(_grey(image, limits)[window], step).round().astype(np.uint8)
-    known, seen = (_enlarged(thin(labels[window], step), side) for labels in (truth, found))
+    reference = _enlarged(thin(truth[window], step), side)
+    predicted = _enlarged(thin(found[window], step), side)
     plain = np.repeat(_enlarged(grey, side)[..., np.newaxis], 3, axis=2)
     pairs = overlaps(truth, found)
     matched = match(pairs, 0.5)
     is_hit, is_right = np.zeros(truth.max() + 1, bool), np.zeros(found.max() + 1, bool)
     is_hit[np.unique(truth[truth > 0])[pairs.true[matched]]] = True
     is_right[np.unique(found[found > 0])[pairs.predicted[matched]]] = True
-    disagreement = _outlined(plain, np.where(is_right[seen], seen, 0), "both")
-    disagreement = _outlined(disagreement, np.where(is_right[seen], 0, seen), "invented")
-    disagreement = _outlined(disagreement, np.where(is_hit[known], 0, known), "missed")
+    disagreement = _outlined(plain, np.where(is_right[predicted], predicted, 0), "both")
+    disagreement = _outlined(disagreement, np.where(is_right[predicted], 0, predicted), "invented")
+    disagreement = _outlined(disagreement, np.where(is_hit[reference], 0, reference), "missed")
     return {
         "image": plain,
-        "known": _outlined(plain, known, "known"),
-        "found": _outlined(plain, seen, "found"),
+        "reference": _outlined(plain, reference, "reference"),
+        "predicted": _outlined(plain, predicted, "predicted"),
         "disagreement": disagreement,
     }
 
 
 def shrinkage(labels: Labels, side: int) -> int:
-    """Tell how many times smaller objects are shown, so that about four fit next to each other.
+    """Compute by how much to shrink a picture so that about four objects fit side by side.
 
     Parameters
     ----------
     labels : (Y, X) int
-        Known objects.
+        Reference masks.
     side : int
         Longest side of the picture in px.
 
     Returns
     -------
     int
-        1 where they are small enough, or there are none.
+        1 if the objects are small enough, or there are none.
     """
     return max(1, math.ceil(4 * median_side(labels) / side))
 
 
 def overlay(image: npt.NDArray[Any], found: Labels, limits: tuple[float, float], side: int) -> RGB:
-    """Draw an image and the objects that were found in it.
+    """Draw an image with the outlines of its objects.
 
     Parameters
     ----------
@@ -243,11 +268,11 @@ def overlay(image: npt.NDArray[Any], found: Labels, limits: tuple[float, float],
         The image with outlines.
     """
     plain = np.repeat(_enlarged(_grey(image, limits), side)[..., np.newaxis], 3, axis=2)
-    return _outlined(plain, _enlarged(found, side), "found")
+    return _outlined(plain, _enlarged(found, side), "predicted")
 
 
 def _enlarged(plane: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
-    """Repeat pixels as often as the result is at most `side` px."""
+    """Enlarge by a whole factor, to at most `side` px."""
     times = max(1, side // max(plane.shape))
     return np.repeat(np.repeat(plane, times, axis=0), times, axis=1)
 
@@ -255,7 +280,7 @@ def _enlarged(plane: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
 def _grey(image: npt.NDArray[Any], limits: tuple[float, float]) -> RGB:
     low, high = limits
     share = np.clip((image - low) / max(float(high - low), 1e-9), 0, 1)
-    # Dim objects beside bright ones would not be seen otherwise.
+    # A root keeps dim objects visible next to bright ones.
     return np.round(255 * share**0.6).astype(np.uint8)
 
 

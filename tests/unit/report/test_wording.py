@@ -1,0 +1,53 @@
+"""Phrases of the report."""
+
+import math
+
+import pytest
+
+from moascope.report import wording
+
+
+def test_unknown_shares_are_dashes():
+    assert [wording.percent(share) for share in (0.1234, None, math.nan)] == ["12.3", "–", "–"]
+
+
+def test_nouns_follow_their_number():
+    assert wording.count(1, "class") == "1 class"
+    assert wording.count(1200, "flagged site") == "1,200 flagged sites"
+
+
+def test_long_lists_are_cut_and_counted():
+    assert wording.join_names("abc", 2) == "a, b and 1 more"
+    assert wording.join_names("ab", 2) == "a, b"
+
+
+def test_texts_become_sentences():
+    assert wording.end_sentence("no interval") == "No interval."
+    assert wording.end_sentence("Done.") == "Done."
+
+
+@pytest.mark.parametrize(
+    ("split", "text"),
+    [
+        ({"method": "leave-one-plate-out"}, "from plates that are not in training"),
+        (
+            {"method": "leave-one-group-out", "group": ["donor", "slide"]},
+            "of a donor and slide that is not in training",
+        ),
+    ],
+)
+def test_the_source_of_test_units_is_described(split, text):
+    assert wording.describe_test_units(split) == text
+
+
+def test_a_score_without_an_interval_has_a_reason():
+    score = {"accuracy": {"value": 0.5, "ci": None, "reason": "one compound"}}
+    assert wording.score(score) == {"value": "50.0", "interval": "", "reason": "one compound"}
+    assert wording.score({"accuracy": {"value": 0.5, "ci": [0.4, 0.6]}})["interval"] == "40.0–60.0"
+
+
+def test_checks_that_an_audit_left_out_are_listed():
+    gap = {"what": "images", "reason": "audit.images is false"}
+    text = wording.describe_audit_gaps({"not_looked_at": [gap]})
+    assert text == "Not checked: images (audit.images is false)."
+    assert wording.describe_audit_gaps({"not_looked_at": []}) == ""
