@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from moascope.segmentation.object_size import learnt_size
+from moascope.segmentation.object_size import trained_size
 
 TINY = {
     "method": "unet",
@@ -72,7 +73,7 @@ def test_engines_are_compared_on_annotated_images(annotated):
     first, second = (curves.loc[curves["member"] == member, "loss"] for member in (0, 1))
     assert first.tolist() != second.tolist()  # seeds of their own
     config = annotated_config()
-    config["segmentation"]["engines"]["unet"] = {**network, "turns": True}
+    config["segmentation"]["engines"]["unet"] = {**network, "test_time_augmentation": True}
     annotated.write(config)
     scored = {"segment_test_unet", "score_engine", "summary", "report"}
     assert set(annotated.planned()) == {"tune_unet", *scored}
@@ -84,6 +85,64 @@ def test_engines_are_compared_on_annotated_images(annotated):
     planned = annotated.planned()
     assert set(planned) == {"train_unet", "tune_unet", *scored}
     assert planned["train_unet"] == 1  # the one that is new
+
+
+BRIGHTEST = """
+import numpy as np
+from pydantic import Field
+from scipy import ndimage
+
+from moascope.core.options import restore
+from moascope.segmentation.engines.base import Method, MethodOptions, SizeAdvice
+from moascope.segmentation.implementations.base import Loaded, OneStep
+
+
+class BrightestOptions(MethodOptions, frozen=True):
+    level: float = Field(0.5, gt=0, lt=1, description="brightest: share of the highest intensity")
+
+
+def load(job):
+    level = restore(BrightestOptions, job.options).level
+
+    def segment(image):
+        return ndimage.label(image[0] > level * image[0].max())[0].astype(np.int32)
+
+    return Loaded(OneStep(segment), job.channels)
+
+
+BRIGHTEST = Method(
+    name="brightest",
+    options=BrightestOptions,
+    load="moascope.segmentation.engines.brightest:load",
+    environment="imaging",
+    finding_keys=("level",),
+    advice=SizeAdvice("level", "level"),
+)
+"""
+
+
+def test_a_new_method_of_segmentation_is_one_file_and_its_line(repository, annotated):
+    place = annotated.folder / "copy"
+    for part in ("workflow", "envs", "profiles"):
+        shutil.copytree(repository / part, place / part)
+    shutil.copy(repository / "Snakefile", place)
+    engines = place / "workflow/moascope/segmentation/engines"
+    (engines / "brightest.py").write_text(BRIGHTEST)
+    registry = (engines / "registry.py").read_text()
+    line = "from moascope.segmentation.engines.brightest import BRIGHTEST"
+    registry = registry.replace("    CELLPOSE,\n)", "    CELLPOSE,\n    BRIGHTEST,\n)")
+    (engines / "registry.py").write_text(
+        registry.replace("import Method\n", f"import Method\n{line}\n")
+    )
+    annotated.repository = place
+    annotated.write(annotated_config(engines={"e": {"method": "brightest", "level": 0.4}}))
+    annotated.snakemake("results/small/segmentation/e.scores.json")
+    scores = json.loads((annotated.folder / "results/small/segmentation/e.scores.json").read_text())
+    assert scores["ap"]["0.5"] > 0.5
+    annotated.write(annotated_config(engines={"e": {"method": "brightest", "grid": 2}}))
+    code, output = annotated.snakemake("-n", check=False)
+    assert code
+    assert "segmentation.engines.e: grid is for method stardist, not brightest" in output
 
 
 def test_a_given_model_needs_test_images_only_and_is_trained_further_beside_training(annotated):
@@ -379,7 +438,7 @@ def test_a_unet_learns_on_some_plates_of_a_screen_and_segments_others(project, s
     sizes = json.loads(
         (project.folder / "results/other/segmentation/unet.screen.size.json").read_text()
     )
-    assert learnt_size(project.folder / model).diameter == pytest.approx(
+    assert trained_size(project.folder / model).diameter == pytest.approx(
         sizes["factor"] * sizes["diameter"]
     )
     config["segmentation"]["channels"] = ["Actin"]

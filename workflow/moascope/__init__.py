@@ -1,3 +1,3 @@
 """MoAscope: mechanism-of-action profiling of high-content screens."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

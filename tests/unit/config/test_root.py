@@ -1,8 +1,6 @@
 import json
-import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -538,7 +536,7 @@ def test_networks_without_a_model_are_trained():
 def test_schema_and_key_tables_are_up_to_date(repository):
     schema = json.loads((repository / "workflow/schemas/config.schema.json").read_text())
     assert schema == json.loads(json.dumps(documents.json_schema()))
-    readme = (repository / "config/README.md").read_text()
+    readme = (repository / "docs/reference/configuration.md").read_text()
     assert documents.key_tables() in readme, "run: uv run python -m moascope.config"
 
 
@@ -547,30 +545,6 @@ def test_every_shipped_config_is_valid(repository):
     assert len(files) >= 6
     for file in files:
         loading.load(yaml.safe_load(file.read_text()), file.name)
-
-
-def test_the_tour_of_the_readme_gives_a_valid_config(repository):
-    text = (repository / "README.md").read_text()
-    block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1]
-    own = yaml.safe_load(textwrap.dedent(block))
-    demo = yaml.safe_load((repository / "config/config.yaml").read_text())
-    kept = {key: value for key, value in demo.items() if key not in ("simulate", *own)}
-    assert loading.load({**kept, **own}).run == "my-screen"
-
-
-def test_the_examples_of_the_documentation_are_valid(repository):
-    text = (repository / "config/README.md").read_text()
-    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    found = [loading.load({"run": "mine", **yaml.safe_load(block)}) for block in blocks]
-    screens = [loaded.input for loaded in found if loaded.input is not None]
-    formats = ["table", "table", "classes", "loaddata", "folder", "folder", "folder"]
-    assert [screen.format for screen in screens] == formats
-    (alone,) = (loaded.segmentation for loaded in found if not loaded.input)
-    assert alone.needed_sets() == ["test"]
-    pattern = re.compile(screens[4].pattern)
-    assert pattern.fullmatch("Plate1_B03_s2_w1.png").groupdict() == {
-        "plate": "Plate1", "well": "B03", "site": "2", "channel": "1"
-    }  # fmt: skip
 
 
 def test_reading_the_config_does_not_import_tensorflow():

@@ -58,7 +58,7 @@ def test_a_given_model_is_tuned_only_where_nothing_else_tunes_it():
     assert section(engines={"e": {**UNET, "tune": True, "prominence": 0.1}}).engines["e"].is_tuned()
     assert not section().engines["e"].is_tuned()
     further = {**UNET, "training": {}, "tune": True}
-    assert "tune has no effect beside training" in refused(engines={"e": further})
+    assert "tune has no effect with training" in refused(engines={"e": further})
     assert "tune is for a given model" in refused(engines={"e": {"method": "unet", "tune": True}})
     cellpose = {"method": "cellpose", "model": "nuclei", "tune": True}
     assert "tune is for method unet or stardist" in refused(engines={"e": cellpose})

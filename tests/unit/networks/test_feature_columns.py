@@ -70,7 +70,7 @@ def test_a_shared_pass_gives_every_choice_the_features_of_its_own_network(mappin
 
     taps = ["block2_add", "", "block0_depthwise_conv"]
     shared = build(taps, "mean+sd")
-    blocks = backbones.blocks(shared, taps, "mean+sd")
+    blocks = backbones.list_blocks(shared, taps, "mean+sd")
     table = shared.predict_on_batch(images)
     assert sum(block.size for block in blocks) == table.shape[1]
     for chosen, pooling in [([], "mean"), (taps[::2], "mean+sd"), (taps[2:], "mean")]:

@@ -147,7 +147,7 @@ def test_an_image_of_a_folder_that_is_no_file_is_refused(tmp_path):
 
 @pytest.fixture
 def masks(tmp_path):
-    """Give a folder of two masks below an image root."""
+    """Give a folder of two masks below an image folder."""
     folder = tmp_path / "root/masks"
     folder.mkdir(parents=True)
     for number in range(2):

@@ -265,7 +265,7 @@ def test_paths_of_another_machine_are_one_problem(screen):
     loaddata(screen, "/mnt/imaging/2024")
     assert screen.error().splitlines()[1:] == [
         "  - line 2, column 'PathName_D' and 1 more: 10 paths are below /mnt/imaging/2024, outside "
-        f"the image root {screen.folder}; if the images lie elsewhere here, set "
+        f"the image folder {screen.folder}; if the images lie elsewhere here, set "
         "input.path_prefix: {'/mnt/imaging/2024': ...}"
     ]
 

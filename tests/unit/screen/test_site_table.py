@@ -681,7 +681,7 @@ def test_a_path_out_of_the_image_root_is_refused(screen, path):
     touch(screen.folder.parent, "secret.tif")
     screen.lines[1] = f"P1,A1,1,DMSO,0,,{path},a/1a.tif"
     assert (
-        f"line 2, column 'dna': {path!r} leads out of the image root {screen.folder}; "
+        f"line 2, column 'dna': {path!r} is outside the image folder {screen.folder}; "
         "set input.images"
     ) in screen.error()
 
@@ -702,7 +702,7 @@ def test_a_link_out_of_the_image_root_is_refused(screen, kind):
     link.symlink_to(screen.folder.parent / ("outside/1d.tif" if kind == "file" else "outside"))
     if kind == "folder":
         screen.lines[1] = "P1,A1,1,DMSO,0,,c/1d.tif,a/1a.tif"
-    assert "1d.tif is a link that leads out of the image root" in screen.error()
+    assert "1d.tif is a link to a place outside the image folder" in screen.error()
 
 
 def test_a_link_to_the_image_root_itself_is_accepted(screen, tmp_path):
@@ -1065,7 +1065,7 @@ def test_a_folder_that_is_not_there_is_named_under_quarantine(screen):
 
 def test_files_outside_of_the_root_stay_errors_under_quarantine(screen):
     screen.lines[1] = screen.lines[1].replace("a/1d.tif", "../1d.tif")
-    assert "leads out of the image root" in screen.error(on_bad_image="quarantine")
+    assert "outside the image folder" in screen.error(on_bad_image="quarantine")
 
 
 def test_equal_causes_have_two_examples_and_a_count(screen):

@@ -6,12 +6,12 @@ from moascope.core.errors import InputError
 from moascope.segmentation.channel_maps import matched_channels
 
 
-def matched(learnt, channels, channel_map):
-    return matched_channels(learnt, channels, channel_map, "unet.keras")
+def matched(trained, channels, channel_map):
+    return matched_channels(trained, channels, channel_map, "unet.keras")
 
 
 @pytest.mark.parametrize(
-    ("learnt", "channels", "channel_map", "found"),
+    ("trained", "channels", "channel_map", "found"),
     [
         (["DNA"], ["DNA"], {}, ["DNA"]),
         (["DNA"], ["Actin", "DNA"], {}, ["DNA"]),
@@ -20,12 +20,12 @@ def matched(learnt, channels, channel_map):
         (["A", "B"], ["A", "B"], {"A": "B", "B": "A"}, ["B", "A"]),
     ],
 )
-def test_channels_are_found_in_the_order_of_the_model(learnt, channels, channel_map, found):
-    assert matched(learnt, channels, channel_map) == found
+def test_channels_are_found_in_the_order_of_the_model(trained, channels, channel_map, found):
+    assert matched(trained, channels, channel_map) == found
 
 
 @pytest.mark.parametrize(
-    ("learnt", "channels", "channel_map", "message"),
+    ("trained", "channels", "channel_map", "message"),
     [
         (["DNA"], ["Hoechst"], {}, r"which channel of the images is DNA .*\{DNA: Hoechst\}"),
         (["DNA", "Actin"], ["X", "Y"], {}, r"\{DNA: X, Actin: Y\}"),
@@ -35,7 +35,7 @@ def test_channels_are_found_in_the_order_of_the_model(learnt, channels, channel_
     ],
 )
 def test_channels_that_are_not_there_are_refused_with_the_key(
-    learnt, channels, channel_map, message
+    trained, channels, channel_map, message
 ):
     with pytest.raises(InputError, match=message):
-        matched(learnt, channels, channel_map)
+        matched(trained, channels, channel_map)

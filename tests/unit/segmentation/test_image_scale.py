@@ -1,4 +1,4 @@
-"""At which magnification an engine sees images: told, measured, or from the sizes of pixels."""
+"""Magnification at which an engine sees images: given, measured, or from pixel sizes."""
 
 import json
 import zipfile
@@ -11,7 +11,7 @@ from moascope.core.errors import InputError
 from moascope.segmentation import image_scale
 from moascope.segmentation.data.dataset import AnnotatedSet, write
 from moascope.segmentation.data.masks import Mask
-from moascope.segmentation.object_size import Size, factor_for, learnt_size, size_of
+from moascope.segmentation.object_size import Size, factor_for, size_of, trained_size
 
 
 @pytest.fixture
@@ -43,24 +43,24 @@ def test_an_annotated_set_knows_the_size_of_its_objects_and_pixels(packed):
     assert size.pixel_size_um == 0.5
 
 
-def test_the_learnt_size_is_read_from_every_kind_of_model(tmp_path):
+def test_the_trained_size_is_read_from_every_kind_of_model(tmp_path):
     expected = Size(19.0, 0.65)
     about = {"diameter": 19.0, "pixel_size_um": 0.65, "channels": ["DNA"]}
-    assert learnt_size(model(tmp_path, **about)) == expected
+    assert trained_size(model(tmp_path, **about)) == expected
     (tmp_path / "classical.json").write_text(json.dumps(about))
-    assert learnt_size(tmp_path / "classical.json") == expected
+    assert trained_size(tmp_path / "classical.json") == expected
     (tmp_path / "stardist").mkdir()
-    assert learnt_size(tmp_path / "stardist") == Size()
+    assert trained_size(tmp_path / "stardist") == Size()
     (tmp_path / "stardist/moascope.json").write_text(json.dumps(about))
-    assert learnt_size(tmp_path / "stardist") == expected
+    assert trained_size(tmp_path / "stardist") == expected
     assert image_scale.size_of_model("2D_versatile_fluo") == Size()
 
 
 def test_what_the_user_told_counts_before_the_sizes_of_pixels():
-    learnt = Size(20.0, 0.5)
-    assert factor_for(learnt, Size(100.0, 0.5), "m") == 0.2
-    assert factor_for(learnt, Size(None, 0.25), "m") == 0.5
-    assert factor_for(learnt, Size(None, None), "m") == 1
+    trained = Size(20.0, 0.5)
+    assert factor_for(trained, Size(100.0, 0.5), "m") == 0.2
+    assert factor_for(trained, Size(None, 0.25), "m") == 0.5
+    assert factor_for(trained, Size(None, None), "m") == 1
     assert factor_for(Size(), Size(None, 0.25), "m") == 1
 
 

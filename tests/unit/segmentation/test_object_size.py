@@ -34,7 +34,7 @@ def _discs(diameter, side, n, seed):
 
 
 def _tops(image):
-    """Areas and peaks of blobs, highest where they have the learnt size (LoG, Lindeberg 1998)."""
+    """Areas and peaks of blobs, highest at the trained size (LoG, Lindeberg 1998)."""
     sigma = LEARNT / 2 / np.sqrt(2)
     response = -(sigma**2) * ndimage.gaussian_laplace(image[0] / 400, sigma)
     labels, n = ndimage.label(response > 0.2)
@@ -98,7 +98,7 @@ def test_labels_stay_where_they_are_when_enlarged():
         assert ndimage.center_of_mass(again == number) == pytest.approx(one, abs=1)
 
 
-def test_a_rescaled_engine_sees_the_learnt_size_and_answers_in_that_of_the_image():
+def test_a_rescaled_engine_sees_the_trained_size_and_answers_in_that_of_the_image():
     shapes = []
 
     def segment(image):
@@ -114,7 +114,7 @@ def test_a_rescaled_engine_sees_the_learnt_size_and_answers_in_that_of_the_image
     assert ((found > 0) == (truth > 0)).mean() > 0.98
 
 
-def test_images_of_the_learnt_size_are_left_alone():
+def test_images_of_the_trained_size_are_left_alone():
     engine = OneStep(lambda image: image[0].astype(np.int32))
     assert at_scale(engine, 1.03) is engine
     assert at_scale(engine, 0.97) is engine
@@ -128,7 +128,7 @@ def test_resizing_keeps_the_mean_intensity():
 
 
 @pytest.mark.parametrize("diameter", [8.0, 16.0, 48.0])
-def test_the_factor_brings_objects_to_the_learnt_size(diameter):
+def test_the_factor_brings_objects_to_the_trained_size(diameter):
     images = [_discs(diameter, 160, 4, seed)[0] for seed in range(3)]
     factor, scores = find_factor(_tops, images)
     assert factor * diameter == pytest.approx(LEARNT, rel=0.3)

@@ -25,10 +25,9 @@ from moascope.report import checks as findings
 from moascope.report import segmentation as report_segmentation
 from moascope.report.figures import segmentation as pictures
 from moascope.report.segmentation import EngineFiles, SegmentationFiles
-from moascope.screen.plates import dealt_plates
 from moascope.segmentation import predict as segmenting
 from moascope.segmentation.data import from_screen
-from moascope.segmentation.data.dataset import SETS, AnnotatedSet, write
+from moascope.segmentation.data.dataset import AnnotatedSet, write
 from moascope.segmentation.data.masks import Mask
 from moascope.segmentation.implementations.base import OneStep
 from moascope.segmentation.scores import score
@@ -589,45 +588,10 @@ def test_a_plate_without_cells_gives_no_units(plate, tmp_path):
     assert np.load(tmp_path / "cells.npy").shape == (0, 60, 60, 2)
 
 
-# --- sites with known objects -----------------------------------------------------------------
+# --- sites with reference objects -----------------------------------------------------------------
 
 
 PLATES = ["P1", "P2", "P3", "P4"]
-NONE = {"train": [], "validation": [], "test": []}
-
-
-def test_plates_are_dealt_out_from_the_first():
-    assert dealt_plates(PLATES, NONE, SETS) == {
-        **{"train": ["P1", "P2"], "validation": ["P3"], "test": ["P4"]}
-    }
-
-
-def test_plates_named_by_hand_are_taken():
-    named = {"train": ["P4"], "validation": ["P1"], "test": ["P2"]}
-    assert dealt_plates(PLATES, named, SETS) == named
-
-
-@pytest.mark.parametrize(
-    ("named", "message"),
-    [
-        ({**NONE, "train": ["P1"]}, "segmentation.test_plates: no plate is named"),
-        ({**NONE, "train": ["P7"]}, "train_plates: there is no plate 'P7'; there are: 'P1'"),
-        ({**NONE, "train": ["P1"], "test": ["P1"]}, "'P1' is also in segmentation.train_plates"),
-    ],
-)
-def test_plates_that_cannot_be_dealt_are_named(named, message):
-    with pytest.raises(InputError, match=message):
-        dealt_plates(PLATES, named, SETS)
-
-
-def test_two_plates_are_too_few_to_deal():
-    with pytest.raises(InputError, match="2 plates are too few to train, validate and test on"):
-        dealt_plates(PLATES[:2], NONE, SETS)
-
-
-def test_given_models_need_test_plates_only():
-    assert dealt_plates(PLATES[:1], NONE, ["test"]) == {"test": ["P1"]}
-    assert dealt_plates(PLATES, {**NONE, "test": ["P2"]}, ["test"]) == {"test": ["P2"]}
 
 
 def masks():

@@ -8,9 +8,9 @@ import pytest
 import tifffile
 
 from moascope.core.errors import InputError
-from moascope.screen.plates import simulated_plates
 from moascope.simulation import phenotypes, screen
 from moascope.simulation.options import Simulate
+from moascope.simulation.plates import name_plates
 
 TINY = Simulate(
     plates=2,
@@ -105,7 +105,7 @@ def test_every_plate_holds_every_treatment_and_the_controls(plate):
 
 def test_plate_names_tell_batch_and_plate():
     names = ["Batch1_P1", "Batch1_P2", "Batch2_P1", "Batch2_P2"]
-    assert simulated_plates(4, 2) == names
+    assert name_plates(4, 2) == names
 
 
 def test_mask_labels_are_the_nuclei_of_the_truth_table(plate):

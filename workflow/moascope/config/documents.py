@@ -24,7 +24,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def key_tables() -> str:
-    """Give the Markdown tables of all keys, as they stand in `config/README.md`."""
+    """Give the Markdown tables of all keys, as they stand in `docs/reference/configuration.md`."""
     lines: list[str] = []
     done: set[type[BaseModel]] = set()
 
@@ -124,7 +124,7 @@ BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
 
 
 def write_documents(root: Path) -> None:
-    """Write the schema and the key tables of `config/README.md`.
+    """Write the schema and the key tables of `docs/reference/configuration.md`.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def write_documents(root: Path) -> None:
     schema = root / "workflow/schemas/config.schema.json"
     schema.parent.mkdir(parents=True, exist_ok=True)
     schema.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
-    readme = root / "config/README.md"
+    readme = root / "docs/reference/configuration.md"
     text = readme.read_text(encoding="utf-8")
     pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
     readme.write_text(

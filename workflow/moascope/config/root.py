@@ -2,7 +2,7 @@
 
 This is the only reader of raw configuration. Everything else gets plain values from the
 sections defined here. `python -m moascope.config` writes the JSON schema for editors and the
-key tables of `config/README.md`; a test fails when either drifts.
+key tables of `docs/reference/configuration.md`; a test fails when either drifts.
 """
 
 from __future__ import annotations

@@ -30,15 +30,15 @@ class Paths:
         return f"results/{self.run}"
 
     def result(self, name: str) -> str:
-        """Give a path below the results of the run."""
+        """Return a path below the results of the run."""
         return f"results/{self.run}/{name}"
 
     def log(self, name: str) -> str:
-        """Give the path of a log file."""
+        """Return the path of a log file."""
         return f"logs/{self.run}/{name}.log"
 
     def benchmark(self, name: str) -> str:
-        """Give the path of a benchmark table."""
+        """Return the path of a benchmark table."""
         return f"benchmarks/{self.run}/{name}.tsv"
 
     @property
@@ -128,7 +128,7 @@ class Paths:
 
     @property
     def annotated(self) -> str:
-        """Images with known objects: what engines learn from and are scored on."""
+        """Images with reference masks: what engines learn from and are scored on."""
         return self.result("segmentation/annotated.h5")
 
     @property

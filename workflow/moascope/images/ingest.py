@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import zipfile
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from moascope.core.errors import ImageError, InputError, MissingImageError
 from moascope.core.files import atomic_path
 from moascope.core.image_limits import MAX_GIGABYTES
+from moascope.core.read_ahead import map_ahead
 from moascope.core.zip_files import StoredZip
 from moascope.images.ome_zarr import (
     ARCHIVE_COMMENT,
@@ -275,21 +275,8 @@ def _map_in_order(
 ) -> Iterator[Result]:
     """Map in threads, in order, with at most two results per thread waiting."""
     if workers <= 1:  # one thread more would cost small images a quarter of their time
-        for item in items:
-            yield function(item)
-        return
-    pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) >= 2 * workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+        return map(function, items)
+    return map_ahead(function, items, ahead=2 * workers, threads=workers)
 
 
 def encode_site(

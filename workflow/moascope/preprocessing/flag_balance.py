@@ -1,7 +1,7 @@
-"""Balance of what is left out over the classes.
+"""Balance of excluded sites over the classes.
 
-Sites that are left out more often in one class than in the others change what a model learns and
-what its scores mean. Labels are read here only to count; nothing is fitted to them.
+If one class loses more sites than the others, models learn from a biased sample and their scores
+mean something else. Labels are read here only to count; nothing is fitted to them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LEAST_WELLS = 3  # of every class; with fewer, permuting wells can hardly show 
 
 
 def used_labels(sites: pd.DataFrame, *, include_controls: bool) -> pd.Series:
-    """Return the class of every site, empty where it has none that is used.
+    """Return the class of every site; empty if no class is used for it.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def used_labels(sites: pd.DataFrame, *, include_controls: bool) -> pd.Series:
 def groups(
     sites: pd.DataFrame, labels: pd.Series, *, has_plates: bool = True
 ) -> tuple[str, pd.Series]:
-    """Choose what is permuted: wells, whose sites share their faults, or sites.
+    """Choose the unit of permutation: wells, whose sites share their faults, or sites.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def groups(
 def balance_test(
     lost: npt.ArrayLike, labels: npt.ArrayLike, groups: npt.ArrayLike, seed: int
 ) -> dict[str, Any]:
-    """Test whether some class loses more, or less, than the others.
+    """Compute p-values of classes that lose more, or less, than the others.
 
     Classes are permuted among groups, so that what is lost together counts as one event. The
     statistic of a class is the deviation of its count from its share, over the square root of its

@@ -1,4 +1,4 @@
-"""Foreground: pixels that show something, by brightness or, in brightfield, by texture.
+"""Foreground of images, by brightness or, in brightfield, by texture.
 
 A pixel is foreground where its signal is above the threshold of the plate and channel. The signal
 is the intensity, or for brightfield channels the local standard deviation.
@@ -20,7 +20,7 @@ _ROUNDING = 1 / np.sqrt(12)  # standard deviation of what rounding to whole numb
 
 
 def signal(images: np.ndarray, is_brightfield: Sequence[bool]) -> np.ndarray:
-    """Return what is compared with the thresholds of the foreground.
+    """Compute the signal that is compared with the threshold of the foreground.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def foreground_threshold(sketches: np.ndarray) -> float:
 
 
 def _otsu(ordered: np.ndarray) -> float:
-    """Otsu's threshold of ascending values, exact (Otsu 1979)."""
+    """Compute the exact threshold of Otsu (1979) of ascending values."""
     count = np.arange(1, len(ordered))
     below = np.cumsum(ordered)[:-1]
     mean = (below[-1] + ordered[-1]) / len(ordered)

@@ -1,4 +1,4 @@
-"""Hand-made features of images: what a network has to beat.
+"""Hand-crafted features of images, a baseline for features of networks.
 
 Channel means and standard deviations say how bright an image is; the rest are the classic texture
 measures that image-based profiling used before networks.
@@ -75,7 +75,7 @@ def image_features(images: FloatArray, kind: str) -> npt.NDArray[np.float32]:
 
 
 def as_columns(features: Mapping[str, npt.NDArray[np.float32]]) -> pd.DataFrame:
-    """Lay features out as the columns of a table, to be read again by `read_columns`.
+    """Return features as columns of a table, which `read_columns` reads.
 
     Parameters
     ----------
@@ -177,12 +177,12 @@ def _features_of(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[np.float
 
 
 def channel_mean_sd(images: FloatArray) -> FloatArray:
-    """Mean and standard deviation of each channel, (n, 2 C), of images (n, H, W, C)."""
+    """Compute mean and standard deviation of each channel, (n, 2 C), of images (n, H, W, C)."""
     return _moments(_planes(images))
 
 
 def texture_features(images: FloatArray) -> FloatArray:
-    """Classic texture features of images (n, H, W, C), (n, d).
+    """Compute classic texture features of images (n, H, W, C), (n, d).
 
     - intensity: mean, SD and percentiles per channel;
     - per scale (halving the image each time while its side stays at least 16 px): mean, SD and
@@ -196,7 +196,7 @@ def texture_features(images: FloatArray) -> FloatArray:
     parts = [_intensity(planes)]
     for scale in range(_SCALES):
         if scale > 0:
-            planes = _halved(planes)
+            planes = _halve(planes)
         if min(planes.shape[2:]) < 8:
             break
         gradient = _gradient_magnitude(planes)
@@ -221,49 +221,49 @@ FEATURES: dict[str, Callable[[FloatArray], FloatArray]] = {
 
 
 def _flat(planes: FloatArray) -> FloatArray:
-    """Pixels on the last axis: (n, C, H * W)."""
+    """Return the pixels on the last axis: (n, C, H * W)."""
     return planes.reshape(*planes.shape[:2], -1)
 
 
 def _per_image(values: FloatArray) -> FloatArray:
-    """Everything about an image in one row: (n, ...) to (n, d)."""
+    """Return all values of an image in one row: (n, ...) to (n, d)."""
     return values.reshape(len(values), -1)
 
 
 def _moments(planes: FloatArray) -> FloatArray:
-    """Mean and standard deviation per channel, (n, 2 C)."""
+    """Compute mean and standard deviation per channel, (n, 2 C)."""
     pixels = _flat(planes)
     return np.concatenate([pixels.mean(axis=2), pixels.std(axis=2)], axis=1)
 
 
 def _percentiles(planes: FloatArray, which: Sequence[float]) -> FloatArray:
-    """Percentiles per channel (nearest lower rank), (n, C * len(which))."""
+    """Compute percentiles per channel (nearest lower rank), (n, C * len(which))."""
     pixels = _flat(planes)
     ranks = (np.asarray(which) / 100 * (pixels.shape[2] - 1)).astype(int)
     return _per_image(np.sort(pixels, axis=2)[:, :, ranks])
 
 
 def _intensity(planes: FloatArray) -> FloatArray:
-    """Moments and percentiles of the pixel values per channel."""
+    """Compute moments and percentiles of the pixel values per channel."""
     return np.concatenate([_moments(planes), _percentiles(planes, _PERCENTILES)], axis=1)
 
 
-def _halved(planes: FloatArray) -> FloatArray:
-    """Means of 2 x 2 pixels; an odd last row or column is left out."""
+def _halve(planes: FloatArray) -> FloatArray:
+    """Compute means of 2 x 2 pixels; an odd last row or column is left out."""
     height, width = planes.shape[2] // 2 * 2, planes.shape[3] // 2 * 2
     rows = planes[:, :, 0:height:2, :width] + planes[:, :, 1:height:2, :width]
     return (rows[..., 0::2] + rows[..., 1::2]) / 4
 
 
 def _gradient_magnitude(planes: FloatArray) -> FloatArray:
-    """Length of the central-difference gradient of inner pixels, (n, C, H - 2, W - 2)."""
+    """Compute the length of the gradient (central differences), (n, C, H - 2, W - 2)."""
     dy = planes[:, :, 2:, 1:-1] - planes[:, :, :-2, 1:-1]
     dx = planes[:, :, 1:-1, 2:] - planes[:, :, 1:-1, :-2]
     return np.sqrt(dx * dx + dy * dy) / 2
 
 
 def _laplacian(planes: FloatArray) -> FloatArray:
-    """Five-point Laplacian of inner pixels, (n, C, H - 2, W - 2)."""
+    """Compute the five-point Laplacian of inner pixels, (n, C, H - 2, W - 2)."""
     neighbours = planes[:, :, 2:, 1:-1] + planes[:, :, :-2, 1:-1]
     neighbours += planes[:, :, 1:-1, 2:]
     neighbours += planes[:, :, 1:-1, :-2]
@@ -271,7 +271,10 @@ def _laplacian(planes: FloatArray) -> FloatArray:
 
 
 def _channel_correlations(planes: FloatArray) -> FloatArray:
-    """Pearson correlation of each pair of channels, 0 where one is constant, (n, C (C - 1) / 2)."""
+    """Compute the Pearson correlation of each pair of channels, (n, C (C - 1) / 2).
+
+    It is 0 where a channel is constant.
+    """
     pixels = _flat(planes)
     pixels = pixels - pixels.mean(axis=2, keepdims=True)
     products = pixels @ pixels.transpose(0, 2, 1)
@@ -283,7 +286,7 @@ def _channel_correlations(planes: FloatArray) -> FloatArray:
 
 
 def _binary_patterns(planes: FloatArray) -> FloatArray:
-    """Shares of the ten uniform rotation-invariant local binary patterns, (n, 10 C)."""
+    """Compute the shares of the ten uniform rotation-invariant local binary patterns, (n, 10 C)."""
     height, width = planes.shape[2:]
     inner = planes[:, :, 1:-1, 1:-1]
     code = np.zeros(inner.shape, dtype=np.uint8)
@@ -311,5 +314,5 @@ _PATTERN_OF_CODE = _pattern_of_code()
 
 
 def _planes(images: FloatArray) -> FloatArray:
-    """Channels first, since everything here is per channel: (n, H, W, C) to (n, C, H, W)."""
+    """Return images channel-first: (n, H, W, C) to (n, C, H, W)."""
     return np.ascontiguousarray(np.moveaxis(images, -1, 1))

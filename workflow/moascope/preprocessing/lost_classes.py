@@ -1,4 +1,4 @@
-"""Classes of which quality control leaves no unit."""
+"""Classes without any unit after quality control."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _causes(name: str, rows: pd.DataFrame) -> str:
 
 
 def _fix(lost: pd.DataFrame, channels: Sequence[str]) -> str:
-    """Name the keys that keep the units."""
+    """Return the advice: the keys that keep the units."""
     flagged = lost["flagged"].astype(bool)
     is_empty = lost["reasons"].fillna("").str.split(";").map(lambda reasons: "empty" in reasons)
     fixes = []

@@ -19,7 +19,7 @@ from moascope.preprocessing.normalization_methods.base import StepKeys
 
 
 class Quality(Section):
-    """When sites and plates are flagged. Sites are compared with their plate by robust z-scores."""
+    """Quality control. Sites are compared with their plate by robust z-scores."""
 
     focus_z: float = Field(4.0, gt=0, description="blurrier than the plate by this many MADs")
     max_saturated: float = Field(
@@ -141,7 +141,7 @@ class CellUnits(Section):
 
 
 class Units(Section):
-    """What is classified: images at training resolution."""
+    """Units of classification: images at training resolution."""
 
     size: int | None = Field(
         None, ge=16, le=4096, description="longer side in pixels after resizing; null: native"

@@ -1,7 +1,7 @@
-"""Quality of whole plates: by absolute criteria, and beside the other plates of the screen.
+"""Quality of whole plates, by absolute criteria and in comparison with the other plates.
 
-The flags of sites compare a site with its plate. A plate that is out of focus or saturated as a
-whole passes them, so plates are judged by what is usual on them, channel by channel.
+The flags of sites compare a site with its plate, so they miss a plate that is out of focus or
+saturated as a whole. Plates are judged by their medians, channel by channel.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _LEAST_FOREGROUND = 1e-3
 
 
 def plate_medians(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
-    """Compute what stands for the sites of each plate.
+    """Compute medians and counts of the sites of each plate.
 
     Parameters
     ----------
     quality : pandas.DataFrame
         Quality table of the screen, with the column plate; sites that could not be read have no
-        measures and are passed over.
+        measures and are ignored.
     channels : sequence of str
         Channel names.
 
@@ -78,7 +78,7 @@ def judge(
       mean and in a tenth of the sites;
     - mostly-flagged: at least half of the sites are flagged.
 
-    Beside the other plates, by `plate_z` robust standard deviations of their logarithms:
+    Compared with the other plates, by `plate_z` robust standard deviations of their logarithms:
 
     - blurrier, dimmer, brighter, emptier: the sharpness, mean intensity or foreground of a channel.
 
@@ -96,7 +96,7 @@ def judge(
     Returns
     -------
     dict of str to dict of str to str
-        By plate that fails: what was found, by reason (of `REASONS`).
+        By plate that fails: a text by reason (of `REASONS`).
     """
     failures = {}
     for plate in medians.index:
@@ -179,7 +179,7 @@ def suspected_brightfield(
     channels : sequence of str
         Channel names.
     brightfield : sequence of str
-        Channels that are declared; they are passed over.
+        Channels that are declared; they are ignored.
 
     Returns
     -------

@@ -30,7 +30,7 @@ def review(
     words: Words = MECHANISM,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Review the quality of a screen, and log what could mislead.
+    """Check the quality of a screen, and log warnings.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def _failed_plates(
 def _balances(
     table: pd.DataFrame, units: pd.DataFrame, *, include_controls: bool, words: Words, seed: int
 ) -> dict[str, Any]:
-    """Test flagged sites, unreadable ones, and units without foreground."""
+    """Compare classes by flagged sites, unreadable ones, and units without foreground."""
     tables = {
         f"flagged {words.sites}": table.assign(lost=table["flagged"].eq(True)),
         f"unreadable {words.sites}": table.assign(lost=table["status"] == "quarantined"),

@@ -115,7 +115,7 @@ def values_of_files(
     Parameters
     ----------
     paths : sequence of str
-        Below the image root.
+        Below the image folder.
     options : Input
         The section `input`.
     problems : Problems

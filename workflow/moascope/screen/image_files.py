@@ -50,7 +50,7 @@ def image_columns(
     check_files : bool
         Look for the files. Without it `bytes` and `mtime_ns` are -1.
     problems : Problems
-        Takes files that are not named, not there, named twice, or outside the image root.
+        Takes files that are not named, not there, named twice, or outside the image folder.
     on_bad_image : {"error", "quarantine"}
         With quarantine, files that are not named or not there are only counted in a warning, unless
         more than half of the sites of a plate lack one. Reading the plate leaves these sites out.
@@ -122,7 +122,7 @@ def mask_columns(
     check_files : bool
         As for `image_columns`.
     problems : Problems
-        Takes files that are not there or outside the image root.
+        Takes files that are not there or outside the image folder.
     path_prefix : mapping of str to str, optional
         As for `image_columns`.
 
@@ -229,7 +229,7 @@ def _refuse_foreign(foreign: pd.DataFrame, places: pd.Series, problems: Problems
             advice = f"set input.images to a folder that holds {folder}"
         problems.add(
             f"{places[below.index[0]]}, {columns}: {count:,} paths are below {folder}, outside the "
-            f"image root {first['root']}; {advice}"
+            f"image folder {first['root']}; {advice}"
         )
 
 
@@ -302,7 +302,7 @@ def _check_missing_share(
 def _usable_paths(
     files: pd.Series, paths: pd.Series, label: str, rows: SampleRows, problems: Problems
 ) -> tuple[pd.Series, pd.DataFrame]:
-    """Return which files are named, local and below the image root, and those elsewhere.
+    """Return which files are named, local and below the image folder, and those elsewhere.
 
     Files of another place or machine (file, label, root) are not noted yet.
     """
@@ -334,7 +334,7 @@ def _usable_paths(
         files[outside & ~foreign],
         places,
         label,
-        lambda file: f"{file!r} leads out of the image root {roots.iloc[0]}; {_ROOT_ADVICE}",
+        lambda file: f"{file!r} is outside the image folder {roots.iloc[0]}; {_ROOT_ADVICE}",
     )
     foreign |= drive
     listed = pd.DataFrame({"file": files, "label": label, "root": roots})[foreign]
@@ -433,7 +433,7 @@ def _listed(
     wrong: dict[str, str] = {}
     absent: dict[str, str] = {}
     similar_names: dict[str, str] = {}
-    linked_out = f"is a link that leads out of the image root {root}; {_ROOT_ADVICE}"
+    linked_out = f"is a link to a place outside the image folder {root}; {_ROOT_ADVICE}"
     if not Path(folder).resolve().is_relative_to(real_root):
         return found, dict.fromkeys(wanted, linked_out), absent
     with os.scandir(folder) as entries:

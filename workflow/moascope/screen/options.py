@@ -110,7 +110,7 @@ class Input(Rooted):
     sheet: FilePath | None = Field(None, description="path of the sample sheet")
     images: FilePath | None = Field(
         None,
-        description="image root: paths in the sheet are relative to it and may not leave it; "
+        description="image folder: paths in the sheet are relative to it, and files are inside it; "
         "null: the folder of the sheet",
     )
     moa_table: FilePath | None = Field(
@@ -132,7 +132,7 @@ class Input(Rooted):
         "channel and, where there are any, site and batch; classes: with the groups label and, "
         "where there are any, set and those of `groups` (null: a folder per class, or train, "
         "validation and test with a folder per class in each); matched against the file name, or "
-        "where it has a / against the path below the image root",
+        "where it has a / against the path below the image folder",
     )
     channels: dict[Name, Cell | int] = Field(
         description="channels in order; each with where it is found: a column (table), a plane "

@@ -1,4 +1,4 @@
-"""Which channels of the images a given model sees, by name."""
+"""Channels of the images that a given model sees, matched by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moascope.core.errors import InputError
 
 
 def matched_channels(
-    learnt: Sequence[str],
+    trained: Sequence[str],
     channels: Sequence[str],
     channel_map: Mapping[str, str],
     model: str | os.PathLike[str],
@@ -18,7 +18,7 @@ def matched_channels(
 
     Parameters
     ----------
-    learnt : sequence of str
+    trained : sequence of str
         Channels that the model was trained on, in its order.
     channels : sequence of str
         Channels of the images.
@@ -38,15 +38,17 @@ def matched_channels(
         If a channel is not there, stands for two, or the map names one that the model lacks.
     """
     place = f"{os.fspath(model)}: channel_map"
-    names = f"the model was trained on {', '.join(learnt)}; the images have {', '.join(channels)}"
-    unknown = [name for name in channel_map if name not in learnt]
+    names = f"the model was trained on {', '.join(trained)}; the images have {', '.join(channels)}"
+    unknown = [name for name in channel_map if name not in trained]
     if unknown:
         raise InputError(
             f"{place}: {', '.join(unknown)} is no channel of the model ({names}). Write a channel "
             "of the model before the colon, and one of the images after it."
         )
-    found = [channel_map.get(name, name) for name in learnt]
-    missing = [name for name, channel in zip(learnt, found, strict=True) if channel not in channels]
+    found = [channel_map.get(name, name) for name in trained]
+    missing = [
+        name for name, channel in zip(trained, found, strict=True) if channel not in channels
+    ]
     if missing:
         free = [channel for channel in channels if channel not in found] or list(channels)
         pairs = zip(missing, free * len(missing), strict=False)

@@ -1,4 +1,4 @@
-"""At which magnification an engine sees images: told, measured, or from the sizes of pixels."""
+"""Magnification at which an engine sees images: given, measured, or from pixel sizes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from moascope.segmentation.object_size import (
     Judge,
     Size,
     factor_for,
-    learnt_size,
     measure,
     told_diameter,
+    trained_size,
 )
 from moascope.segmentation.typical_sites import TypicalSites
 
@@ -33,7 +33,7 @@ SITES = 20
 def factor_of_job(
     given: Mapping[str, Any], options: MethodOptions, model: str | os.PathLike[str]
 ) -> float:
-    """Compute what the images of a job are to be resized by, so that objects have the learnt size.
+    """Compute the factor that gives objects of a job the size of the training images.
 
     Parameters
     ----------
@@ -53,7 +53,10 @@ def factor_of_job(
     shown = Size(told_diameter(options), _pixel_size(given))
     factor = factor_for(size_of_model(model), shown, f"engine {model}", measured)
     if factor != 1:
-        logger.info("images are resized by %.3g, so that objects have the learnt size", factor)
+        logger.info(
+            "images are resized by %.3g, so that objects have the size of the training images",
+            factor,
+        )
     return factor
 
 
@@ -73,19 +76,19 @@ def diameter_of_job(given: Mapping[str, Any], options: MethodOptions) -> float |
         The measured diameter, the one that the user told, or the stored one; None for the default.
     """
     measured = read_json(given["measured"]) if "measured" in given else None
-    learnt = size_of_model(given["model"]) if "model" in given else Size()
-    return expected_diameter(learnt, Size(told_diameter(options), _pixel_size(given)), measured)
+    trained = size_of_model(given["model"]) if "model" in given else Size()
+    return expected_diameter(trained, Size(told_diameter(options), _pixel_size(given)), measured)
 
 
 def expected_diameter(
-    learnt: Size, shown: Size, measured: Mapping[str, Any] | None = None
+    trained: Size, shown: Size, measured: Mapping[str, Any] | None = None
 ) -> float | None:
     """Return the diameter in px that objects of some images are expected to have.
 
     Parameters
     ----------
-    learnt : Size
-        Of the images that the engine has learnt from.
+    trained : Size
+        Of the images that the engine was trained on.
     shown : Size
         Of the images; the diameter as the user told it.
     measured : mapping or None
@@ -94,19 +97,19 @@ def expected_diameter(
     Returns
     -------
     float or None
-        The measured one, the told one, or the learnt one, in pixels of these images; None where
-        nothing is known.
+        The measured one, the given one, or that of the training images, in pixels of these images;
+        None where nothing is known.
     """
     if measured is not None and measured["diameter"] is not None:
         return float(measured["diameter"])
-    if shown.diameter is not None or learnt.diameter is None:
+    if shown.diameter is not None or trained.diameter is None:
         return shown.diameter
-    return learnt.diameter / factor_for(learnt, shown, "")
+    return trained.diameter / factor_for(trained, shown, "")
 
 
 def size_of_model(model: str | os.PathLike[str]) -> Size:
-    """Read the learnt size of a model; nothing is known of a published one."""
-    return learnt_size(model) if os.path.exists(model) else Size()  # noqa: PTH110  (may be a name)
+    """Read the object size that a model was trained on; unknown for a published one."""
+    return trained_size(model) if os.path.exists(model) else Size()  # noqa: PTH110  (may be a name)
 
 
 def measure_job(

@@ -47,7 +47,7 @@ MARGIN = 128
 
 @dataclass(frozen=True)
 class InstanceParameters:
-    """How objects are cut out of maps; `dataclasses.asdict` makes it ready for JSON."""
+    """Parameters to cut objects out of maps; `dataclasses.asdict` makes it ready for JSON."""
 
     prominence: float = 0.16
     """An object is a peak of the height (see `height`) that stands this far above the saddle
@@ -61,7 +61,7 @@ class InstanceParameters:
     min_area: int = 10
     """Objects with fewer pixels are removed."""
     fill_holes: bool = True
-    """Give background that one object encloses to this object."""
+    """Return background that one object encloses to this object."""
     clear_border: bool = False
     """Remove objects that touch the border of the image."""
 
@@ -74,12 +74,12 @@ GRID: dict[str, Sequence[float]] = {
 }
 """Values that `tune` tries; see `grid_for`."""
 
-_SMALL = (0.005, 0.01, 0.02, 0.05)  # quantiles of the areas of known objects
-_TOO_SMALL = 0.02  # the share of known objects that are removed where nothing is tuned
+_SMALL = (0.005, 0.01, 0.02, 0.05)  # quantiles of the areas of reference objects
+_TOO_SMALL = 0.02  # the share of reference objects that are removed where nothing is tuned
 
 
 def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
-    """Name what a network predicts.
+    """Split the output of a network into named maps.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
 
 
 def foreground(maps: Maps) -> NDArray[np.float32]:
-    """How surely each pixel belongs to any object.
+    """Compute how surely each pixel belongs to any object.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def foreground(maps: Maps) -> NDArray[np.float32]:
 
 
 def height(maps: Maps) -> NDArray[np.float32]:
-    """How central each pixel is in its object: the relief that is flooded from its tops.
+    """Compute how central each pixel is in its object: the relief that is flooded from its tops.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def _joined(
     heights: NDArray[np.float64],
     prominence: float,
 ) -> NDArray[np.int32]:
-    """Give the peak that every peak belongs to: itself, or one that it hardly stands out from.
+    """Return the peak that every peak belongs to: itself, or one that it hardly stands out from.
 
     Passes are gone over from the highest down, a loop over neighbouring basins. Those of a spanning
     tree are enough: what is told apart at one pass is told apart at every lower one.
@@ -319,7 +319,7 @@ def _joined(
 def _ground(
     maps: Maps, parameters: InstanceParameters
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Give the smoothed height, and where objects can be."""
+    """Return the smoothed height, and where objects can be."""
     mask = foreground(maps) > parameters.mask_threshold
     # What is not a number is no object: a top made of it would never be cut off.
     relief = np.nan_to_num(height(maps))
@@ -329,7 +329,7 @@ def _ground(
 
 
 def fill_holes(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Give background that is enclosed by one object to this object.
+    """Fill background that is enclosed by one object.
 
     Parameters
     ----------
@@ -408,18 +408,18 @@ def tidied(
 
 
 def grid_for(labels: Iterable[NDArray[np.integer[Any]]]) -> dict[str, Sequence[float]]:
-    """Give the values to try for objects like known ones.
+    """Return the values to try for objects like those of the reference masks.
 
     Parameters
     ----------
     labels : iterable of (Y, X) int
-        Images of known objects.
+        Label images with reference masks.
 
     Returns
     -------
     dict of str to sequence
-        `GRID`, and with it smallest areas: the default, and those of the smallest known objects, so
-        that what is far too small for an object is dropped, at any magnification.
+        `GRID`, and with it smallest areas: the default, and those of the smallest reference
+        objects, so that what is far too small for an object is dropped, at any magnification.
     """
     areas = _areas(labels)
     smallest = np.quantile(areas, _SMALL).astype(int).tolist() if len(areas) else []
@@ -427,12 +427,12 @@ def grid_for(labels: Iterable[NDArray[np.integer[Any]]]) -> dict[str, Sequence[f
 
 
 def parameters_for(labels: Iterable[NDArray[np.integer[Any]]]) -> InstanceParameters:
-    """Give parameters for objects like known ones where none are tuned.
+    """Return parameters for objects like those of the reference masks where none are tuned.
 
     Parameters
     ----------
     labels : iterable of (Y, X) int
-        Images of known objects.
+        Label images with reference masks.
 
     Returns
     -------
@@ -458,7 +458,7 @@ def tune(
     *,
     groups: Sequence[str] | None = None,
 ) -> tuple[InstanceParameters, pd.DataFrame]:
-    """Choose how objects are cut out of maps, on images with known objects.
+    """Choose how objects are cut out of maps, on images with reference masks.
 
     Parameters
     ----------
@@ -493,7 +493,7 @@ def search(
     *,
     groups: Sequence[str] | None = None,
 ) -> tuple[Parameters, pd.DataFrame]:
-    """Choose the parameters of a method by the mean AP on images with known objects.
+    """Choose the parameters of a method by the mean AP on images with reference masks.
 
     One parameter after the other is set to its best value, until none changes any more. A value is
     given up only for a gain above the standard error of this gain, found by leaving out one group
@@ -507,7 +507,7 @@ def search(
         Takes an input and parameters, gives labels (Y, X).
     samples : iterable of (input, (Y, X) int)
         Input and true labels of every image. It is gone through a few times, so that it may read or
-        predict each image anew; a generator is kept as a list.
+        predict each image again; a generator is kept as a list.
     grid : mapping of str to sequence
         Values to try for parameters, in the order in which they are tuned.
     start : frozen dataclass
@@ -571,7 +571,7 @@ def _mean_ap(counts: Tally) -> float:
 
 
 def _is_better(one: Sequence[Tally], other: Sequence[Tally], groups: Sequence[str] | None) -> bool:
-    """Tell whether the gain in mean AP is above its standard error, by the jackknife."""
+    """Return whether the gain in mean AP is above its standard error, by the jackknife."""
     gain = _mean_ap(pooled(one)) - _mean_ap(pooled(other))
     if gain <= 0:
         return False
@@ -583,6 +583,6 @@ def _is_better(one: Sequence[Tally], other: Sequence[Tally], groups: Sequence[st
 def _without_each(
     tallies: Sequence[Tally], groups: Sequence[str] | Sequence[int]
 ) -> NDArray[np.float64]:
-    """Give the mean AP over all images but those of one group, for each of them (groups,)."""
+    """Return the mean AP over all images but those of one group, for each of them (groups,)."""
     matched, objects = sums_by_group(tallies, groups)
     return ap_of_sums(matched.sum(axis=0) - matched, objects.sum() - objects).mean(axis=1)

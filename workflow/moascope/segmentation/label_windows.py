@@ -13,7 +13,7 @@ SITE_SIDE = 320
 """Longest side in px of the picture of a site in the report."""
 
 
-def median_diameter(labels: Labels) -> float:
+def median_side(labels: Labels) -> float:
     """Compute the side in px of a square as large as the median object; 0 without objects."""
     areas = np.bincount(labels[labels > 0])
     return float(np.sqrt(np.median(areas[areas > 0]))) if areas.any() else 0.0
@@ -38,6 +38,6 @@ def shrink(plane: NDArray[Any], step: int) -> NDArray[np.float64]:
 
 
 def thin(labels: Labels, step: int) -> Labels:
-    """Take every `step`-th pixel of labels (Y, X), as many as `shrink` makes."""
+    """Return every `step`-th pixel of labels (Y, X), as many as `shrink` makes."""
     height, width = (length // step for length in labels.shape)
     return labels[: height * step : step, : width * step : step]

@@ -52,7 +52,7 @@ class Overlaps:
 
 @dataclass(frozen=True)
 class Tally:
-    """What is counted on images; tallies add up, which pools their images."""
+    """Counts on images; tallies add up, which pools their images."""
 
     thresholds: tuple[float, ...]
     matched: NDArray[np.int64]
@@ -128,7 +128,7 @@ def overlaps(truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]
 def without_ignored(
     truth: NDArray[np.integer[Any]], predicted: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
-    """Leave out the pixels that are ignored in the truth.
+    """Remove the pixels that are ignored in the truth.
 
     Parameters
     ----------
@@ -372,7 +372,7 @@ def ap_of_sums(
 
 
 def scores(counts: Tally) -> dict[str, Any]:
-    """Give all scores of the images of a tally, pooled over their objects.
+    """Return all scores of the images of a tally, pooled over their objects.
 
     Parameters
     ----------
@@ -418,7 +418,7 @@ def scores(counts: Tally) -> dict[str, Any]:
 
 
 def scores_by_image(tallies: Sequence[Tally]) -> dict[str, Any]:
-    """Give the scores of single images, averaged over images.
+    """Return the scores of single images, averaged over images.
 
     Parameters
     ----------

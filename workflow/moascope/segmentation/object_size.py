@@ -1,7 +1,7 @@
 """Sizes of objects, and segmentation at the magnification that an engine knows.
 
-A network finds objects of the size that it has learnt. Images with larger or smaller objects are
-resized to that size first, and the label images are resized back.
+A network finds objects of the size that it was trained on. Images with larger or smaller objects
+are resized to that size first, and the label images are resized back.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Judge(Protocol):
         """Return areas in px and peaks of the objects of an image (C, Y, X)."""
 
 
-def learnt_size(path: str | os.PathLike[str]) -> Size:
-    """Read the size that a saved engine has learnt, without loading its network.
+def trained_size(path: str | os.PathLike[str]) -> Size:
+    """Read the object size that a saved engine was trained on, without loading its network.
 
     Parameters
     ----------
@@ -109,14 +109,14 @@ def size_of(annotated: AnnotatedSet) -> Size:
 
 
 def factor_for(
-    learnt: Size, shown: Size, name: str, measured: Mapping[str, Any] | None = None
+    trained: Size, shown: Size, name: str, measured: Mapping[str, Any] | None = None
 ) -> float:
-    """Compute what images are to be resized by, so that objects have the learnt size.
+    """Compute the factor that gives objects the size of the training images.
 
     Parameters
     ----------
-    learnt : Size
-        Of the images that the engine has learnt from.
+    trained : Size
+        Of the images that the engine was trained on.
     shown : Size
         Of the images that it is to segment; the diameter as the user told it.
     name : str
@@ -138,19 +138,19 @@ def factor_for(
     if measured is not None:
         return float(measured["factor"])
     if shown.diameter is not None:
-        if learnt.diameter is None:
+        if trained.diameter is None:
             raise InputError(
-                f"{name}: diameter: the model does not say how large the objects are that it has "
-                "learnt. Remove diameter, or set it to auto."
+                f"{name}: diameter: the model does not say how large the objects are that it was "
+                "trained on. Remove diameter, or set it to auto."
             )
-        return learnt.diameter / shown.diameter
-    if shown.pixel_size_um is not None and learnt.pixel_size_um is not None:
-        return shown.pixel_size_um / learnt.pixel_size_um
+        return trained.diameter / shown.diameter
+    if shown.pixel_size_um is not None and trained.pixel_size_um is not None:
+        return shown.pixel_size_um / trained.pixel_size_um
     return 1.0
 
 
 def measure(
-    engine: Judge, images: Sequence[NDArray[np.generic]], learnt: Size, shown: Size, name: str
+    engine: Judge, images: Sequence[NDArray[np.generic]], trained: Size, shown: Size, name: str
 ) -> dict[str, Any]:
     """Measure what images are to be resized by, see `find_factor`.
 
@@ -160,7 +160,7 @@ def measure(
         What is to segment them.
     images : sequence of (C, Y, X) array
         Some 20 of them, raw intensities.
-    learnt, shown : Size
+    trained, shown : Size
         See `factor_for`; the search starts from the sizes of pixels, if both are known.
     name : str
         What messages call the engine.
@@ -169,11 +169,11 @@ def measure(
     -------
     dict
         Ready for JSON: `factor`; `diameter`, of the objects in px of the images, None where the
-        learnt one is not known; `peaks` by factor, None where nothing was found; and `n_images`.
+        trained one is not known; `peaks` by factor, None where nothing was found; and `n_images`.
     """
-    start = factor_for(learnt, Size(None, shown.pixel_size_um), name)
+    start = factor_for(trained, Size(None, shown.pixel_size_um), name)
     factor, peaks = find_factor(engine.tops, images, start)
-    diameter = None if learnt.diameter is None else learnt.diameter / factor
+    diameter = None if trained.diameter is None else trained.diameter / factor
     means = {f"{key:.4g}": None if math.isnan(value) else value for key, value in peaks.items()}
     return {"factor": factor, "diameter": diameter, "peaks": means, "n_images": len(images)}
 
@@ -340,7 +340,7 @@ def find_factor(
     images: Sequence[NDArray[np.generic]],
     start: float = 1.0,
 ) -> tuple[float, dict[float, float]]:
-    """Find the factor by which images are to be resized, so that objects have the learnt size.
+    """Find the factor that gives objects the size of the training images.
 
     It is the factor at which the peaks of the predicted distance map are highest, averaged over
     objects by their area. Another factor than `start` is chosen only if its gain is above three
@@ -390,7 +390,7 @@ def _tops_of_all(
     images: Sequence[NDArray[np.generic]],
     factor: float,
 ) -> list[Tops]:
-    """Look at every image at one magnification; nothing where they become too small."""
+    """Predict every image at one magnification; nothing where they become too small."""
     if not images or min(min(image.shape[1:]) for image in images) * factor < _SMALLEST:
         return []
     side = math.ceil(_LARGEST / factor)

@@ -27,7 +27,7 @@ else:
 
 
 class Annotated(Rooted):
-    """Images with known objects that belong to no screen."""
+    """Images with reference masks that belong to no screen."""
 
     paths = ("sheet", "images", "set_file")
 
@@ -61,7 +61,7 @@ class Annotated(Rooted):
     group: str = Field(
         "",
         description="column that says which images belong together, such as the frames of a movie "
-        "(columns in braces are filled in); a group may not be tested on if it was learnt from, "
+        "(columns in braces are filled in); a group may not be tested on if it was trained on, "
         "and intervals and tuning count groups; empty: every image stands for itself",
     )
     set_column: str = Field(
@@ -140,7 +140,7 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
                 )
             elif self.model is not None and key in kind.keys_of_model:
                 found.append(
-                    f"{key} has no effect beside a given model ({self.model}), used as it is; "
+                    f"{key} has no effect with a given model ({self.model}), used as it is; "
                     "leave one of them out"
                 )
         if self.diameter == "auto" and kind.measure is None:
@@ -159,7 +159,7 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
             )
         elif self.tune and self.is_trained_further():
             problems.append(
-                "tune has no effect beside training, after which a network is tuned anyway; leave "
+                "tune has no effect with training, after which a network is tuned anyway; leave "
                 "tune out, or leave training out to tune the given model as it is"
             )
         return problems
@@ -230,21 +230,25 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
 
 
 class Segmentation(Section):
-    """Finding cells or nuclei: engines, what they learn from, and what is measured."""
+    """Segmentation of cells or nuclei: engines, annotated images and measurements."""
 
     objects: Name = Field("Nuclei", description="what the objects are called in tables")
     channels: list[Name] = Field(
         [], description="channels that the engines see, in order; of a screen, empty: all"
     )
     annotated: Annotated | None = Field(
-        None, description="images with known objects; null: those of the screen, by columns.mask"
+        None, description="images with reference masks; null: those of the screen, by columns.mask"
     )
-    train_plates: list[str] = Field([], description="plates whose objects are learnt from")
-    validation_plates: list[str] = Field([], description="plates that parameters are tuned on")
+    train_plates: list[str] = Field(
+        [], description="plates whose reference masks train the engines"
+    )
+    validation_plates: list[str] = Field(
+        [], description="plates whose reference masks tune parameters"
+    )
     test_plates: list[str] = Field(
         [],
-        description="plates that engines are scored on; all three lists empty: the plates of the "
-        "screen in order, about half to train, a quarter each to validate and test",
+        description="plates whose reference masks score the engines; all three lists empty: the "
+        "plates of the screen in order, about half to train, a quarter each to validate and test",
     )
     split_merged: bool = Field(
         False,

@@ -1,4 +1,4 @@
-"""Runs an engine over annotated test images, or over a plate, whatever the engine is.
+"""Segmentation of annotated test images or a plate with any engine.
 
 What an engine does after its network is done in a thread, while the network predicts the next
 image.

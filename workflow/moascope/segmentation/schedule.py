@@ -25,7 +25,7 @@ _LOWEST_RATE = 0.01  # of the learning rate, at the end of the schedule
 
 
 def position(history: Sequence[Mapping[str, float]]) -> tuple[int, float]:
-    """Give the steps and minutes of training so far."""
+    """Return the steps and minutes of training so far."""
     return (int(history[-1]["step"]), history[-1]["minutes"]) if history else (0, 0.0)
 
 
@@ -46,7 +46,7 @@ def rate_of(training: NetworkTraining, step: int) -> float:
 
 
 def scores_of(tallies: Sequence[Tally]) -> dict[str, float]:
-    """Give `ap_50` and `mean_ap` (IoU 0.50 to 0.90), pooled over objects; NaN without images."""
+    """Return `ap_50` and `mean_ap` (IoU 0.50 to 0.90), pooled over objects; NaN without images."""
     if not tallies:
         return {"ap_50": math.nan, "mean_ap": math.nan}
     ap = average_precision(pooled(tallies))
@@ -54,7 +54,7 @@ def scores_of(tallies: Sequence[Tally]) -> dict[str, float]:
 
 
 def is_best(history: Sequence[Mapping[str, float]]) -> bool:
-    """Tell whether no earlier weights were better than the last; without a score, those are."""
+    """Return whether no earlier weights were better than the last; without a score, those are."""
     *earlier, last = (row["mean_ap"] for row in history)
     return not any(last < score for score in earlier)
 
@@ -123,7 +123,7 @@ def _cut_short(steps: Sequence[int], training: NetworkTraining) -> str:
 
 
 def log_validation(row: Mapping[str, float], training: NetworkTraining) -> None:
-    """Say how far the training is."""
+    """Log how far the training is."""
     validation = ""
     if not math.isnan(row["mean_ap"]):
         validation = f", validation AP@0.5 {row['ap_50']:.3f}, mean AP {row['mean_ap']:.3f}"

@@ -1,4 +1,4 @@
-"""How well an engine did on annotated test images: all objects pooled, and image by image."""
+"""Scores of an engine on annotated test images: pooled over objects, and by image."""
 
 from __future__ import annotations
 

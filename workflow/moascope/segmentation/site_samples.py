@@ -18,7 +18,7 @@ from scipy.stats import median_abs_deviation
 
 from moascope.core.files import atomic_path, write_parquet
 from moascope.images.plate_store import PlateStore
-from moascope.segmentation.label_windows import SITE_SIDE, busiest, median_diameter, shrink, thin
+from moascope.segmentation.label_windows import SITE_SIDE, busiest, median_side, shrink, thin
 
 PER_PLATE = 6
 """Sites of a plate that are shown."""
@@ -146,7 +146,7 @@ def _part(
     """Read the busiest part of a site and its objects, shrunk to at most `SITE_SIDE` px."""
     image = store.read([store.site_ids.index(site)])[0, store.channels.index(channel)]
     labels = found.read([found.site_ids.index(site)])[0, 0].astype(np.int32)
-    diameter = median_diameter(labels)
+    diameter = median_side(labels)
     step = -(-max(labels.shape) // SITE_SIDE)
     if diameter:
         step = min(step, max(1, int(diameter / _LEAST_PX)))

@@ -53,7 +53,7 @@ class Condition:
 def vary_condition(
     camera: Camera, treatment: Treatment, problem: str, rng: np.random.Generator
 ) -> Condition:
-    """Vary the conditions of a plate for one well, and apply its planted problem."""
+    """Draw the conditions of a well around those of its plate, with its planted problem."""
     n = len(CHANNELS)
     gain = camera.gain * np.exp(rng.normal(0, 0.2, n)) * np.asarray(treatment.stain)
     background = camera.background * np.exp(rng.normal(0, 0.15, n))

@@ -14,7 +14,7 @@ SMALLEST_NUCLEUS = 8  # pixels
 
 @dataclass(frozen=True)
 class Cells:
-    """One value per cell of a field; coordinates in pixels."""
+    """Traits of the cells of a field, one value per cell; coordinates in pixels."""
 
     y: np.ndarray
     x: np.ndarray
@@ -92,7 +92,7 @@ def grow_cells(treatment: Treatment, density: float, size: int, rng: np.random.G
 def _settle(
     n: int, radius: np.ndarray, side: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Place cells in loose islands and push apart those that lie on one another."""
+    """Draw places of cells in loose islands, and push overlapping ones apart."""
     islands = max(1, round(n / 9))
     home = rng.uniform(0, side, (islands, 2))[rng.integers(0, islands, n)]
     place = np.where(
@@ -132,11 +132,11 @@ class Scene:
     owner: np.ndarray  # int, (nuclei,), row of cells
 
     def of_cell(self, values: np.ndarray) -> np.ndarray:
-        """Spread one value per cell over the pixels of the cells."""
+        """Assign one value per cell to the pixels of the cells."""
         return np.concatenate([[0], values]).astype(np.float32)[self.cell]
 
     def of_nucleus(self, values: np.ndarray) -> np.ndarray:
-        """Spread one value per nucleus over the pixels of the nuclei."""
+        """Assign one value per nucleus to the pixels of the nuclei."""
         return np.concatenate([[0], values]).astype(np.float32)[self.nucleus]
 
     def from_centre(self) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ def draw_smooth_noise(size: int, sd: float, rng: np.random.Generator) -> np.ndar
 def draw_filaments(
     angle: np.ndarray, noise: np.ndarray, where: np.ndarray, steps: int = 8
 ) -> np.ndarray:
-    """Smear noise along a field of directions, so that it becomes curved filaments.
+    """Draw curved filaments by smearing noise along a field of directions.
 
     Line integral convolution (Cabral and Leedom 1993) with nearest-neighbour sampling.
 

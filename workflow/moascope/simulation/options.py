@@ -11,7 +11,7 @@ from moascope.core.options import (
 
 
 class Simulate(Section):
-    """The synthetic screen (used when input.format is simulate)."""
+    """Synthetic screen (used when input.format is simulate)."""
 
     plates: int = Field(4, ge=1, le=2000, description="number of plates")
     batches: int = Field(2, ge=1, le=100, description="imaging batches the plates fall into")

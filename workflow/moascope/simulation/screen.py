@@ -1,4 +1,4 @@
-"""A synthetic high-content screen with known truth, for the demo and for tests.
+"""Synthetic high-content screen with known truth, for the demo and for tests.
 
 Cells of a field are laid out, given a phenotype by their treatment, drawn as three stains and
 photographed by a camera with the faults of a real one. Lengths are in pixels of 0.65 um, the
@@ -18,11 +18,11 @@ import tifffile
 
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path
-from moascope.screen.plates import simulated_plates
 from moascope.simulation.camera import Condition, draw_camera, photograph, vary_condition
 from moascope.simulation.cells import grow_cells, lay_out
 from moascope.simulation.options import Simulate
 from moascope.simulation.phenotypes import CHANNELS, CONTROL, HEALTHY, Treatment, treatments
+from moascope.simulation.plates import name_plates
 from moascope.simulation.stains import defocus_raised, stain_actin, stain_dna, stain_tubulin
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ PROBLEMS = ("out-of-focus", "saturated", "empty")
 def simulate_plate(
     plate_index: int, options: Simulate, folder: Path, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Simulate one plate: draw its sites, and write images and masks.
+    """Draw the sites of one plate, and write images and masks.
 
     Writes `images/{plate}/{well}_s{site}_{channel}.ome.tif` (uint16, one channel each) and
     `masks/{plate}/{well}_s{site}.tif` (uint16, 0 background, one label per nucleus).
@@ -43,7 +43,7 @@ def simulate_plate(
     Parameters
     ----------
     plate_index : int
-        Index into `plates.simulated_plates`, from 0. Plates do not depend on one another.
+        Index into `plates.name_plates`, from 0. Plates do not depend on one another.
     options : Simulate
         The section `simulate` of the configuration.
     folder : path
@@ -67,7 +67,7 @@ def simulate_plate(
     InputError
         If there is no such plate.
     """
-    names = simulated_plates(options.plates, options.batches)
+    names = name_plates(options.plates, options.batches)
     if not 0 <= plate_index < len(names):
         raise InputError(f"there is no plate {plate_index}; the screen has {len(names)}, from 0")
     plate = names[plate_index]
@@ -110,7 +110,7 @@ def simulate_plate(
 
 
 def _plate_layout(options: Simulate, seed: int, rng: np.random.Generator) -> dict[str, Treatment]:
-    """Shuffle every treatment and the controls over the wells of one plate."""
+    """Assign every treatment and the controls to random wells of one plate."""
     control = Treatment(CONTROL, float("nan"), "", HEALTHY, 0.0)
     content = treatments(options, seed) + [control] * options.controls_per_plate
     wells = [f"{'ABCDEFGH'[r]}{c + 1:02d}" for r in range(PLATE_ROWS) for c in range(PLATE_COLUMNS)]

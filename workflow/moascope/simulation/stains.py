@@ -104,7 +104,7 @@ def _microtubule_course(
 
 
 def defocus_raised(stains: np.ndarray, scene: Scene) -> np.ndarray:
-    """Blur the cells that stand above the focal plane because they are rounded."""
+    """Compute the blur of rounded cells, which are above the focal plane."""
     raised = scene.of_cell(scene.cells.rounded | scene.cells.apoptotic) > 0
     if not raised.any():
         return stains

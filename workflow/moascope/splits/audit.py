@@ -1,6 +1,6 @@
 """Leakage audit of a split.
 
-Four questions are asked of every fold; training and validation count as different sides too:
+Every fold is checked for four kinds of leaks; training and validation count as different sides:
 
 - Groups: does a field, a well, another configured column, or what the split itself holds out
   (its compounds, its batches) have units on two sides?
@@ -58,7 +58,7 @@ def audit(
     held_out: Sequence[str] = (),
     threads: int = 1,
 ) -> dict[str, Any]:
-    """Look for everything that stands on two sides of a split.
+    """Find groups and pairs of images that are on two sides of a split.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def audit(
 
 
 def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) -> None:
-    """Stop the run, or only say so, where an audit found something on two sides.
+    """Raise an error, or log a warning, if an audit found leaks.
 
     Parameters
     ----------
@@ -145,12 +145,12 @@ def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) ->
     split_name : str
         Name of the split in the config.
     on_leak : {"error", "warn"}
-        Whether a leak stops the run.
+        Action on a leak: stop the run, or log it.
 
     Raises
     ------
     InputError
-        If something stands on two sides and `on_leak` is "error".
+        If there are leaks and `on_leak` is "error".
     """
     for gap in audit["not_looked_at"]:
         log.warning("split %s: not looked at: %s (%s)", split_name, gap["what"], gap["reason"])
@@ -174,7 +174,7 @@ def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) ->
 
 @dataclass(frozen=True)
 class _Unseen:
-    """Something an audit did not look at; `decisive` if it cannot pass without it."""
+    """Gap of an audit; if it is `decisive`, the audit cannot pass."""
 
     what: str
     reason: str
@@ -188,7 +188,7 @@ def _compare_images(
     options: Audit,
     threads: int,
 ) -> tuple[dict[str, pd.DataFrame], list[_Unseen]]:
-    """Search for pairs by kind, and list what could not be compared.
+    """Find pairs of images by kind, and list gaps.
 
     `rows` of the images belong to `units`.
     """
@@ -226,7 +226,7 @@ def _compare_images(
 
 
 class _GroupCheck:
-    """Counts the groups of one column that stand on two sides of some fold."""
+    """Count of the groups of one column that are on two sides of some fold."""
 
     def __init__(self, codes: np.ndarray, names: np.ndarray) -> None:
         self.codes, self.names = codes, names
@@ -252,7 +252,7 @@ class _GroupCheck:
 
 
 class _PairCheck:
-    """Counts the pairs of units that stand on two sides of some fold."""
+    """Count of the pairs of units that are on two sides of some fold."""
 
     def __init__(self, pairs: pd.DataFrame) -> None:
         self.pairs = pairs
@@ -313,7 +313,7 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
 
 
 def _correlation(kind: str, example: Mapping[str, Any]) -> str:
-    """Write the correlation of a pair, and the value of the key that lets the pair pass."""
+    """Return the correlation of a pair in words, with the value of the key that lets it pass."""
     shown = f"correlation {example['correlation']:.2f}"
     keys = {"near_duplicates": "min_correlation", "overlaps": "min_overlap_correlation"}
     if kind not in keys:
@@ -328,7 +328,7 @@ def _correlation(kind: str, example: Mapping[str, Any]) -> str:
 
 
 def _counted(n: int, pairs: str) -> str:
-    """Write how many pairs stand somewhere."""
+    """Return a count of pairs with its verb."""
     return f"{n} {pairs} stand" if n > 1 else f"1 {pairs.replace('pairs', 'pair', 1)} stands"
 
 

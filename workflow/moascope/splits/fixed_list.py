@@ -1,4 +1,4 @@
-"""Fixed lists: files that say which units are trained on and which are tested."""
+"""Fixed lists: files that assign units to training, validation and test."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def read_fixed(options: Split, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _given_sets(units: pd.DataFrame) -> pd.DataFrame:
-    """Return the sets that the images themselves have as a fixed list."""
+    """Build a fixed list from the sets of the images themselves."""
     given = units.get("given_set", pd.Series("", index=units.index))
     if not (given != "").any():
         raise InputError(

@@ -31,13 +31,13 @@ class Fold:
 
     @property
     def rows(self) -> dict[str, np.ndarray]:
-        """The rows of each set by its name."""
+        """Return the rows of each set by its name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """The side of every group in one fold: `sides` is int8 (n_groups,), see `SETS`."""
+    """Sides of all groups in one fold: int8 (n_groups,), indices of `SETS` or `EXCLUDED`."""
 
     repeat: int
     fold: int
@@ -46,7 +46,7 @@ class Assignment:
 
 
 def iterate_folds(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> Iterator[Fold]:
-    """Turn a split into row numbers of the units table, one fold at a time.
+    """Yield the folds of a split as row numbers of the units table.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def summary(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame) -> p
 
 
 def _group_of_rows(groups: pd.DataFrame, group_names: pd.Index, units: pd.DataFrame) -> np.ndarray:
-    """Group number of every row of `units`, -1 for a row without a group."""
+    """Return the group number of every row of `units`, -1 for a row without a group."""
     known = pd.Index(groups["unit_id"])
     if not known.is_unique:
         name = known[known.duplicated()][0]

@@ -1,4 +1,4 @@
-"""Groups of units: what one or more columns of the units table put together."""
+"""Groups of units, by one or more columns of the units table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moascope.splits.independence import SCOPE
 
 
 def group_codes(units: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Give every unit the number of the group that one or more columns put it in.
+    """Compute the group of every unit by one or more columns.
 
     A well is identified by plate and well, a site or field by plate, well and site or field;
     other columns stand for themselves.
@@ -79,7 +79,7 @@ def _printed(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Join the values of a group, or keep those of the asked columns if they suffice."""
+    """Join the values of a group, or only those of the given columns if they suffice."""
     short = parts[columns]
     if not short.duplicated().any():
         parts = short
@@ -93,7 +93,7 @@ def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GroupedUnits:
-    """The units that take part, with their groups and classes as integer codes."""
+    """Units that take part, with their groups and classes as integer codes."""
 
     units: pd.DataFrame
     group: np.ndarray
@@ -103,14 +103,14 @@ class GroupedUnits:
 
     @property
     def counts(self) -> np.ndarray:
-        """Units per group and class, int64 (n_groups, n_classes)."""
+        """Count units per group and class, int64 (n_groups, n_classes)."""
         shape = (len(self.group_names), len(self.classes))
         flat = self.group * shape[1] + self.label
         return np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def labelled_units(units: pd.DataFrame, include_controls: bool) -> pd.DataFrame:
-    """Select the units that can be learned from or tested.
+    """Return the units that can be trained on or tested.
 
     Parameters
     ----------

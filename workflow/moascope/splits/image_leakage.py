@@ -42,7 +42,7 @@ _TREES = 4
 
 @dataclass(frozen=True)
 class UnitImages:
-    """What the audit keeps of every unit's image.
+    """Reduced images of all units, as the audit compares them.
 
     `thumbnails` is float16 (n, 16, 16, channels), the image averaged over a coarse grid; `edges`
     is float16 (n, 4, 48, channels), the profile along a thin strip at the right, left, bottom and
@@ -58,7 +58,7 @@ class UnitImages:
 def reduce_images(
     stores: Iterable[str | os.PathLike[str] | np.ndarray], chunk: int = 128
 ) -> UnitImages:
-    """Reduce unit images to thumbnails, border profiles and details, a chunk at a time.
+    """Compute thumbnails, border profiles and details of unit images, a chunk at a time.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def near_duplicates(
     shape = thumbnails.shape[1:]
     vectors = np.concatenate(
         [
-            _standardised(thumbnails[start : start + _CHUNK].astype(np.float32), (1, 2))
+            _standardize(thumbnails[start : start + _CHUNK].astype(np.float32), (1, 2))
             for start in range(0, len(thumbnails), _CHUNK)
         ]
     ).reshape(len(thumbnails), -1)
@@ -139,13 +139,13 @@ def near_duplicates(
     parts, n_found = [_no_pairs()], 0
     for rows, others in _all_chunks(len(vectors)) if all_pairs else _leaves(small):
         for turn in range(8 if orientations and all_pairs else 1):
-            turned = _turned(vectors[rows].reshape(-1, *shape), turn).reshape(len(rows), -1)
+            turned = _turn(vectors[rows].reshape(-1, *shape), turn).reshape(len(rows), -1)
             near = turned @ basis
             bound = min_correlation - 1 - 1e-4 + (near**2).sum(axis=1, keepdims=True) / 2
             for columns in others:
                 i, j = np.nonzero(near @ small[columns].T >= bound + half[columns])
                 later = columns[j] > rows[i]
-                i, j, r = _confirmed(
+                i, j, r = _confirm(
                     turned, vectors[columns], i[later], j[later], min_correlation, shape
                 )
                 parts.append(_pairs(shown[rows[i]], shown[columns[j]], r))
@@ -243,7 +243,7 @@ def _edges(images: np.ndarray) -> np.ndarray:
     return np.stack(profiles, axis=1).astype(np.float16)
 
 
-def _standardised(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+def _standardize(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """Scale so that a product summed over one item is the mean correlation of its channels.
 
     Channels without contrast become zero and do not count. Returns float32.
@@ -257,20 +257,20 @@ def _standardised(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     return (centred * scale).astype(np.float32)
 
 
-def _turned(images: np.ndarray, turn: int) -> np.ndarray:
+def _turn(images: np.ndarray, turn: int) -> np.ndarray:
     """Turn (n, side, side, channels) by `turn` quarter turns; from 4 on mirrored too."""
     mirrored = images[:, :, ::-1] if turn >= 4 else images
     return np.rot90(mirrored, turn % 4, axes=(1, 2))
 
 
 def _main_directions(vectors: np.ndarray, n_directions: int = 64) -> np.ndarray:
-    """Orthonormal directions (d, n_directions) that hold most of a sample of the vectors."""
+    """Compute the main orthonormal directions (d, n_directions) of a sample of the vectors."""
     sample = vectors[:: max(1, len(vectors) // 4096)]
     _, directions = np.linalg.eigh(sample.T @ sample)
     return directions[:, -n_directions:]
 
 
-def _confirmed(
+def _confirm(
     a: np.ndarray,
     b: np.ndarray,
     i: np.ndarray,
@@ -303,7 +303,7 @@ def _distinct(parts: list[pd.DataFrame], stopped: bool) -> pd.DataFrame:
 
 
 def _fine_correlation(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Correlation of what is left when smooth illumination is taken away, (n,)."""
+    """Compute the correlation without smooth illumination, (n,)."""
     smooth = _polynomials(shape[0])
     fine = []
     for vectors in (a, b):
@@ -320,7 +320,7 @@ def _fine_correlation(a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> n
 
 @cache
 def _polynomials(side: int, degree: int = 4) -> np.ndarray:
-    """Orthonormal polynomials in x and y over a square grid, float32 (side^2, n_terms)."""
+    """Compute orthonormal polynomials in x and y over a square grid, float32 (side^2, n_terms)."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j].reshape(2, -1)
     terms = [y**i * x**j for i in range(degree + 1) for j in range(degree + 1 - i)]
     return np.linalg.qr(np.stack(terms, axis=1))[0].astype(np.float32)
@@ -340,7 +340,7 @@ def _edge_features(profiles: np.ndarray) -> np.ndarray:
             np.where(flat, 0, rankdata(part, axis=1)) for part in (values, np.diff(values, axis=1))
         )
         both = np.concatenate([level[:, 1:], step], axis=-1)
-        parts.append(_standardised(both, (1,)).reshape(len(values), -1))
+        parts.append(_standardize(both, (1,)).reshape(len(values), -1))
     return np.concatenate(parts)
 
 
@@ -394,7 +394,7 @@ def _best_references(
     ends: tuple[np.ndarray, np.ndarray],
     pair: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Best and second best match of both borders of every pair among impossible neighbours.
+    """Find the two best matches of both borders of every pair among impossible neighbours.
 
     Returns two float32 arrays (2, n_pairs), correlations as Fisher's z.
     """

@@ -81,7 +81,7 @@ _TURNS = np.array(
 
 
 def reduce_to_details(images: np.ndarray) -> np.ndarray:
-    """Reduce images to their details at 48 x 48 pixels: edges and spots of like contrast.
+    """Compute details of images at 48 x 48 pixels: edges and spots of like contrast.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def _patch_grid() -> np.ndarray:
 
 @cache
 def _turned_pixels() -> np.ndarray:
-    """Return, for each of the eight turns, which pixel of a patch comes where, (8, pixels)."""
+    """Return the order of the pixels of a patch after each of the eight turns, (8, pixels)."""
     y, x = np.einsum("tji,jp->itp", _TURNS, _patch_grid())
     return (y + _RADIUS) * _PATCH_SIDE + x + _RADIUS
 
@@ -516,7 +516,7 @@ class _Overlay:
 
     @property
     def correlation(self) -> np.ndarray:
-        """Correlation by channel, float32 (n, channels)."""
+        """Compute the correlation by channel, float32 (n, channels)."""
         return np.einsum("nmc,nmc->nc", self.targets, self.values)
 
 

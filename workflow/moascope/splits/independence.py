@@ -23,14 +23,14 @@ LEAVE_ONE_OUT = {
     "leave-one-batch-out": "batch",
     "leave-one-plate-out": "plate",
 }
-"""What the leave-one-out methods of splits hold out."""
+"""Column that each leave-one-out method holds out."""
 
 SCOPE = {
     "well": ("plate", "well"),
     "site": ("plate", "well", "site"),
     "field": ("plate", "well", "field"),
 }
-"""Columns whose names are unique only within something larger, and what they are read with."""
+"""Columns whose names are unique only within a larger unit, with the columns of that unit."""
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "field": SCOPE["field"],
@@ -151,7 +151,7 @@ def independent_unit(
 
 
 def _allowed(columns: Sequence[str], groups: Collection[str], has_plates: bool) -> set[str]:
-    """Name the units that are not finer than what is held out, nor images where groups exist."""
+    """Return the units that are not finer than the held-out groups; no images if groups exist."""
     if not columns:  # a list or random units: fields and wells of one compound may be on one side
         coarse = ("compound", "plate", "batch") if has_plates else () if groups else (IMAGE,)
         return {*groups, *coarse}
@@ -162,7 +162,7 @@ def _allowed(columns: Sequence[str], groups: Collection[str], has_plates: bool) 
 
 
 def _automatic(columns: Sequence[str], groups: Collection[str], has_plates: bool) -> Independent:
-    """Take what is held out; where nothing is, the compound, or the first free group, or images."""
+    """Choose the held-out group; without one, the compound, the first free group, or images."""
     if not columns and not has_plates:
         name = next(iter(groups), IMAGE)
         return Independent(name, (name,))

@@ -28,7 +28,7 @@ class InnerFold:
 def inner_groups(
     units: pd.DataFrame, members: pd.DataFrame, columns: Sequence[str]
 ) -> npt.NDArray[np.int64]:
-    """Find the group of every unit, which inner folds keep together.
+    """Return the group of every unit; inner folds keep groups together.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def divide(
     most_single_groups: int,
     n_folds: int,
 ) -> list[InnerFold]:
-    """Divide rows into folds of whole groups; only classes that are learned are tested.
+    """Assign rows to folds of whole groups; only trained classes are tested.
 
     Parameters
     ----------

@@ -10,12 +10,12 @@ A split is made of groups, never of units: a group (a compound, a batch, a well,
 Methods
 -------
 leave-one-compound-out, leave-one-batch-out, leave-one-plate-out
-    One fold per compound, batch or plate: it is tested, the others are learned from.
+    One fold per compound, batch or plate: it is tested, the others are trained on.
 leave-compound-and-batch-out
     One fold per compound and batch in which it was imaged: tested are its units of that batch,
-    learned from are units of neither that compound nor that batch. The rest is left out.
+    trained on are units of neither that compound nor that batch. The rest is left out.
 leave-one-group-out
-    One fold per group (the columns of `group`): it is tested, the others are learned from.
+    One fold per group (the columns of `group`): it is tested, the others are trained on.
 group-k-fold
     `folds` folds of whole groups (the columns of `group`), stratified by class as far as whole
     groups allow (scikit-learn's StratifiedGroupKFold).
@@ -75,7 +75,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PlannedSplit:
-    """A split of sites that are not read yet: units, and what `make_split` makes of them."""
+    """Split of sites before their images are read: units, split and groups."""
 
     units: pd.DataFrame
     split: pd.DataFrame
@@ -218,7 +218,7 @@ def check_sites(
 def _assign(
     chosen: pd.DataFrame, options: Split, seed: int, fixed: pd.DataFrame | None
 ) -> tuple[GroupedUnits, list[Assignment]]:
-    """Form the groups and give each its side in every fold; validation only where it is fixed."""
+    """Assign all groups to their sides in every fold, without validation groups unless fixed."""
     method = options.method
     if method in LEAVE_ONE_OUT:
         labelled = group_units(chosen, [LEAVE_ONE_OUT[method]])

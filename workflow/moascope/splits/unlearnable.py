@@ -26,7 +26,7 @@ def find_untrained(labelled: GroupedUnits, assignments: list[Assignment]) -> lis
 def choose_lost(
     labelled: GroupedUnits, assignments: list[Assignment], untrained: list[tuple[int, int]]
 ) -> tuple[list[int], list[tuple[int, int]]]:
-    """Split what cannot be learned into whole classes and single folds.
+    """Choose the classes and single folds to leave out, since they cannot be learned.
 
     A fold can go alone if it tests nothing but the class, and the class is tested in another one.
     """

@@ -1,4 +1,4 @@
-"""Join the tables of all plates with what the sites are."""
+"""Join the tables of all plates with the metadata of their sites."""
 
 import sys
 

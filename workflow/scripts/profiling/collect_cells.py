@@ -25,9 +25,9 @@ widths = quality["pixel_size_um"].dropna().unique()
 told = told_diameter(MethodOptions(diameter=params.options["diameter"]))
 shown = Size(told, float(widths[0]) if len(widths) == 1 else None)
 model = given.get("model") or params.options.get("model")
-learnt = image_scale.size_of_model(model) if isinstance(model, str) else Size()
+trained = image_scale.size_of_model(model) if isinstance(model, str) else Size()
 measured = read_json(given["measured"]) if "measured" in given else None
-diameter = image_scale.expected_diameter(learnt, shown, measured)
+diameter = image_scale.expected_diameter(trained, shown, measured)
 if diameter is None:
     diameter = params.usual_diameter
 doubts = cell_counts.doubts(counts, params.objects, diameter, SizeAdvice(**params.advice))

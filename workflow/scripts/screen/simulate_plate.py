@@ -11,12 +11,12 @@ job.start(snakemake.log[0])
 
 from moascope.core.files import atomic_path, write_parquet
 from moascope.core.options import restore
-from moascope.screen.plates import simulated_plates
 from moascope.simulation.options import Simulate
+from moascope.simulation.plates import name_plates
 from moascope.simulation.screen import simulate_plate
 
 options = restore(Simulate, snakemake.params.options)
-plates = simulated_plates(options.plates, options.batches)
+plates = name_plates(options.plates, options.batches)
 sheet, truth = simulate_plate(
     plate_index=plates.index(snakemake.wildcards.plate),
     options=options,

@@ -1,4 +1,4 @@
-"""Check that nothing stands on both sides of a split."""
+"""Check a split for leaks between its sets."""
 
 import sys
 

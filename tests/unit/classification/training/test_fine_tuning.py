@@ -13,7 +13,12 @@ import yaml
 from moascope.classification import options as classification_options
 from moascope.classification import streaming
 from moascope.classification.training import augmentation, fine_tuning, loop
-from moascope.classification.training.options import Augmentation, FineTuning, read_network
+from moascope.classification.training.options import (
+    Augmentation,
+    FineTuning,
+    Training,
+    read_network,
+)
 from moascope.config import loading
 from moascope.core.errors import InputError
 from moascope.core.options import restore
@@ -341,8 +346,11 @@ def test_an_unknown_layer_to_unfreeze_from_is_answered_with_the_nearest(screen):
 
 
 def test_a_training_that_diverges_says_so(screen):
+    paths, labels, rows = screen
+    training = Training(optimizer="sgd", epochs=5).model_copy(update={"learning_rate": 1e12})
+    options = restore(FineTuning, LENET).model_copy(update={"training": training})
     with pytest.raises(InputError, match=r"it has diverged\. Lower learning_rate"):
-        fit(screen, training={"optimizer": "sgd", "learning_rate": 1e12, "epochs": 5})
+        fine_tuning.fit_fold(paths, labels, rows, CLASSES, ["a", "b"], options, seed=1)
 
 
 def test_plates_of_different_size_are_an_error_that_names_the_key(screen):

@@ -15,8 +15,9 @@ from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.screen.formats.image_folders import ImageFile
 from moascope.screen.formats.registry import find_format
 from moascope.screen.options import ScreenOptions
-from moascope.screen.plates import plate_names, simulated_plates
+from moascope.screen.plates import plate_names
 from moascope.screen.tables.platemap_list import platemap_files
+from moascope.simulation.plates import name_plates
 
 READING = ("axes", "on_size_mismatch", "on_bad_image", "max_image_gigabytes", "pixel_size_um")
 """Keys of the section `input` that say how images are read; the site table ignores them."""
@@ -99,7 +100,7 @@ def list_plates(config: Config, files: Sequence[ImageFile] | None) -> list[str]:
     if config.input is None:
         return []
     if config.input.makes_images():
-        return simulated_plates(config.simulate.plates, config.simulate.batches)
+        return name_plates(config.simulate.plates, config.simulate.batches)
     try:
         return plate_names(config.input, files)
     except InputError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from moascope.core.errors import InputError
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
-from moascope.screen.plates import dealt_plates
+from moascope.segmentation.data.plate_sets import divide_plates
 from moascope.segmentation.engines import optional_packages
 from moascope.segmentation.engines.base import Method
 from moascope.segmentation.engines.registry import METHODS
@@ -277,7 +277,7 @@ class EngineInputs(RuleInputs):
             "validation": section.validation_plates,
             "test": section.test_plates,
         }
-        return dealt_plates(self.plates, named, section.needed_sets())
+        return divide_plates(self.plates, named, section.needed_sets())
 
     @property
     def annotated_plates(self) -> list[str]:

@@ -90,7 +90,7 @@ class Method:
 
 
 def rescale(values: npt.NDArray[Any], offset: Float64, spread: Float64) -> Float32:
-    """Subtract an offset and divide by a spread.
+    """Compute values minus an offset, divided by a spread.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def _estimate_from_images(values: npt.NDArray[Any], step: StepKeys) -> tuple[Flo
 
 
 def _estimate_from_plate(images: PlateImages, step: StepKeys) -> tuple[Float64, Float64]:
-    """Merge mean and population standard deviation batch by batch (Chan et al. 1983)."""
+    """Compute mean and population standard deviation, merged by batch (Chan et al. 1983)."""
     n_channels = images.shape[0]
     count, mean, squares = 0, np.zeros(n_channels), np.zeros(n_channels)
     for values in images.batches():

@@ -205,7 +205,7 @@ def laplacian_variance(images: np.ndarray) -> np.ndarray:
 
 
 def _block_means(images: np.ndarray, side: int) -> np.ndarray:
-    """Average blocks of side x side pixels, float32; an incomplete rim is left out."""
+    """Compute means of blocks of side x side pixels, float32; an incomplete rim is left out."""
     height, width = (length // side * side for length in images.shape[-2:])
     total = np.zeros((*images.shape[:-2], height // side, width // side), dtype=np.float32)
     for y in range(side):

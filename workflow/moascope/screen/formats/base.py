@@ -42,7 +42,7 @@ class Rows:
     ----------
     columns : dict of str to list of str
         Text as written, one entry per site, empty where there is none: `place` (for messages),
-        `root` (image root, absolute), `well`, each of `ROLES`, `group:{name}` for every free group,
+        `root` (image folder, absolute), `well`, each of `ROLES`, `group:{name}` for free groups,
         and per channel `file:{ch}` and `index:{ch}` (plane, `ONLY_PLANE` for the only one). Images
         without plates have `name`, `label` and `set` instead of wells and roles.
     labels : dict of str to str

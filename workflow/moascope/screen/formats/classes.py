@@ -56,7 +56,7 @@ class ClassImage:
     Parameters
     ----------
     name : str
-        Its path below the image root, with `/`.
+        Its path below the image folder, with `/`.
     place : str
         The line or file that names it, for messages.
     label, given_set : str
@@ -192,7 +192,7 @@ class ClassReader:
 
 
 def _pattern_of_folders(root: str | None) -> str:
-    """Return the pattern of the paths below the image root where the configuration gives none.
+    """Return the pattern of the paths below the image folder where the configuration gives none.
 
     It is a folder per class. Where all folders of the root are named as sets, it is a folder per
     set with a folder per class in each.
@@ -313,7 +313,7 @@ def _as_list(given: str | Sequence[str] | None) -> list[str]:
 
 
 def _below_root(path: str, options: Input) -> str:
-    """Return a path as it is below the image root, where it is."""
+    """Return a path as it is below the image folder, where it is."""
     path = path.replace("\\", "/")
     root = os.path.abspath(options.images or options.sheet_path().parent)  # noqa: PTH100
     if path.startswith(root.rstrip("/") + "/"):

@@ -181,7 +181,7 @@ class ImageFile:
     Parameters
     ----------
     path : str
-        Relative to the image root, with `/`.
+        Relative to the image folder, with `/`.
     groups : dict
         The named groups of the pattern; those that took no part are empty.
     """

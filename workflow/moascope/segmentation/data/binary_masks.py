@@ -35,7 +35,7 @@ def check_handling(handling: str) -> None:
 
 @dataclass(frozen=True)
 class Values:
-    """How many values a mask with objects has."""
+    """Number of values of a mask with objects."""
 
     single: int
     """Its only value but 0; 0 where there are several."""

@@ -1,4 +1,4 @@
-"""Annotated sets: images and the objects in them, in one HDF5 file with a table beside it.
+"""Annotated sets: images and the objects in them, in one HDF5 file with a table next to it.
 
 The file holds `images/000000` (C, Y, X) as read, `labels/000000` (Y, X) int32, -1 where pixels are
 ignored, and the percentiles `low` and `high` (n, C) that images are scaled by. Images may differ in
@@ -78,7 +78,7 @@ def write(
     out : path
         The HDF5 file to write.
     table : path
-        The parquet file to write beside it.
+        The parquet file to write next to it.
     read_image : callable or None
         Gives the image (C, Y, X) for the content of the column image; None: it is a file, or a
         tuple with a file per channel.
@@ -300,7 +300,7 @@ class AnnotatedSet(Closing):
     path : path
         The HDF5 file that `write` wrote.
     table : path
-        The parquet file beside it.
+        The parquet file next to it.
     channels : sequence of str or None
         Channels that are read, in this order; None: all.
 
@@ -355,7 +355,7 @@ class AnnotatedSet(Closing):
         self._file.close()
 
     def rows(self, name: str) -> NDArray[np.int64]:
-        """Give the positions of the images of a set.
+        """Return the positions of the images of a set.
 
         Parameters
         ----------
@@ -370,13 +370,13 @@ class AnnotatedSet(Closing):
         return np.flatnonzero(self.table["set"] == name)
 
     def spread(self, name: str, count: int) -> NDArray[np.int64]:
-        """Give the positions of at most `count` images of a set, evenly spread over it."""
+        """Return the positions of at most `count` images of a set, evenly spread over it."""
         rows = self.rows(name)
         chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
         return rows[chosen]
 
     def groups(self, rows: NDArray[np.int64]) -> list[str]:
-        """Name what each of some images belongs to."""
+        """Return the group that each of some images belongs to."""
         return list(self.table["group"].iloc[rows])
 
     def _limits(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

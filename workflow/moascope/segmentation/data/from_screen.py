@@ -24,7 +24,7 @@ def choose(
     per_set: int | None,
     readable: Collection[tuple[str, str]],
 ) -> pd.DataFrame:
-    """Say which sites train, tune and test.
+    """Choose which sites train, tune and test.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def choose(
 
 
 def sizes_as_read(ingested: pd.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
-    """Give the size that every site had before the sites of its plate were made one size.
+    """Return the size that every site had before the sites of its plate were made one size.
 
     Parameters
     ----------

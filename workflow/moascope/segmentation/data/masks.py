@@ -220,7 +220,7 @@ def consecutive(labels: NDArray[Any]) -> NDArray[np.int32]:
 def checked(
     labels: NDArray[np.int32], name: str, split_parts: bool = False
 ) -> tuple[NDArray[np.int32], list[str]]:
-    """Look for what is odd about labels.
+    """Check labels for odd values.
 
     Parameters
     ----------
@@ -282,14 +282,14 @@ def checked(
 
 
 def _owners(parts: NDArray[Any], of: NDArray[Any]) -> NDArray[np.int64]:
-    """Tell what every part, from 0, is a part of."""
+    """Return the object that every part, from 0, belongs to."""
     owners = np.zeros(int(parts.max(initial=0)) + 1, np.int64)
     owners[parts.ravel()] = of.ravel()
     return owners
 
 
 def _read_folder(folder: Path, max_gigabytes: float) -> tuple[NDArray[np.int32], list[str]]:
-    """Put one binary mask per object together; the first of two that overlap keeps its pixels."""
+    """Join one binary mask per object; the first of two that overlap keeps its pixels."""
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     except OSError as error:

@@ -16,6 +16,7 @@ from moascope.core.errors import InputError
 from moascope.core.read_ahead import map_ahead
 from moascope.segmentation.data.dataset import AnnotatedSet
 from moascope.segmentation.engines.training_options import PatchAugmentation
+from moascope.segmentation.label_windows import median_side
 
 _KNOTS = 6  # control points of the elastic deformation along each side of a patch
 _BATCHES_AHEAD = 4
@@ -79,7 +80,7 @@ class Patches:
         self.chances = _chances([len(centres) for centres in self._centres], described)
 
     def batch(self, number: int, size: int) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        """Make a batch.
+        """Build a batch.
 
         Parameters
         ----------
@@ -102,7 +103,7 @@ class Patches:
     def batches(
         self, first: int, size: int, n_threads: int = 2
     ) -> Generator[tuple[NDArray[np.float32], NDArray[Any]], None, None]:
-        """Make batches in threads, ahead of the one in use.
+        """Build batches in threads, ahead of the one in use.
 
         Parameters
         ----------
@@ -139,7 +140,7 @@ class Patches:
     def _middles(
         self, rng: np.random.Generator, places: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Take the place of one pixel of every square."""
+        """Choose the place of one pixel of every square."""
         n = self._binning
         if n == 1:
             return places
@@ -185,18 +186,16 @@ def varied(
 
 
 def _described(labels: NDArray[np.int32]) -> tuple[NDArray[np.float32], float]:
-    """Give the middle of every object (n, 2) in px, and the median diameter in px."""
+    """Return the middle of every object (n, 2) in px, and the side of the median object in px."""
     boxes = [box for box in ndimage.find_objects(labels) if box is not None]
     middles = [[(side.start + side.stop) / 2 for side in box] for box in boxes]
-    areas = np.bincount(labels[labels > 0])
-    diameter = float(np.sqrt(np.median(areas[areas > 0]))) if boxes else 0.0
-    return np.array(middles, np.float32).reshape(-1, 2), diameter
+    return np.array(middles, np.float32).reshape(-1, 2), median_side(labels)
 
 
 def _chances(
     counts: Sequence[int], described: Sequence[tuple[NDArray[np.float32], float]]
 ) -> NDArray[np.float64]:
-    octaves = [round(float(np.log2(max(diameter, 1)))) for _, diameter in described]
+    octaves = [round(float(np.log2(max(side, 1)))) for _, side in described]
     types = pd.Series(octaves)
     alike = types.map(types.value_counts()).to_numpy()
     chances = np.sqrt(np.maximum(counts, 1) / alike)
@@ -229,7 +228,7 @@ def _places(
 
 
 def _basis(size: int) -> NDArray[np.float32]:
-    """Weights (size, knots) by which pixels follow the knots: smooth, adding up to 1."""
+    """Compute weights (size, knots) by which pixels follow the knots: smooth, adding up to 1."""
     position = np.linspace(0, _KNOTS - 1, size)[:, None]
     weights = np.exp(-((position - np.arange(_KNOTS)) ** 2) / (2 * 0.6**2))
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

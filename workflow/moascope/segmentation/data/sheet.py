@@ -1,4 +1,4 @@
-"""Which images have masks, and which of them train, tune and test: read from a sheet."""
+"""Sheets that list annotated images and their sets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 @dataclass(frozen=True)
 class SheetOptions:
-    """How a sheet of images and masks is read. The sets come from one of three places."""
+    """Options to read a sheet of images and masks. The sets come from one of three places."""
 
     root: Path
     """Folder that paths in the sheet are relative to; nothing outside it is read."""
@@ -62,7 +62,7 @@ class SheetOptions:
     """Values of `set_column` and their sets (or unused); None: it holds the sets themselves."""
     split_file: Path | None = None
     """A JSON file with the lists of names train, val or validation, and test. Images in none of
-    them are left out. In its place, not beside a column."""
+    them are left out. In its place, not together with a column."""
     validation_share: float = 0.0
     """Where no image is in the set validation, hold out this share of the training images: the last
     ones in the order of the sheet, since neighbouring frames look alike."""
@@ -73,7 +73,7 @@ class SheetOptions:
 def from_config(
     options: Mapping[str, Any], channels: Sequence[str], needed: Sequence[str] = SETS
 ) -> SheetOptions:
-    """Take the options of a sheet from the configuration.
+    """Read the options of a sheet from the configuration.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def _stems(paths: Iterable[str]) -> list[str]:
 
 
 def _sets(sheet: Sheet, names: list[str], options: SheetOptions, problems: Problems) -> list[str]:
-    """Give the set of every row; what is wrong is noted, and such rows count as unused."""
+    """Return the set of every row; what is wrong is noted, and such rows count as unused."""
     if options.split_file is not None:
         set_of = _listed_sets(options.split_file, set(names), problems)
         return [set_of.get(name, UNUSED) for name in names]
@@ -311,7 +311,7 @@ def _check_names(table: pd.DataFrame, problems: Problems) -> None:
 
 
 def _files(texts: pd.Series, root: Path, column: str, problems: Problems) -> pd.Series:
-    """Make absolute paths; note those that are no files or lead out of the root."""
+    """Build absolute paths; note those that are no files or lead out of the root."""
     top = root.resolve()
     disk = NamesOnDisk(str(top))
     paths = texts.map(lambda text: disk.find(str(top / text.replace("\\", "/"))))
@@ -342,7 +342,7 @@ def _fault(text: str, path: str, root: Path, *, or_folder: bool) -> str | None:
 
 
 def _held_out(table: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Give the last training images of the sheet to the set validation."""
+    """Return the last training images of the sheet to the set validation."""
     training = table.index[table["set"] == "train"]
     count = round(share * len(training))
     last = training[len(training) - count :]
@@ -362,16 +362,16 @@ def _check_sets(sets: pd.Series, needed: Sequence[str], problems: Problems) -> N
 
 def _check_groups(table: pd.DataFrame, problems: Problems) -> None:
     is_test = table["set"] == "test"
-    learnt = (
+    trained = (
         table.loc[~is_test, ["group", "set"]].drop_duplicates("group").set_index("group")["set"]
     )
-    shared = table.loc[is_test & table["group"].isin(learnt.index), "group"]
+    shared = table.loc[is_test & table["group"].isin(trained.index), "group"]
     problems.values(
         shared,
         pd.Series(shared.index, index=shared.index),
         "group",
         lambda group: (
-            f"{group!r} is in the set test, but also in {learnt[group]}; put all its images into "
+            f"{group!r} is in the set test, but also in {trained[group]}; put all its images into "
             "one set, or group them otherwise"
         ),
     )

@@ -23,9 +23,9 @@ class MethodOptions(Section, frozen=True):
         None,
         description="usual diameter in pixels of the objects of the screen (of a given model also "
         "of annotated images). unet, stardist: images are resized, so that it becomes the one that "
-        "the model has learnt; auto: the size at which some 20 images show objects most clearly; "
-        "null: by `pixel_size_um` of both, else as they are. classical: lengths are multiples of "
-        "it; auto: estimated from some 20 images; null: the median of the annotated objects, or "
+        "the model was trained on; auto: the size at which some 20 images show objects most "
+        "clearly; null: by `pixel_size_um` of both, else as they are. classical: lengths are "
+        "multiples of it; auto: estimated from some 20 images; null: the median of the annotated objects, or "
         "20. cellpose: images are resized, so that it becomes 30 px; null: as they are, for "
         "objects of about 8 to 120 px",
     )
@@ -47,8 +47,8 @@ class GivenModel(MethodOptions, frozen=True):
         None,
         description="unet: path of a model that MoAscope trained; stardist: folder or zip file of "
         "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
-        "stardist), tune (classical), or the engine's default (cellpose). A U-Net with `training` "
-        "beside it is trained further on the annotated images",
+        "stardist), tune (classical), or the engine's default (cellpose). A U-Net and "
+        "`training` is trained further on the annotated images",
     )
 
 

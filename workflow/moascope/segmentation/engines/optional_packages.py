@@ -10,7 +10,7 @@ EXPORT = ("tf2onnx", "onnx", "onnxruntime", "bioimageio-core")
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """Give those packages that are not installed here.
+    """Return those packages that are not installed here.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Ways to segment besides the own network, all with the same interface: image in, labels out."""
+"""Interface of engines: image in, label image out."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class OneStep:
         return self.segment(image)
 
     def label(self, predicted: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Leave the objects as they are."""
+        """Return the objects as they are."""
         return predicted
 
     def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:

@@ -27,7 +27,7 @@ def cellpose(
     cellprob_threshold: float | None = None,
     gpu: bool = False,
 ) -> Scaled:
-    """Make an engine of a Cellpose 4 model (Pachitariu et al. 2025).
+    """Build an engine of a Cellpose 4 model (Pachitariu et al. 2025).
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def load(job: Job) -> Loaded:
 
 
 def sees_gpu() -> bool:
-    """Tell whether PyTorch, which Cellpose computes with, sees an NVIDIA GPU."""
+    """Return whether PyTorch, which Cellpose computes with, sees an NVIDIA GPU."""
     return bool(imported("torch", "cellpose", "cellpose").cuda.is_available())
 
 

@@ -56,7 +56,7 @@ _BACKGROUND = 2.33
 
 @dataclass(frozen=True)
 class ClassicalParameters:
-    """How `segment_classical` tells objects from the background and from each other.
+    """Parameters of `segment_classical`.
 
     Lengths are in diameters of an object, areas in areas of a disc of this diameter.
     """
@@ -209,7 +209,7 @@ class Classical:
         return segment_classical(image, self.parameters, self._plate)
 
     def label(self, predicted: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Leave the objects as they are."""
+        """Return the objects as they are."""
         return predicted
 
     def __call__(self, image: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -302,7 +302,7 @@ def tune_classical(
     *,
     groups: Sequence[str] | None = None,
 ) -> tuple[ClassicalParameters, pd.DataFrame]:
-    """Choose the parameters of the classical engine on images with known objects.
+    """Choose the parameters of the classical engine on images with reference masks.
 
     Parameters
     ----------

@@ -190,14 +190,16 @@ def shown_channels(
     InputError
         If a channel is not there, or there is a map but the model names no channels.
     """
-    learnt = _about(Path(model)).get("channels")
-    if learnt is None and channel_map:
+    trained = _about(Path(model)).get("channels")
+    if trained is None and channel_map:
         raise InputError(
             f"{os.fspath(model)}: channel_map: the model does not name its channels. Remove "
             "channel_map, and name the channels that it is to see in segmentation.channels."
         )
     return (
-        list(channels) if learnt is None else matched_channels(learnt, channels, channel_map, model)
+        list(channels)
+        if trained is None
+        else matched_channels(trained, channels, channel_map, model)
     )
 
 
@@ -215,7 +217,7 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 def sees_gpu() -> bool:
-    """Tell whether TensorFlow, which StarDist computes with, sees a GPU."""
+    """Return whether TensorFlow, which StarDist computes with, sees a GPU."""
     _stardist()
     tensorflow = imported("tensorflow", "stardist", "tensorflow")
     return bool(tensorflow.config.list_physical_devices("GPU"))
@@ -466,7 +468,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
                 check_declared(archive, path)
                 for name in archive.namelist():
                     file = Path(name).name  # whatever folder it says
-                    if file.startswith("."):  # what some archivers put beside every file
+                    if file.startswith("."):  # what some archivers add to every file
                         continue
                     if file in (CONFIG, THRESHOLDS_FILE, ABOUT) or file.endswith(".h5"):
                         contents[file] = archive.read(name)
@@ -534,7 +536,7 @@ class _Drawn:
 
 
 def _drawn(patches: Patches, n: int) -> tuple[_Drawn, _Drawn]:
-    """Give `n` patches, (Y, X, C) images and (Y, X) labels, each made when it is asked for."""
+    """Return `n` patches, (Y, X, C) images and (Y, X) labels, each drawn when it is needed."""
 
     @lru_cache(maxsize=4)  # StarDist asks for a patch three times in a row
     def patch(number: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
@@ -545,7 +547,7 @@ def _drawn(patches: Patches, n: int) -> tuple[_Drawn, _Drawn]:
 
 
 class _Course:
-    """What happens around the steps of a training; `history` has a row per validation."""
+    """Callbacks of a training; `history` has a row per validation."""
 
     def __init__(
         self, network: Any, training: NetworkTraining, validate: Callable[[], list[Tally]]

@@ -271,7 +271,7 @@ def _maps(
     """Predict the maps of an image (C, Y, X) of raw intensities, of which `limits` are 0 and 1.
 
     Intensities are scaled tile by tile, and only two maps are kept, in half precision for large
-    images, so that little is in memory beside the image.
+    images, so that little memory is used besides the image.
     """
     low, high = limits
 
@@ -309,7 +309,7 @@ def fit(
     Parameters
     ----------
     annotated : AnnotatedSet
-        Learnt from; its validation images say which weights are best.
+        Trained on; its validation images say which weights are best.
     channels : sequence of str
         Its channels.
     options : UNetOptions
@@ -353,11 +353,11 @@ def fit(
         code=code,
     )
     size = size_of(annotated)
-    learnt_with = options.model_dump(mode="json", include={"training", "augmentation"})
-    learnt_with["network"] = network.model_dump(mode="json")
+    trained_with = options.model_dump(mode="json", include={"training", "augmentation"})
+    trained_with["network"] = network.model_dump(mode="json")
     if start is not None:
-        learnt_with["channel_map"] = options.channel_map
-    about = {"options": learnt_with, **origin, **asdict(size)}
+        trained_with["channel_map"] = options.channel_map
+    about = {"options": trained_with, **origin, **asdict(size)}
     parameters = InstanceParameters()
     network_training.save(done["model"], out, annotated.channels, network, parameters, about)
     history: pd.DataFrame = done["history"]

@@ -25,11 +25,11 @@ from moascope.segmentation.unet.targets import CLASSES, n_maps
 # where the stem has twice the channels of what follows.
 _TAPS = ("stem_relu", "block2_add", "block4_add", "block10_add", "block14_add")
 _WIDEST = 8  # times `filters`: deep levels of the decoder need not grow further
-_SKIP = 8  # filters of the skip connection at full resolution, beside a pretrained encoder
+_SKIP = 8  # filters of the skip connection at full resolution, with a pretrained encoder
 
 
 def multiple(options: Network) -> int:
-    """Give the number of pixels that height and width must be multiples of.
+    """Return the number of pixels that height and width must be multiples of.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def build(options: Network, channels: Sequence[str]) -> keras.Model:
 
 
 def core(network: keras.Model, binning: int = 1) -> keras.Model:
-    """Take the part of a network that predicts, without the outputs of deep supervision.
+    """Return the part of a network that predicts, without the outputs of deep supervision.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def core(network: keras.Model, binning: int = 1) -> keras.Model:
 
 
 def learner(network: keras.Model) -> keras.Model:
-    """Take the part of a network that is trained, whose maps are those of the binned image.
+    """Return the part of a network that is trained, whose maps are those of the binned image.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def ensemble(networks: Sequence[keras.Model]) -> keras.Model:
 
 
 def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Make the function that `tiles.predict_tiled` wants, of what objects are cut out by.
+    """Build the function that `tiles.predict_tiled` wants, of what objects are cut out by.
 
     Parameters
     ----------

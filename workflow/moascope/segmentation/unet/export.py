@@ -151,7 +151,7 @@ def _check_packages(name: str) -> None:
 
 
 def _plain(layer: layers.Layer) -> layers.Layer:
-    """Make the like of a layer, in single precision, that Keras knows without this library."""
+    """Build the like of a layer, in single precision, that Keras knows without this library."""
     if isinstance(layer, ChannelMap):  # of a pretrained encoder, where it takes channels in order
         return layers.Rescaling(layer.scale, layer.offset, name=layer.name, dtype="float32")
     return type(layer).from_config({**layer.get_config(), "dtype": "float32"})

@@ -1,4 +1,4 @@
-"""What a BioImage.IO package says of a U-Net: its description `rdf.yaml` and its `README.md`.
+"""Documents of a BioImage.IO package of a U-Net: its description `rdf.yaml` and its `README.md`.
 
 `about` is everywhere what `segmentation_training.save` was given and `load` gives back.
 """
@@ -32,17 +32,17 @@ _EFFICIENTNET = {
 
 
 def halo(multiple: int) -> int:
-    """Give the px that are cut off each tile: so many that pooling keeps its grid."""
+    """Return the px that are cut off each tile: so many that pooling keeps its grid."""
     return max(_RIM, multiple)
 
 
 def smallest_side(multiple: int) -> int:
-    """Give the smallest side in px of which something is left without the halo."""
+    """Return the smallest side in px of which something is left without the halo."""
     return 2 * halo(multiple) + multiple
 
 
 def output_channels(about: Mapping[str, Any]) -> list[str]:
-    """Name the maps that a network gives."""
+    """Return the names of the maps that a network gives."""
     kinds = {"classes": [*CLASSES], "distance": ["distance"], "both": [*CLASSES, "distance"]}
     return kinds[about["outputs"]]
 
@@ -218,8 +218,8 @@ With MoAscope at hand these steps are `label_objects(as_maps(output), InstancePa
 ## Validation
 On validation images, average precision TP / (TP + FP + FN), pooled over objects: {scores} (`ap_50`
 at IoU 0.5, `mean_ap` over IoU 0.50 to 0.90), from {views}. The
-parameters were tuned on these images, so measure on images of your own, with known objects, before
-you rely on it.
+parameters were tuned on these images, so measure on images of your own, with reference masks,
+before you rely on it.
 
 ## Sharing
 The test input is an annotated image: share the package only where that image may be shared. Put the

@@ -1,4 +1,4 @@
-"""What a segmentation network is to predict for a label image, and the losses it learns by.
+"""Targets of segmentation networks, and their losses.
 
 Targets travel as one array `(Y, X, 3)` float32: the class (0 background, 1 interior, 2 boundary),
 the distance and the weight of every pixel. Predictions are `(Y, X, K)`: three class logits,
@@ -186,7 +186,7 @@ def _widths(
 
 
 def loss(outputs: str, name: str) -> Callable[[Any, Any], Any]:
-    """Give the loss of a network.
+    """Return the loss of a network.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def _class_loss(name: str, truth: Any, logits: Any, weight: Any) -> Any:
 
 
 def _overlap_loss(one_hot: Any, probability: Any, missed: float) -> Any:
-    """Give the Tversky loss of the object classes; with `missed` one half it is the Dice loss."""
+    """Return the Tversky loss of the object classes; with `missed` one half it is the Dice loss."""
     # Added to both sides, one pixel keeps the ratio of an image without objects defined.
     both = ops.sum(one_hot * probability, axis=(1, 2))
     only_true = ops.sum(one_hot, axis=(1, 2)) - both

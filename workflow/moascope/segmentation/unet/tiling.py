@@ -88,7 +88,7 @@ def _fitting(tile: int, overlap: int, multiple: int) -> tuple[int, int]:
 
 
 class _Axis:
-    """Where tiles lie along one axis of an image."""
+    """Positions of tiles along one axis of an image."""
 
     def __init__(self, size: int, tile: int, overlap: int, multiple: int) -> None:
         self.size = size
@@ -112,7 +112,7 @@ class _Axis:
         return np.minimum(positions, period - positions)
 
     def window(self, number: int) -> NDArray[np.float32]:
-        """Weights of a tile; where tiles overlap, their weights add up to 1."""
+        """Compute the weights of a tile; where tiles overlap, their weights add up to 1."""
         weights = np.ones(self.tile, np.float32)
         if self.overlap:
             unused, fade = self.overlap * 7 / 16, self.overlap / 8

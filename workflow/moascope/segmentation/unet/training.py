@@ -135,7 +135,7 @@ def train(
     parameters = parameters_for(annotated.labels(row) for row in watched)
     task = ""
     if checkpoint is not None:
-        # A longer time limit goes on with what was learnt, since it changes no step.
+        # A longer time limit goes on from the trained weights, since it changes no step.
         steps_only = training.model_copy(update={"max_minutes": None})
         given = [network, steps_only, augmentation, seed, parameters, code, origin]
         task = _fingerprint(annotated, given)
@@ -286,7 +286,7 @@ def load(
 
 @contextmanager
 def _averaged(learner: keras.Model) -> Iterator[None]:
-    """Put the running means in place of the weights for a while."""
+    """Set the running means in place of the weights for a while."""
     own = learner.get_weights()
     learner.optimizer.finalize_variable_values(learner.trainable_variables)
     yield
@@ -322,7 +322,7 @@ def _stretch(
 
 
 def _supervised(network: Network, name: str) -> Any:
-    """Give the loss of all heads; those of deep supervision count half of the one above them."""
+    """Return the loss of all heads; those of deep supervision count half of the one above them."""
     k = n_maps(network.outputs)
     single = loss(network.outputs, name)
 
