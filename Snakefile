@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-# A file given with --configfile stands alone: the demo's is read only where none is given.
+# A file given with --configfile is used alone; without one, this is the demo.
 if not workflow.overwrite_configfiles:
 
     configfile: str(workflow.current_basedir.join("config/config.yaml"))

@@ -13,8 +13,8 @@ rule check_models:
         PATHS.log("check_models"),
     benchmark:
         PATHS.benchmark("check_models")
-    # A misspelled layer or a GPU that is not there stops the run at its start, not after hours of
-    # reading images. Nothing depends on this rule, since images do not change with the models.
+    # A misspelled layer or a missing GPU stops the run before images are read. No other rule needs
+    # the result, since images do not change with the models.
     priority: 100
     retries: 0
     conda:
@@ -296,9 +296,6 @@ rule collect_folds:
         code=CODE["classification/collect_folds.py"],
     script:
         "../scripts/classification/collect_folds.py"
-
-
-# Scores with intervals, beside the scores of simple baselines.
 
 
 rule baselines:

@@ -1,4 +1,4 @@
-# Normalized images at training resolution: what is classified.
+# Normalized images at training resolution, in units of classification.
 
 
 rule prepare:

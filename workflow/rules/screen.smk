@@ -45,7 +45,7 @@ rule sites:
     params:
         options=screen_options(CONFIG),
         digest=SCREEN.digest(),
-        # The images of a simulation are made when its plates are.
+        # The images of a simulation are never damaged.
         reads_images=not SCREEN.is_simulated,
         axes=None if SCREEN.is_simulated else CONFIG.input.axes,
         code=CODE["screen/sites.py"],
@@ -53,7 +53,7 @@ rule sites:
         "../scripts/screen/sites.py"
 
 
-# A rule of its own, since Snakemake goes through all inputs of a job for each of its outputs.
+# Not a part of `sites`: Snakemake goes through all inputs of a job for each of its outputs.
 rule divide_sites:
     input:
         PATHS.sites,
@@ -77,13 +77,12 @@ rule divide_sites:
         "../scripts/screen/divide_sites.py"
 
 
-# Once this checkpoint has passed, Snakemake compares the rows of each plate with those that it was
-# made from, so that an edited row reruns its plate and no other. It is a rule of its own because a
-# checkpoint is looked up for every plate, and looking up one with a thousand outputs is slow. What
-# is collected from all plates asks for it, so that a first run leaves it for the next one to see.
+# After this checkpoint, Snakemake compares the rows of each plate with those of the last run. An
+# edited row then reruns its plate and no other. The checkpoint has one output, since Snakemake
+# looks it up for every plate. `collect_units` needs it, so that a first run makes it.
 checkpoint sheet_is_read:
     input:
-        # as one is written, all are
+        # one for all: a single job writes them
         PATHS.plate_roles.format(plate=PLATES[0]),
     output:
         touch(PATHS.sheet_is_read),
@@ -92,8 +91,7 @@ checkpoint sheet_is_read:
 
 if not SCREEN.is_simulated:
 
-    # Apart from `ingest`, so that images of differing size are named in seconds, and all plates get
-    # one size.
+    # Before `ingest`, so that images of different size are found in seconds.
     rule read_headers:
         input:
             after_reading(SCREEN.files_of_part),
@@ -120,7 +118,7 @@ if not SCREEN.is_simulated:
         script:
             "../scripts/screen/read_headers.py"
 
-    # A checkpoint, since the size that all images get may stay as it is when a sheet is edited.
+    # A checkpoint, since the size of all images may stay the same after an edit of the sheet.
     checkpoint check_images:
         input:
             headers=SCREEN.headers_of_parts(),

@@ -67,11 +67,11 @@ with stop_at_input_errors():
 
 # Digests of the library code behind each script: an edit reruns the rules that depend on it.
 CODE = code_digests.digest_scripts(WORKFLOW / "scripts")
-# In a first run there are no rows to compare with, and no plate is planned a second time.
+# In a first run there are no earlier rows, and no plate is planned a second time.
 SHEET_WAS_READ = Path(PATHS.sheet_is_read).exists()
 
 
-# A pattern that named all plates would be searched through for every file of every plate.
+# Not a list of all plates: Snakemake would search it for every file of every plate.
 wildcard_constraints:
     plate=r"[^/]+",
     split=match_names(CONFIG.splits),

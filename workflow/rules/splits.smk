@@ -11,8 +11,8 @@ rule check_splits:
         PATHS.log("check_splits"),
     benchmark:
         PATHS.benchmark("check_splits")
-    # A split that cannot be made stops the run in seconds. Nothing depends on this rule, since
-    # images do not change with the splits.
+    # An impossible split stops the run in seconds. No other rule needs the result, since images do
+    # not change with the splits.
     priority: 100
     conda:
         environment("learning")
@@ -71,8 +71,8 @@ rule audit_split:
         PATHS.log("splits/{split}.audit"),
     benchmark:
         PATHS.benchmark("splits/{split}.audit")
-    # Only summary and report depend on this rule, since predictions do not change with how the audit
-    # looks at the split. It goes first, so that a leak stops the run early where cores are few.
+    # Only summary and report need the result, since predictions do not change with the audit. The
+    # priority lets a leak stop the run early.
     priority: 90
     conda:
         environment("learning")

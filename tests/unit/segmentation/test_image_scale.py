@@ -11,6 +11,7 @@ from moascope.core.errors import InputError
 from moascope.segmentation import image_scale
 from moascope.segmentation.data.dataset import AnnotatedSet, write
 from moascope.segmentation.data.masks import Mask
+from moascope.segmentation.engines.base import MethodOptions
 from moascope.segmentation.object_size import Size, factor_for, size_of, trained_size
 
 
@@ -75,24 +76,24 @@ def test_a_diameter_needs_a_model_that_says_what_it_has_learnt():
 
 def test_a_job_resizes_by_what_is_known_of_model_and_images(tmp_path, packed):
     path = model(tmp_path, diameter=36.0, pixel_size_um=1.0)
-    assert image_scale.factor_of_job(packed, {"diameter": 18.0}, path) == 2
-    assert image_scale.factor_of_job(packed, {"diameter": None}, path) == 0.5
+    assert image_scale.factor_of_job(packed, MethodOptions(diameter=18.0), path) == 2
+    assert image_scale.factor_of_job(packed, MethodOptions(diameter=None), path) == 0.5
     (tmp_path / "size.json").write_text('{"factor": 0.1}')
     given = {**packed, "measured": str(tmp_path / "size.json")}
-    assert image_scale.factor_of_job(given, {"diameter": "auto"}, path) == 0.1
+    assert image_scale.factor_of_job(given, MethodOptions(diameter="auto"), path) == 0.1
 
 
 def test_the_classical_engine_takes_the_measured_diameter_or_the_stored_one(tmp_path, packed):
     stored = tmp_path / "classical.json"
     stored.write_text('{"diameter": 40.0, "pixel_size_um": 1.0}')
     given = {**packed, "model": str(stored)}
-    assert image_scale.diameter_of_job(given, {"diameter": None}) == 80
-    assert image_scale.diameter_of_job(given, {"diameter": 30.0}) == 30
+    assert image_scale.diameter_of_job(given, MethodOptions(diameter=None)) == 80
+    assert image_scale.diameter_of_job(given, MethodOptions(diameter=30.0)) == 30
     (tmp_path / "size.json").write_text('{"diameter": 55.0}')
     given["measured"] = str(tmp_path / "size.json")
-    assert image_scale.diameter_of_job(given, {"diameter": "auto"}) == 55
+    assert image_scale.diameter_of_job(given, MethodOptions(diameter="auto")) == 55
     (tmp_path / "size.json").write_text('{"diameter": null}')
-    assert image_scale.diameter_of_job(given, {"diameter": "auto"}) == 80
+    assert image_scale.diameter_of_job(given, MethodOptions(diameter="auto")) == 80
 
 
 def test_what_is_measured_says_factor_diameter_and_peaks(tmp_path, packed):

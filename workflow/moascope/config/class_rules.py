@@ -1,4 +1,4 @@
-"""What a configuration may ask of images without plates or wells (format `classes`)."""
+"""Rules for configurations of images without plates or wells (format `classes`)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from moascope.splits.options import Split
 
 _INPUT_KEYS = (
-    *("moa_table", "moa_table_columns", "platemap", "platemaps", "platemap_columns"),
-    *("plate_format", "batch_from_plate", "controls", "zero_dose"),
+    "moa_table",
+    "moa_table_columns",
+    "platemap",
+    "platemaps",
+    "platemap_columns",
+    "plate_format",
+    "batch_from_plate",
+    "controls",
+    "zero_dose",
 )
 _OWN_COLUMNS = {"label", "set"}
 _METHODS = ("stratified-k-fold", "group-k-fold", "leave-one-group-out", "fixed")

@@ -19,12 +19,12 @@ from moascope.core.options import OneOf
 
 
 def json_schema() -> dict[str, Any]:
-    """Give the JSON schema of the configuration, for editors."""
+    """Return the JSON schema of the configuration, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
 
 
 def key_tables() -> str:
-    """Give the Markdown tables of all keys, as they stand in `docs/reference/configuration.md`."""
+    """Return the Markdown tables of all keys, as in `docs/reference/configuration.md`."""
     lines: list[str] = []
     done: set[type[BaseModel]] = set()
 

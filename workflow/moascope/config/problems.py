@@ -31,8 +31,11 @@ _DEPENDS_ON: dict[str, tuple[Place, ...]] = {
     "unknown split": (("splits", "any name"),),
     "unknown channel": (("input", "channels"),),
     "": (
-        *(("input", "channels"), ("input", "columns"), ("input", "brightfield")),
-        *(("splits",), ("segmentation",)),
+        ("input", "channels"),
+        ("input", "columns"),
+        ("input", "brightfield"),
+        ("splits",),
+        ("segmentation",),
     ),
 }
 _KEY_PART = "[key]"  # how pydantic calls the name of an item
@@ -61,14 +64,14 @@ def check(raw: Mapping[str, Any], root: type[Section]) -> tuple[list[str], Secti
 
 
 class _Search:
-    """The rounds of checking and mending one raw configuration."""
+    """Rounds of checking and correcting one raw configuration."""
 
     def __init__(self, raw: Mapping[str, Any], root: type[Section]) -> None:
         self.root = root
         self.raw: Any = copy.deepcopy(raw)
         self.found: dict[tuple[Place, str], str] = {}
         self.defaulted: list[Place] = []  # where a wrong value gave way to the default
-        self.is_complete = self._mend()
+        self.is_complete = self._correct()
 
     def problems(self) -> list[str]:
         """Return the sentences, equal ones of several places as one."""
@@ -80,14 +83,14 @@ class _Search:
         return _grouped(list(self.found.values()))
 
     def read(self) -> Section | None:
-        """Return the mended configuration, no matter whether its values go together."""
+        """Return the corrected configuration, even if its values do not go together."""
         try:
             with pass_over(lambda section: True):
                 return self.root.model_validate(self.raw)
         except ValidationError:
             return None
 
-    def _mend(self) -> bool:
+    def _correct(self) -> bool:
         """Check and correct single values until none is wrong; return whether that worked."""
         for _ in range(_ROUNDS):
             details = self._check(lambda section: False)
@@ -111,14 +114,14 @@ class _Search:
             by_place.setdefault(self._place(detail), []).append(detail)
         for place, of_place in by_place.items():
             for sentence in _sentences(place, of_place, self.root):
-                if not self._follows_from_mending(place, sentence, of_place):
+                if not self._follows_from_correction(place, sentence, of_place):
                     self.found.setdefault((place, sentence), sentence)
         return details
 
-    def _follows_from_mending(
+    def _follows_from_correction(
         self, place: Place, sentence: str, details: Sequence[ErrorDetails]
     ) -> bool:
-        """Return whether a problem may only be there because another was mended."""
+        """Return whether a problem may only be there because another was corrected."""
         if _lacks_key(details[0]):
             return any(place == known for known, _ in self.found) or place in self._renamed(details)
         if details[0]["type"] != "value_error":

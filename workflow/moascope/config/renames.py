@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 REMOVED = {"evaluation.bootstrap": "delete it, and use evaluation.permutations"}
-"""How to do without a key, by its place; `*` stands for names and numbers."""
+"""Advice for a removed key, by its place; `*` stands for names and numbers."""
 
 RENAMED_KEYS: dict[str, str] = {
     "segmentation.engines.*.turns": "test_time_augmentation",

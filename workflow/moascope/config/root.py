@@ -38,7 +38,7 @@ from moascope.splits.options import Split
 
 
 class Compute(Section):
-    """What computes. Cores, memory and queues belong to profiles."""
+    """Device and library of networks. Cores, memory and queues belong to profiles."""
 
     gpu: Literal["auto", "required", "never"] = Field(
         "auto", description="use a GPU if there is one, stop without one, or use none"
@@ -117,7 +117,7 @@ class Config(Section):
         return self
 
     def _idle_keys(self) -> list[str]:
-        """Name the keys that were set, but do nothing with the input as it is."""
+        """Return the keys that were set, but have no effect with this input."""
         problems = []
         given = f"format {self.input.format!r}" if self.input else ""
         if "simulate" in self.model_fields_set and given != "format 'simulate'":
@@ -218,7 +218,7 @@ class Config(Section):
         return list(independent_unit(held_out, chosen, split, **design).columns)
 
     def unit(self) -> str:
-        """Say what is classified: site, tile or cell."""
+        """Return the name of the unit of classification: site, image, tile or cell."""
         if self.units.cells is not None:
             return "cell"
         if max(self.units.tiles) > 1:
@@ -232,7 +232,7 @@ class Config(Section):
         return self.normalization.takes_statistics_of("controls")
 
     def section(self, name: str, *keys: str) -> dict[str, Any]:
-        """Give a section, or some keys of it, as plain JSON-like values.
+        """Return a section, or some keys of it, as plain JSON-like values.
 
         Parameters
         ----------

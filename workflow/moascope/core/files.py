@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FILE_COLUMNS = ("path:", "index:", "bytes:", "mtime_ns:")
-"""How the columns of a sites table begin that tell where its images are."""
+"""First parts of the names of columns of a sites table that locate its images."""
 
 
 class Closing:
-    """What is closed where its `with` block ends."""
+    """An object that is closed where its `with` block ends."""
 
     def close(self) -> None:
         """Let go of what is held open."""
@@ -59,7 +59,7 @@ class Closing:
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary sibling of `path` that takes its place when the block succeeds.
+    """Yield a temporary sibling of `path` that takes its place when the block succeeds.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written|Not enough free space 
 
 
 def _advice(error: BaseException, temporary: Path) -> str | None:
-    """Say why `temporary` cannot be written, and what to do; None for errors of other kinds."""
+    """Return why `temporary` cannot be written, and what to do; None for other errors."""
     if isinstance(error, InputError):
         return None
     folders = [Path(os.path.realpath(folder)) for folder in temporary.parents]
@@ -271,7 +271,7 @@ def _advice(error: BaseException, temporary: Path) -> str | None:
 
 
 def _is_about(error: OSError, temporary: Path) -> bool:
-    """Tell whether an error can be of a file or of a folder above it."""
+    """Return whether an error can be of a file or of a folder above it."""
     # A failed write names no file; what cannot be opened or made is named, as its user spelled it.
     if not isinstance(error.filename, (str, bytes, os.PathLike)):
         return True
@@ -298,7 +298,7 @@ def _space_code(error: BaseException | None, place: Path) -> int | None:
 
 
 def _free_space(folder: Path) -> str:
-    """Say how much room is left on the disk of a folder."""
+    """Return the free space on the disk of a folder, in words."""
     with suppress(OSError):
         usage = shutil.disk_usage(folder)
         unit, name = (1e9, "GB") if usage.total >= 1e9 else (1e6, "MB")
@@ -392,7 +392,7 @@ _DAMAGE = (
     *(OSError, ValueError, LookupError, EOFError, TypeError, OverflowError),
     *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error),
 )
-"""What the readers of pandas, NumPy, JSON, HDF5 and ZIP raise for a file that is not whole."""
+"""Errors of pandas, NumPy, JSON, HDF5 and ZIP for an incomplete file."""
 
 
 def damaged(path: str | os.PathLike[str], error: BaseException | str) -> InputError:
@@ -408,7 +408,7 @@ def damaged(path: str | os.PathLike[str], error: BaseException | str) -> InputEr
     Returns
     -------
     InputError
-        Names the file, the reason, and the rule that makes it anew, to be raised by the caller.
+        Names the file, the reason, and the rule that makes it again, to be raised by the caller.
     """
     place, target = os.fspath(path), target_of(path)
     if isinstance(error, FileNotFoundError):

@@ -1,4 +1,4 @@
-"""What every section of the configuration is."""
+"""Base classes and checks of the sections of the configuration."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def refuse(problems: Sequence[str]) -> None:
 
 
 def without_effect(section: Section, reasons: Mapping[str, str]) -> list[str]:
-    """Name keys that were set although they do nothing beside the values of other keys.
+    """Return a sentence for each key that was set, but has no effect with the values of others.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class Rooted(Section):
 
 
 def keys_of_other_methods(section: Any, methods: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Name keys that were set although the method of a section does not use them.
+    """Return a sentence for each key that was set, but that the method of a section does not use.
 
     Parameters
     ----------

@@ -43,12 +43,12 @@ class Paths:
 
     @property
     def simulated_sheet(self) -> str:
-        """Sample sheet of a simulated plate; its images and masks lie beside it."""
+        """Sample sheet of a simulated plate; its images and masks are in the same folder."""
         return self.result("simulated/{plate}/sheet.csv")
 
     @property
     def simulated_truth(self) -> str:
-        """What was planted on a simulated plate."""
+        """True phenotype of every site of a simulated plate."""
         return self.result("simulated/{plate}/truth.parquet")
 
     @property
@@ -58,17 +58,17 @@ class Paths:
 
     @property
     def plate_files(self) -> str:
-        """Where the images of one plate are."""
+        """Image files of the sites of one plate."""
         return self.result("sites/files/{plate}.parquet")
 
     @property
     def plate_roles(self) -> str:
-        """Which sites of one plate are controls."""
+        """Roles of the sites of one plate: control or treated."""
         return self.result("sites/roles/{plate}.parquet")
 
     @property
     def masks(self) -> str:
-        """Which sites have a label image, and where."""
+        """Label images of sites."""
         return self.result("sites/masks.parquet")
 
     @property
@@ -78,22 +78,22 @@ class Paths:
 
     @property
     def headers(self) -> str:
-        """Sizes of the images of some plates, as their headers say."""
+        """Sizes of the images of some plates, read from their headers."""
         return self.result("sizes/{part}.parquet")
 
     @property
     def image_sizes(self) -> str:
-        """How many images of the screen have which size."""
+        """Number of images of each size in the screen."""
         return self.result("sizes.json")
 
     @property
     def image_target(self) -> str:
-        """The size that all images get."""
+        """Size that all images are brought to."""
         return self.result("sizes/target.json")
 
     @property
     def sheet_is_read(self) -> str:
-        """An empty file: every plate's rows are known."""
+        """Empty file: the rows of every plate are known."""
         return self.result("sites/read")
 
     @property
@@ -103,12 +103,12 @@ class Paths:
 
     @property
     def ingested(self) -> str:
-        """What became of every site of a plate: focus, intensity and so on, if it could be read."""
+        """Measures of every site of a plate, such as focus, or why it cannot be read."""
         return self.result("ingested/{plate}.parquet")
 
     @property
     def quality(self) -> str:
-        """The same, with flags."""
+        """Quality of the sites of a plate, with flags."""
         return self.result("quality/{plate}.parquet")
 
     @property
@@ -123,12 +123,12 @@ class Paths:
 
     @property
     def plate_units(self) -> str:
-        """What the units of a plate are, with their hand-crafted features."""
+        """Units of a plate with their hand-crafted features."""
         return self.result("units/index/{plate}.parquet")
 
     @property
     def annotated(self) -> str:
-        """Images with reference masks: what engines learn from and are scored on."""
+        """Images with reference masks, which engines are trained and scored on."""
         return self.result("segmentation/annotated.h5")
 
     @property
@@ -138,17 +138,17 @@ class Paths:
 
     @property
     def unet_network(self) -> str:
-        """A segmentation network that was trained here: a member of what is then tuned."""
+        """Trained segmentation network, one member of an ensemble."""
         return self.result("segmentation/{engine}.{member}.keras")
 
     @property
     def unet_history(self) -> str:
-        """Its training curve."""
+        """Training curve of a member of an ensemble."""
         return self.result("segmentation/{engine}.{member}.history.parquet")
 
     @property
     def unet_device(self) -> str:
-        """What it was trained on."""
+        """Device that a member of an ensemble was trained on."""
         return self.result("segmentation/{engine}.{member}.device.json")
 
     @property
@@ -168,12 +168,12 @@ class Paths:
 
     @property
     def engine_device(self) -> str:
-        """What it was trained on."""
+        """Device that an engine was trained on."""
         return self.result("segmentation/{engine}.device.json")
 
     @property
     def unet_checkpoint(self) -> str:
-        """What a killed training goes on from."""
+        """State of an unfinished training of a segmentation network."""
         return self.result("segmentation/{engine}.{member}.checkpoint.npz")
 
     @property
@@ -193,17 +193,17 @@ class Paths:
 
     @property
     def engine_size(self) -> str:
-        """At which size an engine finds the objects of the screen, or of annotated images."""
+        """Size of objects in the screen, or in annotated images, measured by an engine."""
         return self.result("segmentation/{engine}.{images}.size.json")
 
     @property
     def test_device(self) -> str:
-        """What they were found with."""
+        """Device that the test images were segmented on."""
         return self.result("segmentation/{engine}.test.device.json")
 
     @property
     def test_times(self) -> str:
-        """How long each test image took."""
+        """Seconds that each test image took."""
         return self.result("segmentation/{engine}.times.parquet")
 
     @property
@@ -238,7 +238,7 @@ class Paths:
 
     @property
     def cell_doubts(self) -> str:
-        """What looks wrong with the objects of the screen."""
+        """Doubtful findings about the objects of the screen."""
         return self.result("cell_doubts.json")
 
     @property
@@ -248,7 +248,7 @@ class Paths:
 
     @property
     def site_sample_table(self) -> str:
-        """Which sites these are, and why they were chosen."""
+        """Table of the sites in the pictures, and why they were chosen."""
         return self.result("site_samples.parquet")
 
     @property
@@ -283,12 +283,12 @@ class Paths:
 
     @property
     def split(self) -> str:
-        """Which group is in which set of which fold."""
+        """Set of every group in every fold of a split."""
         return self.result("splits/{split}.parquet")
 
     @property
     def groups(self) -> str:
-        """Which unit belongs to which group of a split."""
+        """Group of every unit in a split."""
         return self.result("splits/{split}.groups.parquet")
 
     @property
@@ -318,22 +318,22 @@ class Paths:
 
     @property
     def feature_index(self) -> str:
-        """Which unit each row of the features is."""
+        """Unit of each row of the features."""
         return self.result("features/{model}.parquet")
 
     @property
     def feature_device(self) -> str:
-        """What the frozen features were computed with."""
+        """Device that the frozen features were computed on."""
         return self.result("features/{model}.device.json")
 
     @property
     def model_device(self) -> str:
-        """What a network was trained with."""
+        """Device that a network was trained on."""
         return self.result("predictions/{model}.device.json")
 
     @property
     def fold_device(self) -> str:
-        """What the network of one fold was trained with."""
+        """Device that the network of one fold was trained on."""
         return self.result("folds/{model}/{fold}.device.json")
 
     @property
@@ -383,12 +383,12 @@ class Paths:
 
     @property
     def embedding(self) -> str:
-        """What the embedding map of a model is drawn from: one row per unit."""
+        """Test embeddings of a model, one row per unit."""
         return self.result("predictions/{model}.embedding.npy")
 
     @property
     def null(self) -> str:
-        """Scores of a linear head fitted to mechanisms that are dealt out anew."""
+        """Scores of a linear head fitted to permuted mechanisms."""
         return self.result("null/{model}.parquet")
 
     @property
@@ -403,12 +403,12 @@ class Paths:
 
     @property
     def summary(self) -> str:
-        """What a program reads."""
+        """Results of the run for programs."""
         return self.result("summary.json")
 
     @property
     def report(self) -> str:
-        """What a person opens."""
+        """Report of the run for people."""
         return self.result("report.html")
 
 
@@ -467,7 +467,7 @@ _OUTPUTS = {
 
 
 def target_of(path: str | os.PathLike[str]) -> str | None:
-    """Return what Snakemake's `--forcerun` is given to make a file of a run anew.
+    """Return the argument of Snakemake's `--forcerun` that makes a file of a run again.
 
     Parameters
     ----------

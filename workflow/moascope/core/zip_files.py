@@ -48,7 +48,7 @@ def crc32(parts: Sequence[bytes | bytearray | memoryview]) -> int:
 
 
 def content_offset(name: str) -> int:
-    """How far after its local header's first byte an entry of `StoredZip` begins.
+    """Return the distance in bytes from the local header of an entry of `StoredZip` to its content.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""What rules and jobs need besides results: paths, digests of code, devices, logs."""
+"""Inputs of rules, digests of code, devices, logs and the summary of a run."""

@@ -87,7 +87,7 @@ class _Ending:
         self._is_reached = False
 
     def __call__(self) -> None:
-        """Take note that the exit handlers run."""
+        """Record that the exit handlers run."""
         self._is_reached = True
 
     def __del__(self) -> None:

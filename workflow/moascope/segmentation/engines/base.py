@@ -25,9 +25,9 @@ class MethodOptions(Section, frozen=True):
         "of annotated images). unet, stardist: images are resized, so that it becomes the one that "
         "the model was trained on; auto: the size at which some 20 images show objects most "
         "clearly; null: by `pixel_size_um` of both, else as they are. classical: lengths are "
-        "multiples of it; auto: estimated from some 20 images; null: the median of the annotated objects, or "
-        "20. cellpose: images are resized, so that it becomes 30 px; null: as they are, for "
-        "objects of about 8 to 120 px",
+        "multiples of it; auto: estimated from some 20 images; null: the median of the annotated "
+        "objects, or 20. cellpose: images are resized, so that it becomes 30 px; null: as they "
+        "are, for objects of about 8 to 120 px",
     )
     min_area: int | None = Field(
         None,
