@@ -19,7 +19,7 @@ from moascope.report.figures.style import (
     new_figure,
     svg_text,
 )
-from moascope.segmentation.label_windows import busiest, median_diameter, shrink, thin
+from moascope.segmentation.label_windows import busiest, median_side, shrink, thin
 from moascope.segmentation.matching import match, overlaps, without_ignored
 
 Labels = npt.NDArray[np.integer[Any]]
@@ -245,7 +245,7 @@ def shrinkage(labels: Labels, side: int) -> int:
     int
         1 if the objects are small enough, or there are none.
     """
-    return max(1, math.ceil(4 * median_diameter(labels) / side))
+    return max(1, math.ceil(4 * median_side(labels) / side))
 
 
 def overlay(image: npt.NDArray[Any], found: Labels, limits: tuple[float, float], side: int) -> RGB:
