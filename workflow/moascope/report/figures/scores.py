@@ -99,7 +99,7 @@ def _narrow_forest(
             axes = figure.add_axes(place)
             _forest_panel(axes, rows, metric, None)
             # Half a row lower, since names are above their points.
-            axes.set_ylim(len(rows) - 0.6, -0.8)
+            axes.set_ylim(len(rows) - 0.3, -0.8)
             for position, (row, label) in enumerate(zip(rows, labels, strict=True)):
                 is_model = row.kind == "model"
                 axes.text(
@@ -143,7 +143,7 @@ def _forest_panel(
         )
         _annotate_score(axes, position, (value, low, high), is_model=model)
     axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(len(rows) - 0.2, -0.5)
     axes.set_xticks(np.linspace(0, 1, 6), [f"{100 * tick:.0f}" for tick in np.linspace(0, 1, 6)])
     axes.grid(axis="x")
     axes.set_axisbelow(True)
