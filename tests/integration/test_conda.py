@@ -9,7 +9,6 @@ conda-forge has these versions, or that its packages depend on each other as the
 import copy
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 from imports import third_party
+from rule_files import environments_of_scripts
 from small_screen import SCREEN, Screen
 
 from moascope.pipeline import code_digests
@@ -186,12 +186,10 @@ def environments(repository, conda, screen, workplace):
 
 def scripts(repository: Path) -> dict[str, set[Path]]:
     """Give the scripts that run in each environment."""
-    text = "\n".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
     found: dict[str, set[Path]] = {}
-    rule = r'conda:\s*environment\("([\w-]+)"\).*?"\.\./scripts/(\w+/\w+\.py)"'
-    for name, script in re.findall(rule, text, re.DOTALL):
+    for script, name in environments_of_scripts(repository):
         chosen = f"{name}-cpu" if name in ("tensorflow", "stardist") else name
-        found.setdefault(chosen, set()).add(repository / "workflow/scripts" / script)
+        found.setdefault(chosen, set()).add(script)
     return found
 
 

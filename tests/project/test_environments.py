@@ -7,10 +7,7 @@ import pytest
 import yaml
 from imports import third_party
 from packaging.specifiers import SpecifierSet
-
-from moascope.core.named_functions import module_of
-from moascope.pipeline import code_digests
-from moascope.segmentation.engines.registry import METHODS
+from rule_files import environments_of_scripts, rules
 
 # Import name -> distribution, where they differ.
 DISTRIBUTIONS = {
@@ -54,31 +51,6 @@ def pins(environment):
             name, _, version = re.sub(r"\s", "", pin).partition("==")
             found[name] = version
     return found
-
-
-def rules(repository):
-    """Read each rule's script and environment from the rule files."""
-    text = "\n".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
-    blocks = re.split(r"^\s*(?:rule|checkpoint) ?(?=\w*:)", text, flags=re.MULTILINE)[1:]
-    # A rule that is made several times has its name, up to what varies, in its first directive.
-    named = {re.match(r'(?::\s*name:\s*f")?(\w+)', block)[1]: block for block in blocks}
-    # What only marks a point in the plan has no script and starts no job.
-    return {name: block for name, block in named.items() if "localrule: True" not in block}
-
-
-def environments_of_scripts(repository):
-    """Return pairs of a file that jobs run and the name of the environment that they run it in."""
-    pairs = []
-    for block in rules(repository).values():
-        script = repository / "workflow/scripts" / re.search(r"scripts/(\w+/\w+\.py)", block)[1]
-        fixed = re.search(r'environment\("([\w-]+)"\)', block)
-        names = [fixed[1]] if fixed else [method.environment for method in METHODS]
-        pairs += [(script, name) for name in names]
-    for method in METHODS:
-        functions = (method.load, method.sees_gpu, method.measure, method.train, method.tune)
-        modules = {module_of(function) for function in functions if function}
-        pairs += [(code_digests._file_of(module), method.environment) for module in modules]
-    return pairs
 
 
 def test_every_environment_is_pinned_down_to_python(repository):

@@ -69,6 +69,8 @@ D = {"moascope.parts", "moascope.parts.deep", "moascope.parts.deep.d"}
         ),
         ("import os\nfrom pathlib import Path\n", set()),
         ("# from moascope import a\n", set()),
+        ("from moascope.parts import (  # slow (to import)\n    c,\n)\n", C),
+        ("if TYPE_CHECKING:  # a reason\n    from moascope import a\n", set()),
     ],
 )
 def test_every_form_of_import_is_followed(package, text, expected):

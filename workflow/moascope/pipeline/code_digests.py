@@ -21,7 +21,8 @@ WITHOUT_RESULTS = frozenset(
 )
 """Modules that decide where files are and what a job prints, and nothing that is in its results."""
 
-_TYPE_CHECKING = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
+_COMMENT = re.compile(r"#[^\n]*")
+_TYPE_CHECKING = re.compile(r"^if TYPE_CHECKING:[ \t]*\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
 _FROM = re.compile(
     r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|(?:[^#\n\\]|\\\n)*)", re.MULTILINE
 )
@@ -122,7 +123,7 @@ def _read(file: Path) -> str:
 @cache
 def _imports(file: Path) -> frozenset[str]:
     """Return the modules that a file imports, and the packages that hold them."""
-    text = _TYPE_CHECKING.sub("", _read(file))
+    text = _TYPE_CHECKING.sub("", _COMMENT.sub("", _read(file)))
     names = set(_QUOTED.findall(text))
     for line in _IMPORT.findall(text):
         names.update(part.split()[0] for part in line.split(",") if part.strip())

@@ -46,8 +46,8 @@ def choose(gpu: str, backend: str = "tensorflow", lock_dir: Path | None = None) 
         raise InputError(f"compute.gpu: {gpu!r} is none of {', '.join(MODES)}.")
     if importlib.util.find_spec(backend) is None:
         raise InputError(
-            f"compute.keras_backend: {backend} is not installed where networks run. Install it "
-            "there, or, for networks of Keras, set the key to tensorflow."
+            f"{backend} is not installed where networks run. Install it there, or, for networks of "
+            "Keras, set compute.keras_backend to tensorflow."
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter hides real messages
     os.environ["KERAS_BACKEND"] = backend
@@ -97,10 +97,12 @@ def confirm(gpu: str, description: str) -> str:
     InputError
         If a GPU is required and the backend sees none.
     """
+    if not description.startswith("GPU"):
+        return description
     # Not before choose(), and by name, since engines that have no Keras choose a device as well.
     keras = importlib.import_module("keras")
-    seen = [] if gpu == "never" else keras.distribution.list_devices("gpu")
-    return agreed(gpu, description, keras.backend.backend(), sees_gpu=bool(seen))
+    seen = bool(keras.distribution.list_devices("gpu"))
+    return agreed(gpu, description, keras.backend.backend(), sees_gpu=seen)
 
 
 def choose_for(gpu: str, backend: str | None, sees_gpu: str | None) -> str:
@@ -129,6 +131,8 @@ def choose_for(gpu: str, backend: str | None, sees_gpu: str | None) -> str:
     if backend is None or sees_gpu is None:
         return ""
     description = choose(gpu, backend)
+    if not description.startswith("GPU"):
+        return description
     return agreed(gpu, description, backend, sees_gpu=load_function(sees_gpu)())
 
 

@@ -4,18 +4,18 @@ import sys
 
 sys.path.insert(0, f"{snakemake.scriptdir}/../..")
 
-from moascope.core.options import restore
 from moascope.pipeline import job
-from moascope.segmentation.engines.training_options import NetworkTraining
 
 job.start(snakemake.log[0])
 
 from moascope.core.files import read_json, read_parquet, write_json
+from moascope.core.options import restore
 from moascope.pipeline import run_summary
 from moascope.profiling import cell_counts
 from moascope.report import verdicts
 from moascope.screen.wording import words_of
 from moascope.segmentation import schedule
+from moascope.segmentation.engines.training_options import NetworkTraining
 
 
 def read(paths):

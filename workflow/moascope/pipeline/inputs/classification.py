@@ -300,7 +300,3 @@ class ModelInputs(RuleInputs):
             *fill(self.paths.feature_device, model=self.passes),
             *fill(self.paths.model_device, model=[*self.keras_heads, *self.tuned]),
         ]
-
-
-def _needs_cells(baseline: str) -> bool:
-    return baseline_registry.get(baseline).needs_cells
