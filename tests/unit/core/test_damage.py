@@ -133,7 +133,7 @@ def test_too_many_open_files_are_not_damage(tmp_path):
             path = Path(sys.argv[1], name)
             print(outcome(readers.read_pixels, path))
             print(outcome(readers.read_pixel_size, path))
-            print(outcome(images.common_size, [path]))
+            print(outcome(readers.common_size, [path]))
             print(outcome(masks.read_labels, path))
         """,
         *(tmp_path, "a.tif", "a.png"),

@@ -50,7 +50,7 @@ def test_gradient_and_laplacian_of_known_surfaces():
 
 def test_halving_averages_two_by_two_pixels():
     plane = np.arange(20, dtype=np.float32).reshape(1, 1, 4, 5)
-    assert handcrafted_features._halved(plane)[0, 0].tolist() == [[3, 5], [13, 15]]
+    assert handcrafted_features._halve(plane)[0, 0].tolist() == [[3, 5], [13, 15]]
 
 
 def patterns_by_hand(plane: np.ndarray) -> np.ndarray:

@@ -144,7 +144,7 @@ def test_controls_of_one_well_are_warned_of():
     units["plate"] = np.char.add("P", (np.arange(len(units)) % 4).astype(str))
     found = evaluated(units, np.random.default_rng(2), skill=3.0)
     titles = [warning.title for warning in verdicts.find_warnings("m", found)]
-    assert "“a” lies in one position" in titles
+    assert "“a” is in one position only" in titles
 
 
 def test_a_screen_spread_over_its_plates_has_no_warning():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from screens import HEADER, ROWS, Screen
 
 from moascope.core.errors import InputError
-from moascope.pipeline import devices
+from moascope.pipeline import nvidia
 from moascope.screen.formats import image_folders
 from moascope.screen.plates import plate_names
 from moascope.screen.site_table import read_sites
@@ -253,9 +253,9 @@ _fields = st.one_of(
 @cases(200)
 @given(st.lists(_fields, max_size=8), ODD_TEXTS)
 def test_any_line_of_nvidia_smi_is_a_gpu_or_ignored(fields, entry):
-    gpu = devices._gpu(", ".join(fields))
+    gpu = nvidia._read_card(", ".join(fields))
     if gpu is not None:
         assert gpu.index >= 0
         assert gpu.total >= 0
-        devices._is_meant(gpu, entry)
-    devices._mig_devices(["GPU 0: A (UUID: GPU-a)", *fields, " ".join(fields)])
+        gpu.matches(entry)
+    nvidia._read_parts(["GPU 0: A (UUID: GPU-a)", *fields, " ".join(fields)])

@@ -124,7 +124,10 @@ def test_an_image_of_a_sheet_that_is_no_file_is_refused(odd, tmp_path):
     path("a/1d.tif")
     message = screen.error()
     assert "line 2, column 'dna'" in message
-    assert "a/1d.tif is not a file; give the path of an image" in message or "leads out" in message
+    assert (
+        "a/1d.tif is not a file; give the path of an image" in message
+        or "outside the image folder" in message
+    )
 
 
 def test_an_image_of_a_folder_that_is_no_file_is_refused(tmp_path):

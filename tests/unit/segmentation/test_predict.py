@@ -29,6 +29,7 @@ from moascope.segmentation import predict as segmenting
 from moascope.segmentation.data import from_screen
 from moascope.segmentation.data.dataset import AnnotatedSet, write
 from moascope.segmentation.data.masks import Mask
+from moascope.segmentation.engines.registry import method_named
 from moascope.segmentation.implementations.base import OneStep
 from moascope.segmentation.scores import score
 
@@ -689,12 +690,12 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
         summary, by_image = segmented(packed, engine, folder)
         (folder / "scores.json").write_text(json.dumps(summary))
         by_image.to_parquet(folder / "scores.parquet")
-        files[name] = {
-            "scores": folder / "scores.json",
-            "by_image": folder / "scores.parquet",
-            "labels": folder / "labels.h5",
-            "history": None,
-        }
+        files[name] = EngineFiles(
+            scores=folder / "scores.json",
+            by_image=folder / "scores.parquet",
+            labels=folder / "labels.h5",
+            history=None,
+        )
     engines = {name: {"method": "classical"} for name in files}
     config = {"segmentation": {"objects": "Nuclei", "engines": engines, "measure_with": None}}
     paths = {
@@ -754,8 +755,8 @@ def counted(plate, tmp_path, engine, *, flagged=(), seen=truth_engine):
     counts = cell_counts.summarise([cells], plate[1], quality_of(plate, flagged))
     counts.to_parquet(tmp_path / "counts.parquet")
     section = {"objects": "Nuclei", "engines": {"c": engine}, "measure_with": "c"}
-    diameter, method = engine.get("diameter"), engine.get("method", "unet")
-    doubts = {"doubts": cell_counts.doubts(counts, "Nuclei", diameter, method)}
+    advice = method_named(engine.get("method", "unet")).advice
+    doubts = {"doubts": cell_counts.doubts(counts, "Nuclei", engine.get("diameter"), advice)}
     (tmp_path / "doubts.json").write_text(json.dumps(doubts))
     config = {"segmentation": section, "quality": {"exclude_flagged": True}}
     paths = {

@@ -100,7 +100,7 @@ def test_a_unit_within_another_free_group_is_warned_of():
     assert entry["details"]["shared_groups"] == ["patient"]
     (warning,) = [w for w in verdicts.find_warnings("m", entry) if w.id == "shared-groups"]
     assert warning.text == (
-        "They take each slide as independent, but several are of one patient. Fix: set "
+        "They treat each slide as independent, but several are of one patient. Fix: set "
         "evaluation.independent_unit to patient."
     )
     entry = scoring.evaluate(predictions(units), units, OPTIONS, design=design)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from moascope.core.errors import InputError
-from moascope.segmentation.implementations import base
+from moascope.segmentation.implementations import cellpose as cellpose_engine
 from moascope.segmentation.implementations.base import OneStep, Scaled
 from moascope.segmentation.implementations.cellpose import cellpose
 
@@ -64,7 +64,7 @@ class NotReachable:
 
 
 def test_weights_that_cannot_be_downloaded_are_explained(monkeypatch):
-    monkeypatch.setattr(base, "imported", lambda *names: NotReachable)
+    monkeypatch.setattr(cellpose_engine, "imported", lambda *names: NotReachable)
     message = (
         r"the weights cpsam cannot be downloaded \(no route to host\)\. Download them elsewhere "
         r"from huggingface\.co/mouseland/cellpose-sam, and put them into "
