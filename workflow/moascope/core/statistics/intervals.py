@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 from scipy.stats import beta, norm, rankdata
 from scipy.stats import t as student
 
@@ -312,7 +313,7 @@ def area_interval(
     def lower(area: float, spread: float) -> float:
         centre = area / (1 + half)
         error = margin * np.sqrt(spread + half**2) / (centre * (1 - centre))
-        return float(1 / (1 + np.exp(error - np.log(centre / (1 - centre)))))
+        return float(expit(logit(centre) - error))
 
     # No area has a better bound than a perfect one.
     best = lower(1.0, 0.0)
