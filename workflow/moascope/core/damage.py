@@ -1,4 +1,4 @@
-"""Which exceptions mean that a file is damaged, and which that the machine could not read it now.
+"""Exceptions of damaged files, and those of a machine that could not read a file now.
 
 A damaged file stays damaged. Too little memory, a disk that fails or too many open files pass: the
 job must fail and be run again, since the file may be whole.

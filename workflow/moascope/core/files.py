@@ -43,7 +43,7 @@ class Closing:
     """An object that is closed where its `with` block ends."""
 
     def close(self) -> None:
-        """Let go of what is held open."""
+        """Close the files that are open."""
 
     def __enter__(self) -> Self:
         return self
@@ -443,7 +443,7 @@ _LONGEST_REASON = 200  # characters
 
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn the errors of a block that does nothing but read `path` into those of `damaged`."""
+    """Convert the errors of a block that only reads `path` into those of `damaged`."""
     try:
         yield
     except InputError:

@@ -1,4 +1,4 @@
-"""How large an image may be: declared sizes are checked before memory is taken."""
+"""Limits of image sizes: declared sizes are checked before memory is used."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def apply(
 
 
 def scale_by_type(values: np.ndarray) -> Float32:
-    """Bring pixels to [0, 1] by the range of their type alone.
+    """Scale pixels to [0, 1] by the range of their type alone.
 
     Parameters
     ----------

@@ -309,7 +309,7 @@ def pooled(tallies: Iterable[Tally], thresholds: Sequence[float] = THRESHOLDS) -
 
 
 def average_precision(counts: Tally) -> NDArray[np.float64]:
-    """AP at every threshold: TP / (TP + FP + FN).
+    """Compute AP at every threshold: TP / (TP + FP + FN).
 
     Parameters
     ----------
@@ -354,7 +354,7 @@ def sums_by_group(
 def ap_of_sums(
     matched: NDArray[np.integer[Any]], objects: NDArray[np.integer[Any]] | int
 ) -> NDArray[np.float64]:
-    """AP at every threshold, from sums over images.
+    """Compute AP at every threshold, from sums over images.
 
     Parameters
     ----------

@@ -256,7 +256,7 @@ class Rescaled:
     factor: float
 
     def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Hold intensities to images (C, Y, X) of a plate, after resizing."""
+        """Restrict intensities to those of images (C, Y, X) of a plate, after resizing."""
         self.engine.hold_to(resized(image, self.factor) for image in images)
 
     def predict(self, image: NDArray[np.generic]) -> tuple[tuple[int, int], Any]:

@@ -478,7 +478,7 @@ def _points(step: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Pose:
-    """Where the points of images a lie in images b: q = matrix @ (p - pivot) + place.
+    """Places of the points of images a in images b: q = matrix @ (p - pivot) + place.
 
     All float32: matrix (n, 2, 2), pivot and place (n, 2), measured from the centres of images.
     """

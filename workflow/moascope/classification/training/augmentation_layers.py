@@ -49,7 +49,7 @@ class RandomQuarterTurn(_RandomLayer):
         super().build(input_shape)
 
     def augment(self, inputs: Any) -> Any:
-        """Turn each image by its own draw."""
+        """Rotate each image by its own draw."""
         half = ops.where(self._coin(inputs), ops.flip(inputs, (1, 2)), inputs)
         quarter = ops.flip(ops.transpose(half, (0, 2, 1, 3)), 1)
         return ops.where(self._coin(inputs), quarter, half)

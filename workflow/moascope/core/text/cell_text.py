@@ -158,7 +158,7 @@ def looks_like_date(text: str) -> bool:
 
 
 def undo_numbers(cells: Sequence[str]) -> list[str]:
-    """Turn back names that a program took for numbers: 1.0 to 1, 4.1E+03 to 4100.
+    """Restore names that a program took for numbers: 1.0 to 1, 4.1E+03 to 4100.
 
     Parameters
     ----------

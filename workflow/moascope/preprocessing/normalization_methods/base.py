@@ -113,7 +113,7 @@ def rescale(values: npt.NDArray[Any], offset: Float64, spread: Float64) -> Float
 def rescale_between(
     values: npt.NDArray[Any], statistics: tuple[Float64, ...], step: StepKeys
 ) -> Float32:
-    """Bring intensities from a lower to an upper one to [0, 1], and clip the others.
+    """Scale intensities from a lower to an upper one to [0, 1], and clip the others.
 
     Parameters
     ----------

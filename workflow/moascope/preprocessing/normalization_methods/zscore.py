@@ -47,7 +47,7 @@ def _estimate_from_plate(images: PlateImages, step: StepKeys) -> tuple[Float64, 
 
 
 def _to_unit_range(values: Float32, step: StepKeys) -> Float32:
-    """Bring the z-scores of `z_range` to [0, 1], and clip the others, in place."""
+    """Scale the z-scores of `z_range` to [0, 1], and clip the others, in place."""
     low, high = step.z_range
     values -= np.float32(low)
     values *= np.float32(1 / (high - low))

@@ -22,13 +22,13 @@ class Engine(Protocol):
     """Segments images in two steps, so that one can be predicted while another is labelled."""
 
     def predict(self, image: NDArray[np.generic]) -> Any:
-        """Take an image (C, Y, X) of raw intensities, in the thread that loaded the network."""
+        """Predict from a raw image (C, Y, X), in the thread that loaded the network."""
 
     def label(self, predicted: Any) -> NDArray[np.int32]:
         """Return the objects (Y, X) of what was predicted, in any thread: 0 is background."""
 
     def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Hold intensities of what follows to those of a plate, some images of which are given."""
+        """Restrict intensities of later images to those of a plate, given some of its images."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Scaled(OneStep):
     """What the scale is held to; None: every image has its own."""
 
     def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Hold the scale to images (C, Y, X) of a plate, raw intensities, at least one."""
+        """Restrict the scale to that of raw images (C, Y, X) of a plate, at least one."""
         self.plate = PlateIntensities.of(images, self.top)
 
     def predict(self, image: NDArray[np.generic]) -> NDArray[np.int32]:

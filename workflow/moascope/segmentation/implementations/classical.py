@@ -201,7 +201,7 @@ class Classical:
         self._plate: PlateThreshold | None = None
 
     def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Hold thresholds to images (C, Y, X) of a plate, raw intensities, at least one."""
+        """Restrict thresholds to those of raw images (C, Y, X) of a plate, at least one."""
         self._plate = PlateThreshold.of(images, self.parameters)
 
     def predict(self, image: NDArray[np.generic]) -> NDArray[np.int32]:

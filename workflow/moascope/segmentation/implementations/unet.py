@@ -208,7 +208,7 @@ class UNet:
         return _maps(self._predict, image, limits, self._multiple, self._tile, self._overlap)
 
     def hold_to(self, images: Iterable[NDArray[np.generic]]) -> None:
-        """Hold the scale to images (C, Y, X) of a plate, raw intensities, at least one."""
+        """Restrict the scale to that of raw images (C, Y, X) of a plate, at least one."""
         self._plate = PlateIntensities.of(images)
 
     def tops(self, image: NDArray[np.generic]) -> Tops:

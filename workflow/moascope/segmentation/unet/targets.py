@@ -52,7 +52,7 @@ def n_maps(outputs: str) -> int:
 def targets(
     labels: NDArray[np.integer[Any]], touching_weight: float = 5.0, gap: float = 3.0
 ) -> NDArray[np.float32]:
-    """Turn labels into what the network is to predict.
+    """Convert labels into the maps that a network predicts.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def distances(
 def weights(
     labels: NDArray[np.integer[Any]], touching_weight: float = 5.0, gap: float = 3.0
 ) -> NDArray[np.float32]:
-    """Weigh pixels near two objects more, as in the U-Net paper.
+    """Weight pixels near two objects more, as in the U-Net paper.
 
     The weight is `1 + touching_weight * exp(-(d1 + d2)**2 / (2 * gap**2))`, d1 and d2 being the
     distances to the nearest and the second nearest object (Ronneberger et al. 2015, eq. 2). It is

@@ -88,7 +88,7 @@ def _fitting(tile: int, overlap: int, multiple: int) -> tuple[int, int]:
 
 
 class _Axis:
-    """Positions of tiles along one axis of an image."""
+    """Return the positions of tiles along one axis of an image."""
 
     def __init__(self, size: int, tile: int, overlap: int, multiple: int) -> None:
         self.size = size
@@ -103,7 +103,7 @@ class _Axis:
         self.before = (self.length - size) // 2 // multiple * multiple
 
     def pixels(self, number: int) -> NDArray[np.int64]:
-        """Positions in the image that a tile shows, mirrored at both ends."""
+        """Return the positions in the image that a tile shows, mirrored at both ends."""
         start = number * self.step - self.before
         if self.size == 1:
             return np.zeros(self.tile, np.int64)
