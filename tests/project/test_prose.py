@@ -23,8 +23,8 @@ Extract Fill Filter Find Fine-tune Fit Flag Flip Fold Format Generate Group Hash
 Index Iterate Join Keep List Load Lock Log Make Map Mark Match Measure Merge Move Name Normalize
 Note Number Open Order Parse Permute Pick Pool Predict Prepare Print Put Raise Rank Read Rebuild
 Reduce Refuse Register Remove Rename Render Repeat Replace Report Require Resample Resize Restore
-Restrict Return Review Rotate Round Run Sample Save Scale Score Search Segment Select Set Shorten Shrink
-Shuffle Simulate Smear Sort Split Spread Start Stop Store Subtract Suggest Sum Summarise Test
+Restrict Return Review Rotate Round Run Sample Save Scale Score Search Segment Select Set Shorten
+Shrink Shuffle Simulate Smear Sort Split Spread Start Stop Store Subtract Suggest Sum Summarise Test
 Train Tune Update Validate Vary Wait Warn Weight Wrap Write Yield
 """
 VERBS = frozenset(_VERBS.split())
