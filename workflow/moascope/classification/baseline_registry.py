@@ -13,8 +13,7 @@ from moascope.classification.heads.kinds.gradient_boosting import BoostingOption
 from moascope.classification.heads.kinds.lda import LdaOptions
 from moascope.classification.heads.kinds.logistic import LogisticOptions
 from moascope.classification.heads.kinds.svm import SvmOptions
-from moascope.core.errors import InputError
-from moascope.core.text.suggestions import unknown
+from moascope.core.registry import find_named
 
 LAYOUT = "layout"
 CHANNEL_MEAN_SD = "channel-mean-sd"
@@ -103,7 +102,4 @@ def get(name: str) -> Baseline:
     InputError
         If there is none.
     """
-    by_name = {baseline.name: baseline for baseline in BASELINES}
-    if name not in by_name:
-        raise InputError(f"evaluation.baselines: {unknown('baseline', name, list(by_name))}")
-    return by_name[name]
+    return find_named(name, BASELINES, key="evaluation.baselines", kind="baseline")

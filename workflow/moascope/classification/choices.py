@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
+from pydantic import BeforeValidator, SerializeAsAny
 
 from moascope.classification.heads.base import HeadOptions
 from moascope.classification.heads.registry import read_options
@@ -25,8 +25,6 @@ AnyHead = SerializeAsAny[
 
 class Choice(Section):
     """Features and head of one classifier, without options that have no effect."""
-
-    model_config = ConfigDict(frozen=True)
 
     features: list[Literal["network", "hand-crafted"]]
     """The network first."""

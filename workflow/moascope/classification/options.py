@@ -40,11 +40,11 @@ _KEYS_OF_NETWORKS = (
 """Keys of a model that only features of the network depend on."""
 
 
-class _Tested(Section, frozen=True):
+class _Tested(Section):
     split: str = Field(description="name of the split it is evaluated on")
 
 
-class Model(TransferOptions, FrozenNetwork, _Tested, frozen=True):
+class Model(TransferOptions, FrozenNetwork, _Tested):
     """One classifier: a split, a backbone, a head."""
 
     features: Features = Field(

@@ -10,7 +10,7 @@ from moascope.core.options import FilePath, Section, Whole, consistency_check
 from moascope.networks.registry import canonical_name
 
 
-class BackboneOptions(Section, frozen=True):
+class BackboneOptions(Section):
     """Backbone, its input and the layers whose outputs are features."""
 
     backbone: str = Field(
@@ -44,7 +44,7 @@ class BackboneOptions(Section, frozen=True):
         return self
 
 
-class FrozenNetwork(BackboneOptions, frozen=True):
+class FrozenNetwork(BackboneOptions):
     """Network that computes features and is not trained."""
 
     views: Annotated[Literal[1, 4, 8], Whole] = Field(

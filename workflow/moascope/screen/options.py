@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from moascope.core.errors import InputError
 from moascope.core.image_limits import MAX_GIGABYTES
@@ -34,8 +34,6 @@ Column = Cell | list[Cell] | None
 
 class Columns(Section):
     """Columns of the sample sheet by role; a list is joined with `_`, null is none."""
-
-    model_config = ConfigDict(frozen=True)
 
     plate: Column = Field("plate", description="plate name")
     well: Column = Field("well", description="well name such as B02 or b2")
@@ -71,8 +69,6 @@ class Columns(Section):
 class PlatemapColumns(Section):
     """Columns of a platemap by role; null: as in `columns`."""
 
-    model_config = ConfigDict(frozen=True)
-
     plate: Column = Field(None, description="plate name; not used with `platemaps`")
     well: Column = Field(None, description="well name")
     row: Column = Field(None, description="well row (letter or number), instead of `well`")
@@ -90,8 +86,6 @@ class PlatemapColumns(Section):
 class MoaTableColumns(Section):
     """Columns of the table of mechanisms by role; null: as in `columns`."""
 
-    model_config = ConfigDict(frozen=True)
-
     compound: Column = Field(None, description="compound name")
     concentration: Column = Field(None, description="dose in micromolar")
     moa: Column = Field(None, description="mechanism of action")
@@ -99,8 +93,6 @@ class MoaTableColumns(Section):
 
 class Input(Rooted):
     """Images of the screen and the metadata of their wells."""
-
-    model_config = ConfigDict(frozen=True)
 
     paths = ("sheet", "images", "moa_table", "platemap", "platemaps")
 
@@ -290,8 +282,6 @@ class ScreenOptions(Section):
     Rules pass them as plain values, which `core.options.restore` converts; the section `input` may
     lack keys there that reading sites does not need.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     input: Input
     sheets: list[str] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from moascope.classification.baseline_registry import DEFAULT_NAMES, NAMES
 from moascope.core.options import OneOf, Section
@@ -12,8 +12,6 @@ from moascope.core.options import OneOf, Section
 
 class Evaluation(Section):
     """Aggregation, intervals, null and baselines of an evaluation."""
-
-    model_config = ConfigDict(frozen=True)
 
     aggregate: Literal["mean", "median", "vote"] = Field(
         "median", description="aggregation of unit probabilities to those of wells and treatments"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from moascope.core.options import Section
 
@@ -28,8 +28,6 @@ LEARNING, NETWORKS = "learning", "tensorflow"
 
 class HeadOptions(Section):
     """Options of one type of head; each type has a class with its own keys."""
-
-    model_config = ConfigDict(frozen=True)
 
     type: str
 

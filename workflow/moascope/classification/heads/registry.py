@@ -11,8 +11,7 @@ from moascope.classification.heads.kinds.lda import LDA
 from moascope.classification.heads.kinds.logistic import LOGISTIC
 from moascope.classification.heads.kinds.mlp import MLP
 from moascope.classification.heads.kinds.svm import SVM
-from moascope.core.errors import InputError
-from moascope.core.text.suggestions import unknown
+from moascope.core.registry import find_named
 
 HEADS: tuple[HeadType, ...] = (
     LDA,
@@ -42,10 +41,7 @@ def get(name: str) -> HeadType:
     InputError
         If there is none.
     """
-    by_name = {head.name: head for head in HEADS}
-    if name not in by_name:
-        raise InputError(f"head.type: {unknown('type of head', name, list(by_name))}")
-    return by_name[name]
+    return find_named(name, HEADS, key="head.type", kind="type of head")
 
 
 def read_options(values: Mapping[str, Any]) -> HeadOptions:

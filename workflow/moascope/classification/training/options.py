@@ -52,7 +52,7 @@ class Augmentation(BaseModel):
         return {**defaults, **given}
 
 
-class Training(Section, frozen=True):
+class Training(Section):
     """Training of a network (fine-tuning, training from scratch, mlp heads)."""
 
     epochs: int = Field(10, ge=1, le=10000, description="passes over the training units")
@@ -80,7 +80,7 @@ class Training(Section, frozen=True):
         return self
 
 
-class TransferOptions(Section, frozen=True):
+class TransferOptions(Section):
     """Part of a network that is trained, and its training."""
 
     transfer: Literal["frozen", "partial", "full"] = Field(
@@ -92,7 +92,7 @@ class TransferOptions(Section, frozen=True):
     training: Training = Field(default_factory=Training, description="training options")
 
 
-class FineTuning(BackboneOptions, TransferOptions, frozen=True):
+class FineTuning(BackboneOptions, TransferOptions):
     """Network that is trained together with its head."""
 
     head: MlpOptions

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from moascope.core.errors import InputError
-from moascope.core.text.suggestions import unknown
+from moascope.core.registry import find_named
 from moascope.screen.formats import bbbc021, classes, folder, loaddata, simulate, table
 from moascope.screen.formats.base import InputFormat
 
@@ -39,9 +38,7 @@ def find_format(name: str) -> InputFormat:
     InputError
         If there is no such format, with the nearest name.
     """
-    if name not in FORMATS:
-        raise InputError(f"input.format: {unknown('format', name, FORMATS)}")
-    return FORMATS[name]
+    return find_named(name, FORMATS.values(), key="input.format", kind="format")
 
 
 def has_plates(name: str) -> bool:

@@ -16,7 +16,7 @@ from moascope.core.options import FilePath, Name, Section
 from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
 
 
-class MethodOptions(Section, frozen=True):
+class MethodOptions(Section):
     """Options that every method has."""
 
     diameter: Literal["auto"] | typing.Annotated[float, Field(gt=0)] | None = Field(
@@ -40,7 +40,7 @@ class MethodOptions(Section, frozen=True):
     )
 
 
-class GivenModel(MethodOptions, frozen=True):
+class GivenModel(MethodOptions):
     """Options of methods that can use a given model."""
 
     model: FilePath | None = Field(
@@ -52,7 +52,7 @@ class GivenModel(MethodOptions, frozen=True):
     )
 
 
-class TrainedNetwork(GivenModel, frozen=True):
+class TrainedNetwork(GivenModel):
     """Options of networks that are trained on annotated images."""
 
     tune: bool = Field(

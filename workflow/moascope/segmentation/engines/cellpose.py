@@ -7,7 +7,7 @@ from pydantic import Field
 from moascope.segmentation.engines.base import GivenModel, Method, SizeAdvice
 
 
-class CellposeOptions(GivenModel, frozen=True):
+class CellposeOptions(GivenModel):
     """Options of Cellpose."""
 
     flow_threshold: float | None = Field(

@@ -12,7 +12,7 @@ USUAL_DIAMETER = 20.0
 """Diameter of objects in px where neither the user nor annotated images tell it."""
 
 
-class ClassicalOptions(MethodOptions, frozen=True):
+class ClassicalOptions(MethodOptions):
     """Options of threshold and watershed."""
 
     polarity: Literal["bright", "dark"] = Field(

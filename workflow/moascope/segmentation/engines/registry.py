@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from moascope.core.errors import InputError
-from moascope.core.text.suggestions import unknown
+from moascope.core.registry import find_named
 from moascope.segmentation.engines.base import Method
 from moascope.segmentation.engines.cellpose import CELLPOSE
 from moascope.segmentation.engines.classical import CLASSICAL
@@ -36,8 +35,4 @@ def method_named(name: str) -> Method:
     InputError
         If there is none; the message suggests the nearest name.
     """
-    for method in METHODS:
-        if method.name == name:
-            return method
-    names = [method.name for method in METHODS]
-    raise InputError(f"method: {unknown('method', name, names)}")
+    return find_named(name, METHODS, key="method", kind="method")

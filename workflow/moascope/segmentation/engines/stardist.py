@@ -9,7 +9,7 @@ from moascope.segmentation.engines.base import Method, SizeAdvice, TrainedNetwor
 _OF_UNET = ("loss", "touching_weight", "mixed_precision")  # keys of `training` for the U-Net only
 
 
-class StarDistOptions(TrainedNetwork, frozen=True):
+class StarDistOptions(TrainedNetwork):
     """Options of StarDist."""
 
     n_rays: int = Field(

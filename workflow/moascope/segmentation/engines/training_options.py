@@ -9,7 +9,7 @@ from pydantic import Field
 from moascope.core.options import Section, consistency_check, refuse, without_effect
 
 
-class NetworkTraining(Section, frozen=True):
+class NetworkTraining(Section):
     """Training of the U-Net or StarDist."""
 
     loss: Literal["cross-entropy", "dice", "cross-entropy+dice", "tversky", "focal"] = Field(
@@ -49,7 +49,7 @@ class NetworkTraining(Section, frozen=True):
     mixed_precision: bool = Field(False, description="unet: float16 arithmetic on GPUs")
 
 
-class PatchAugmentation(Section, frozen=True):
+class PatchAugmentation(Section):
     """Random changes of patches, of images and objects together; 0 is off."""
 
     flip: bool = Field(True, description="mirror every other patch")

@@ -11,7 +11,7 @@ from moascope.core.options import Section, Whole
 from moascope.segmentation.engines.base import Method, SizeAdvice, TrainedNetwork
 
 
-class Network(Section, frozen=True):
+class Network(Section):
     """Architecture of the U-Net."""
 
     encoder: Literal["efficientnet-lite0", "none"] = Field(
@@ -42,7 +42,7 @@ class Network(Section, frozen=True):
     )
 
 
-class UNetOptions(TrainedNetwork, frozen=True):
+class UNetOptions(TrainedNetwork):
     """Options of the U-Net."""
 
     network: Network = Field(default_factory=Network, description="unet: what it looks like")
