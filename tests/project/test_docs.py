@@ -1,4 +1,4 @@
-"""What README and documentation tell readers to write and to run is valid."""
+"""Configurations, commands, links and code of README and documentation are valid."""
 
 import json
 import os

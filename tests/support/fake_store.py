@@ -6,7 +6,7 @@ import numpy as np
 
 
 class FakeStore:
-    """What `moascope.images.plate_store.PlateStore` offers, over an array (n, C, Y, X)."""
+    """The interface of `moascope.images.plate_store.PlateStore`, over an array (n, C, Y, X)."""
 
     def __init__(self, pixels: np.ndarray, channels: Sequence[str], plate: str = "P1") -> None:
         self.pixels = pixels

@@ -1,31 +1,15 @@
 """Baselines: what they learn from their features."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 import pytest
+from blobs import Fold
 
 from moascope.classification import baseline_registry, baselines
 from moascope.classification.baseline_registry import CELL_COUNT, LAYOUT, Baseline
 from moascope.classification.heads.kinds.svm import SvmOptions
 from moascope.core.errors import InputError
 from moascope.preprocessing import handcrafted_features
-
-NOBODY = np.empty(0, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Fold:
-    fold: int
-    train: np.ndarray
-    test: np.ndarray
-    validation: np.ndarray = field(default_factory=lambda: NOBODY)
-    repeat: int = 0
-
-    @property
-    def name(self) -> str:
-        return f"fold {self.fold}"
 
 
 def labelled(labels: str) -> pd.DataFrame:

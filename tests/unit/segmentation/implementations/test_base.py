@@ -15,18 +15,6 @@ from moascope.segmentation.implementations.cellpose import cellpose
 HAS_CELLPOSE = importlib.util.find_spec("cellpose") is not None
 
 
-@pytest.fixture(scope="module")
-def nuclei() -> tuple[np.ndarray, np.ndarray]:
-    """Discs on a noisy 16-bit image, two of them touching, and their labels."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:128, :160]
-    labels = np.zeros((128, 160), np.int32)
-    for number, (cy, cx) in enumerate([(25, 25), (25, 43), (80, 40), (90, 110), (40, 120)], 1):
-        labels[(y - cy) ** 2 + (x - cx) ** 2 <= 100] = number
-    image = 300 + 2000 * (labels > 0) + rng.normal(0, 60, labels.shape)
-    return image.astype(np.uint16)[np.newaxis], labels
-
-
 def test_a_scaled_engine_sees_intensities_of_its_image_until_it_is_held_to_a_plate():
     ramp = np.linspace(0, 1000, 10_000).reshape(1, 100, 100)
     seen = []
