@@ -1,4 +1,4 @@
-"""Helpers of tests."""
+"""Files of annotated images, and sets of them."""
 
 from pathlib import Path
 
@@ -14,16 +14,19 @@ SETS = {"a": "train", "b": "train", "c": "val", "d": "test"}
 
 
 def png(path: Path, array: np.ndarray) -> Path:
+    """Write a PNG file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(array)))
     return path
 
 
 def labels_of(size: tuple[int, int]) -> np.ndarray:
+    """Label two rectangles, 40 and 7."""
     labels = np.zeros(size, np.uint16)
     labels[2:6, 2:6], labels[8:12, 3:9] = 40, 7
     return labels
 
 
 def pack(folder: Path, rows: pd.DataFrame, **more) -> pd.DataFrame:
+    """Pack a set of one channel."""
     return write(rows, ["DNA"], folder / "set.h5", folder / "set.parquet", **more)

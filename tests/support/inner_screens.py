@@ -1,4 +1,4 @@
-"""Helpers of tests."""
+"""Units of compounds whose features tell their classes in part."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ N_NOISE, N_SIGNAL = 6, 5
 
 
 def screen(seed=0, n_compounds=9, n_units=8, n_classes=3):
-    """Units of compounds, each with an offset of its own; the first features say nothing."""
+    """Make units of compounds, each with an offset of its own; the first features say nothing."""
     rng = np.random.default_rng(seed)
     compounds = np.arange(n_compounds).repeat(n_units)
     codes = compounds % n_classes
@@ -27,4 +27,5 @@ def screen(seed=0, n_compounds=9, n_units=8, n_classes=3):
 
 
 def members_of(units):
+    """Return the units of a split by compound."""
     return pd.DataFrame({"unit_id": units["unit_id"], "group": units["compound"]})

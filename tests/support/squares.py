@@ -1,4 +1,4 @@
-"""Helpers of tests."""
+"""Images and plates of bright squares, engines that find them, and what is made of it."""
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ def squares(n, size=64, shift=0):
 
 
 def picture(labels, value=1000):
+    """Draw objects brighter than the background, uint16 (1, Y, X)."""
     return ((labels > 0) * value + 100).astype(np.uint16)[None]
 
 
@@ -35,6 +36,7 @@ def truth_engine(image):
 
 
 def nothing_engine(image):
+    """Find nothing."""
     return np.zeros(image.shape[1:], np.int32)
 
 
@@ -62,6 +64,7 @@ def pack(folder, numbers):
 
 
 def segmented(packed, engine, folder):
+    """Segment the test images of a set; return the scores, pooled and by image."""
     out = folder / "labels.h5", folder / "times.parquet"
     segmenting.segment_test(OneStep(engine), *packed, *out)
     return score(*packed, *out)
@@ -86,6 +89,7 @@ def ingest_squares(folder):
 
 
 def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",), *, clear_border=False):
+    """Segment and measure a plate; return the paths of labels and measurements."""
     labels, cells = folder / "labels.ozx", folder / "cells.parquet"
     options = {"channels": channels, "objects": "Nuclei", "clear_border": clear_border}
     segmenting.segment_plate(OneStep(engine), plate[0], None, labels, **options)
@@ -94,10 +98,12 @@ def segment_plate(plate, folder, engine=truth_engine, channels=("DNA",), *, clea
 
 
 def quality_of(plate, flagged=()):
+    """Return the quality table of a plate with some flagged sites."""
     sites = plate[1]["site_id"]
     return pd.DataFrame({"site_id": sites, "flagged": sites.isin(flagged), "foreground:DNA": 0.1})
 
 
 def said_of(segmentation, config=None):
+    """Return the checks of a report on a segmentation, by title."""
     context = context_of(config, segmentation=segmentation, has_screen=False)
     return {check["title"]: check for check in findings.collect_checks(context)}

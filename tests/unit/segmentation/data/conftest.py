@@ -1,4 +1,4 @@
-"""Fixtures of tests."""
+"""Files of four annotated images, with their sheet."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from moascope.segmentation.data.sheet import SheetOptions
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four 16-bit images of different size with masks, and a sheet of them."""
+    """Write four 16-bit images of different size with masks, and a sheet of them."""
     lines = ["id,set"]
     for name, size in SIZES.items():
         image = RNG.integers(100, 5000, size).astype(np.uint16)
