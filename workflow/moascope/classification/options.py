@@ -25,12 +25,14 @@ Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=
 
 
 class Candidate(Section):
-    """Features and head that may replace those of a model; null: as the model."""
+    """Features and head that a model may choose; null: those of the model."""
 
-    features: Features | None = Field(None, description="as of the model")
-    taps: list[str] | None = Field(None, description="as of the model")
-    pooling: Literal["mean", "mean+sd"] | None = Field(None, description="as of the model")
-    head: Head | None = Field(None, description="as of the model; any type but mlp")
+    features: Features | None = Field(None, description="features; null: those of the model")
+    taps: list[str] | None = Field(None, description="layers; null: those of the model")
+    pooling: Literal["mean", "mean+sd"] | None = Field(
+        None, description="pooling; null: that of the model"
+    )
+    head: Head | None = Field(None, description="head of any type but mlp; null: that of the model")
 
 
 _KEYS_OF_NETWORKS = (
@@ -41,7 +43,7 @@ _KEYS_OF_NETWORKS = (
 
 
 class _Tested(Section):
-    split: str = Field(description="name of the split it is evaluated on")
+    split: str = Field(description="name of the split that the model is evaluated on")
 
 
 class Model(TransferOptions, FrozenNetwork, _Tested):
@@ -50,14 +52,14 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
     features: Features = Field(
         ["network"],
         description="frozen: input of the head: features of the network, hand-crafted texture "
-        "features, or both joined",
+        "features, or both",
     )
-    head: Head = Field(default_factory=Head, description="the head")
+    head: Head = Field(default_factory=Head, description="classifier on top of the features")
     candidates: dict[Name, Candidate] = Field(
         {},
-        description="frozen: features and heads to choose from, by name. In every fold, the one "
-        "with the highest balanced accuracy in an inner cross-validation over whole groups of the "
-        "training units is fitted and tested",
+        description="frozen: features and heads to choose from, by name. Every fold uses the one "
+        "with the highest balanced accuracy in an inner cross-validation over groups of its "
+        "training units",
     )
 
     @consistency_check
