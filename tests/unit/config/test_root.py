@@ -119,7 +119,10 @@ def test_every_problem_has_a_line_of_its_own():
         {
             **MINIMAL,
             "splits": {"loco": {"method": "leave-one-compound-out"}},
-            "models": {"a": {"split": "lco"}, "b": {"split": "loco", "triple": ["X", "Y", "Z"]}},
+            "models": {
+                "a": {"split": "lco"},
+                "b": {"split": "loco", "rgb_channels": ["X", "Y", "Z"]},
+            },
         }
     )
     assert "5 problems" in text
@@ -144,12 +147,14 @@ def model(**options):
         ({"transfer": "full", "candidates": {"a": {}, "b": {"pooling": "mean+sd"}}},
          "models.m: candidates has no effect with transfer 'full'; remove it"),
         ({"candidates": {"a": {}}}, "models.m: candidates: there is only one; add another"),
-        ({"candidates": {"a": {}, "b": {"taps": []}}}, "candidates.b is the same as a; remove one"),
+        ({"candidates": {"a": {}, "b": {"feature_layers": []}}},
+         "candidates.b is the same as a; remove one"),
         ({"candidates": {"a": {}, "b": {"head": {"type": "mlp"}}}},
          "candidates.b.head: type 'mlp' cannot be chosen; use lda, logistic, svm or "
          "gradient-boosting"),
-        ({"candidates": {"a": {}, "b": {"tap": []}}},
-         "models.m.candidates.b.tap: unknown key 'tap'; did you mean 'taps'?"),
+        ({"candidates": {"a": {}, "b": {"feature_layer": []}}},
+         "models.m.candidates.b.feature_layer: unknown key 'feature_layer'; did you mean "
+         "'feature_layers'?"),
         ({"candidates": {"a": {}, "b": {"head": {"calibrate": True}}}},
          "models.m.head.calibrate: there are no validation units"),
     ],
@@ -206,18 +211,22 @@ def test_all_that_is_wrong_with_candidates_is_named_with_its_model():
 
 def test_candidates_change_some_options_of_their_model():
     candidates = {
-        "early": {"taps": ["block2_add"]},
+        "early": {"feature_layers": ["block2_add"]},
         "both": {"features": ["hand-crafted", "network"], "pooling": "mean+sd"},
         "texture": {"features": ["hand-crafted"], "head": {"type": "logistic", "C": 2.0}},
     }
-    loaded = loading.load(model(taps=["block10_add"], candidates=candidates)).models["m"]
+    loaded = loading.load(model(feature_layers=["block10_add"], candidates=candidates)).models["m"]
     choices = loaded.choices()
     assert list(choices) == ["early", "both", "texture"]
-    assert [choice.taps for choice in choices.values()] == [["block2_add"], ["block10_add"], []]
+    assert [choice.feature_layers for choice in choices.values()] == [
+        ["block2_add"],
+        ["block10_add"],
+        [],
+    ]
     assert choices["both"].features == ["network", "hand-crafted"]
     assert choices["early"].head.type == "lda"
     assert choices["texture"].head == LogisticOptions(C=2.0)
-    assert loaded.network_pass().taps == ["block2_add", "block10_add"]
+    assert loaded.network_pass().feature_layers == ["block2_add", "block10_add"]
     assert loaded.network_pass().pooling == "mean+sd"
     assert loaded.uses_hand_crafted()
 
@@ -239,10 +248,10 @@ def test_without_features_of_the_network_there_is_no_pass_through_it():
 
 
 def test_the_last_layer_has_an_empty_name_where_others_are_read_too():
-    candidates = {"last": {}, "early": {"taps": ["block2_add"]}}
+    candidates = {"last": {}, "early": {"feature_layers": ["block2_add"]}}
     loaded = loading.load(model(candidates=candidates)).models["m"]
-    assert loaded.network_pass().taps == ["", "block2_add"]
-    assert loading.load(model()).models["m"].network_pass().taps == []
+    assert loaded.network_pass().feature_layers == ["", "block2_add"]
+    assert loading.load(model()).models["m"].network_pass().feature_layers == []
 
 
 def test_units_of_a_fixed_list_may_calibrate(tmp_path):
@@ -288,13 +297,13 @@ def test_files_that_are_not_there_are_named_with_their_key(tmp_path, monkeypatch
     ]
 
 
-def test_two_channels_cannot_be_mapped_to_a_triple():
+def test_two_channels_cannot_be_mapped_to_rgb():
     changed = {
         **MINIMAL,
         "splits": {"loco": {"method": "leave-one-compound-out"}},
         "models": {"m": {"split": "loco"}},
     }
-    assert "'triple' needs three channels, the input has 2" in problems(changed)
+    assert "'rgb' needs three channels, the input has 2" in problems(changed)
 
 
 def test_a_missing_key_is_named():
@@ -449,7 +458,7 @@ def engine_problems(**engine):
             "network has no effect with a given model (u.keras), used as it is",
         ),
         ({"method": "classical", "polarity": "grey"}, "polarity"),
-        ({"method": "classical", "separation": 0}, "separation"),
+        ({"method": "classical", "min_distance": 0}, "min_distance"),
     ],
 )
 def test_a_key_that_an_engine_does_not_use_is_refused(engine, message):
@@ -484,7 +493,7 @@ def test_the_size_of_objects_cannot_be_measured_with_every_method():
     "engine",
     [
         {"method": "classical", "diameter": 30, "polarity": "dark", "threshold": "local"},
-        {"method": "classical", "correction": 0.7, "smoothing": 0.1, "separation": 0.5},
+        {"method": "classical", "threshold_correction": 0.7, "smoothing": 0.1, "min_distance": 0.5},
         {"method": "cellpose", "flow_threshold": 0.6, "cellprob_threshold": -1.0, "min_area": 9},
     ],
 )

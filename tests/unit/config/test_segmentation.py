@@ -105,13 +105,3 @@ def test_a_channel_map_names_channels_of_the_screen():
     engine = {**UNET, "channel_map": {"DNA": "Hoehst"}}
     with pytest.raises(InputError, match=r"engines.e.channel_map: .*'Hoehst'.*Hoechst"):
         loading.load({"run": "x", "input": screen, "segmentation": {"engines": {"e": engine}}})
-
-
-@pytest.mark.parametrize(
-    ("method", "old", "new"),
-    [("unet", {"turns": True}, "test_time_augmentation"), ("stardist", {"rays": 64}, "n_rays")],
-)
-def test_a_renamed_key_is_refused_with_its_new_name(method, old, new):
-    (key,) = old
-    text = refused(engines={"e": {"method": method, **old}})
-    assert f"segmentation.engines.e.{key}: this key is now called {new!r}" in text

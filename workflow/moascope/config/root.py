@@ -106,16 +106,16 @@ class Config(Section):
             elif not problems:
                 problems += self._problems_of_independence(model.split)
             channels = list(self.input.channels) if self.input else []
-            for channel in model.triple or []:
+            for channel in model.rgb_channels or []:
                 if channel not in channels:
                     problems.append(
-                        f"models.{name}.triple: " + unknown("channel", channel, channels)
+                        f"models.{name}.rgb_channels: " + unknown("channel", channel, channels)
                     )
-            lacks_triple = model.channel_mapping == "triple" and model.triple is None
-            if lacks_triple and len(channels) != 3 and model.uses_network():
+            lacks_channels = model.channel_mapping == "rgb" and model.rgb_channels is None
+            if lacks_channels and len(channels) != 3 and model.uses_network():
                 problems.append(
-                    f"models.{name}.channel_mapping: 'triple' needs three channels, the input has "
-                    f"{len(channels)}; name three under triple (repeats are allowed) or use "
+                    f"models.{name}.channel_mapping: 'rgb' needs three channels, the input has "
+                    f"{len(channels)}; name three under rgb_channels (repeats are allowed) or use "
                     "'inflate' or 'per-channel'"
                 )
         refuse([*problems, *self._idle_keys()])

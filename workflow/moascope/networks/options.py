@@ -20,13 +20,13 @@ class BackboneOptions(Section):
     weights: FilePath = Field(
         "imagenet", description="imagenet, none (random weights), or the path of a weights file"
     )
-    channel_mapping: Literal["triple", "inflate", "per-channel"] = Field(
-        "triple",
-        description="conversion of channels to the RGB input of the network. triple: three chosen "
+    channel_mapping: Literal["rgb", "inflate", "per-channel"] = Field(
+        "rgb",
+        description="conversion of channels to the RGB input of the network. rgb: three chosen "
         "channels; inflate: the first layer extended to all channels; per-channel: one pass per "
         "channel, features concatenated",
     )
-    triple: list[str] | None = Field(
+    rgb_channels: list[str] | None = Field(
         None, description="channels used as red, green and blue; null: the three of the screen"
     )
     input_size: int | None = Field(
@@ -35,7 +35,7 @@ class BackboneOptions(Section):
         le=2048,
         description="side of the input of the network in pixels; null: that of the units",
     )
-    taps: list[str] = Field(
+    feature_layers: list[str] = Field(
         [],
         description="layers whose outputs are features; empty: the last layer. Fine-tuning uses "
         "at most one",

@@ -256,7 +256,7 @@ class Segmentation(Section):
         description="plates whose reference masks are used for scores. If all three lists are "
         "empty: plates in order, about half for training, a quarter each for validation and test",
     )
-    split_merged: bool = Field(
+    split_disconnected: bool = Field(
         False,
         description="number unconnected parts of one label as separate objects; parts that touch "
         "only at a corner are unconnected",

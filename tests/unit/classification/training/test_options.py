@@ -72,6 +72,6 @@ def test_a_tuned_network_without_an_mlp_head_has_no_hidden_layers():
 
 
 def test_a_network_that_is_frozen_is_read_as_such():
-    network = Model(split="s", taps=["block2_add"]).network_pass()
-    assert network == FrozenNetwork(taps=["block2_add"])
+    network = Model(split="s", feature_layers=["block2_add"]).network_pass()
+    assert network == FrozenNetwork(feature_layers=["block2_add"])
     assert read_network({**network.model_dump(mode="json"), "transfer": "frozen"}) == network

@@ -5,7 +5,7 @@ from moascope.networks import backbones
 from moascope.networks.registry import ChannelMapping
 
 RGB = ["a", "b", "c"]
-TRIPLE = ChannelMapping("triple", RGB)
+RGB_MAPPING = ChannelMapping("rgb", RGB)
 
 
 def test_lenet_is_the_network_of_the_course_lab():
@@ -19,9 +19,9 @@ def test_lenet_is_the_network_of_the_course_lab():
 
 def test_imagenet_weights_for_lenet_are_an_error():
     with pytest.raises(InputError, match="no imagenet weights for lenet"):
-        backbones.build("lenet", "imagenet", 28, RGB, TRIPLE)
+        backbones.build("lenet", "imagenet", 28, RGB, RGB_MAPPING)
 
 
 def test_images_of_an_open_size_are_an_error():
     with pytest.raises(InputError, match="input_size: lenet needs one"):
-        backbones.build("lenet", "none", None, RGB, TRIPLE)
+        backbones.build("lenet", "none", None, RGB, RGB_MAPPING)

@@ -209,8 +209,8 @@ def build_classifier(
         options.weights,
         options.input_size,
         channels,
-        ChannelMapping(options.channel_mapping, options.triple),
-        options.taps,
+        ChannelMapping(options.channel_mapping, options.rgb_channels),
+        options.feature_layers,
         pooling=None,
         unit_shape=unit_shape,
     )

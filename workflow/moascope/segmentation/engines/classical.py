@@ -23,7 +23,7 @@ class ClassicalOptions(MethodOptions):
         description="classical: method of the threshold. otsu: usual images; triangle: few or "
         "faint objects; local: uneven illumination (Otsu of the difference from the surroundings)",
     )
-    correction: float | None = Field(
+    threshold_correction: float | None = Field(
         None,
         gt=0,
         le=10,
@@ -36,7 +36,7 @@ class ClassicalOptions(MethodOptions):
         le=1,
         description="classical: SD of the Gaussian filter, in diameters; null: tuned, or 0.05",
     )
-    separation: float | None = Field(
+    min_distance: float | None = Field(
         None,
         gt=0,
         le=2,
@@ -50,8 +50,15 @@ CLASSICAL = Method(
     options=ClassicalOptions,
     load="moascope.segmentation.implementations.classical:load",
     environment="imaging",
-    finding_keys=("diameter", "polarity", "threshold", "smoothing", "correction", "separation"),
-    advice=SizeAdvice("min_area, smoothing or separation", "polarity, threshold or max_area"),
+    finding_keys=(
+        "diameter",
+        "polarity",
+        "threshold",
+        "smoothing",
+        "threshold_correction",
+        "min_distance",
+    ),
+    advice=SizeAdvice("min_area, smoothing or min_distance", "polarity, threshold or max_area"),
     measure="moascope.segmentation.implementations.classical:measure_size",
     tune="moascope.segmentation.implementations.classical:tune_job",
     model_path="classical",
