@@ -1,8 +1,8 @@
 """Images without plates or wells: folders of classes, or a sheet with a label."""
 
-import numpy as np
 import pandas as pd
 import pytest
+from image_units import predict, units_of
 from screens import change, options, touch
 from unit_tables import check_sites, make_split
 
@@ -298,50 +298,7 @@ def test_what_is_wrong_with_input_splits_and_normalization_comes_at_once():
         assert f"- {key}: " in str(caught.value)
 
 
-def units_of(patients: str, truth: str) -> pd.DataFrame:
-    names = [f"{moa}/{k}.png" for k, moa in enumerate(truth)]
-    return pd.DataFrame(
-        {
-            "unit_id": names,
-            "site_id": names,
-            "image": names,
-            "plate": "part-1-of-1",
-            "well": [f"A{k + 1:02d}" for k in range(len(names))],
-            "row": 0,
-            "col": range(len(names)),
-            "batch": "1",
-            "compound": "",
-            "treatment": "",
-            "patient": list(patients),
-            "moa": list(truth),
-        }
-    )
-
-
-def predict(units: pd.DataFrame) -> pd.DataFrame:
-    table = units[["unit_id", "moa"]].assign(repeat=0, fold=0, fold_name="f")
-    table["predicted"] = table["moa"]
-    for name in "xy":
-        table[f"p:{name}"] = np.where(table["predicted"] == name, 0.9, 0.1)
-    return table
-
-
 OPTIONS = Evaluation(permutations=200)
-
-
-def test_scores_are_of_images_and_groups_and_of_nothing_else():
-    units = units_of("aabbccddeeff", "xxxxxxyyyyyy")
-    design = Design(has_plates=False, groups=["patient"])
-    entry = scoring.evaluate(
-        predict(units), units, OPTIONS, unit="image", held_out=["patient"], design=design
-    )
-    assert entry["by_group"]["patient"]["n"] == 6
-    assert entry["details"]["independent_unit"] == "patient"
-    assert entry["accuracy"]["p"] < 0.2
-    assert set(entry["confounding"]) == {"patient"}
-    assert not {"by_well", "by_treatment"} & set(entry)
-    assert entry["compounds"] == {}
-    assert list(entry["details"]["confusion"]) == ["unit", "patient"]
 
 
 def test_a_group_that_is_held_out_is_not_warned_of():
@@ -353,22 +310,6 @@ def test_a_group_that_is_held_out_is_not_warned_of():
     said = [warning.title for warning in verdicts.find_warnings("m", entry, words)]
     assert "Diagnosis and slide are confounded" in said
     assert "Diagnosis and patient are confounded" not in said
-
-
-def test_groups_of_several_classes_are_no_level():
-    units = units_of("abcdef" * 2, "xxxxxxyyyyyy")
-    design = Design(has_plates=False, groups=["patient"])
-    entry = scoring.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
-    assert entry["by_group"] == {}
-    assert entry["details"]["n_independent"] == 6
-
-
-def test_images_are_independent_where_there_are_no_groups():
-    units = units_of("a" * 12, "xxxxxxyyyyyy")
-    entry = scoring.evaluate(predict(units), units, OPTIONS, design=Design(has_plates=False))
-    assert entry["details"]["independent_unit"] == "image"
-    assert entry["details"]["n_independent"] == 12
-    assert entry["accuracy"]["p"] < 0.05
 
 
 def test_without_a_held_out_group_fixed_predictions_give_no_p_value():
