@@ -29,12 +29,14 @@ from moascope.networks.options import FrozenNetwork
         ({"transfer": "full", "candidates": {"a": {}, "b": {"pooling": "mean+sd"}}},
          "models.m: candidates has no effect with transfer 'full'; remove it"),
         ({"candidates": {"a": {}}}, "models.m: candidates: there is only one; add another"),
-        ({"candidates": {"a": {}, "b": {"feature_layers": []}}}, "candidates.b is the same as a; remove one"),
+        ({"candidates": {"a": {}, "b": {"feature_layers": []}}},
+         "candidates.b is the same as a; remove one"),
         ({"candidates": {"a": {}, "b": {"head": {"type": "mlp"}}}},
          "candidates.b.head: type 'mlp' cannot be chosen; use lda, logistic, svm or "
          "gradient-boosting"),
         ({"candidates": {"a": {}, "b": {"feature_layer": []}}},
-         "models.m.candidates.b.feature_layer: unknown key 'feature_layer'; did you mean 'feature_layers'?"),
+         "models.m.candidates.b.feature_layer: unknown key 'feature_layer'; did you mean "
+         "'feature_layers'?"),
         ({"candidates": {"a": {}, "b": {"head": {"calibrate": True}}}},
          "models.m.head.calibrate: there are no validation units"),
     ],
