@@ -34,7 +34,7 @@ class Candidate(Section):
 
 
 _KEYS_OF_NETWORKS = (
-    *("backbone", "weights", "channel_mapping", "triple", "input_size"),
+    *("backbone", "weights", "architecture", "channel_mapping", "triple", "input_size"),
     *("taps", "pooling", "views"),
 )
 """Keys of a model that only features of the network depend on."""
