@@ -106,7 +106,9 @@ class EngineInputs(RuleInputs):
 
     def given_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of an engine that go with its given model."""
-        return self.engines[wildcards.engine].options_of_given_model()
+        engine = self.engines[wildcards.engine]
+        options = engine.options_of_given_model()
+        return options | {"tune": True} if engine.tune else options
 
     def tuning_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of an engine that decide how it is tuned on annotated images."""
