@@ -27,7 +27,8 @@ from moascope.report.figures import segmentation as pictures
 from moascope.report.segmentation import EngineFiles, SegmentationFiles
 from moascope.segmentation import predict as segmenting
 from moascope.segmentation.data import from_screen
-from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.dataset import write
 from moascope.segmentation.data.masks import Mask
 from moascope.segmentation.engines.registry import method_named
 from moascope.segmentation.implementations.base import OneStep

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from moascope.segmentation.engines.training_options import NetworkTraining
+from moascope.segmentation.engines.options.training import NetworkTraining
 from moascope.segmentation.matching import Tally, average_precision, pooled
 
 logger = logging.getLogger(__name__)

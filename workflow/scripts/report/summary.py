@@ -15,7 +15,7 @@ from moascope.profiling import cell_counts
 from moascope.report import verdicts
 from moascope.screen.wording import words_of
 from moascope.segmentation import schedule
-from moascope.segmentation.engines.training_options import NetworkTraining
+from moascope.segmentation.engines.options.training import NetworkTraining
 
 
 def read(paths):

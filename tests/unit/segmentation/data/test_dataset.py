@@ -13,7 +13,8 @@ import tifffile
 
 from moascope.core.errors import InputError
 from moascope.images.intensities import percentiles
-from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.dataset import write
 from moascope.segmentation.data.masks import Mask
 from moascope.segmentation.data.sheet import SheetOptions, read_annotations
 
