@@ -1,5 +1,6 @@
 """Short configurations, and what is said about wrong ones."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -15,6 +16,13 @@ MINIMAL = {
         "channels": {"DNA": "dna", "Actin": "actin"},
     },
 }
+CHANNELS = {"DNA": "d", "Actin": "a"}
+SCREEN = {
+    "run": "mine",
+    "input": {"format": "table", "sheet": "sheet.csv", "channels": CHANNELS},
+    "splits": {"loco": {"method": "leave-one-compound-out"}},
+}
+TEXTURE = {"features": ["hand-crafted"]}
 
 
 def problems(raw: dict[str, Any]) -> str:
@@ -34,3 +42,15 @@ def model(**options: Any) -> dict[str, Any]:
 def engine_problems(**engine: Any) -> str:
     """Return the message that refuses an engine, `e`, with the given options."""
     return problems({**MINIMAL, "segmentation": {"engines": {"e": engine}}})
+
+
+def with_model(**options: Any) -> dict[str, Any]:
+    """Return a screen with one model, `m`, that needs more options to be right."""
+    return copy.deepcopy({**SCREEN, "models": {"m": {"split": "loco", **options}}})
+
+
+def problem_lines(raw: dict[str, Any]) -> list[str]:
+    """Return the problems of a configuration, one each."""
+    with pytest.raises(InputError) as caught:
+        loading.load(raw)
+    return [line.removeprefix("  - ") for line in str(caught.value).splitlines()[1:]]

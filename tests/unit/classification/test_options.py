@@ -1,7 +1,7 @@
 """Options of models: features, candidates, and the network that they need."""
 
 import pytest
-from raw_configs import model, problems
+from raw_configs import TEXTURE, model, problem_lines, problems, with_model
 
 from moascope.classification.heads.kinds.gradient_boosting import BoostingOptions
 from moascope.classification.heads.kinds.logistic import LogisticOptions
@@ -15,6 +15,8 @@ from moascope.classification.training.options import (
 from moascope.config import loading
 from moascope.core.options import restore
 from moascope.networks.options import FrozenNetwork
+
+OWN = {"taps": ["a"], "pooling": "mean+sd", "features": ["network"], "head": {"type": "svm"}}
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,111 @@ def test_a_network_that_is_frozen_is_read_as_such():
     network = Model(split="s", feature_layers=["block2_add"]).network_pass()
     assert network == FrozenNetwork(feature_layers=["block2_add"])
     assert read_network({**network.model_dump(mode="json"), "transfer": "frozen"}) == network
+
+
+@pytest.mark.parametrize(
+    ("options", "idle"),
+    [
+        ({"unfreeze_from": "conv1"}, {"unfreeze_from": "transfer 'frozen'"}),
+        ({"transfer": "full", "unfreeze_from": "c"}, {"unfreeze_from": "transfer 'full'"}),
+        ({"transfer": "full", "views": 4}, {"views": "transfer 'full'"}),
+        (
+            {"transfer": "partial", "unfreeze_from": "c", "views": 8},
+            {"views": "transfer 'partial'"},
+        ),
+        ({"transfer": "full", "features": ["network"]}, {"features": "transfer 'full'"}),
+        (
+            {"transfer": "full", "candidates": {"a": {}, "b": {"pooling": "mean+sd"}}},
+            {"candidates": "transfer 'full'"},
+        ),
+        ({"augment": True}, {"augment": "transfer 'frozen'"}),
+        (
+            {"training": {"epochs": 3}},
+            {"training": "transfer 'frozen' and head.type 'lda'"},
+        ),
+        (
+            {"head": {"type": "mlp"}, "training": {}, "candidates": {"a": {}, "b": {}}},
+            {"training": "candidates"},
+        ),
+        ({"triple": ["DNA", "DNA", "DNA"]}, {"triple": "channel_mapping 'inflate'"}),
+        (
+            {**TEXTURE, "backbone": "lenet", "weights": "none", "taps": ["a"], "pooling": "mean"},
+            dict.fromkeys(
+                ["backbone", "weights", "channel_mapping", "taps", "pooling"],
+                "features [hand-crafted]",
+            ),
+        ),
+        (
+            {**TEXTURE, "input_size": 96, "views": 1, "triple": ["DNA"] * 3},
+            dict.fromkeys(
+                ["channel_mapping", "triple", "input_size", "views"], "features [hand-crafted]"
+            ),
+        ),
+        (
+            {**OWN, "candidates": {"a": OWN, "b": {**OWN, "head": {"type": "lda"}}}},
+            dict.fromkeys(
+                ["taps", "pooling", "features", "head"], "candidates that all have their own"
+            ),
+        ),
+        (
+            {"taps": ["a"], "candidates": {"a": {"taps": ["b"]}, "b": TEXTURE}},
+            {"taps": "candidates that all have their own"},
+        ),
+        (
+            {"candidates": {"a": {}, "b": {**TEXTURE, "taps": ["x"], "pooling": "mean"}}},
+            {
+                "candidates.b.taps": "features [hand-crafted]",
+                "candidates.b.pooling": "features [hand-crafted]",
+            },
+        ),
+    ],
+)
+def test_keys_of_a_model_without_effect_are_named(options, idle):
+    found = problem_lines(with_model(channel_mapping="inflate", **options))
+    expected = [f"models.m: {key} has no effect with {why}; remove it" for key, why in idle.items()]
+    assert sorted(line for line in found if "has no effect" in line) == sorted(expected)
+
+
+def test_all_keys_of_all_models_without_effect_come_at_once():
+    raw = with_model(channel_mapping="inflate", unfreeze_from="c", training={"momentum": 0.5})
+    raw["splits"]["loco"]["folds"] = 3
+    assert problem_lines(raw) == [
+        "splits.loco: folds has no effect with method 'leave-one-compound-out'; remove it",
+        "models.m.training: momentum has no effect with optimizer 'adam'; remove it",
+        "models.m: unfreeze_from has no effect with transfer 'frozen'; remove it",
+        "models.m: training has no effect with transfer 'frozen' and head.type 'lda'; remove it",
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"channel_mapping": "inflate", "views": 1, "taps": ["a"], "features": ["network"]},
+        {"triple": ["DNA", "Actin", "DNA"], "unfreeze_from": None},
+        {"channel_mapping": "inflate", "triple": None, "weights": "none"},
+        {"channel_mapping": "inflate", "head": {"type": "mlp"}, "training": {"epochs": 3}},
+        {"channel_mapping": "inflate", "transfer": "full", "augment": False, "training": {}},
+        {"channel_mapping": "inflate", "transfer": "partial", "unfreeze_from": "c", "taps": ["a"]},
+        {"channel_mapping": "inflate", "taps": ["a"], "candidates": {"a": {}, "b": TEXTURE}},
+        {
+            "channel_mapping": "inflate",
+            **TEXTURE,
+            "taps": ["a"],
+            "candidates": {"a": {}, "b": {"features": ["network"]}},
+        },
+        {
+            "channel_mapping": "inflate",
+            "head": {"type": "svm"},
+            "candidates": {"a": {}, "b": {"head": {"type": "lda"}}},
+        },
+    ],
+)
+def test_keys_of_a_model_with_an_effect_or_null_are_taken(options):
+    assert loading.load(with_model(**options)).models["m"]
+
+
+def test_without_features_of_the_network_channels_need_no_mapping():
+    loaded = loading.load(with_model(**TEXTURE)).models["m"]
+    assert loaded.network_pass() is None
+    raw = with_model(candidates={"a": TEXTURE, "b": {**TEXTURE, "head": {"type": "svm"}}})
+    assert loading.load(raw).models["m"].network_pass() is None

@@ -1,11 +1,39 @@
 """Options of the section segmentation."""
 
 import pytest
-from raw_configs import MINIMAL, engine_problems, problems
+from raw_configs import (
+    MINIMAL,
+    engine_problems,
+    problem_lines,
+    problems,
+)
 
 from moascope.config import loading
+from moascope.core.errors import InputError
 from moascope.segmentation import options as segmentation
 from moascope.segmentation.engines.registry import METHODS
+
+SHEET = {"sheet": "sheet.csv"}
+CLASSICAL = {"method": "classical"}
+GIVEN_UNET = {"method": "unet", "model": "unet.keras"}
+
+
+def read_section(**more):
+    content = {"channels": ["DNA"], "annotated": SHEET, "engines": {"e": GIVEN_UNET}, **more}
+    return loading.load({"run": "mine", "segmentation": content}, "mine.yaml").segmentation
+
+
+def refusal(**more):
+    with pytest.raises(InputError) as caught:
+        read_section(**more)
+    return str(caught.value)
+
+
+def with_segmentation(annotated, **engine):
+    engines = {"u": {"method": "unet", **engine}}
+    section = {"channels": ["DNA"], "annotated": {"sheet": "s.csv", **annotated}}
+    return {"run": "mine", "segmentation": {**section, "engines": engines}}
+
 
 UNET = {"engines": {"unet": {"method": "unet"}}}
 
@@ -189,3 +217,124 @@ def test_networks_without_a_model_are_trained():
     section = {"channels": ["DNA"], "annotated": ANNOTATED, "engines": engines}
     loaded = loading.load({"run": "x", "segmentation": section}).segmentation.engines
     assert [name for name, engine in loaded.items() if engine.is_trained()] == ["trained"]
+
+
+def test_keys_of_segmentation_without_effect_are_named():
+    annotated = {"set_file": "sets.json", "set_column": "set", "sets": {"1": "train"}}
+    augmentation = {"warp": 0, "rotation": 9, "zoom": [0.5, 2], "elastic": 1}
+    place = "segmentation.engines.u.augmentation"
+    assert problem_lines(with_segmentation(annotated, augmentation=augmentation)) == [
+        "segmentation.annotated: set_column has no effect with set_file 'sets.json'; remove it",
+        "segmentation.annotated: sets has no effect with set_file 'sets.json'; remove it",
+        f"{place}: rotation has no effect with warp 0; remove it",
+        f"{place}: zoom has no effect with warp 0; remove it",
+        f"{place}: elastic has no effect with warp 0; remove it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("annotated", "augmentation"),
+    [({"set_file": "s.json"}, {"warp": 0}), ({"set_column": "set"}, {"warp": 0.1, "elastic": 1})],
+)
+def test_keys_of_segmentation_with_an_effect_are_taken(annotated, augmentation):
+    assert loading.load(with_segmentation(annotated, augmentation=augmentation)).run == "mine"
+
+
+@pytest.mark.parametrize(
+    ("engine", "needed"),
+    [
+        (GIVEN_UNET, ["test"]),
+        ({"method": "cellpose"}, ["test"]),
+        ({"method": "stardist", "model": "2D_versatile_fluo"}, ["test"]),
+        (CLASSICAL, ["validation", "test"]),
+        ({**GIVEN_UNET, "tune": True}, ["validation", "test"]),
+        ({"method": "stardist", "model": "a.zip", "tune": True}, ["validation", "test"]),
+        ({"method": "unet"}, ["train", "validation", "test"]),
+        ({**GIVEN_UNET, "training": {"steps": 10}}, ["train", "validation", "test"]),
+    ],
+)
+def test_given_models_need_test_images_only(engine, needed):
+    assert read_section(engines={"e": engine}).needed_sets() == needed
+
+
+def test_a_given_unet_is_trained_further_where_training_is_beside_it():
+    engine = read_section(engines={"e": {**GIVEN_UNET, "training": {}}}).engines["e"]
+    assert engine.is_trained()
+    assert engine.is_trained_further()
+    assert not read_section().engines["e"].is_trained()
+
+
+def test_keys_that_a_given_unet_decides_are_refused():
+    further = {**GIVEN_UNET, "training": {}}
+    assert "network" in refusal(engines={"e": {**further, "network": {"depth": 3}}})
+    assert "ensemble" in refusal(engines={"e": {**further, "ensemble": 2}})
+    assert "augmentation" in refusal(engines={"e": {**GIVEN_UNET, "augmentation": {"flip": False}}})
+    both = {**further, "augmentation": {"flip": False}}
+    assert read_section(engines={"e": both}).engines["e"].is_trained_further()
+
+
+def test_a_given_model_is_tuned_only_where_nothing_else_tunes_it():
+    assert (
+        read_section(engines={"e": {**GIVEN_UNET, "tune": True, "prominence": 0.1}})
+        .engines["e"]
+        .is_tuned()
+    )
+    assert not read_section().engines["e"].is_tuned()
+    further = {**GIVEN_UNET, "training": {}, "tune": True}
+    assert "tune has no effect with training" in refusal(engines={"e": further})
+    assert "tune is for a given model" in refusal(engines={"e": {"method": "unet", "tune": True}})
+    cellpose = {"method": "cellpose", "model": "nuclei", "tune": True}
+    assert "tune is for method unet or stardist" in refusal(engines={"e": cellpose})
+    star = {"method": "stardist", "model": "2D_versatile_fluo", "tune": True}
+    star |= {"prob_threshold": 0.5, "nms_threshold": 0.3}
+    assert "nothing is left to tune" in refusal(engines={"e": star})
+
+
+def test_tuning_a_given_model_needs_annotated_images():
+    screen = {"format": "table", "sheet": "s.csv", "channels": {"DNA": "h"}}
+    engines = {"e": {**GIVEN_UNET, "tune": True}}
+    with pytest.raises(InputError, match=r"engines\.e\.tune: there are no annotated images to t"):
+        loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
+    screen["columns"] = {"mask": "mask"}
+    loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
+
+
+def test_channels_come_from_the_files_of_annotated_images():
+    by_channel = {"Hoechst": "h/{id}.tif", "Actin": "a/{id}.tif"}
+    annotated = {**SHEET, "channels": by_channel}
+    assert read_section(annotated=annotated, channels=[]).seen_channels([]) == list(by_channel)
+    assert read_section(annotated=annotated, channels=["Actin"]).seen_channels([]) == ["Actin"]
+    message = refusal(annotated=annotated, channels=["DNA"])
+    assert "annotated.channels has no file for DNA; it has Hoechst, Actin" in message
+    both = {**annotated, "image": "{path}"}
+    assert "image and channels both name the images" in refusal(annotated=both, channels=[])
+
+
+def test_a_channel_map_is_for_given_models():
+    engine = {**GIVEN_UNET, "channel_map": {"DNA": "Hoechst"}}
+    assert read_section(engines={"e": engine}, channels=["Hoechst"]).engines["e"].channel_map
+    for other, users in ((CLASSICAL, "method unet or stardist"), ({"method": "unet"}, "a given m")):
+        message = refusal(engines={"e": {**other, "channel_map": {"DNA": "Hoechst"}}})
+        assert f"channel_map is for {users}" in message
+
+
+def test_background_cannot_be_ignored():
+    assert "ignore_label: 0 is background" in refusal(ignore_label=0)
+    assert read_section(ignore_label=-1).ignore_label == -1
+
+
+def test_a_channel_map_names_channels_of_the_screen():
+    screen = {"format": "table", "sheet": "s.csv", "channels": {"Hoechst": "h"}}
+    engine = {**GIVEN_UNET, "channel_map": {"DNA": "Hoehst"}}
+    with pytest.raises(InputError, match=r"engines.e.channel_map: .*'Hoehst'.*Hoechst"):
+        loading.load({"run": "x", "input": screen, "segmentation": {"engines": {"e": engine}}})
+
+
+@pytest.mark.parametrize(
+    ("method", "old", "new"),
+    [("unet", {"turns": True}, "test_time_augmentation"), ("stardist", {"rays": 64}, "n_rays")],
+)
+def test_a_renamed_key_is_refused_with_its_new_name(method, old, new):
+    (key,) = old
+    text = refusal(engines={"e": {"method": method, **old}})
+    assert f"segmentation.engines.e.{key}: this key is now called {new!r}" in text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from moascope.config import loading, root
 from moascope.core.errors import InputError
 
-FOLDER = Path(__file__).resolve().parents[3] / "config"
+FOLDER = Path(__file__).resolve().parents[2] / "config"
 WHOLE = [yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))]
 
 
