@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_run import configuration
-from report_contexts import context_of, model_of
+from report_contexts import context_of, model_of, split_of
 from unit_tables import make_split
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
 from moascope.classification.evaluation.options import Evaluation
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 from moascope.report import page as report
-from moascope.report.context import SplitContext
+from moascope.report import summary
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 
@@ -104,9 +104,9 @@ def page():
     )
     embedding = embedding.assign(tsne_1=embedding["pca_1"], tsne_2=embedding["pca_2"])
     embedding.attrs["explained"] = [0.5, 0.2]
-    content = run_summary.build(
+    content = summary.build(
         "glands",
-        run_summary.environment([], 1),
+        versions.environment([], 1),
         inputs={"images": len(units), "digest": "5f3a9c" * 10},
         quality={"flagged_sites": 1, "reasons": {"empty": 1}},
         evaluations={"lite0": entry},
@@ -120,7 +120,7 @@ def page():
             {"site_id": ["sick tissue/x.png"], "reason": ["unreadable"], "message": ["truncated"]}
         ),
         units=units,
-        splits={"patients": SplitContext(options, split, groups, audit)},
+        splits={"patients": split_of(options, split, groups, audit)},
         models={
             "lite0": model_of(
                 entry,

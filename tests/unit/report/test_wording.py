@@ -4,7 +4,9 @@ import math
 
 import pytest
 
+from moascope.core.options import restore
 from moascope.report import wording
+from moascope.splits.options import Split
 
 
 def test_unknown_shares_are_dashes():
@@ -37,13 +39,13 @@ def test_texts_become_sentences():
     ],
 )
 def test_the_source_of_test_units_is_described(split, text):
-    assert wording.describe_test_units(split) == text
+    assert wording.describe_test_units(restore(Split, split)) == text
 
 
 def test_a_score_without_an_interval_has_a_reason():
-    score = {"accuracy": {"value": 0.5, "ci": None, "reason": "one compound"}}
+    score = {"value": 0.5, "ci": None, "reason": "one compound"}
     assert wording.score(score) == {"value": "50.0", "interval": "", "reason": "one compound"}
-    assert wording.score({"accuracy": {"value": 0.5, "ci": [0.4, 0.6]}})["interval"] == "40.0–60.0"
+    assert wording.score({"value": 0.5, "ci": [0.4, 0.6]})["interval"] == "40.0–60.0"
 
 
 def test_checks_that_an_audit_left_out_are_listed():

@@ -9,9 +9,8 @@ from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
 from moascope.classification.evaluation.options import Evaluation
 from moascope.core.errors import InputError
-from moascope.pipeline import run_summary
 from moascope.report import checks as findings
-from moascope.report import verdicts, wording
+from moascope.report import summary, verdicts, wording
 
 OPTIONS = Evaluation(permutations=200)
 ALONE = (
@@ -126,7 +125,7 @@ def test_every_null_interval_has_a_reason_also_in_the_summary():
         "model_comparisons.other.balanced_accuracy",
     } <= places
     assert all(reason for _, reason in found)
-    written = run_summary.build("r", {}, evaluations={"m": entry})["classification"]["m"]
+    written = summary.build("r", {}, evaluations={"m": entry})["classification"]["m"]
     assert missing(written) == missing({k: v for k, v in entry.items() if k != "details"})
 
 
@@ -161,7 +160,7 @@ def test_an_area_of_one_class_says_so():
 def test_scores_are_shown_with_the_reason(name):
     units = screen("AAAABBBB", "xxxxyyyy")
     entry = scoring.evaluate(predictions(units), units, OPTIONS)
-    shown = wording.score(entry, name)
+    shown = wording.score(entry[name])
     assert shown["interval"] == ""
     assert shown["reason"] == entry[name]["reason"]
 

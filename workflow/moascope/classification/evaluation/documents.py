@@ -168,8 +168,8 @@ class Details(Pictures):
     aggregate: str
 
 
-class ModelScores(Scores):
-    """Everything about a model."""
+class ModelSummary(Scores):
+    """Scores of a model, as in summary.json."""
 
     unit: str
     """Kind of its units: site, image, tile or cell."""
@@ -182,6 +182,11 @@ class ModelScores(Scores):
     """By kind of place."""
     calibration: CalibrationSummary | None
     """None for networks, which are not calibrated."""
-    details: Details
     selection: NotRequired[dict[str, CandidateSummary]]
     """By candidate, where several were compared."""
+
+
+class ModelScores(ModelSummary):
+    """Everything about a model."""
+
+    details: Details

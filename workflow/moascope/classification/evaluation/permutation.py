@@ -25,6 +25,7 @@ import pandas as pd
 from scipy.special import gammaln, softmax
 from scipy.stats import rankdata
 
+from moascope.classification.evaluation.documents import Chance
 from moascope.classification.heads import fitting
 from moascope.classification.heads.base import HeadOptions
 from moascope.classification.heads.calibration import calibrate_by_rows, temperature
