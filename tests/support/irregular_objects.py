@@ -7,7 +7,7 @@ from moascope.segmentation.instances import tidied
 
 
 def blobs(seed: int, height: int = 90, width: int = 110) -> tuple[np.ndarray, np.ndarray]:
-    """Draw two 16-bit channels of irregular objects, some touching, some at the border."""
+    """Draw a 16-bit image of two channels with irregular objects, some touching the border."""
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.normal(size=(height, width)), 4)
     y, x = np.mgrid[:height, :width]

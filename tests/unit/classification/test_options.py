@@ -31,12 +31,14 @@ OWN = {"taps": ["a"], "pooling": "mean+sd", "features": ["network"], "head": {"t
         ({"transfer": "full", "candidates": {"a": {}, "b": {"pooling": "mean+sd"}}},
          "models.m: candidates has no effect with transfer 'full'; remove it"),
         ({"candidates": {"a": {}}}, "models.m: candidates: there is only one; add another"),
-        ({"candidates": {"a": {}, "b": {"taps": []}}}, "candidates.b is the same as a; remove one"),
+        ({"candidates": {"a": {}, "b": {"feature_layers": []}}},
+         "candidates.b is the same as a; remove one"),
         ({"candidates": {"a": {}, "b": {"head": {"type": "mlp"}}}},
          "candidates.b.head: type 'mlp' cannot be chosen; use lda, logistic, svm or "
          "gradient-boosting"),
-        ({"candidates": {"a": {}, "b": {"tap": []}}},
-         "models.m.candidates.b.tap: unknown key 'tap'; did you mean 'taps'?"),
+        ({"candidates": {"a": {}, "b": {"feature_layer": []}}},
+         "models.m.candidates.b.feature_layer: unknown key 'feature_layer'; did you mean "
+         "'feature_layers'?"),
         ({"candidates": {"a": {}, "b": {"head": {"calibrate": True}}}},
          "models.m.head.calibrate: there are no validation units"),
     ],
@@ -66,18 +68,22 @@ def test_all_that_is_wrong_with_candidates_is_named_with_its_model():
 
 def test_candidates_change_some_options_of_their_model():
     candidates = {
-        "early": {"taps": ["block2_add"]},
+        "early": {"feature_layers": ["block2_add"]},
         "both": {"features": ["hand-crafted", "network"], "pooling": "mean+sd"},
         "texture": {"features": ["hand-crafted"], "head": {"type": "logistic", "C": 2.0}},
     }
-    loaded = loading.load(model(taps=["block10_add"], candidates=candidates)).models["m"]
+    loaded = loading.load(model(feature_layers=["block10_add"], candidates=candidates)).models["m"]
     choices = loaded.choices()
     assert list(choices) == ["early", "both", "texture"]
-    assert [choice.taps for choice in choices.values()] == [["block2_add"], ["block10_add"], []]
+    assert [choice.feature_layers for choice in choices.values()] == [
+        ["block2_add"],
+        ["block10_add"],
+        [],
+    ]
     assert choices["both"].features == ["network", "hand-crafted"]
     assert choices["early"].head.type == "lda"
     assert choices["texture"].head == LogisticOptions(C=2.0)
-    assert loaded.network_pass().taps == ["block2_add", "block10_add"]
+    assert loaded.network_pass().feature_layers == ["block2_add", "block10_add"]
     assert loaded.network_pass().pooling == "mean+sd"
     assert loaded.uses_hand_crafted()
 
@@ -91,10 +97,10 @@ def test_without_features_of_the_network_there_is_no_pass_through_it():
 
 
 def test_the_last_layer_has_an_empty_name_where_others_are_read_too():
-    candidates = {"last": {}, "early": {"taps": ["block2_add"]}}
+    candidates = {"last": {}, "early": {"feature_layers": ["block2_add"]}}
     loaded = loading.load(model(candidates=candidates)).models["m"]
-    assert loaded.network_pass().taps == ["", "block2_add"]
-    assert loading.load(model()).models["m"].network_pass().taps == []
+    assert loaded.network_pass().feature_layers == ["", "block2_add"]
+    assert loading.load(model()).models["m"].network_pass().feature_layers == []
 
 
 def test_a_tuned_network_has_only_the_options_that_it_depends_on():
@@ -118,8 +124,8 @@ def test_a_tuned_network_without_an_mlp_head_has_no_hidden_layers():
 
 
 def test_a_network_that_is_frozen_is_read_as_such():
-    network = Model(split="s", taps=["block2_add"]).network_pass()
-    assert network == FrozenNetwork(taps=["block2_add"])
+    network = Model(split="s", feature_layers=["block2_add"]).network_pass()
+    assert network == FrozenNetwork(feature_layers=["block2_add"])
     assert read_network({**network.model_dump(mode="json"), "transfer": "frozen"}) == network
 
 

@@ -159,13 +159,13 @@ def test_candidates_find_their_columns():
     options = {
         "mean": {
             "features": ["network"],
-            "taps": ["block2_add"],
+            "feature_layers": ["block2_add"],
             "pooling": "mean",
             "head": LDA.model_dump(),
         },
         "all": {
             "features": ["network", "hand-crafted"],
-            "taps": ["block2_add"],
+            "feature_layers": ["block2_add"],
             "pooling": "mean+sd",
             "head": LOGISTIC.model_dump(),
         },

@@ -89,7 +89,10 @@ def test_every_problem_has_a_line_of_its_own():
         {
             **MINIMAL,
             "splits": {"loco": {"method": "leave-one-compound-out"}},
-            "models": {"a": {"split": "lco"}, "b": {"split": "loco", "triple": ["X", "Y", "Z"]}},
+            "models": {
+                "a": {"split": "lco"},
+                "b": {"split": "loco", "rgb_channels": ["X", "Y", "Z"]},
+            },
         }
     )
     assert "5 problems" in text

@@ -37,7 +37,7 @@ def test_two_channels_cannot_be_mapped_to_a_triple():
         "splits": {"loco": {"method": "leave-one-compound-out"}},
         "models": {"m": {"split": "loco"}},
     }
-    assert "'triple' needs three channels, the input has 2" in problems(changed)
+    assert "'rgb' needs three channels, the input has 2" in problems(changed)
 
 
 def test_a_missing_key_is_named():

@@ -53,7 +53,9 @@ def test_controls_that_are_a_class_and_set_the_normalization_are_admitted(
     context, include, step, warned
 ):
     loco = context.splits["loco"]
-    loco = dataclasses.replace(loco, config={**loco.config, "include_controls": include})
+    loco = dataclasses.replace(
+        loco, config=loco.config.model_copy(update={"include_controls": include})
+    )
     with_controls = changed(context, splits={**context.splits, "loco": loco})
     with_controls.config["normalization"]["steps"] = [step]
     title = "Normalization uses the control wells"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from fake_run import configuration
 from PIL import Image
-from report_contexts import context_of, model_of
+from report_contexts import context_of, model_of, split_of
 from report_pages import Outline, changed
 from unit_tables import make_split
 
@@ -19,10 +19,10 @@ from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
 from moascope.classification.evaluation.options import Evaluation
 from moascope.core.files import read_parquet, write_parquet
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 from moascope.report import context as report_context
 from moascope.report import page as report
-from moascope.report.context import SplitContext
+from moascope.report import summary
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 
@@ -111,9 +111,9 @@ def classes_page():
     )
     embedding = embedding.assign(tsne_1=embedding["pca_1"], tsne_2=embedding["pca_2"])
     embedding.attrs["explained"] = [0.5, 0.2]
-    content = run_summary.build(
+    content = summary.build(
         "glands",
-        run_summary.environment([], 1),
+        versions.environment([], 1),
         inputs={"images": len(units), "digest": "5f3a9c" * 10},
         quality={"flagged_sites": 1, "reasons": {"empty": 1}},
         evaluations={"lite0": entry},
@@ -127,7 +127,7 @@ def classes_page():
             {"site_id": ["sick tissue/x.png"], "reason": ["unreadable"], "message": ["truncated"]}
         ),
         units=units,
-        splits={"patients": SplitContext(options, split, groups, audit)},
+        splits={"patients": split_of(options, split, groups, audit)},
         models={
             "lite0": model_of(
                 entry,

@@ -27,7 +27,8 @@ from moascope.images.label_store import join_labels
 from moascope.images.plate_store import PlateStore
 from moascope.report.figures import segmentation as pictures
 from moascope.segmentation import predict as segmenting
-from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.dataset import write
 from moascope.segmentation.data.masks import Mask
 from moascope.segmentation.implementations.base import OneStep
 from moascope.segmentation.scores import score

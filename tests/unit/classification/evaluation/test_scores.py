@@ -10,7 +10,7 @@ from sklearn import metrics as reference
 
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.options import Evaluation
-from moascope.pipeline import run_summary
+from moascope.report import summary
 
 OPTIONS = Evaluation(permutations=200)
 
@@ -47,7 +47,7 @@ def test_every_null_interval_has_a_reason_also_in_the_summary():
         "model_comparisons.other.balanced_accuracy",
     } <= places
     assert all(reason for _, reason in found)
-    written = run_summary.build("r", {}, evaluations={"m": entry})["classification"]["m"]
+    written = summary.build("r", {}, evaluations={"m": entry})["classification"]["m"]
     assert missing(written) == missing({k: v for k, v in entry.items() if k != "details"})
 
 

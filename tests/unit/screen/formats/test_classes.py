@@ -213,7 +213,7 @@ def test_a_group_that_is_held_out_is_not_warned_of():
     design = Design(has_plates=False, groups=["patient", "slide"])
     entry = scoring.evaluate(predict(units), units, OPTIONS, held_out=["patient"], design=design)
     assert entry["confounding"]["patient"]["held_out"]
-    words = words_of({"format": "classes", "label_name": "diagnosis"})
+    words = words_of("classes", "diagnosis")
     said = [warning.title for warning in verdicts.find_warnings("m", entry, words)]
     assert "Diagnosis and slide are confounded" in said
     assert "Diagnosis and patient are confounded" not in said

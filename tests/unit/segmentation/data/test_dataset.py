@@ -14,7 +14,8 @@ from annotated_images import RNG, SIZES, labels_of, pack, png
 
 from moascope.core.errors import InputError
 from moascope.images.intensities import percentiles
-from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.dataset import write
 from moascope.segmentation.data.masks import Mask
 from moascope.segmentation.data.sheet import SheetOptions, read_annotations
 

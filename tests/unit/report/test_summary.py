@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from moascope.core.files import write_json
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
+from moascope.report import summary
 
 INPUTS = {"plates": 2, "wells": 10, "sites": 20, "images": 60, "digest": "ab"}
 QUALITY = {"measured_sites": 20, "quarantined_sites": 0, "flagged_sites": 1, "reasons": {"dim": 1}}
@@ -31,9 +32,9 @@ def content(**changes):
         "quality": QUALITY,
         "evaluations": {"lite0": ENTRY},
         "audits": {"loco": {"shared_groups": 0, "near_duplicates": None}},
-        "environment": run_summary.environment([{"device": "CPU", "backend": "tensorflow"}], 3),
+        "environment": versions.environment([{"device": "CPU", "backend": "tensorflow"}], 3),
     }
-    return run_summary.build(**{**given, **changes})
+    return summary.build(**{**given, **changes})
 
 
 def test_it_has_the_sections_of_the_contract():
@@ -80,49 +81,13 @@ def test_quality_counts_flagged_and_unreadable_sites_and_every_reason():
             "reasons": ["dim;empty", "empty", "", None],
         }
     )
-    assert run_summary.count_quality(quality) == {
+    assert summary.count_quality(quality) == {
         "measured_sites": 3,
         "quarantined_sites": 1,
         "quarantined_reasons": {"missing": 1},
         "flagged_sites": 2,
         "reasons": {"dim": 1, "empty": 2},
     }
-
-
-def test_versions_name_python_and_installed_packages_only():
-    found = run_summary.versions()
-    assert {"python", "platform", "numpy", "pandas"} <= set(found)
-    assert all(found.values())
-
-
-def test_versions_import_no_deep_learning():
-    import subprocess
-    import sys
-    from pathlib import Path
-
-    root = Path(run_summary.__file__).parents[2]
-    code = (
-        f"import sys; sys.path.insert(0, {str(root)!r}); "
-        "from moascope.pipeline import run_summary; run_summary.versions(); "
-        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_environment_joins_the_notes_of_all_jobs():
-    notes = [
-        {"device": "GPU 0: A100", "backend": "tensorflow", "versions": {"tensorflow": "9.9"}},
-        {"device": "CPU", "backend": "tensorflow"},
-    ]
-    found = run_summary.environment(notes, 3)
-    assert found["device"] == "CPU; GPU 0: A100"
-    assert found["backend"] == "tensorflow"
-    assert found["versions"]["tensorflow"] == "9.9"
-    assert found["seed"] == 3
-
-
-def test_without_a_network_no_device_is_named():
-    assert "device" not in run_summary.environment([], 3)
 
 
 def test_warnings_of_all_stages_stand_together():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moascope.report import pictures
+from moascope.report.figures import pictures
 
 
 def test_a_composite_adds_up_the_light_of_its_channels():
