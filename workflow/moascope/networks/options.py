@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import BeforeValidator, Field, create_model, model_serializer
 
 from moascope.core.options import FilePath, Section, Whole, consistency_check, refuse, restore
 from moascope.networks.architectures import NetworkOptions
@@ -17,9 +17,14 @@ Weights = Annotated[FilePath, BeforeValidator(lambda value: "none" if value is N
 class ArchitectureSection(Section):
     """Section `architecture` without the keys of networks, which `join_sections` adds."""
 
+    @model_serializer
     def given(self) -> dict[str, Any]:
-        """Return the keys that were set, with their values; null is as if absent."""
-        values = {key: getattr(self, key) for key in self.model_fields_set}
+        """Return the keys that were set, with their values; null is as if absent.
+
+        Plain values of the section are no more than these, so that keys of new networks change no
+        parameters of rules.
+        """
+        values = {key: getattr(self, key) for key in type(self).model_fields}
         return {key: value for key, value in values.items() if value is not None}
 
 
