@@ -142,7 +142,7 @@ def test_objects_of_an_unexpected_size_are_said_with_the_keys_to_change(plate, t
     _, said = counted(plate, tmp_path, {"method": "classical", "diameter": 30.0})
     assert said["Implausible nuclei"]["status"] == "warn"
     assert "the nuclei is 9 px wide, but 30 px are expected" in said["Implausible nuclei"]["text"]
-    assert "raise min_area, smoothing or separation" in said["Implausible nuclei"]["text"]
+    assert "raise min_area, smoothing or min_distance" in said["Implausible nuclei"]["text"]
     _, said = counted(plate, tmp_path, {"method": "cellpose", "diameter": 4})
     assert "They may be clumps or background" in said["Implausible nuclei"]["text"]
     assert "Implausible nuclei" not in counted(plate, tmp_path, {"method": "unet"})[1]

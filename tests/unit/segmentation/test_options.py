@@ -169,7 +169,7 @@ def test_a_segmentation_that_cannot_be_is_refused(changes, message):
             "network has no effect with a given model (u.keras), used as it is",
         ),
         ({"method": "classical", "polarity": "grey"}, "polarity"),
-        ({"method": "classical", "separation": 0}, "separation"),
+        ({"method": "classical", "min_distance": 0}, "min_distance"),
     ],
 )
 def test_a_key_that_an_engine_does_not_use_is_refused(engine, message):
@@ -198,7 +198,7 @@ def test_the_size_of_objects_cannot_be_measured_with_every_method():
     "engine",
     [
         {"method": "classical", "diameter": 30, "polarity": "dark", "threshold": "local"},
-        {"method": "classical", "correction": 0.7, "smoothing": 0.1, "separation": 0.5},
+        {"method": "classical", "threshold_correction": 0.7, "smoothing": 0.1, "min_distance": 0.5},
         {"method": "cellpose", "flow_threshold": 0.6, "cellprob_threshold": -1.0, "min_area": 9},
     ],
 )
