@@ -30,7 +30,8 @@ def test_digits_come_back_as_they_were_before_the_division(digits, tmp_path):
     found = idx_files.find_pairs(tmp_path / "new")
     assert sorted(found) == sorted(mnist.SETS)
     for name, (pixels, labels) in zip(mnist.SETS, digits, strict=True):
-        images, classes = (idx_files.read_array(path) for path in found[name])
+        images = idx_files.read_array(found[name][0], "images")
+        classes = idx_files.read_array(found[name][1], "labels")
         np.testing.assert_array_equal(images.reshape(len(pixels), -1), pixels * 256)
         np.testing.assert_array_equal(classes, labels)
         assert images.dtype == np.uint8
