@@ -427,7 +427,7 @@ def test_cells_of_images_without_plates_are_classified(project):
     project.snakemake()
     summary = project.summary()
     assert summary["cells"]["objects"] == 80
-    assert summary["models"]["hand"]["accuracy"]["value"] > 0.9
+    assert summary["classification"]["hand"]["accuracy"]["value"] > 0.9
     page = (project.folder / "results/small/report.html").read_text()
     assert "found 80 nuclei in 16 images" in page
     assert "Images to check" in page
