@@ -9,10 +9,12 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.segmentation import image_scale
-from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.dataset import write
 from moascope.segmentation.data.masks import Mask
-from moascope.segmentation.engines.base import MethodOptions
-from moascope.segmentation.object_size import Size, factor_for, size_of, trained_size
+from moascope.segmentation.data.object_sizes import Size, size_of
+from moascope.segmentation.engines.options.base import MethodOptions
+from moascope.segmentation.object_size import factor_for, trained_size
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from moascope.core.files import read_json, read_parquet
 from moascope.images.plate_store import PlateStore
-from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.base import MethodOptions
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.object_sizes import Size
+from moascope.segmentation.engines.options.base import MethodOptions
 from moascope.segmentation.object_size import (
     Judge,
-    Size,
     factor_for,
     measure,
     told_diameter,
