@@ -98,6 +98,16 @@ class Config(Section):
                     f"temperature to; set splits.{model.split}.validation, for example to 0.2, or "
                     "calibrate to auto"
                 )
+            elif (
+                model.is_trained()
+                and model.training.patience is not None
+                and not self.splits[model.split].may_validate()
+            ):
+                problems.append(
+                    f"models.{name}.training.patience: there are no validation units whose loss "
+                    f"could stop the training; set splits.{model.split}.validation, for example to "
+                    "0.2, or remove patience"
+                )
             elif not problems:
                 problems += self._problems_of_independence(model.split)
             channels = list(self.input.channels) if self.input else []
