@@ -110,6 +110,11 @@ class Config(Section):
                 )
             elif not problems:
                 problems += self._problems_of_independence(model.split)
+            if model.training.tensorboard and self.compute.keras_backend != "tensorflow":
+                problems.append(
+                    f"models.{name}.training.tensorboard: its logs need compute.keras_backend "
+                    "tensorflow; remove it"
+                )
             channels = list(self.input.channels) if self.input else []
             for channel in model.triple or []:
                 if channel not in channels:

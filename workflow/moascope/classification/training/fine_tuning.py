@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from moascope.classification.features import with_views
 from moascope.classification.streaming import check_alike
@@ -25,6 +27,8 @@ from moascope.networks.layers import pool
 from moascope.networks.options import BackboneOptions, FrozenNetwork
 from moascope.networks.registry import ChannelMapping, find_backbone
 from moascope.networks.saving import precision_policy
+
+logger = logging.getLogger(__name__)
 
 _LARGE_UNITS = 512  # px
 _ANY_SIDE = 224  # px: usual for networks pretrained on ImageNet
@@ -112,6 +116,83 @@ def fit_fold(
         both = keras.Model(core.input, [core.get_layer("embedding").output, core.output])
         embedding, predictions = predict(both, samples, "test", training.batch_size)
     return Trained(core, history, predictions, embedding)
+
+
+def fit_all(
+    unit_files: Sequence[str | os.PathLike[str]],
+    labels: np.ndarray,
+    classes: Sequence[str],
+    channels: Sequence[str],
+    options: FineTuning,
+    augmentations: Sequence[Augmentation],
+    history: pd.DataFrame,
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None = None,
+    code: str = "",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.Model:
+    """Fine-tune a backbone on all labelled units, which leaves none to test it.
+
+    Parameters
+    ----------
+    unit_files, classes, channels, options, augmentations, seed, checkpoint, code, callbacks
+        As for `fit_fold`.
+    labels : numpy.ndarray
+        int `(N,)`, class index of every unit; -1 for units without label or outside of the split.
+    history : pandas.DataFrame
+        Training curves of all folds, see `choose_epochs`.
+
+    Returns
+    -------
+    keras.Model
+        From images to probabilities.
+
+    Raises
+    ------
+    InputError
+        As of `fit_fold`.
+    """
+    last_epoch = choose_epochs(history)
+    logger.info("training on all labelled units for %d epochs", last_epoch)
+    training = options.training.without_validation(is_fine_tuned=options.weights != "none")
+    trained = fit_fold(
+        unit_files,
+        labels,
+        {"train": np.flatnonzero(np.asarray(labels) >= 0)},
+        classes,
+        channels,
+        options.model_copy(update={"training": training}),
+        augmentations,
+        seed=seed,
+        checkpoint=checkpoint,
+        code=code,
+        last_epoch=last_epoch,
+        callbacks=callbacks,
+    )
+    return trained.model
+
+
+def choose_epochs(history: pd.DataFrame) -> int:
+    """Choose the number of epochs of a training without validation units.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        Training curves of all folds: `HISTORY_COLUMNS`, repeat and fold.
+
+    Returns
+    -------
+    int
+        Median over folds of the epoch with the lowest validation loss, rounded up; of the last
+        epoch for folds without validation units.
+    """
+    best = []
+    for _, curve in history.groupby(["repeat", "fold"]):
+        is_last = curve["epoch"] == curve["epoch"].max()
+        is_lowest = curve["val_loss"] == curve["val_loss"].min()
+        best.append(curve.loc[is_lowest if is_lowest.any() else is_last, "epoch"].iloc[-1])
+    return int(np.ceil(np.median(best)))
 
 
 def check_model(

@@ -199,6 +199,21 @@ class TrainingSection(Section):
         }
         return restore(Training, {**usual, **own})
 
+    def without_validation(self, *, is_fine_tuned: bool) -> Training:
+        """Return the options of a training on all units, which none is left to validate.
+
+        Parameters
+        ----------
+        is_fine_tuned : bool
+            As for `complete`.
+
+        Returns
+        -------
+        Training
+            Complete, with the learning rates of this one, and without patience.
+        """
+        return self.complete(is_fine_tuned=is_fine_tuned).model_copy(update={"patience": None})
+
 
 if TYPE_CHECKING:
     Training = TrainingSection
