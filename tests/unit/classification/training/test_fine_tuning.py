@@ -45,10 +45,10 @@ LENET = {
     "backbone": "lenet",
     "weights": "none",
     "channel_mapping": "inflate",
-    "triple": None,
+    "rgb_channels": None,
     "input_size": None,
     "transfer": "full",
-    "taps": [],
+    "feature_layers": [],
     "pooling": "mean",
     "head": HEAD,
     "unfreeze_from": None,
@@ -59,9 +59,9 @@ LITE0 = {
     **LENET,
     "backbone": "efficientnet-lite0",
     "weights": "imagenet",
-    "channel_mapping": "triple",
-    "triple": ["a", "b", "a"],
-    "taps": ["block2_add"],
+    "channel_mapping": "rgb",
+    "rgb_channels": ["a", "b", "a"],
+    "feature_layers": ["block2_add"],
     "transfer": "partial",
     "unfreeze_from": "block2_expand_conv",
 }
@@ -211,7 +211,7 @@ def test_a_final_network_is_trained_on_all_labelled_units_for_the_chosen_epochs(
 
 @pytest.mark.parametrize("mapping", ["inflate", "per-channel"])
 def test_fine_tuning_takes_any_channel_mapping(screen, mapping):
-    options = {"channel_mapping": mapping, "triple": None}
+    options = {"channel_mapping": mapping, "rgb_channels": None}
     result = fit(screen, LITE0, options=options, training={"epochs": 1})
     assert result.predictions.shape == (10, 2)
 

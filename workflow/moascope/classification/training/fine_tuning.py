@@ -294,10 +294,11 @@ def build_classifier(
         options.weights,
         options.input_size,
         channels,
-        ChannelMapping(options.channel_mapping, options.triple),
-        options.taps,
+        ChannelMapping(options.channel_mapping, options.rgb_channels),
+        options.feature_layers,
         pooling=None,
         unit_shape=unit_shape,
+        architecture=options.own_architecture(),
     )
     freeze(features.get_layer("trunk"), options, is_head_only=False)
     output = add_head(pool(features.output, options.pooling), options.head, n_classes)

