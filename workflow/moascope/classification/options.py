@@ -19,6 +19,7 @@ from moascope.core.options import (
     restore,
     without_effect,
 )
+from moascope.networks.architectures import TRAINING_KEYS
 from moascope.networks.options import FrozenNetwork
 
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
@@ -98,7 +99,11 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
             reasons["training"] = f"{transfer} and head.type {self.head.type!r}"
         if not self.uses_network():
             reasons |= dict.fromkeys(_KEYS_OF_NETWORKS, "features [hand-crafted]")
-        return without_effect(self, reasons)
+        of_training = without_effect(self.architecture, dict.fromkeys(TRAINING_KEYS, transfer))
+        return [
+            *without_effect(self, reasons),
+            *(f"architecture.{sentence}" for sentence in of_training),
+        ]
 
     def _replaced_keys(self) -> list[str]:
         """Return the keys of the model that no candidate takes over."""
