@@ -21,22 +21,32 @@ from moascope.classification.training import perceptron
 from moascope.classification.training.options import Training
 from moascope.core.files import read_array, write_json, write_parquet
 from moascope.core.options import restore
-from moascope.pipeline import run_summary
+from moascope.networks.training.callbacks import log_to_tensorboard
+from moascope.pipeline import versions
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
 checkpoints = [Path(params.checkpoint.format(fold=fold)) for fold in range(len(task.folds))]
+training = restore(Training, params.options["training"])
+
+
+def make_callbacks(fold):
+    is_logged = training.tensorboard
+    return log_to_tensorboard(params.tensorboard.format(fold=fold)) if is_logged else ()
+
+
 predictions, history = perceptron.fit_mlp_folds(
     read_array(given.features, mapped=True),
     task,
     MlpOptions.model_validate(params.options["head"]),
-    restore(Training, params.options["training"]),
+    training,
     seed=params.seed,
     checkpoints=checkpoints,
     code=params.code,
+    callbacks=make_callbacks,
 )
 write_parquet(predictions, output.predictions)
 write_parquet(history, output.history)
-write_json(run_summary.computed_with(params.compute["keras_backend"], device), output.device)
+write_json(versions.computed_with(params.compute["keras_backend"], device), output.device)
 for checkpoint in checkpoints:
     checkpoint.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from moascope.networks.registry import APPLICATIONS, ChannelMapping
 from moascope.networks.zoo import applications
 
 RGB = ["a", "b", "c"]
-TRIPLE = ChannelMapping("triple", RGB)
+RGB_MAPPING = ChannelMapping("rgb", RGB)
 
 
 def images(n=2, size=64, channels=3, seed=0):
@@ -53,7 +53,7 @@ def test_weights_that_cannot_be_downloaded_are_an_error_without_a_url(monkeypatc
     monkeypatch.setattr(keras.applications, "VGG16", no_network)
     monkeypatch.setattr(no_network, "__module__", "keras.applications.vgg16", raising=False)
     with pytest.raises(InputError) as caught:
-        backbones.build("VGG16", "imagenet", None, RGB, TRIPLE, unit_shape=(64, 64))
+        backbones.build("VGG16", "imagenet", None, RGB, RGB_MAPPING, unit_shape=(64, 64))
     assert "imagenet weights of VGG16 are not on this machine" in str(caught.value)
     assert "http" not in str(caught.value)
 

@@ -7,7 +7,7 @@ from moascope.networks.registry import ChannelMapping, find_backbone
 
 RGB = ["a", "b", "c"]
 INFLATE = ChannelMapping("inflate")
-TRIPLE = ChannelMapping("triple", RGB)
+RGB_MAPPING = ChannelMapping("rgb", RGB)
 
 
 def test_lenet5_has_the_maps_of_its_paper_and_about_as_many_parameters():
@@ -40,9 +40,9 @@ def test_the_former_name_stays_valid():
 
 def test_imagenet_weights_for_lenet_are_an_error():
     with pytest.raises(InputError, match="no imagenet weights for lenet-lab"):
-        backbones.build("lenet-lab", "imagenet", 28, RGB, TRIPLE)
+        backbones.build("lenet-lab", "imagenet", 28, RGB, RGB_MAPPING)
 
 
 def test_images_of_an_open_size_are_an_error():
     with pytest.raises(InputError, match="input_size: lenet-lab needs one"):
-        backbones.build("lenet-lab", "none", None, RGB, TRIPLE)
+        backbones.build("lenet-lab", "none", None, RGB, RGB_MAPPING)

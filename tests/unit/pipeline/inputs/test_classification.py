@@ -10,8 +10,8 @@ SPLITS = {
     "lobo": {"method": "leave-one-batch-out"},
 }
 MODELS = {
-    "lda": {"split": "loco", "taps": ["block4_add"]},
-    "svm": {"split": "loco", "taps": ["block4_add"], "head": {"type": "svm"}},
+    "lda": {"split": "loco", "feature_layers": ["block4_add"]},
+    "svm": {"split": "loco", "feature_layers": ["block4_add"], "head": {"type": "svm"}},
     "mlp": {"split": "lobo", "head": {"type": "mlp"}},
     "hand": {"split": "loco", "features": ["hand-crafted"]},
     "both": {"split": "loco", "features": ["network", "hand-crafted"]},

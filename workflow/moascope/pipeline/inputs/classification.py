@@ -183,7 +183,7 @@ class ModelInputs(RuleInputs):
         """Return the options that the network and the head of a final model are built with."""
         name = wildcards.model
         keys = (
-            *("backbone", "weights", "architecture", "channel_mapping", "triple"),
+            *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels"),
             *("input_size", "views"),
         )
         is_keras, has_network = name in self.keras_heads, name in self.pass_of
@@ -195,6 +195,10 @@ class ModelInputs(RuleInputs):
     def checkpoints_of_folds(self, wildcards: Wildcards) -> str:
         """Return the pattern of the checkpoints of a model, with the fold in braces."""
         return self.paths.fold_checkpoint.replace("{model}", wildcards.model)
+
+    def tensorboard_of_folds(self, wildcards: Wildcards) -> str:
+        """Return the folder of the TensorBoard logs of a model, with the fold in braces."""
+        return self.paths.tensorboard(f"{wildcards.model}/{{fold}}")
 
     def image_shape(self) -> list[int] | None:
         """Return height and width in px of what units are cut from.
