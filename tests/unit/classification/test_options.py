@@ -150,6 +150,10 @@ def test_a_network_that_is_frozen_is_read_as_such():
             {"training": "transfer 'frozen' and head.type 'lda'"},
         ),
         (
+            {"backbone": "mlp", "weights": "none", "architecture": {"l2": 0.1, "l1": 0.1}},
+            {"architecture.l1": "transfer 'frozen'", "architecture.l2": "transfer 'frozen'"},
+        ),
+        (
             {"head": {"type": "mlp"}, "training": {}, "candidates": {"a": {}, "b": {}}},
             {"training": "candidates"},
         ),

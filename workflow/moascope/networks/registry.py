@@ -105,7 +105,7 @@ class InputScale:
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """What a network is built from."""
+    """Request for a network: its name, weights, size, channels and options."""
 
     name: str
     """Name of the backbone."""
