@@ -86,7 +86,7 @@ def test_until_a_rule_that_cannot_be_stopped_at_is_refused(project, small_config
     code, output = project.snakemake("-n", "--until", "train_fold", check=False)
     assert code == 1
     assert after(output, "--until")[1] == (
-        "  - train_fold: its jobs are known only once the split is made; name collect_folds, which "
+        "  - train_fold: its jobs are unknown before the split is made; use collect_folds, which "
         "trains all folds"
     )
     assert set(project.planned("--until", "check_splits", "check_models")) == {

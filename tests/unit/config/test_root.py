@@ -345,7 +345,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ({"segmentation": {"annotated": ANNOTATED}}, "channels must name the channels of the"),
         (
             {"segmentation": {"labelled_plates": True}},
-            "segmentation.labelled_plates: there is no screen whose cells an engine finds",
+            "segmentation.labelled_plates: there is no screen with an engine; remove it",
         ),
         ({"units": {"cells": {"crop": 32}}}, "units.cells: there is no engine that finds cells"),
         ({"units": {"cells": {}, "tiles": [2, 2]}}, "cells and tiles exclude each other"),
@@ -375,7 +375,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             {"segmentation": {"engines": {"c": {"method": "classical", "ensemble": 2}}}},
-            "segmentation.engines.c: ensemble is for method unet, not classical; leave it out",
+            "segmentation.engines.c: ensemble is for method unet, not classical; remove it",
         ),
         (
             {
@@ -447,7 +447,7 @@ def engine_problems(**engine):
         ),
         (
             {"method": "stardist", "model": "m", "training": {"steps": 9}},
-            "training has no effect with a given model (m), used as it is; leave one of them out",
+            "training has no effect with a given model (m); remove one of them",
         ),
         (
             {"method": "stardist", "model": "m", "n_rays": 32},

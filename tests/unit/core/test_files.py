@@ -263,7 +263,7 @@ def test_every_cut_of_a_file_is_named_with_its_rule(tmp_path, monkeypatch, kind)
             read(file)
         message = str(raised.value)
         assert "\n" not in message
-        assert message.startswith(f"{file}: is damaged, or no file that MoAscope wrote (")
+        assert message.startswith(f"{file}: is damaged, or was not written by MoAscope (")
         assert message.endswith(" Delete it and run again, or run with --forcerun collect_units.")
     file.unlink()
     with pytest.raises(InputError, match=r"there is no such file. Run again, or with --forcerun c"):
@@ -315,7 +315,7 @@ def test_an_array_that_is_longer_than_its_header_says_is_refused(tmp_path):
     write_array(np.arange(9.0), tmp_path / "a.npy")
     with (tmp_path / "a.npy").open("ab") as file:
         file.write(b"more")
-    with pytest.raises(InputError, match="holds 204 bytes, but its header tells of 200"):
+    with pytest.raises(InputError, match="holds 204 bytes, but its header declares 200"):
         read_array(tmp_path / "a.npy")
 
 

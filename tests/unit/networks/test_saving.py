@@ -72,7 +72,7 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path, change):
     with pytest.raises(InputError) as raised:
         saving.load_model(tmp_path / "m.keras")
     message = str(raised.value)
-    assert message.startswith(f"{tmp_path / 'm.keras'}: is damaged, or no file that MoAscope wrote")
+    assert message.startswith(f"{tmp_path / 'm.keras'}: is damaged, or was not written by MoAscope")
     assert "\n" not in message
 
 

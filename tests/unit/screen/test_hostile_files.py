@@ -382,8 +382,8 @@ def test_cells_beyond_the_limit_are_named(tmp_path, place):
     with pytest.raises(InputError) as caught:
         read_sheet(path)
     assert str(caught.value) == (
-        f"{path}, line {line}: a cell is longer than 131,072 characters; look for a quotation mark "
-        "that is not closed there, or a file that is no table"
+        f"{path}, line {line}: a cell is longer than 131,072 characters; correct a quotation "
+        "mark that is not closed, or the path of the table"
     )
 
 

@@ -170,7 +170,7 @@ def test_vehicles_are_controls_of_a_plate_without_others(screen):
 def test_advice_on_thousands_does_not_change_the_value(screen):
     screen.lines[3] = screen.lines[3].replace("0.3", '"1,000"')
     message = screen.error()
-    assert "'1,000' is 1000 if its comma stands between thousands, and 1 if" in message
+    assert "'1,000' is 1000 if its comma separates thousands, and 1 if" in message
     assert "write 1000 or 1" in message
 
 

@@ -243,8 +243,8 @@ def test_sheet_and_table_must_not_contradict_each_other(screen):
     table = screen.folder / "moa.csv"
     table.write_text("compound,moa\ntaxol,Poison\n")
     assert (
-        "compound 'taxol' has several mechanisms, 'Stabilizer' (line 4) and 'Poison' "
-        f"({table}, line 2); decide for one"
+        f"compound 'taxol' has several mechanisms, 'Stabilizer' (line 4) and 'Poison' ({table}, "
+        "line 2); correct the MoA table so that it has one"
     ) in screen.error(moa_table=str(table))
 
 
@@ -254,7 +254,7 @@ def test_a_compound_with_two_spellings_is_named_with_both_lines(screen, spelling
     touch(screen.folder, "e/1d.tif", "e/1a.tif")
     assert (
         f"column 'compound': 'taxol' (line 4) and {spelling!r} (line 7) look like one compound, "
-        "but would count as different ones; spell it alike everywhere"
+        "but would count as different ones; correct the spelling"
     ) in screen.error()
 
 

@@ -31,7 +31,7 @@ def _problems_of_input(section: Any) -> list[str]:
     columns = sorted(section.columns.model_fields_set - _OWN_COLUMNS)
     keys += [f"columns.{name}" for name in columns]
     return [
-        f"input.{key}: format 'classes' knows no plates, compounds or controls; remove it"
+        f"input.{key}: format 'classes' has no plates, compounds or controls; remove it"
         for key in keys
     ]
 
@@ -94,8 +94,8 @@ def _problems_of_splits(config: Any) -> Iterator[str]:
     for name, split in config.splits.items():
         if split.method not in _METHODS:
             yield (
-                f"splits.{name}.method: {split.method!r} holds out what images of format 'classes' "
-                f"do not have; use stratified-k-fold, fixed, or group-k-fold or "
+                f"splits.{name}.method: {split.method!r} holds out groups that format 'classes' "
+                "does not have; set stratified-k-fold, fixed, or group-k-fold or "
                 f"leave-one-group-out with `group` (there are: {named})"
             )
         elif split.method in ("group-k-fold", "leave-one-group-out"):
@@ -106,7 +106,7 @@ def _problems_of_splits(config: Any) -> Iterator[str]:
                     f"input.groups (there are: {named})"
                 )
         if split.include_controls:
-            yield f"splits.{name}.include_controls: format 'classes' knows no controls; remove it"
+            yield f"splits.{name}.include_controls: format 'classes' has no controls; remove it"
 
 
 def _problems_of_normalization(config: Any) -> Iterator[str]:
@@ -115,13 +115,13 @@ def _problems_of_normalization(config: Any) -> Iterator[str]:
             what = "controls" if step.scope == "controls" else "plates"
             yield (
                 f"normalization.steps[{number}].scope: {step.scope!r} takes statistics from "
-                f"{what}, and format 'classes' knows none; use image"
+                f"{what}, which format 'classes' does not have; set image"
             )
 
 
 def _problems_of_cells(config: Any) -> Iterator[str]:
     if config.segmentation.engines:
         yield (
-            "segmentation.engines: objects are not searched in images of format 'classes'; remove "
-            "them, or list the images in a sheet with plates and wells (format table)"
+            "segmentation.engines: format 'classes' has no segmentation; remove the engines, or "
+            "set format table with a sheet of plates and wells"
         )

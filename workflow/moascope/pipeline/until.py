@@ -31,8 +31,8 @@ def check_until(arguments: Sequence[str], *, has_screen: bool, has_networks: boo
     parser.add_argument("--until", "-U", nargs="+", default=[])
     until = parser.parse_known_args(list(arguments))[0].until
     hints = {
-        "train_fold": "its jobs are known only once the split is made; name collect_folds, which "
-        "trains all folds",
+        "train_fold": "its jobs are unknown before the split is made; use collect_folds, "
+        "which trains all folds",
     }
     if not has_screen:
         hints |= dict.fromkeys(

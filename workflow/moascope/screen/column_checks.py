@@ -89,7 +89,7 @@ def check_cells(table: pd.DataFrame, role: str, label: str, problems: Problems) 
         cells[cells.str.contains(_CONTROLS) & (not is_checked_later)],
         places,
         label,
-        lambda name: f"{show(name)} has control characters; type the name again",
+        lambda name: f"{show(name)} has control characters; correct the name",
     )
     if role in _NAMED_ROLES:
         _note_odd_names(cells, places, role, label, problems)
@@ -111,8 +111,9 @@ def _note_odd_names(
             problems.note(f"{where} counts as the name of a {role}; if it is none, empty the cells")
         elif role == "compound":
             problems.note(
-                f"{where} looks like a date that a spreadsheet made of the name of a {role}; if so,"
-                " format the column as text in the original table and export it again"
+                f"{where} looks like the name of a {role} that a spreadsheet changed into a "
+                "date; if so, format the column as text in the original table and export it "
+                "again"
             )
 
 
@@ -176,8 +177,8 @@ def check_spellings(names: pd.DataFrame, label: str, noun: str, problems: Proble
         pairs = zip(groups[index]["name"], groups[index]["place"], strict=True)
         listed = " and ".join(f"{name!r} ({place})" for name, place in pairs)
         return (
-            f"{label}: {listed} look like one {noun}, but would count as different ones; spell it "
-            "alike everywhere"
+            f"{label}: {listed} look like one {noun}, but would count as different ones; correct "
+            "the spelling"
         )
 
     problems.rows(groups.index, sentence, f"{noun} names with several spellings")

@@ -208,8 +208,8 @@ def _names_on_disk(
         first = other[0]
         path, name = (text[first].removeprefix(roots[first]) for text in (paths, found))
         problems.note(
-            f"{label}: {amount(len(other), 'path')} not there as written, but under a name that "
-            f"looks alike, which is read, such as {name.lstrip('/')!r} ({places[first]}: "
+            f"{label}: {amount(len(other), 'path')} not there as written, but files with "
+            f"look-alike names are, and are read, such as {name.lstrip('/')!r} ({places[first]}: "
             f"{describe_difference(name.lstrip('/'), path.lstrip('/'))} as in the table)"
         )
     return found.astype("str")
@@ -240,9 +240,7 @@ def _planes(rows: SampleRows, channel: str, problems: Problems) -> pd.Series:
         text[wrong],
         rows.table["place"],
         f"channel {channel!r}",
-        lambda value: (
-            f"frame {show(value)} is not a number that a plane can have; frames count from 0"
-        ),
+        lambda value: f"frame {show(value)} is not a plane number; frames count from 0",
     )
     return text.mask(wrong, "-1").astype("int64")
 
@@ -293,9 +291,9 @@ def _check_missing_share(
         keys = f"input.path_prefix, {keys}"
     named = f"plate {empty[0]!r}" + (f" and {len(empty) - 1} more" if len(empty) > 1 else "")
     problems.add(
-        f"{named}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. "
-        "Where more than half of a plate is missing, the folder is usually wrong or not "
-        f"mounted; correct {keys}, or leave the plate out"
+        f"{named}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. If more than "
+        "half of a plate is missing, the folder is usually wrong or not mounted; correct "
+        f"{keys}, or leave the plate out"
     )
 
 
@@ -389,7 +387,7 @@ def _find_files(
                 folder_faults[folder] = str(error.strerror)
                 continue
             found, wrong = {}, {}
-            gone = dict.fromkeys(group["name"], f"is in a folder that is not there ({folder})")
+            gone = dict.fromkeys(group["name"], f"is in a missing folder ({folder})")
         if absent is None:
             way_out = "" if or_folders else f"; {_QUARANTINE_ADVICE}"
             wrong |= {name: why + way_out for name, why in gone.items()}

@@ -213,7 +213,7 @@ def _mechanisms(
     for text, rows in cells[unknown].groupby(cells[unknown], sort=False):
         problems.note(
             f"{label}: {text!r} in {amount(len(rows), 'row')} (first: {places[rows.index[0]]}) "
-            "is no mechanism; wells without another one are not used for classification"
+            "is no mechanism; wells without a mechanism are not used for classification"
         )
     absent = unknown | cells.isin([text for text, word in words.items() if word in NOT_GIVEN])
     # What programs write is no surprise, what people write may be.
@@ -255,7 +255,10 @@ def _check_one_mechanism(
     several = pairs[pairs.duplicated("compound", keep=False)]
     for compound, group in several.groupby("compound", sort=False):
         listed = " and ".join(f"{row.moa!r} ({row.place})" for row in group.itertuples())
-        problems.add(f"compound {compound!r} has several mechanisms, {listed}; decide for one")
+        problems.add(
+            f"compound {compound!r} has several mechanisms, {listed}; correct the MoA table so "
+            "that it has one"
+        )
 
 
 def _check_labels(
@@ -276,8 +279,7 @@ def _check_labels(
         return
     if "compound" not in rows.labels:
         problems.add(
-            "models need to know which wells were treated alike; name the column of compounds "
-            "under input.columns.compound, or give input.platemap"
+            "models need the compound of every well; set input.columns.compound or input.platemap"
         )
         return
     unnamed = (sites["role"] == "treated") & (sites["compound"] == "")
@@ -293,7 +295,7 @@ def _check_labels(
 
     def why(treatment: str) -> str:
         if not treatment:
-            return "neither compound nor MoA are given; fill them in"
+            return "compound and MoA are missing; add them"
         compound = treatment.rpartition("@")[0] or treatment
         near = None if compound in compounds else nearest(compound, compounds)
         hint = f" (did you mean {near!r}?)" if near else ""

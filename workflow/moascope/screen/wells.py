@@ -132,7 +132,7 @@ def _position(name: str) -> tuple[int, int]:
         return _row_number(match[2]), int(match[1]) - 1
     if match := _ROW_AND_COLUMN.fullmatch(name):
         return int(match[1]) - 1, int(match[2]) - 1
-    cause = " (it looks like a date that a spreadsheet made of it)" if looks_like_date(name) else ""
+    cause = " (a spreadsheet probably changed it into a date)" if looks_like_date(name) else ""
     raise InputError(
         f"{name!r} is not a well name{cause}; write row letter and column number, such as B02"
     )

@@ -94,7 +94,7 @@ def audit(
     if images is not None and len(images.thumbnails) != len(units):
         raise InputError(
             f"leakage audit: {len(images.thumbnails)} unit images for {len(units)} units; both "
-            "have to come from the same run"
+            "must come from the same run"
         )
     rows = np.flatnonzero(units["unit_id"].isin(groups["unit_id"]).to_numpy())
     chosen = units.iloc[rows].reset_index(drop=True)
@@ -153,7 +153,7 @@ def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) ->
         If there are leaks and `on_leak` is "error".
     """
     for gap in audit["not_looked_at"]:
-        log.warning("split %s: not looked at: %s (%s)", split_name, gap["what"], gap["reason"])
+        log.warning("split %s: not checked: %s (%s)", split_name, gap["what"], gap["reason"])
     if audit["passed"]:
         log.info("split %s: the leakage audit passed", split_name)
     if not audit["messages"]:
@@ -161,13 +161,12 @@ def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) ->
     error = InputError.collect(list(audit["messages"]), f"split {split_name!r} leaks")
     if on_leak == "error":
         raise InputError(
-            f"{error}\nScores on this split would be too good. Fix: hold together what belongs "
-            f"together: name its column under splits.{split_name}.group (method group-k-fold), or "
-            "correct the sheet. Images may also look alike by chance, as sparse round nuclei do: "
-            f"look at the two that are named, then raise splits.{split_name}.audit.min_correlation "
-            "(identical images) or min_overlap_correlation (common content), or set "
-            f"splits.{split_name}.audit.on_leak: warn, so that the run goes on and the report "
-            "says so."
+            f"{error}\nScores on this split would be too high. Fix: add the column of these "
+            f"groups to splits.{split_name}.group (method group-k-fold), or correct the sheet. "
+            "Images can also be similar by chance, for example sparse round nuclei: compare the "
+            f"two, then raise splits.{split_name}.audit.min_correlation (identical images) or "
+            "min_overlap_correlation (common content), or set "
+            f"splits.{split_name}.audit.on_leak: warn to continue with a warning in the report."
         )
     log.warning("%s", error)
 
@@ -197,7 +196,7 @@ def _compare_images(
     details = images.details
     n_flat, n_units = count_flat(details), len(rows)
     if n_units - n_flat < 2:
-        reason = f"{n_flat} of {n_units} units have no contrast, so that no pair can be compared"
+        reason = f"{n_flat} of {n_units} units have no contrast, so no pair can be compared"
         return {}, [_Unseen("images", reason, True)]
     unseen = []
     if n_flat:
@@ -291,7 +290,7 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
         if found["shared"]:
             example = found["examples"][0]
             messages.append(
-                f"{found['shared']} groups of column {column!r} stand on two sides, for example "
+                f"{found['shared']} groups of column {column!r} are in two sets, for example "
                 f"{example['group']!r} in {' and '.join(example['sets'])} of {_place(example)}."
             )
     kinds = {
@@ -305,7 +304,7 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
         if found and found["pairs"]:
             example = found["examples"][0]
             messages.append(
-                f"{_counted(found['pairs'], words)} on two sides, for example {example['a']!r} in "
+                f"{_counted(found['pairs'], words)} in two sets, for example {example['a']!r} in "
                 f"{example['sets'][0]} and {example['b']!r} in {example['sets'][1]} of "
                 f"{_place(example)} ({_correlation(kind, example)})."
             )

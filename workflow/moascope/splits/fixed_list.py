@@ -55,7 +55,7 @@ def read_fixed(options: Split, units: pd.DataFrame) -> pd.DataFrame:
     if "set" not in table.columns:
         problems.append("no column 'set': add it, with train, validation or test in every row")
     if not keys:
-        problems.append(f"no column that says which units: add one of {', '.join(FIXED_KEYS)}")
+        problems.append(f"no column identifies units: add one of {', '.join(FIXED_KEYS)}")
     problems += [
         f"column {key!r} is not in the units table: use another one"
         for key in keys

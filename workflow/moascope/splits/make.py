@@ -133,8 +133,8 @@ def make_split(units: pd.DataFrame, options: Split, seed: int) -> tuple[pd.DataF
         chosen = chosen[~chosen["moa"].isin(labelled.classes[whole])]
         if chosen["moa"].nunique() < 2:
             raise InputError(
-                f"split method {method}: fewer than two classes are left after leaving out what "
-                "cannot be learned. Choose another split method.\n" + "\n".join(dropped)
+                f"split method {method}: fewer than two classes are left after removing classes "
+                "without training units. Choose another split method.\n" + "\n".join(dropped)
             )
     for sentence in dropped:
         log.warning("%s", sentence)

@@ -167,14 +167,14 @@ def hold_out_validation(
         result.append(replace(assignment, sides=sides))
     if np.any(costs):
         log.warning(
-            "%s: on average validation takes %.0f %% of the training units of a fold, and %.0f %% "
-            "are left out because they share a compound or a batch with it",
+            "%s: validation uses on average %.0f %% of the training units of a fold; %.0f %% are "
+            "left out because they share a compound or batch with it",
             method,
             *(100 * np.mean(costs, axis=0)),
         )
     for label in np.flatnonzero(without):
         log.warning(
-            "class %r has too few training groups to give one to validation in %d of %d folds",
+            "class %r has too few training groups for validation in %d of %d folds",
             labelled.classes[label],
             without[label],
             len(assignments),

@@ -77,8 +77,8 @@ def test_images_outside_class_folders_are_counted(tmp_path):
     section = folder(tmp_path, "a/1.png", "2.png", "3.png")
     notes = read_screen(section)[1]
     assert notes == [
-        f"{tmp_path}: 1 image files are read; left out: 2 image file(s) in no folder of a class, "
-        "such as '2.png'"
+        f"{tmp_path}: 1 image files are read; left out: 2 image file(s) outside the folders of "
+        "classes, such as '2.png'"
     ]
 
 
@@ -129,8 +129,8 @@ def test_all_that_is_wrong_with_a_sheet_is_said_at_once(tmp_path):
     with pytest.raises(InputError) as caught:
         read_sites(sheet(tmp_path, text, "1.png", "2.png", "3.png"))
     for sentence in [
-        "line 2, column 'label': blank; fill in the class, or leave the image out",
-        "line 3, column 'set': 'tets' is no set; write train, validation or test",
+        "line 2, column 'label': blank; add the class, or remove the image",
+        "line 3, column 'set': 'tets' is no set; set it to train, validation or test",
         "line 4: image '2.png' was already given in line 3; remove one of the two",
         "'sick' (line 3) and 'Sick' (line 5) look like one class",
     ]:
@@ -242,9 +242,9 @@ def test_splits_by_what_is_not_there_are_refused_with_the_fix(method):
     with pytest.raises(InputError) as caught:
         load(raw(input={"groups": ["patient"]}, splits={"s": {"method": method}}))
     assert (
-        f"splits.s.method: {method!r} holds out what images of format 'classes' do not have; use "
-        "stratified-k-fold, fixed, or group-k-fold or leave-one-group-out with `group` (there are: "
-        "patient)"
+        f"splits.s.method: {method!r} holds out groups that format 'classes' does not have; set "
+        "stratified-k-fold, fixed, or group-k-fold or leave-one-group-out with `group` (there "
+        "are: patient)"
     ) in str(caught.value)
 
 

@@ -144,7 +144,7 @@ def test_all_problems_of_a_sheet_are_told_at_once(folder, options):
     message = str(caught.value)
     assert message.startswith(f"{folder / 'sheet.csv'}: 7 problems")
     assert "line 3, name: 'a' is the name of an image above as well" in message
-    assert "line 4, set: 'trian' is no set that is known; use train, validation, test" in message
+    assert "line 4, set: 'trian' is an unknown set; use train, validation, test" in message
     assert f"line 5, image: {folder.resolve() / 'images' / 'gone.png'} does not exist" in message
     assert f"{folder.resolve() / 'masks' / 'c.png'} does not exist" in message
 
@@ -203,7 +203,7 @@ def test_a_damaged_split_file_is_refused(folder, options, text, message):
 
 def test_a_wrong_set_in_the_mapping_is_refused(folder, options):
     options = replace(options, set_of={"train": "train", "val": "vaal", "test": "test"})
-    with pytest.raises(InputError, match="sets: 'val' is given the set 'vaal'; use train"):
+    with pytest.raises(InputError, match="sets: 'val' has the unknown set 'vaal'; use train"):
         read_annotations(folder / "sheet.csv", options)
 
 

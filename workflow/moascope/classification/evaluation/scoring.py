@@ -213,7 +213,5 @@ def _score_baseline(
     below = name == MAJORITY.name and entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
     result = {**entries["unit"], **frame.nest(entries), "comparator": not below}
     if below:
-        result["reason"] = (
-            "the split makes its class rarer in training, so that it scores below chance"
-        )
+        result["reason"] = "its class is rarer in the training set, so it scores below chance"
     return result, scored

@@ -25,7 +25,10 @@ def build_lenet(weights: str | None, size: tuple[int, int] | None, n_inputs: int
     if weights == "imagenet":
         raise InputError("weights: there are no imagenet weights for lenet. Use none, or a path.")
     if size is None:
-        raise InputError("input_size: lenet needs one, since it ends in a dense layer.")
+        raise InputError(
+            "input_size: lenet needs a fixed size, since it ends in a dense layer. Fix: set "
+            "input_size."
+        )
     image = keras.Input((*size, n_inputs), name="rgb")
     x = image
     for i, (n_channels, stride, pool) in enumerate(_CONVOLUTIONS, start=1):

@@ -150,8 +150,8 @@ def _sites(files: Sequence[ImageFile], problems: Problems) -> dict[_Site, dict[s
         file, first, (plate, well, site) = repeated[number]
         return (
             f"file {file.path!r}: plate {plate!r}, well {well!r}, site {site!r} already has "
-            f"{first.path!r} for channel {file.groups.get('channel', '')!r}; make input.pattern "
-            "tell them apart, or move one away"
+            f"{first.path!r} for channel {file.groups.get('channel', '')!r}; correct "
+            "input.pattern so that their names differ, or remove one of the files"
         )
 
     problems.rows(range(len(repeated)), sentence, "files of that kind")

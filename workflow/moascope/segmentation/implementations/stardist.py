@@ -640,7 +640,7 @@ def _tune(network: Any, annotated: AnnotatedSet, factor: float = 1.0) -> None:
             optimize_kwargs={"verbose": 0},
         )
     except RuntimeError:  # no threshold is better than another
-        logger.warning("no object of the validation images is found, whatever the threshold")
+        logger.warning("no object of the validation images is found at any threshold")
     logger.info("tuned on %d validation images: %s", len(rows), network.thresholds)
 
 
