@@ -83,5 +83,5 @@ def test_files_with_repeated_keys_are_refused(tmp_path):
     first.write_text("run: a\n")
     second.write_text("run: a\nrun: b\n")
     check_repeated_keys([first])
-    with pytest.raises(InputError, match=r"b\.yaml: 1 problem\n.*run: is given in line 1"):
+    with pytest.raises(InputError, match=r"b\.yaml: 1 problem\n.*run: is in line 1"):
         check_repeated_keys([first, second])

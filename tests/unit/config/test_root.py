@@ -347,7 +347,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
             {"segmentation": {"labelled_plates": True}},
             "segmentation.labelled_plates: there is no screen with an engine; remove it",
         ),
-        ({"units": {"cells": {"crop": 32}}}, "units.cells: there is no engine that finds cells"),
+        ({"units": {"cells": {"crop": 32}}}, "units.cells: there is no engine for cells"),
         ({"units": {"cells": {}, "tiles": [2, 2]}}, "cells and tiles exclude each other"),
         (
             {"segmentation": {"engines": {"u": {"method": "unet", "tile": 128, "overlap": 96}}}},
@@ -399,7 +399,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             star(training={"loss": "dice", "steps": 9}),
-            "training.loss: unknown to method 'stardist', whose network and loss are its own",
+            "training.loss: unknown to method 'stardist', which has its own network and loss",
         ),
         (
             star(training={"patch_size": 72}),
@@ -434,7 +434,7 @@ def engine_problems(**engine):
         ),
         (
             {"method": "classical", "test_time_augmentation": True},
-            "test_time_augmentation is for method unet, not classical; leave it",
+            "test_time_augmentation is for method unet, not classical; remove it",
         ),
         ({"method": "stardist", "network": {}}, "network is for method unet, not stardist"),
         (
@@ -451,11 +451,11 @@ def engine_problems(**engine):
         ),
         (
             {"method": "stardist", "model": "m", "n_rays": 32},
-            "n_rays has no effect with a given model (m), used as it is",
+            "n_rays has no effect with a given model (m); remove one",
         ),
         (
             {"method": "unet", "model": "u.keras", "network": {"depth": 3}},
-            "network has no effect with a given model (u.keras), used as it is",
+            "network has no effect with a given model (u.keras); remove one",
         ),
         ({"method": "classical", "polarity": "grey"}, "polarity"),
         ({"method": "classical", "min_distance": 0}, "min_distance"),
@@ -522,7 +522,7 @@ def test_a_screen_that_cannot_be_simulated_is_refused(section, message):
 
 def test_without_a_screen_there_must_be_annotated_images():
     assert "input: this key is required (or segmentation.annotated)" in problems({"run": "x"})
-    assert "segmentation.engines: name at least one engine" in problems(
+    assert "segmentation.engines: add at least one engine" in problems(
         {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED}}
     )
     alone = {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED, **UNET}}

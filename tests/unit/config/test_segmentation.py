@@ -64,7 +64,7 @@ def test_a_given_model_is_tuned_only_where_nothing_else_tunes_it():
     assert "tune is for method unet or stardist" in refused(engines={"e": cellpose})
     star = {"method": "stardist", "model": "2D_versatile_fluo", "tune": True}
     star |= {"prob_threshold": 0.5, "nms_threshold": 0.3}
-    assert "nothing is left to tune" in refused(engines={"e": star})
+    assert "there is nothing to tune" in refused(engines={"e": star})
 
 
 def test_tuning_a_given_model_needs_annotated_images():

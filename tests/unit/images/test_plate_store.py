@@ -56,7 +56,7 @@ def test_threads_share_an_open_store(store, images):
 def test_truncated_store_is_refused(store):
     store.write_bytes(store.read_bytes()[:-100])
     with pytest.raises(
-        InputError, match=r"P\.ozx: is damaged, or no file that MoAscope wrote \(BadZipFile"
+        InputError, match=r"P\.ozx: is damaged, or was not written by MoAscope \(BadZipFile"
     ):
         PlateStore(store)
 

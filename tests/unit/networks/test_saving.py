@@ -21,7 +21,7 @@ def test_a_model_of_other_channels_is_refused(tmp_path):
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "m.keras").write_text("hello")
-    with pytest.raises(InputError, match="damaged, or no file that MoAscope wrote"):
+    with pytest.raises(InputError, match="damaged, or was not written by MoAscope"):
         saving.load_model(tmp_path / "m.keras")
 
 

@@ -333,7 +333,7 @@ def test_names_with_control_characters_are_refused_in_all_tables(tmp_path):
     moa = tmp_path / "moa.csv"
     moa.write_text("compound,moa\ntaxol,Sta\x07bilizer\n")
     message = screen.error(moa_table=str(moa))
-    assert r"line 4, column 'compound': 'tax\x1b[2Jol' has control characters; type" in message
+    assert r"line 4, column 'compound': 'tax\x1b[2Jol' has control characters; correct" in message
     assert rf"{moa}, line 2, column 'moa': 'Sta\x07bilizer' has control characters" in message
 
     screen.lines = ["plate,well,site,dna,actin", "P1,A1,1,a/1d.tif,a/1a.tif"]
@@ -360,8 +360,8 @@ def test_plane_numbers_of_thirty_digits_are_named(tmp_path):
         "P1,A03,a/3d.tif,\u0663",
     ]
     message = screen.error(format="loaddata", channels={"DNA": "dna"}, columns={"site": None})
-    assert f"line 2, channel 'DNA': frame '{number}' is not a number that a plane" in message
-    assert "(5,002 characters) is not a number that a plane can have" in message
+    assert f"line 2, channel 'DNA': frame '{number}' is not a plane number" in message
+    assert "(5,002 characters) is not a plane number" in message
     assert "line 4, channel 'DNA': frame '\u0663' is not a number" in message
 
 

@@ -130,7 +130,7 @@ def test_a_compound_called_na_is_kept_and_said(screen):
 
 def test_a_compound_that_became_a_date_is_said(screen):
     replace(screen, "taxol", "2-Mar")
-    assert any("'2-Mar' in 1 row (first: line 4) looks like a date" in n for n in notes(screen))
+    assert any("'2-Mar' in 1 row (first: line 4) looks like the name" in n for n in notes(screen))
 
 
 # Doses

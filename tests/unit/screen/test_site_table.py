@@ -803,7 +803,7 @@ def test_config_keys_that_do_not_fit_the_sheet_are_named(screen, keys, message):
             "as '0.3'); write 0.4",
         ),
         ("P1,B3,1,newone,1,,a,b", "line 7, column 'moa': no MoA is known for 'newone@1'; fill it"),
-        ("P1,B3,1,,,,a,b", "line 7, column 'moa': neither compound nor MoA are given"),
+        ("P1,B3,1,,,,a,b", "line 7, column 'moa': compound and MoA are missing"),
         ("P1,B3,1,taxol", "line 7: 4 cells, but the header has 8"),
         (
             "P1,B3,1,taxol,1,Poison,a,b",
@@ -869,8 +869,7 @@ def test_controls_need_a_compound_column(screen):
 
 def test_mechanisms_need_compounds(screen):
     assert (
-        "models need to know which wells were treated alike; name the column of compounds under "
-        "input.columns.compound"
+        "models need the compound of every well; set input.columns.compound or input.platemap"
     ) in screen.error(columns={"compound": None})
     screen.lines[3] = screen.lines[3].replace("taxol", "")
     assert "line 4, column 'compound': blank, although the well has a mechanism" in screen.error()

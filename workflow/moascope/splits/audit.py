@@ -328,7 +328,7 @@ def _correlation(kind: str, example: Mapping[str, Any]) -> str:
 
 def _counted(n: int, pairs: str) -> str:
     """Return a count of pairs with its verb."""
-    return f"{n} {pairs} stand" if n > 1 else f"1 {pairs.replace('pairs', 'pair', 1)} stands"
+    return f"{n} {pairs} are" if n > 1 else f"1 {pairs.replace('pairs', 'pair', 1)} is"
 
 
 def _place(example: Mapping[str, Any]) -> str:

@@ -251,12 +251,12 @@ def test_splits_by_what_is_not_there_are_refused_with_the_fix(method):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"input": {"controls": ["DMSO"]}}, "controls: format 'classes' knows no plates"),
-        ({"input": {"platemap": "p.csv"}}, "platemap: format 'classes' knows no plates"),
+        ({"input": {"controls": ["DMSO"]}}, "controls: format 'classes' has no plates"),
+        ({"input": {"platemap": "p.csv"}}, "platemap: format 'classes' has no plates"),
         ({"input": {"columns": {"well": "w"}}}, r"columns\.well: format 'classes' knows"),
         (
             {"normalization": {"steps": [{"method": "zscore", "scope": "controls"}]}},
-            r"steps\[0\]\.scope: 'controls' takes statistics from controls, and format 'classes'",
+            r"steps\[0\]\.scope: 'controls' takes statistics from controls, which format 'classes'",
         ),
         (
             {"splits": {"s": {"method": "group-k-fold"}}},

@@ -141,7 +141,7 @@ def _check_pages(tiff: TiffFile, path: Path, advice: str) -> None:
         source = {"ome": "OME metadata", "imagej": "ImageJ description"}
         raise DamagedImageError(
             f"{path}: holds {pages} pages, but its {source.get(series.kind, 'description')} "
-            f"lists {read}, so {pages - read} would not be read. Export it again with metadata "
+            f"describes {read}, so {pages - read} would not be read. Export it again with metadata "
             "that name all channels, or remove its metadata and set input.axes."
         )
 
