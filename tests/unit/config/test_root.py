@@ -383,7 +383,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                     "engines": {"u": {"method": "unet", "model": "u.keras", "ensemble": 2}}
                 }
             },
-            "segmentation.engines.u: ensemble has no effect with a given model (u.keras), used",
+            "segmentation.engines.u: ensemble has no effect with a given model (u.keras); remove",
         ),
         (
             {
@@ -391,11 +391,11 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                     "engines": {"u": {"method": "unet", "model": "u.keras", "export": True}}
                 }
             },
-            "segmentation.engines.u.export: there is no annotated image to test the package with",
+            "segmentation.engines.u.export: there is no annotated image to test the package; set",
         ),
         (
             {"segmentation": {"engines": {"star": {"method": "stardist"}}}},
-            "segmentation.engines.star: there are no reference masks to learn",
+            "segmentation.engines.star: there are no reference masks for training",
         ),
         (
             star(training={"loss": "dice", "steps": 9}),

@@ -70,7 +70,7 @@ def test_a_given_model_is_tuned_only_where_nothing_else_tunes_it():
 def test_tuning_a_given_model_needs_annotated_images():
     screen = {"format": "table", "sheet": "s.csv", "channels": {"DNA": "h"}}
     engines = {"e": {**UNET, "tune": True}}
-    with pytest.raises(InputError, match=r"engines\.e\.tune: there are no annotated images to t"):
+    with pytest.raises(InputError, match=r"engines\.e\.tune: there are no annotated images for t"):
         loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
     screen["columns"] = {"mask": "mask"}
     loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})

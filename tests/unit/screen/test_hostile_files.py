@@ -362,7 +362,7 @@ def test_plane_numbers_of_thirty_digits_are_named(tmp_path):
     message = screen.error(format="loaddata", channels={"DNA": "dna"}, columns={"site": None})
     assert f"line 2, channel 'DNA': frame '{number}' is not a plane number" in message
     assert "(5,002 characters) is not a plane number" in message
-    assert "line 4, channel 'DNA': frame '\u0663' is not a number" in message
+    assert "line 4, channel 'DNA': frame '\u0663' is not a plane number" in message
 
 
 def test_rows_of_thousands_of_digits_are_no_wells(tmp_path):

@@ -171,7 +171,7 @@ def test_advice_on_thousands_does_not_change_the_value(screen):
     screen.lines[3] = screen.lines[3].replace("0.3", '"1,000"')
     message = screen.error()
     assert "'1,000' is 1000 if its comma separates thousands, and 1 if" in message
-    assert "write 1000 or 1" in message
+    assert "set 1000 or 1" in message
 
 
 def test_a_semicolon_sheet_with_decimal_commas_is_read_and_it_is_said(screen):

@@ -27,7 +27,7 @@ def test_channels_are_found_in_the_order_of_the_model(trained, channels, channel
 @pytest.mark.parametrize(
     ("trained", "channels", "channel_map", "message"),
     [
-        (["DNA"], ["Hoechst"], {}, r"which channel of the images is DNA .*\{DNA: Hoechst\}"),
+        (["DNA"], ["Hoechst"], {}, r"the images have no channel for DNA .*\{DNA: Hoechst\}"),
         (["DNA", "Actin"], ["X", "Y"], {}, r"\{DNA: X, Actin: Y\}"),
         (["DNA"], ["Hoechst"], {"Hoechst": "DNA"}, "Hoechst is no channel of the model"),
         (["DNA"], ["Hoechst"], {"DNA": "DAPI"}, "the images have no channel for DNA"),

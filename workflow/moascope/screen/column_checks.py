@@ -27,9 +27,9 @@ from moascope.screen.wells import parse_well, well_name
 if TYPE_CHECKING:
     from moascope.screen.read_rows import SampleRows
 
-# A mechanism that is not known has a meaning of its own, see `treatments`.
+# An unknown mechanism is handled separately, see `treatments`.
 _NAMED_ROLES = ("plate", "site", "batch", "compound", "replicate", "field")
-# Line ends and tabs are left: programs write them into cells, and they do no harm.
+# Line ends and tabs are kept: programs write them into cells, and they are harmless.
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 # Cyrillic and Greek letters that look like Latin ones.
 _LOOK_ALIKES = str.maketrans(
@@ -186,7 +186,7 @@ def check_spellings(names: pd.DataFrame, label: str, noun: str, problems: Proble
 
 def _loose_spelling(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).translate(_LOOK_ALIKES).casefold()
-    # Between digits a separator tells numbers apart: C-1-12 is not C-11-2.
+    # Separators between digits are kept: C-1-12 is not C-11-2.
     text = re.sub(rf"(?<=\d){_SEPARATORS}(?=\d)", "\0", text)
     return re.sub(_SEPARATORS, "", text)
 
@@ -195,7 +195,7 @@ def check_groups(rows: SampleRows, names: Sequence[str], problems: Problems) -> 
     """Check the free groups of every site.
 
     A blank would be a group of its own, and one name in two spellings would be two groups. Either
-    could stand on both sides of a split.
+    could be in both training and test sets.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def image_columns(
             paths = _names_on_disk(paths, table["root"], label, places, problems)
         planes = _planes(rows, channel, problems)
         columns |= {f"path:{channel}": paths, f"index:{channel}": planes}
-        # Channels that are planes of the same files need not be looked at again.
+        # Channels that are planes of the same files are checked once.
         if label not in images:
             if not leaves_out:
                 _check_blank(rows, channel, label, problems)
@@ -190,7 +190,7 @@ def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
     # Windows sheets have backslashes. Links are followed when the folders are listed.
     slashed = files.str.replace("\\", "/", regex=False)
     joined = slashed.where(slashed.str.startswith("/"), roots + "/" + slashed)
-    # A leading // has a meaning of its own in POSIX and would be kept.
+    # POSIX treats a leading // specially, so normpath would keep it.
     absolute = [os.path.normpath(path).replace("//", "/") for path in joined.tolist()]
     absolute = [path if file else "" for path, file in zip(absolute, files.tolist(), strict=True)]
     return pd.Series(absolute, index=files.index, dtype="str")
@@ -199,7 +199,7 @@ def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
 def _names_on_disk(
     paths: pd.Series, roots: pd.Series, label: str, places: pd.Series, problems: Problems
 ) -> pd.Series:
-    # Disks may hold a name in another Unicode form than the sheet, such as NFD of a Mac.
+    # File names on disk may be in another Unicode form than in the sheet, such as NFD on a Mac.
     disks = {root: NamesOnDisk(root) for root in roots.unique()}
     pairs = zip(paths.tolist(), roots.tolist(), strict=True)
     found = pd.Series([disks[root].find(path) for path, root in pairs], index=paths.index)
@@ -368,7 +368,7 @@ def _find_files(
     `absent` takes the files that are not there, with the reason; without it they are problems.
     """
     # Listing a folder once is much faster on a file server than looking up each file, and finds
-    # similar names. Not by pathlib, which raises where a name is too long.
+    # similar names. Pathlib would raise for names that are too long.
     missing = [root for root in every["root"].unique() if not os.path.isdir(root)]  # noqa: PTH112
     for root in missing:
         problems.add(f"input.images: there is no folder {root}; correct the path")

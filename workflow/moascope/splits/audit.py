@@ -2,17 +2,17 @@
 
 Every fold is checked for four kinds of leaks; training and validation count as different sides:
 
-- Groups: does a field, a well, another configured column, or what the split itself holds out
-  (its compounds, its batches) have units on two sides?
-- Near-duplicates: are there two units on different sides that show the same picture (copied,
-  encoded again, brightened)? Their thumbnails correlate.
-- Overlaps: are there two units on different sides that share a good part of their content (imaged
-  again, shifted, cropped, turned, mirrored, one channel replaced)? See `overlaps`.
-- Adjacent crops: do the border of one unit and the opposite border of another one continue each
-  other, so that both were cut from one field? This needs no column that says so.
+- Groups: does a field, a well, another configured column, or a group that the split holds out
+  (compound, batch) have units on two sides?
+- Near-duplicates: do two units on different sides show the same image (copied, encoded again,
+  brightened)? Their thumbnails correlate.
+- Overlaps: do two units on different sides share much of their content (imaged again, shifted,
+  cropped, rotated, mirrored, one channel replaced)? See `image_overlaps`.
+- Adjacent crops: does one unit continue at the border of another, so both are crops of one field?
+  This needs no column of fields.
 
-The last three look at pixels only, so they also find what the sample sheet does not tell. What an
-audit could not look at is listed in its result; an audit that compared no images never passes.
+The last three compare pixels, so they find leaks that the sample sheet does not show. The result
+lists what could not be checked; an audit without images never passes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def audit(
     options : Audit
         The options of the audit.
     images : UnitImages or None
-        One row per row of `units`; without it no pixels are looked at.
+        One row per row of `units`; without it no images are compared.
     held_out : sequence of str
         Columns that are checked in any case, see `independence.held_out_columns`. Names joined with
         "+" are checked as a combination.
@@ -81,10 +81,10 @@ def audit(
     dict
         JSON-serialisable: `shared_groups` (how many, over all columns), `groups` (by column:
         `shared`, `examples`), `near_duplicates`, `overlaps` and `adjacent_crops` (`pairs` on
-        different sides, `found` in all, `examples`; null where nothing was looked at), `dropped`
+        different sides, `found` in all, `examples`; null if nothing was compared), `dropped`
         (what the split left out), `messages`, `not_looked_at` (list of `what` and `reason`) and
-        `passed`: false if something stands on two sides, null if nothing does but the images or
-        the columns were not compared, with the `reason`.
+        `passed`: false if there is a leak, null if there is none, but images or columns were not
+        compared, with the `reason`.
 
     Raises
     ------

@@ -178,7 +178,7 @@ def assign_fixed(
         )
     chosen, listed = chosen[inside], listed[inside]
     log.info("fixed: %d of %d labelled units are in the list", len(chosen), len(inside))
-    # The rows' own keys make the groups, so a well without its plate means every such well.
+    # The columns of the list form the groups: a well without a plate means this well of all plates.
     codes, combinations = pd.factorize(listed)
     names = np.array(
         [" | ".join(key) if isinstance(key, tuple) else key for key in combinations], dtype=object

@@ -198,7 +198,7 @@ def check_sites(
         if options.method == "fixed" and options.file and names_units(options.file):
             return None
         tiles = 1
-    # Paths and sizes of images are most of the table and say nothing here.
+    # Paths and sizes of images are most of the table and are not needed.
     units = sites[[column for column in sites.columns if ":" not in column]]
     units = units.loc[units.index.repeat(tiles)].reset_index(drop=True)
     tile = np.tile(np.arange(tiles), len(sites))

@@ -92,7 +92,7 @@ def separate_validation_groups(
     while True:
         shares = [of_value[code] for of_value, code in zip(taken, codes, strict=True)]
         validation, training = shares[0] & shares[1], ~(shares[0] | shares[1])
-        # Per group: its units by class, and itself once for each of its classes.
+        # Per group: its units by class, and a count of one for each of its classes.
         weights = np.hstack([counts, counts > 0]) * training[:, None]
         lost = -weights
         for code in codes:

@@ -253,7 +253,7 @@ def test_splits_by_what_is_not_there_are_refused_with_the_fix(method):
     [
         ({"input": {"controls": ["DMSO"]}}, "controls: format 'classes' has no plates"),
         ({"input": {"platemap": "p.csv"}}, "platemap: format 'classes' has no plates"),
-        ({"input": {"columns": {"well": "w"}}}, r"columns\.well: format 'classes' knows"),
+        ({"input": {"columns": {"well": "w"}}}, r"columns\.well: format 'classes' has"),
         (
             {"normalization": {"steps": [{"method": "zscore", "scope": "controls"}]}},
             r"steps\[0\]\.scope: 'controls' takes statistics from controls, which format 'classes'",

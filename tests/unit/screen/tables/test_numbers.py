@@ -62,6 +62,6 @@ def test_what_programs_write_is_read_back_with_points_and_with_commas(numbers, m
 @given(st.from_regex(r"[1-9]\d{0,2}(,\d{3})", fullmatch=True))
 def test_advice_never_changes_the_value_alone(cell):
     why = read_numbers([cell]).wrong[cell]
-    thousands, _, decimal = why.rpartition("write ")[2].partition(" or ")
+    thousands, _, decimal = why.rpartition("set ")[2].partition(" or ")
     assert float(thousands) == float(cell.replace(",", ""))
     assert float(decimal) == float(cell.replace(",", "."))

@@ -141,7 +141,7 @@ class ClassReader:
             "name": [image.name for image in images],
             "label": [image.label.strip() for image in images],
             "set": [image.given_set for image in images],
-            # A link as the root is the user's choice and stays in the paths.
+            # If the root is a link, paths keep it.
             "root": [root] * len(images),
             "plate": [root] * len(images),
         }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# As InCell microscopes write it: A - 01.
+# The notation of InCell microscopes: A - 01.
 _SPACED_WELL = re.compile(r"([A-Za-z]{1,2})[ _-]+([0-9]{1,3})")
 
 _Site = tuple[str, str, str]  # plate, well and site
@@ -180,7 +180,7 @@ def _rows(
     columns["site"] = [site for _, _, site in sites]
     columns["batch"] = [file.groups.get("batch", "") for file in firsts]
     columns["place"] = [f"file '{file.path}'" for file in firsts]
-    # A link as the root is the user's choice and stays in the paths.
+    # If the root is a link, paths keep it.
     columns["root"] = [os.path.abspath(str(options.images))] * n_sites  # noqa: PTH100
     named = firsts[0].groups if firsts else {}
     labels: dict[str, str] = {

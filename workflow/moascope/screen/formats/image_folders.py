@@ -14,7 +14,7 @@ from moascope.core.text.patterns import OutOfTimeError, limit_time, too_slow
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".btf")
 # Files that file systems and file managers put into folders.
 _OF_SYSTEMS = frozenset({"thumbs.db", "desktop.ini", "lost+found", "$recycle.bin"})
-# Processor time for matching file names: an honest pattern takes microseconds for each.
+# Limit of the processor time for matching file names; usual patterns take microseconds each.
 _MATCHING_SECONDS = 10.0
 _SECONDS_PER_FILE = 1e-3
 
@@ -216,7 +216,7 @@ def find_images(
     InputError
         If the folder is missing or cannot be listed, a name is no text, or the pattern is slow.
     """
-    # Not by pathlib, which raises where a name is too long.
+    # Pathlib would raise for names that are too long.
     if not root or not os.path.isdir(root):  # noqa: PTH112
         raise InputError(f"input.images: the folder {show(root)} does not exist; correct the path")
     listing = list_folder(str(root))

@@ -28,7 +28,7 @@ from moascope.core.text.cell_text import (
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _OTHER_DELIMITERS = {"|": "vertical bars", ":": "colons", " ": "spaces"}
-# Of a compressed table; the largest sheets of public screens have some 100 MB.
+# Limit of a decompressed table; the largest sheets of public screens have about 100 MB.
 _MAX_BYTES = 2**30
 _COMPRESSED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstandard"}
 
@@ -259,7 +259,7 @@ def _is_header(line: str, below: str, delimiter: str) -> bool:
     cells = list(filter(str.strip, _first_record(line, mark)))
     if len(cells) < 2 or len(cells) != len(_first_record(below, mark)):
         return False
-    # `# made by the robot, 2024` above two columns is a sentence.
+    # A comment may contain commas, such as `# made by the robot, 2024`.
     return len(cells) > 3 or " " not in cells[0].strip("#! ")
 
 
