@@ -20,15 +20,16 @@ BANNED = re.compile(
 
 _VERBS = """
 Add Apply Assign Augment Average Begin Blur Build Calibrate Call Change Check Choose Clip Close
-Collect Compare Compile Compose Compress Compute Convert Copy Correct Count Crop Cut Decompress
-Describe Digest Divide Download Draw Drop Encode Enlarge Estimate Evaluate Expand Explain Export
-Extract Fill Filter Find Fine-tune Fit Flag Flip Fold Format Generate Group Hash Import Increase
-Index Iterate Join Keep List Load Lock Log Make Map Mark Match Measure Merge Move Name Normalize
-Note Number Open Order Parse Permute Pick Pool Predict Prepare Print Put Raise Rank Read Rebuild
-Reduce Refuse Register Remove Rename Render Repeat Replace Report Require Resample Resize Restore
-Restrict Return Review Rotate Round Run Sample Save Scale Score Search Segment Select Set Shorten
-Shrink Shuffle Simulate Smear Sort Split Spread Start Stop Store Subtract Suggest Sum Summarise Test
-Train Tune Update Validate Vary Wait Warn Weight Wrap Write Yield
+Collect Compare Compile Compose Compress Compute Convert Convolve Copy Correct Count Crop Cut
+Decompress Describe Digest Divide Download Draw Drop Encode Enlarge Estimate Evaluate Expand
+Explain Export Extract Fill Filter Find Fine-tune Fit Flag Flatten Flip Fold Format Generate Group
+Hash Import Increase Index Iterate Join Keep List Load Lock Log Make Map Mark Match Measure Merge
+Move Name Normalize Note Number Open Order Parse Permute Pick Pool Predict Prepare Print Put Raise
+Rank Read Rebuild Reduce Refuse Register Remove Rename Render Repeat Replace Report Require
+Resample Resize Restore Restrict Return Review Rotate Round Run Sample Save Scale Score Search
+Segment Select Set Shorten Shrink Shuffle Simulate Smear Sort Split Spread Start Stop Store
+Subtract Suggest Sum Summarise Test Train Tune Unpack Update Validate Vary Wait Warn Weight Wrap
+Write Yield
 """
 VERBS = frozenset(_VERBS.split())
 """First words of docstrings of functions; other imperative verbs may be added."""

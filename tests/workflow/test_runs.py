@@ -77,6 +77,7 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     assert reruns(augmentation=[{"name": "flip"}])
     assert not reruns(model="mlp", views=4)
     assert reruns(augment=False)
+    assert reruns(architecture={"activation": "elu"})
 
 
 # --- forms of sample sheets -------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Candidate(Section):
 
 
 _KEYS_OF_NETWORKS = (
-    *("backbone", "weights", "channel_mapping", "rgb_channels", "input_size"),
+    *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels", "input_size"),
     *("feature_layers", "pooling", "views"),
 )
 """Keys of a model that only features of the network depend on."""

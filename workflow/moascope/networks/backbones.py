@@ -14,6 +14,8 @@ import numpy as np
 
 from moascope.core.errors import InputError
 from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names
+from moascope.networks.architectures import NetworkOptions
+from moascope.networks.building import build_network, find_input_scale
 from moascope.networks.feature_columns import Block
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap, pool
@@ -37,13 +39,14 @@ def build(
     *,
     pooling: str | None = "mean",
     unit_shape: tuple[int, int] | None = None,
+    architecture: NetworkOptions | None = None,
 ) -> keras.Model:
     """Build a backbone for units of C channels.
 
     Parameters
     ----------
     name : str
-        `efficientnet-lite0`, `lenet` or a model of `keras.applications`.
+        Of one of `registry.BACKBONES`.
     weights : str or None
         `imagenet`, the path of a weights file of the network without its classifier, or
         `none` (or None): random weights, drawn with the seed of `keras.utils.set_random_seed`.
@@ -60,8 +63,11 @@ def build(
         normalization folded into the convolutions. None: a model to train, which returns the map
         of its only layer.
     unit_shape : (int, int) or None
-        Height and width of the units in pixels. Needed by `lenet` without `input_size`, and by
-        networks that cannot be built for an open size; otherwise any size is taken.
+        Height and width of the units in pixels. Needed without `input_size` by networks that
+        cannot be built for an open size; otherwise any size is taken.
+    architecture : NetworkOptions or None
+        Options of the network, of the class that its entry in the registry names; None: their
+        defaults.
 
     Returns
     -------
@@ -84,7 +90,7 @@ def build(
     sources = _sources(mapping, channels)
     n_inputs = len(channels) if mapping.kind == "inflate" else 3
     size = (input_size, input_size) if input_size else unit_shape
-    network, scaling = _network(backbone, weights, size, n_inputs)
+    network, scaling = _network(backbone, weights, size, n_inputs, architecture)
     trunk = _truncate(network, feature_layers, backbone.name)
     if pooling is not None:
         trunk = fold_normalization(trunk, keep=feature_layers)
@@ -132,6 +138,7 @@ def build_extractor(
         options.feature_layers,
         pooling=options.pooling,
         unit_shape=unit_shape,
+        architecture=options.own_architecture(),
     )
 
 
@@ -180,11 +187,15 @@ def _truncate(network: keras.Model, feature_layers: Sequence[str], name: str) ->
 
 
 def _network(
-    backbone: Backbone, weights: str | None, size: tuple[int, int] | None, n_inputs: int
+    backbone: Backbone,
+    weights: str | None,
+    size: tuple[int, int] | None,
+    n_inputs: int,
+    architecture: NetworkOptions | None,
 ) -> tuple[keras.Model, InputScale]:
     """Build a network, and find how it expects its inputs."""
     weights = None if weights in (None, "none") else weights
-    scaling = backbone.input_scale()
+    scaling = find_input_scale(backbone)
     if n_inputs != 3:
         mean_scale, mean_offset = float(np.mean(scaling.scale)), float(np.mean(scaling.offset))
         scaling = InputScale(
@@ -192,9 +203,9 @@ def _network(
             scale=(mean_scale,) * n_inputs,
             offset=(mean_offset,) * n_inputs,
         )
-    if n_inputs != 3 and backbone.is_inflated:
+    if n_inputs != 3 and backbone.has_imagenet:
         return inflate(backbone, weights, size, n_inputs), scaling
-    return backbone.build(weights, size, n_inputs), scaling
+    return build_network(backbone, weights, size, n_inputs, architecture), scaling
 
 
 def _sources(mapping: ChannelMapping, channels: list[str]) -> list[list[int]]:

@@ -1,8 +1,8 @@
 """Pairs of images that share content: shifted, cropped, turned, resized or partly replaced.
 
-Images are compared by small patches around their strongest spots, one channel at a time. So a common
-part is found anywhere, even if the rest was changed. The search has three steps; each one limits the
-work of the next:
+Images are compared by small patches around their strongest spots, one channel at a time. So a
+common part is found anywhere, even if the rest was changed. The search has three steps; each one
+limits the work of the next:
 
 1. Describe: at most 24 patches per image and channel, each in an orientation of its own, so rotated
    and mirrored copies need no further search.

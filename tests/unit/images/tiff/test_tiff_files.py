@@ -107,7 +107,7 @@ def test_ome_metadata_cannot_fill_the_memory(tmp_path):
     for axis in "CZT":
         text = text.replace(f'Size{axis}="1"', f'Size{axis}="90000"')
     tifffile.tiffcomment(path, text)
-    with pytest.raises(ImageError, match="speak of more than 1,000,000 planes"):
+    with pytest.raises(ImageError, match="list more than 1,000,000 planes"):
         read_planes(path)
 
 

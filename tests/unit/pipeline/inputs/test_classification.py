@@ -60,6 +60,29 @@ def test_models_with_equal_passes_share_one(inputs):
     assert find_columns(of("hand")) == []
 
 
+def test_an_architecture_reaches_the_jobs_of_its_model_alone():
+    scratch = {"split": "loco", "backbone": "mlp", "weights": "none"}
+    network = {**scratch, "architecture": {"hidden": [7]}}
+    models = {"frozen": network, "tuned": {**network, "transfer": "full"}, "other": scratch}
+
+    def plain(models):
+        found = build(ModelInputs, splits=SPLITS, models=models)
+        return {
+            "frozen": [found.feature_options(of("frozen")), found.final_options(of("frozen"))],
+            "tuned": [found.tuning_options(of("tuned"))],
+            "other": [found.feature_options(of("other")), found.final_options(of("other"))],
+        }
+
+    before = plain(models)
+    changed = {**network, "architecture": {"hidden": [8]}}
+    for name in ("frozen", "tuned"):
+        after = plain({**models, name: {**models[name], **changed}})
+        assert {key for key in before if after[key] != before[key]} == {name}
+    assert all(each["architecture"] == {"hidden": [7]} for each in before["tuned"])
+    assert before["frozen"][1]["network"]["architecture"] == {"hidden": [7]}
+    assert before["other"][0]["architecture"] == {}
+
+
 def test_hand_crafted_features_are_joined(inputs):
     assert inputs.joined == ["hand", "both", "nested"]
     assert inputs.features_of(of("both")) == "results/small/features/both.joined.npy"

@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 
 from moascope.core.errors import InputError
-from moascope.segmentation.engines.classical import ClassicalOptions
+from moascope.segmentation.engines.options.classical import ClassicalOptions
 from moascope.segmentation.implementations import classical
 from moascope.segmentation.implementations.classical import (
     Classical,

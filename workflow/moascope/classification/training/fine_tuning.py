@@ -213,6 +213,7 @@ def build_classifier(
         options.feature_layers,
         pooling=None,
         unit_shape=unit_shape,
+        architecture=options.own_architecture(),
     )
     _freeze(features.get_layer("trunk"), options)
     output = add_head(pool(features.output, options.pooling), options.head, n_classes)

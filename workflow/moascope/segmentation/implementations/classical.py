@@ -27,16 +27,14 @@ from moascope.images.intensities import (
     measure,
     noise,
 )
-from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.classical import USUAL_DIAMETER, ClassicalOptions
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.object_sizes import typical_diameter
+from moascope.segmentation.engines.options.classical import USUAL_DIAMETER, ClassicalOptions
 from moascope.segmentation.image_scale import diameter_of_job, sample
 from moascope.segmentation.implementations.base import Job, Loaded
-from moascope.segmentation.instances import fill_holes, search, tidied
-from moascope.segmentation.object_size import (
-    diameter_of_foreground,
-    told_diameter,
-    typical_diameter,
-)
+from moascope.segmentation.instances import fill_holes, tidied
+from moascope.segmentation.object_size import diameter_of_foreground, told_diameter
+from moascope.segmentation.parameter_search import search
 
 POLARITIES = ("bright", "dark")
 THRESHOLDS: dict[str, Callable[[NDArray[np.float32]], float]] = {
@@ -307,18 +305,18 @@ def tune_classical(
     Parameters
     ----------
     samples : iterable of ((C, Y, X) array, (Y, X) int)
-        Images and their true labels; see `moascope.segmentation.instances.search`.
+        Images and their true labels; see `moascope.segmentation.parameter_search.search`.
     grid : mapping of str to sequence
         Values to try for parameters.
     start : ClassicalParameters or None
         Where to begin; None: the defaults.
     groups : sequence or None
-        What each image belongs to, see `instances.search`.
+        What each image belongs to, see `parameter_search.search`.
 
     Returns
     -------
     best : ClassicalParameters
-        What was chosen, see `instances.search`.
+        What was chosen, see `parameter_search.search`.
     tried : pandas.DataFrame
         One row per set of parameters, the chosen first.
     """
@@ -341,7 +339,7 @@ def tune_with(
     samples : sequence of ((C, Y, X) array, (Y, X) int)
         Images and their true labels.
     groups : sequence or None
-        What each image belongs to, see `instances.search`.
+        What each image belongs to, see `parameter_search.search`.
 
     Returns
     -------
