@@ -1,7 +1,6 @@
 """Options of the training of segmentation networks."""
 
 import pytest
-from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
 from pydantic import ValidationError
 
 from moascope.core.options import restore
