@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -57,6 +57,14 @@ class ModelContext:
     predictions: pd.DataFrame
     history: pd.DataFrame | None
     embedding: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class EnsembleContext:
+    """One ensemble: its options and its scores, see `evaluation.scoring.evaluate`."""
+
+    config: dict[str, Any]
+    evaluation: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -163,6 +171,8 @@ class Context:
         Rows of one unit each: unchanged, then augmented.
     segmentation : SegmentationContext or None
         None where nothing was segmented.
+    ensembles : dict
+        By name, in the order of the configuration.
     """
 
     config: dict[str, Any]
@@ -177,6 +187,7 @@ class Context:
     pixel_um: float | None
     augmentation: Array | None
     segmentation: SegmentationContext | None
+    ensembles: dict[str, EnsembleContext] = field(default_factory=dict)
 
     @cached_property
     def options(self) -> RunOptions:
@@ -233,6 +244,8 @@ class ScreenFiles:
         npy.
     splits, models : dict
         By name, in the order of the configuration.
+    ensembles : dict of str to path
+        Evaluations by name, in the order of the configuration.
     """
 
     units: str | Path
@@ -241,6 +254,7 @@ class ScreenFiles:
     augmentation: str | Path | None
     splits: dict[str, SplitFiles]
     models: dict[str, ModelFiles]
+    ensembles: Mapping[str, str | Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -287,7 +301,8 @@ def screen_files(
     given : mapping
         Flat lists of files, in the order of the splits and models of the configuration: units,
         pixels, quality, splits, groups, audits, evaluations, predictions, embeddings, embedded,
-        histories (only of models with curves) and augmentation (one or none).
+        histories (only of models with curves), ensembles (their evaluations) and augmentation (one
+        or none).
     config : mapping
         The whole configuration as plain values.
     has_curves : sequence of bool
@@ -322,6 +337,7 @@ def screen_files(
             )
             for number, name in enumerate(config["models"])
         },
+        ensembles=dict(zip(config.get("ensembles", {}), given.get("ensembles", []), strict=True)),
     )
 
 
@@ -358,6 +374,13 @@ def _load_screen(files: ScreenFiles, config: Mapping[str, Any]) -> dict[str, Any
     shown.update(flagged_units(units, quality)["unit_id"])
     for model in models.values():
         shown.update(mistake["unit_id"] for mistake in shown_mistakes(model.evaluation))
+    ensembles = {
+        name: EnsembleContext(config["ensembles"][name], _read_json(path))
+        for name, path in files.ensembles.items()
+    }
+    for ensemble in ensembles.values():
+        mistakes = ensemble.evaluation["details"]["mistakes"]
+        shown.update(mistake["unit_id"] for mistake in mistakes)
     images = _read_images(files.pixels, units["unit_id"], shown)
     preview = files.augmentation
     return {
@@ -374,6 +397,7 @@ def _load_screen(files: ScreenFiles, config: Mapping[str, Any]) -> dict[str, Any
             for name, found in files.splits.items()
         },
         "models": models,
+        "ensembles": ensembles,
         "images": images,
         "pixel_um": _pixel_size(options, quality, images.values()),
         "augmentation": read_array(preview)[:MAX_PREVIEWS] if preview else None,
