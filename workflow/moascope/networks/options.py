@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, create_model
+from pydantic import BeforeValidator, Field, create_model
 
-from moascope.core.options import FilePath, Section, Whole, consistency_check, refuse
+from moascope.core.options import FilePath, Section, Whole, consistency_check, refuse, restore
 from moascope.networks.architectures import NetworkOptions
 from moascope.networks.registry import APPLICATIONS, BACKBONES, Backbone, find_backbone
 
@@ -116,7 +116,8 @@ class BackboneOptions(Section):
             if key not in backbone.options.model_fields
         ]
         if not problems:
-            problems = self._problems_of_architecture()
+            found = self.own_architecture().problems()
+            problems = [f"architecture.{sentence}" for sentence in found]
         if self.weights == "imagenet" and not backbone.has_imagenet:
             problems.append(
                 f"weights: there are no imagenet weights for {backbone.name}; set weights to none "
@@ -125,18 +126,10 @@ class BackboneOptions(Section):
         refuse(problems)
         return self
 
-    def _problems_of_architecture(self) -> list[str]:
-        try:
-            self.own_architecture()
-        except ValidationError as error:
-            texts = [detail["msg"].removeprefix("Value error, ") for detail in error.errors()]
-            return [f"architecture.{line}" for text in texts for line in text.split("\n")]
-        return []
-
     def own_architecture(self) -> NetworkOptions:
         """Return the options of the network, with its own defaults for what is not set."""
         options = find_backbone(self.backbone).options
-        return options.model_validate(self.architecture.given())
+        return restore(options, self.architecture.given())
 
 
 class FrozenNetwork(BackboneOptions):

@@ -2,7 +2,7 @@ import pytest
 import skimage.data
 import skimage.transform
 
-from moascope.networks.zoo import efficientnet_lite0
+from moascope.networks.zoo import efficientnet_lite
 
 
 @pytest.mark.parametrize(
@@ -15,5 +15,7 @@ def test_lite0_recognises_everyday_pictures(picture, classes):
     square = skimage.transform.resize(
         image[top : top + side, left : left + side], (224, 224), anti_aliasing=True
     )
-    logits = efficientnet_lite0.lite0_classifier().predict_on_batch(square[None].astype("float32"))
+    logits = efficientnet_lite.build_classifier("efficientnet-lite0").predict_on_batch(
+        square[None].astype("float32")
+    )
     assert int(logits.argmax()) in classes
