@@ -15,7 +15,7 @@ from moascope.classification.evaluation.levels import Design
 from moascope.classification.evaluation.options import Evaluation
 from moascope.pipeline import run_summary
 from moascope.report import page as report
-from moascope.report.context import SplitContext
+from moascope.report.context import EnsembleContext, SplitContext
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 
@@ -91,6 +91,16 @@ def page():
         held_out=["patient"],
         design=Design(has_plates=False, groups=["patient"]),
     )
+    joined = scoring.evaluate(
+        predictions,
+        units,
+        Evaluation.model_validate(config["evaluation"]),
+        models={"lite0": predictions},
+        unit="image",
+        split="patients",
+        held_out=["patient"],
+        design=Design(has_plates=False, groups=["patient"]),
+    )
     audit = {
         "groups": {"patient": {"shared": 0, "examples": []}},
         **dict.fromkeys(("near_duplicates", "overlaps", "adjacent_crops")),
@@ -129,6 +139,7 @@ def page():
                 embedding=embedding,
             )
         },
+        ensembles={"both": EnsembleContext({"members": ["lite0"], "combine": "vote"}, joined)},
         images={name: rng.random((32, 32, 1), dtype=np.float32) for name in units["unit_id"]},
     )
     return report.build(context)
@@ -166,3 +177,22 @@ def test_patients_are_a_level_of_the_scores(words):
 
 def test_baselines_that_are_left_out_are_said(words):
     assert "There are no baselines of plate layout and cell counts" in words
+
+
+def test_the_ladder_counts_the_errors_of_models_and_ensembles(page, words):
+    flat = re.sub(r"\s+", " ", words)
+    ladder = flat.partition("Errors on the test images")[2].partition("Ensemble both")[0]
+    wrong = int(re.search(r"(\d+) of \d+ images were misclassified", flat)[1])
+    rows = re.findall(r"(lite0|both) (\d+) (\d+) (\d+ to \d+) ([\d.]+)", ladder)
+    assert [row[0] for row in rows] == ["lite0", "both"]
+    assert {int(row[2]) for row in rows} == {wrong}
+    for _, n, errors, interval, share in rows:
+        low, high = map(int, interval.split(" to "))
+        assert low <= int(errors) <= high
+        assert float(share) == pytest.approx(100 * wrong / int(n), abs=0.005)
+
+
+def test_the_images_that_an_ensemble_misreads_are_shown_with_both_classes(page):
+    section = page.partition('id="ensemble-both"')[2].partition("</section>")[0]
+    wrong = int(re.search(r"(\d+) of \d+ images were misclassified", section)[1])
+    assert section.count("<img") == section.count("true: ") == section.count("predicted: ") == wrong

@@ -64,7 +64,7 @@ class RandomPixelShift(_RandomLayer):
         self.pixels = int(pixels)
 
     def augment(self, inputs: Any) -> Any:
-        """Shift each image by its own draw."""
+        """Move each image by its own draw."""
         n, height, width = ops.shape(inputs)[0], inputs.shape[1], inputs.shape[2]
         low, high = -self.pixels, self.pixels + 1
         rows, columns = keras.random.randint((2, n, 1), low, high, seed=self.generator)
