@@ -96,5 +96,5 @@ def test_a_change_of_a_backbone_reruns_the_scripts_that_build_networks(repositor
 
 
 def test_an_unknown_channel_mapping_is_an_error():
-    with pytest.raises(InputError, match="unknown channel mapping 'tripel'; did you mean 'triple'"):
-        ChannelMapping("tripel")
+    with pytest.raises(InputError, match="unknown channel mapping 'rbg'; did you mean 'rgb'"):
+        ChannelMapping("rbg")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import BeforeValidator, Field, create_model, model_serializer
 
 from moascope.core.options import FilePath, Section, Whole, consistency_check, refuse, restore
 from moascope.networks.architectures import NetworkOptions
@@ -17,9 +17,14 @@ Weights = Annotated[FilePath, BeforeValidator(lambda value: "none" if value is N
 class ArchitectureSection(Section):
     """Section `architecture` without the keys of networks, which `join_sections` adds."""
 
+    @model_serializer
     def given(self) -> dict[str, Any]:
-        """Return the keys that were set, with their values; null is as if absent."""
-        values = {key: getattr(self, key) for key in self.model_fields_set}
+        """Return the keys that were set, with their values; null is as if absent.
+
+        Plain values of the section are no more than these, so that keys of new networks change no
+        parameters of rules.
+        """
+        values = {key: getattr(self, key) for key in type(self).model_fields}
         return {key: value for key, value in values.items() if value is not None}
 
 
@@ -84,28 +89,35 @@ class BackboneOptions(Section):
     )
     weights: Weights = Field(
         "imagenet",
-        description="imagenet; none (or null) for random ones; or the path of a weights file",
+        description="imagenet, none or null (random weights), or the path of a weights file",
     )
     architecture: Architecture = Field(
         default_factory=Architecture, description="options of the network, where it has any"
     )
-    channel_mapping: Literal["triple", "inflate", "per-channel"] = Field(
-        "triple",
-        description="three chosen channels; first-layer inflation to all channels; or one pass "
-        "per channel with concatenated features",
+    channel_mapping: Literal["rgb", "inflate", "per-channel"] = Field(
+        "rgb",
+        description="conversion of channels to the RGB input of the network. rgb: three chosen "
+        "channels; inflate: the first layer extended to all channels; per-channel: one pass per "
+        "channel, features concatenated",
     )
-    triple: list[str] | None = Field(
-        None, description="the channels fed as red, green, blue; null: there are exactly three"
+    rgb_channels: list[str] | None = Field(
+        None, description="channels used as red, green and blue; null: the three of the screen"
     )
     input_size: int | None = Field(
-        None, ge=16, le=2048, description="side fed to the backbone; null: that of the units"
+        None,
+        ge=16,
+        le=2048,
+        description="side of the input of the network in pixels; null: that of the units",
     )
-    taps: list[str] = Field(
+    feature_layers: list[str] = Field(
         [],
-        description="layers whose outputs are features; empty: the last; fine-tuning takes one "
-        "at most",
+        description="layers whose outputs are features; empty: the last layer. Fine-tuning uses "
+        "at most one",
     )
-    pooling: Literal["mean", "mean+sd"] = Field("mean", description="of features over positions")
+    pooling: Literal["mean", "mean+sd"] = Field(
+        "mean",
+        description="pooling of features over positions: mean, or mean and standard deviation",
+    )
 
     @consistency_check
     def _fits_its_backbone(self) -> BackboneOptions:
@@ -137,6 +149,6 @@ class FrozenNetwork(BackboneOptions):
 
     views: Annotated[Literal[1, 4, 8], Whole] = Field(
         8,
-        description="frozen: views whose features are averaged: the unit (1), its mirror images "
-        "and half turn (4), and those turned by a quarter (8, for square units)",
+        description="frozen: number of views whose features are averaged. 1: the unit; 4: also "
+        "its mirror images and half turn; 8: also quarter turns (square units only)",
     )

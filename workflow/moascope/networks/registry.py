@@ -69,7 +69,7 @@ APPLICATIONS = (
 )
 """The models of `keras.applications` in Keras 3.15; a test compares the two."""
 
-CHANNEL_MAPPINGS = ("triple", "inflate", "per-channel")
+CHANNEL_MAPPINGS = ("rgb", "inflate", "per-channel")
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class ChannelMapping:
     """Channels of units as red, green and blue of a network."""
 
     kind: str
-    """`triple`: three named channels; `inflate`: as many input channels as there are, with
+    """`rgb`: three named channels; `inflate`: as many input channels as there are, with
     pretrained kernels averaged over colour and scaled by 3/C; `per-channel`: every channel alone,
     as grey, with joined features."""
-    triple: Sequence[str] | None = None
+    rgb_channels: Sequence[str] | None = None
     """The three; None where there are exactly three."""
 
     def __post_init__(self) -> None:

@@ -115,7 +115,7 @@ def inflate(
     except (ValueError, TypeError) as error:
         raise InputError(
             f"channel_mapping: {backbone.name} cannot be built for {n_inputs} channels ({error}). "
-            "Use triple or per-channel."
+            "Use rgb or per-channel."
         ) from error
     if weights is None:
         return network
@@ -123,7 +123,7 @@ def inflate(
     if len(pretrained.layers) != len(network.layers):
         raise InputError(
             f"channel_mapping: the pretrained {backbone.name} scales red, green and blue inside "
-            "the network, so it cannot be inflated. Use triple or per-channel."
+            "the network, so it cannot be inflated. Use rgb or per-channel."
         )
     network.set_weights(
         [

@@ -22,10 +22,10 @@ from moascope.core.files import read_json, read_parquet, write_json
 from moascope.core.options import restore
 from moascope.images import readers
 from moascope.networks.keras_defaults import keras
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 from moascope.preprocessing import units
 from moascope.segmentation.channel_maps import matched_channels
-from moascope.segmentation.unet import training as segmentation_training
+from moascope.segmentation.unet import saving as segmentation_saving
 
 device = devices.confirm(params.compute["gpu"], device)
 image_shape = params.image_shape
@@ -57,11 +57,11 @@ if unit_shape and augmentations:
 given_unets = zip(snakemake.input.networks, params.given_unets.items(), strict=True)
 for path, (name, channel_map) in given_unets:
     try:
-        _, about = segmentation_training.load(path)
+        _, about = segmentation_saving.load(path)
         matched_channels(about["channels"], params.engine_channels, channel_map, path)
     except InputError as error:
         problems.append(f"segmentation.engines.{name}: {error}")
 if problems:
     raise InputError.collect(problems, "networks cannot be used as configured")
-made_with = run_summary.computed_with(params.compute["keras_backend"], device)
+made_with = versions.computed_with(params.compute["keras_backend"], device)
 write_json({**made_with, "warnings": warnings}, snakemake.output[0])

@@ -19,7 +19,7 @@ from moascope.core.options import restore
 from moascope.networks import backbones
 from moascope.networks.keras_defaults import keras
 from moascope.networks.options import FrozenNetwork
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 
 device = devices.confirm(compute["gpu"], device)
 if snakemake.params.seed is not None:
@@ -31,9 +31,12 @@ features.extract(
     model, snakemake.input.pixels, None, snakemake.output.features, views=options.views
 )
 write_json(
-    [vars(block) for block in backbones.list_blocks(model, options.taps, options.pooling)],
+    [
+        vars(block)
+        for block in backbones.list_blocks(model, options.feature_layers, options.pooling)
+    ],
     snakemake.output.columns,
 )
 units = read_tables(snakemake.input.units, ["unit_id"])
 write_parquet(units, snakemake.output.index)
-write_json(run_summary.computed_with(compute["keras_backend"], device), snakemake.output.device)
+write_json(versions.computed_with(compute["keras_backend"], device), snakemake.output.device)

@@ -21,7 +21,7 @@ from moascope.classification.training import fine_tuning
 from moascope.classification.training.options import Augmentation, FineTuning
 from moascope.core.files import read_parquet, write_array, write_json, write_parquet
 from moascope.core.options import restore
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
@@ -48,6 +48,6 @@ final_model.save_classifier(
 )
 write_parquet(trained.history.assign(repeat=fold.repeat, fold=fold.fold), output.history)
 write_array(trained.embedding, output.embedding)
-write_json(run_summary.computed_with(params.compute["keras_backend"], device), output.device)
+write_json(versions.computed_with(params.compute["keras_backend"], device), output.device)
 write_parquet(task.predictions(trained.predictions, fold), output.predictions)
 Path(params.checkpoint).unlink(missing_ok=True)

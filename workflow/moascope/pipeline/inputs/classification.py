@@ -186,7 +186,7 @@ class ModelInputs(RuleInputs):
         """Return the options that the network and the head of a final model are built with."""
         name = wildcards.model
         keys = (
-            *("backbone", "weights", "architecture", "channel_mapping", "triple"),
+            *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels"),
             *("input_size", "views"),
         )
         is_keras, has_network = name in self.keras_heads, name in self.pass_of

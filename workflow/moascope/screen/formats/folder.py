@@ -211,7 +211,7 @@ def _rows(
 
 FORMAT = InputFormat(
     name="folder",
-    description="file names matched by `pattern`",
+    description="image files whose names match `pattern`",
     reader=FolderReader(),
     required_keys=("images", "pattern"),
     used_keys=("pattern",),
