@@ -24,6 +24,7 @@ from moascope.pipeline import versions
 from moascope.report import context as report_context
 from moascope.report import page as report
 from moascope.report import summary
+from moascope.report.context import EnsembleContext
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 
