@@ -79,8 +79,11 @@ class ModelInputs(RuleInputs):
     def before(self, name: str) -> list[str]:
         """Return the models of the same split that are named before this one.
 
-        Not all others, so that a new model leaves the results of the old ones as they are.
+        Not all others, so that a new model leaves the results of the old ones as they are. Those
+        of an ensemble are its members.
         """
+        if name in self.config.ensembles:
+            return list(self.config.ensembles[name].members)
         names = list(self.models)
         split = self.models[name].split
         earlier = names[: names.index(name)]
@@ -221,15 +224,18 @@ class ModelInputs(RuleInputs):
 
     def of_split(self, pattern: str) -> Callable[[Wildcards], str]:
         """Return an input function: the file of the split that a model is evaluated on."""
-        return lambda wildcards: pattern.format(split=self.models[wildcards.model].split)
+        return lambda wildcards: pattern.format(split=self.split_name(wildcards))
 
     def split_name(self, wildcards: Wildcards) -> str:
-        """Return the name of the split that a model is evaluated on."""
-        return self.models[wildcards.model].split
+        """Return the name of the split that a model or an ensemble is evaluated on."""
+        name = wildcards.model
+        if name in self.config.ensembles:
+            name = self.config.ensembles[name].members[0]
+        return self.models[name].split
 
     def split_of_model(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of the split that a model is evaluated on."""
-        return split_options(self.config, self.models[wildcards.model].split)
+        return split_options(self.config, self.split_name(wildcards))
 
     def held_out_by_model(self, wildcards: Wildcards) -> list[str]:
         """Return the columns that the split of a model holds out."""
@@ -258,6 +264,14 @@ class ModelInputs(RuleInputs):
     def predictions_of_others(self, wildcards: Wildcards) -> list[str]:
         """Return the predictions of the models that a model is compared with."""
         return fill(self.paths.predictions, model=self.others(wildcards))
+
+    def predictions_of_members(self, wildcards: Wildcards) -> list[str]:
+        """Return the predictions of the members of an ensemble."""
+        return fill(self.paths.predictions, model=self.config.ensembles[wildcards.model].members)
+
+    def ensemble_options(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the options of an ensemble."""
+        return self.config.ensembles[wildcards.model].model_dump(mode="json")
 
     def baseline_names(self) -> list[str]:
         """Return the baselines; without cells there is no cell count."""
