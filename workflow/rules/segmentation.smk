@@ -95,7 +95,7 @@ for METHOD in ENGINES.methods:
             params:
                 train=METHOD.train,
                 sees_gpu=METHOD.sees_gpu,
-                backend=METHOD.backend(CONFIG.section("compute")),
+                backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.learning_options,
                 channels=ENGINES.seen_channels,
@@ -135,7 +135,7 @@ for METHOD in ENGINES.methods:
             params:
                 tune=METHOD.tune,
                 sees_gpu=METHOD.sees_gpu,
-                backend=METHOD.backend(CONFIG.section("compute")),
+                backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.tuning_options,
                 channels=ENGINES.seen_channels,
@@ -170,7 +170,7 @@ for METHOD in ENGINES.methods:
             params:
                 tune=METHOD.tune,
                 sees_gpu=METHOD.sees_gpu,
-                backend=METHOD.backend(CONFIG.section("compute")),
+                backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.tuning_options,
                 channels=ENGINES.seen_channels,
@@ -204,7 +204,7 @@ for METHOD in ENGINES.methods:
             params:
                 measure=METHOD.measure,
                 sees_gpu=METHOD.sees_gpu,
-                backend=METHOD.backend(CONFIG.section("compute")),
+                backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.given_options,
                 channels=ENGINES.seen_channels,
@@ -238,7 +238,7 @@ for METHOD in ENGINES.methods:
         params:
             load=METHOD.load,
             sees_gpu=METHOD.sees_gpu,
-            backend=METHOD.backend(CONFIG.section("compute")),
+            backend=METHOD.backend(CONFIG.compute.keras_backend),
             gpu_mode=CONFIG.compute.gpu,
             options=ENGINES.test_options,
             channels=ENGINES.seen_channels,
@@ -323,7 +323,7 @@ if ENGINES.finds_cells:
         params:
             load=ENGINES.measuring_method.load,
             sees_gpu=ENGINES.measuring_method.sees_gpu,
-            backend=ENGINES.measuring_method.backend(CONFIG.section("compute")),
+            backend=ENGINES.measuring_method.backend(CONFIG.compute.keras_backend),
             gpu_mode=CONFIG.compute.gpu,
             options=ENGINES.options_to_measure_with(),
             channels=ENGINES.seen_channels,

@@ -34,8 +34,14 @@ class Candidate(Section):
 
 
 _KEYS_OF_NETWORKS = (
-    *("backbone", "weights", "channel_mapping", "triple", "input_size"),
-    *("taps", "pooling", "views"),
+    "backbone",
+    "weights",
+    "channel_mapping",
+    "triple",
+    "input_size",
+    "taps",
+    "pooling",
+    "views",
 )
 """Keys of a model that only features of the network depend on."""
 
@@ -117,7 +123,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         ]
 
     def _problems_of_features(self) -> list[str]:
-        lists = [self.features, *(each.features for each in self.candidates.values())]
+        lists = [self.features] + [each.features for each in self.candidates.values()]
         return [
             f"features names {names[0]!r} twice; remove one"
             for names in lists

@@ -269,7 +269,9 @@ def load_context(files: ReportFiles, config: Mapping[str, Any]) -> Context:
         Only the pixels that the report shows are read.
     """
     run = restore(ReportedRun, config)
-    screen = _Screen() if files.screen is None else _load_screen(files.screen, run, config)
+    screen = (
+        _Screen() if files.screen is None else _load_screen(files.screen, run, config["models"])
+    )
     return Context(
         config=dict(config),
         has_screen=files.screen is not None,
@@ -368,15 +370,16 @@ class _Screen:
     augmentation: Array | None = None
 
 
-def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]) -> _Screen:
+def _load_screen(
+    files: ScreenFiles, run: ReportedRun, models: Mapping[str, dict[str, Any]]
+) -> _Screen:
     units = read_parquet(files.units)
     options = RunOptions.of(run)
     sites = read_parquet(files.quality)
     unread = sites["status"] == "quarantined"
     quality = sites[~unread].astype({"flagged": bool}).reset_index(drop=True)
-    models = {
-        name: _load_model(found, config["models"][name], options.seed)
-        for name, found in files.models.items()
+    shown_models = {
+        name: _load_model(found, models[name], options.seed) for name, found in files.models.items()
     }
     examples = example_units(
         units,
@@ -386,7 +389,7 @@ def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]
     )
     shown = {unit for _, chosen in examples for unit in chosen}
     shown.update(flagged_units(units, quality)["unit_id"])
-    for model in models.values():
+    for model in shown_models.values():
         shown.update(mistake["unit_id"] for mistake in shown_mistakes(model.evaluation))
     images = _read_images(files.pixels, units["unit_id"], shown)
     preview = files.augmentation
@@ -403,7 +406,7 @@ def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]
             )
             for name, found in files.splits.items()
         },
-        models=models,
+        models=shown_models,
         images=images,
         pixel_um=_pixel_size(options, quality, images.values()),
         augmentation=read_array(preview)[:MAX_PREVIEWS] if preview else None,

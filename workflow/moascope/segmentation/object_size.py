@@ -11,10 +11,10 @@ import logging
 import math
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,8 +108,20 @@ def size_of(annotated: AnnotatedSet) -> Size:
     return Size(diameter, annotated.pixel_size_um)
 
 
+class MeasuredSize(TypedDict):
+    """Size of the objects of a screen or set, as `measure` found it."""
+
+    factor: float
+    """Images are resized by this."""
+    diameter: float | None
+    """Of the objects in px of the images; None where the trained one is not known."""
+    peaks: dict[str, float | None]
+    """By factor, None where nothing was found."""
+    n_images: int
+
+
 def factor_for(
-    trained: Size, shown: Size, name: str, measured: Mapping[str, Any] | None = None
+    trained: Size, shown: Size, name: str, measured: MeasuredSize | None = None
 ) -> float:
     """Compute the factor that gives objects the size of the training images.
 
@@ -121,8 +133,8 @@ def factor_for(
         Of the images that it is to segment; the diameter as the user told it.
     name : str
         What messages call the engine.
-    measured : mapping or None
-        From `measure`: `factor`. It counts before all others.
+    measured : MeasuredSize or None
+        From `measure`. It counts before all others.
 
     Returns
     -------
@@ -151,7 +163,7 @@ def factor_for(
 
 def measure(
     engine: Judge, images: Sequence[NDArray[np.generic]], trained: Size, shown: Size, name: str
-) -> dict[str, Any]:
+) -> MeasuredSize:
     """Measure what images are to be resized by, see `find_factor`.
 
     Parameters
@@ -167,9 +179,8 @@ def measure(
 
     Returns
     -------
-    dict
-        Ready for JSON: `factor`; `diameter`, of the objects in px of the images, None where the
-        trained one is not known; `peaks` by factor, None where nothing was found; and `n_images`.
+    MeasuredSize
+        Ready for JSON.
     """
     start = factor_for(trained, Size(None, shown.pixel_size_um), name)
     factor, peaks = find_factor(engine.tops, images, start)

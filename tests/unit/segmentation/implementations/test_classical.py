@@ -204,7 +204,7 @@ def test_lengths_follow_the_diameter():
 
 
 def test_the_users_parameters_come_before_stored_ones():
-    stored = {"correction": 0.5, "smoothing": 0.1, "diameter": 30.0}
+    stored = ClassicalParameters(correction=0.5, smoothing=0.1, diameter=30.0)
     options = ClassicalOptions(correction=0.9, polarity="dark", min_area=100)
     parameters = parameters_of(options, stored)
     assert (parameters.correction, parameters.smoothing) == (0.9, 0.1)

@@ -35,7 +35,8 @@ def build_application(
     InputError
         If it cannot be built for that size, or its weights cannot be downloaded or do not fit.
     """
-    shape = (*(size or (None, None)), n_inputs)
+    height, width = size or (None, None)
+    shape = (height, width, n_inputs)
     try:
         network = getattr(keras.applications, name)(
             include_top=False,

@@ -317,10 +317,8 @@ class EngineInputs(RuleInputs):
     def devices(self) -> list[str]:
         """Return the notes on which device each engine was trained and tested."""
         networks = [name for name in self.scored if self.engines[name].kind().is_network()]
-        return [
-            *(file for name in self.trained for file in self.training_devices(name)),
-            *fill(self.paths.test_device, engine=networks),
-        ]
+        trained = [file for name in self.trained for file in self.training_devices(name)]
+        return trained + fill(self.paths.test_device, engine=networks)
 
     def needed_packages(self, planned: set[str]) -> list[str]:
         """Return the optional packages that the jobs of a run need.

@@ -399,7 +399,8 @@ def _segmenter(
                 "that was trained on such images."
             )
         shown = np.moveaxis(image, 0, -1)
-        tiles = (*(-(-side // _TILE) for side in shown.shape[:2]), 1)
+        rows, columns = (math.ceil(side / _TILE) for side in shown.shape[:2])
+        tiles = (rows, columns, 1)
         labels, found = network.predict_instances(
             shown,
             axes="YXC",
@@ -644,7 +645,7 @@ def _tune(network: Any, annotated: AnnotatedSet, factor: float = 1.0) -> None:
     logger.info("tuned on %d validation images: %s", len(rows), network.thresholds)
 
 
-def _pack(network: Any, about: Mapping[str, Any], out: str | os.PathLike[str]) -> None:
+def _pack(network: Any, about: dict[str, Any], out: str | os.PathLike[str]) -> None:
     files = {
         CONFIG: (network.logdir / CONFIG).read_bytes(),
         THRESHOLDS_FILE: json.dumps(network.thresholds._asdict()).encode(),

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ from moascope.segmentation.instances import (
 from moascope.segmentation.object_size import Tops, pair_at_scale, size_of
 from moascope.segmentation.unet import architecture
 from moascope.segmentation.unet import training as network_training
+from moascope.segmentation.unet.description import NetworkDescription
 from moascope.segmentation.unet.tiling import (
     OVERLAP,
     Function,
@@ -189,7 +190,7 @@ class UNet:
         network, about = network_training.load(path)
         shown = matched_channels(about["channels"], channels, options.channel_map, path)
         is_averaged = options.test_time_augmentation
-        before = was_averaged(about)
+        before = was_averaged(cast(NetworkDescription, about))
         if before is not None and before != is_averaged:
             logger.warning(
                 "%s: its parameters were tuned with test_time_augmentation: %s, but "

@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import yaml
@@ -32,6 +32,7 @@ from moascope.segmentation.channel_maps import matched_channels
 from moascope.segmentation.data.dataset import AnnotatedSet
 from moascope.segmentation.engines import optional_packages
 from moascope.segmentation.unet import training
+from moascope.segmentation.unet.description import NetworkDescription
 from moascope.segmentation.unet.export_documents import (
     TOLERANCE,
     description,
@@ -82,7 +83,8 @@ def export(
         other maps than Keras, or the package is not valid.
     """
     _check_packages(name)
-    network, about = training.load(model)
+    network, content = training.load(model)
+    about = cast(NetworkDescription, content)
     annotated.show(matched_channels(about["channels"], channels, channel_map or {}, model))
     network = portable(network)
     raw = _test_image(annotated, about["multiple"])
