@@ -98,6 +98,7 @@ for METHOD in ENGINES.methods:
                 backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.learning_options,
+                training=ENGINES.training_options,
                 channels=ENGINES.seen_channels,
                 checkpoint=ENGINES.checkpoint_of(METHOD),
                 seed=ENGINES.seed_of_member,
@@ -401,7 +402,8 @@ if ENGINES.finds_cells:
             runtime=60,
         params:
             engine=ENGINES.measuring,
-            options=ENGINES.options_to_measure_with(),
+            diameter=ENGINES.told_diameter(),
+            model=ENGINES.model_to_measure_with(),
             advice=ENGINES.size_advice(),
             usual_diameter=ENGINES.measuring_method.usual_diameter,
             objects=CONFIG.segmentation.objects,

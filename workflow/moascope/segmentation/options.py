@@ -107,9 +107,9 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
         """Return the options that decide what objects are found, as plain values."""
         options = self._plain(*self.kind().finding_keys, "min_area", "max_area")
         if self.is_trained_further():
-            options["channel_map"] = {}  # what is trained on the images has their channels
+            options |= {"channel_map": {}}  # what is trained on the images has their channels
         if self.tune and "model" in options:
-            options["model"] = None  # it is a file of the run
+            options |= {"model": None}  # it is a file of the run
         return options
 
     def options_of_given_model(self) -> dict[str, Any]:
@@ -120,9 +120,8 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
     def tuning_options(self) -> dict[str, Any]:
         """Return the options that decide how the engine is tuned on annotated images."""
         options = self.options_of_given_model() if self.tune else self.finding_options()
-        if self.is_trained():
-            del options["diameter"]  # that of the screen
-        return options
+        unused = ("diameter",) if self.is_trained() else ()  # that of the screen
+        return {key: value for key, value in options.items() if key not in unused}
 
     def options_for_annotated(self) -> dict[str, Any]:
         """Return the options with which the engine segments annotated images.

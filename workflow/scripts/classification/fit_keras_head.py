@@ -29,8 +29,8 @@ checkpoints = [Path(params.checkpoint.format(fold=fold)) for fold in range(len(t
 predictions, history = perceptron.fit_mlp_folds(
     read_array(given.features, mapped=True),
     task,
-    MlpOptions.model_validate(params.options["head"]),
-    restore(Training, params.options["training"]),
+    MlpOptions.model_validate(params.head),
+    restore(Training, params.training),
     seed=params.seed,
     checkpoints=checkpoints,
     code=params.code,

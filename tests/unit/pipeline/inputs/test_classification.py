@@ -72,11 +72,14 @@ def test_a_model_is_compared_with_earlier_models_of_its_split(inputs):
 
 
 def test_training_options_belong_to_heads_that_are_networks(inputs):
-    assert set(inputs.head_options(of("lda"))) == {"head"}
-    assert set(inputs.head_options(of("mlp"))) == {"head", "training"}
-    assert inputs.final_options(of("lda"))["training"] is None
-    assert inputs.final_options(of("mlp"))["training"] is not None
-    assert inputs.final_options(of("hand"))["network"] is None
+    assert inputs.head_options(of("lda"))["type"] == "lda"
+    assert inputs.head_training(of("lda")) is None
+    assert "epochs" in inputs.head_training(of("mlp"))
+
+
+def test_hand_crafted_features_alone_need_no_network(inputs):
+    assert inputs.network_of_final_model(of("hand")) is None
+    assert "taps" not in inputs.network_of_final_model(of("lda"))
 
 
 def test_candidates_are_plain_values(inputs):
