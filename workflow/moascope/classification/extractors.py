@@ -50,6 +50,6 @@ def build_for_choice(
     return with_views(extractor, network.views, unit_shape)
 
 
-def count_features(extractor: keras.Model | None) -> int:
+def count_outputs(extractor: keras.Model | None) -> int:
     """Return the number of features of an extractor; 0 without one."""
     return 0 if extractor is None else int(extractor.output_shape[-1])

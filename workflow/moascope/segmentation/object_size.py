@@ -163,7 +163,7 @@ def factor_for(
 
 def measure(
     engine: Judge, images: Sequence[NDArray[np.generic]], trained: Size, shown: Size, name: str
-) -> MeasuredSize:
+) -> dict[str, Any]:
     """Measure what images are to be resized by, see `find_factor`.
 
     Parameters
@@ -179,8 +179,8 @@ def measure(
 
     Returns
     -------
-    MeasuredSize
-        Ready for JSON.
+    dict
+        The content of `MeasuredSize`, ready for JSON.
     """
     start = factor_for(trained, Size(None, shown.pixel_size_um), name)
     factor, peaks = find_factor(engine.tops, images, start)

@@ -17,7 +17,7 @@ from moascope.classification import extractors, final_model, predictions, select
 from moascope.classification.training.options import Training
 from moascope.core.files import read_array, read_parquet
 from moascope.core.options import restore
-from moascope.networks import feature_columns
+from moascope.networks.feature_columns import read_blocks
 from moascope.networks.options import FrozenNetwork
 from moascope.splits import independence, inner_folds
 from moascope.splits.options import Split
@@ -26,9 +26,8 @@ shape = read_array(given.pixels, mapped=True).shape[1:3]
 units, members = read_parquet(given.units), read_parquet(given.groups)
 classes, labels = predictions.class_indices(units, members)
 table = read_array(given.features, mapped=True)
-blocks = feature_columns.read_blocks(given.columns or None)
 choices = selection.read_choices(params.candidates)
-candidates = selection.candidates_of(choices, blocks, table.shape[1])
+candidates = selection.candidates_of(choices, read_blocks(given.columns or None), table.shape[1])
 held_out = independence.held_out_columns(restore(Split, params.split))
 chosen, scores = selection.choose_once(table, units, members, candidates, held_out, params.seed)
 training = restore(Training, params.training) if params.training else None
@@ -39,8 +38,7 @@ network = restore(FrozenNetwork, params.network) if params.network else None
 extractor = extractors.build_for_choice(
     choices[chosen.name], network, params.channels, shape, params.weights_seed
 )
-n_hand_crafted = seen.shape[1] - extractors.count_features(extractor)
-model = final_model.classifier(extractor, head, n_hand_crafted)
+model = final_model.classifier(extractor, head, seen.shape[1] - extractors.count_outputs(extractor))
 statistics, keys = read_parquet(given.statistics), dict(params.items())
 final_model.save_classifier(
     model, snakemake.output[0], classes, statistics, keys, unit_shape=shape, choice=scores
