@@ -25,8 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
-from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
-from moascope.segmentation.engines.unet import Network, UNetOptions
+from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.options.unet import Network, UNetOptions
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
 
@@ -99,7 +99,7 @@ def encoder(images: str, table: str, minutes: float) -> None:
     """
     import tempfile
 
-    from moascope.segmentation.data.dataset import AnnotatedSet
+    from moascope.segmentation.data.annotated_set import AnnotatedSet
     from moascope.segmentation.unet.training import train
 
     for name in ("efficientnet-lite0", "none"):

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import ndimage
 
 from moascope.segmentation.data import dataset
+from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.data.masks import Mask
 
 
@@ -27,7 +28,7 @@ def write_discs(
     sets: tuple[str, ...] = ("train",) * 4 + ("validation",) * 2,
     channels: tuple[str, ...] = ("DNA",),
     shapes: tuple[tuple[int, int], ...] = ((64, 80),),
-) -> dataset.AnnotatedSet:
+) -> AnnotatedSet:
     """Write images of uint16, the last one of each set without objects."""
     rng = np.random.default_rng(0)
     pairs = []
@@ -51,4 +52,4 @@ def write_discs(
         read_image=lambda i: pairs[i][0],
         read_labels=lambda i: pairs[i][1],
     )
-    return dataset.AnnotatedSet(*paths)
+    return AnnotatedSet(*paths)

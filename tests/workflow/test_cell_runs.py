@@ -93,7 +93,8 @@ from pydantic import Field
 from scipy import ndimage
 
 from moascope.core.options import restore
-from moascope.segmentation.engines.base import Method, MethodOptions, SizeAdvice
+from moascope.segmentation.engines.base import Method, SizeAdvice
+from moascope.segmentation.engines.options.base import MethodOptions
 from moascope.segmentation.implementations.base import Loaded, OneStep
 
 

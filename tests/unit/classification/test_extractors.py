@@ -17,7 +17,7 @@ NETWORK = restore(
 
 
 def choice(*features):
-    options = {"taps": ["block2_add"], "pooling": "mean", "head": {"type": "lda"}}
+    options = {"feature_layers": ["block2_add"], "pooling": "mean", "head": {"type": "lda"}}
     return Choice.model_validate({"features": list(features), **options})
 
 

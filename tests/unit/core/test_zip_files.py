@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from moascope.core.errors import InputError
 from moascope.core.zip_files import StoredZip, check_declared
-from moascope.segmentation.implementations.stardist import _unpacked
+from moascope.segmentation.stardist.files import unpacked
 
 
 def bomb(path, entries=5):
@@ -26,7 +26,7 @@ def test_an_archive_that_declares_too_much_is_refused(tmp_path):
     with zipfile.ZipFile(path) as archive, pytest.raises(InputError) as caught:
         check_declared(archive, path)
     assert "its entries declare 5,000,000,000 bytes, and a model has at most" in str(caught.value)
-    with pytest.raises(InputError, match="declare 5,000,000,000 bytes"), _unpacked(path):
+    with pytest.raises(InputError, match="declare 5,000,000,000 bytes"), unpacked(path):
         pass
 
 

@@ -14,14 +14,12 @@ from moascope.segmentation.instances import (
     as_maps,
     fill_holes,
     foreground,
-    grid_for,
     height,
     label_objects,
     parameters_for,
-    search,
-    tune,
 )
 from moascope.segmentation.matching import scores, tally
+from moascope.segmentation.parameter_search import grid_for, search, tune
 
 PLAIN = InstanceParameters(smoothing=0, min_area=1)
 

@@ -6,15 +6,14 @@ from scipy import ndimage
 from skimage.draw import disk
 
 from moascope.images.resampling import resize_labels
+from moascope.segmentation.data.object_sizes import diameters, typical_diameter
 from moascope.segmentation.implementations.base import OneStep
 from moascope.segmentation.object_size import (
     Rescaled,
     at_scale,
     diameter_of_foreground,
-    diameters,
     find_factor,
     resized,
-    typical_diameter,
 )
 
 LEARNT = 16.0

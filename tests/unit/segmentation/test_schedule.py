@@ -4,7 +4,7 @@ import math
 import pandas as pd
 import pytest
 
-from moascope.segmentation.engines.training_options import NetworkTraining
+from moascope.segmentation.engines.options.training import NetworkTraining
 from moascope.segmentation.schedule import log_stop, rate_of, stop_warnings, stopped_by
 
 

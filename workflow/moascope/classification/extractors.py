@@ -23,7 +23,7 @@ def build_for_choice(
     Parameters
     ----------
     choice : Choice
-        Of the final model; its taps and pooling replace those of the network.
+        Of the final model; its layers and pooling replace those of the network.
     network : FrozenNetwork or None
         Backbone, channels and views; None where no candidate has a network.
     channels : sequence of str
@@ -43,7 +43,9 @@ def build_for_choice(
         return None
     if network is None:
         raise ValueError("features of a network were chosen, but there is no network")
-    seen = network.model_copy(update={"taps": choice.taps, "pooling": choice.pooling})
+    seen = network.model_copy(
+        update={"feature_layers": choice.feature_layers, "pooling": choice.pooling}
+    )
     if weights_seed is not None:
         keras.utils.set_random_seed(weights_seed)
     extractor = build_extractor(seen, channels, unit_shape)

@@ -86,7 +86,7 @@ def candidates_of(
     """
     result = []
     for name, choice in choices.items():
-        seen = FeatureChoice(tuple(choice.features), tuple(choice.taps), choice.pooling)
+        seen = FeatureChoice(tuple(choice.features), tuple(choice.feature_layers), choice.pooling)
         result.append(Candidate(name, columns_of(seen, blocks, n_columns), choice.head))
     return result
 

@@ -14,7 +14,7 @@ from moascope.images import readers
 from moascope.networks.keras_defaults import keras
 from moascope.networks.options import FrozenNetwork
 from moascope.segmentation.channel_maps import matched_channels
-from moascope.segmentation.unet import training as segmentation_training
+from moascope.segmentation.unet import saving
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def check_given(networks: Sequence[GivenUNet], channels: Sequence[str]) -> list[
     problems = []
     for network in networks:
         try:
-            _, about = segmentation_training.load(network.path)
+            _, about = saving.load(network.path)
             matched_channels(about["channels"], channels, network.channel_map, network.path)
         except InputError as error:
             problems.append(f"segmentation.engines.{network.engine}: {error}")

@@ -21,37 +21,52 @@ from moascope.preprocessing.normalization_methods.base import StepKeys
 class Quality(Section):
     """Quality control. Sites are compared with their plate by robust z-scores."""
 
-    focus_z: float = Field(4.0, gt=0, description="blurrier than the plate by this many MADs")
+    focus_z: float = Field(
+        4.0,
+        gt=0,
+        description="robust z-score of the focus; sites that are blurrier than their plate by "
+        "more than this are flagged",
+    )
     max_saturated: float = Field(
         0.01,
         gt=0,
         le=1,
-        description="share of saturated pixels: of a site above the plate's usual share, and of a "
-        "plate (its mean, and a tenth of its sites)",
+        description="largest share of saturated pixels; of a site: above the usual share of its "
+        "plate; of a plate: on average and in 90 % of its sites",
     )
     min_foreground: float = Field(
-        0.01, ge=0, lt=1, description="share of pixels above background that a site must have"
+        0.01, ge=0, lt=1, description="smallest share of foreground pixels of a site"
     )
-    intensity_z: float = Field(6.0, gt=0, description="brighter or dimmer by this many MADs")
-    exclude_flagged: bool = Field(True, description="leave flagged sites out of classification")
+    intensity_z: float = Field(
+        6.0,
+        gt=0,
+        description="robust z-score of the mean intensity; sites that are brighter or dimmer than "
+        "their plate by more than this are flagged",
+    )
+    exclude_flagged: bool = Field(True, description="exclude flagged sites from classification")
     min_sharpness: float | None = Field(
         -1.85,
         ge=-9,
         le=3,
-        description="a plate is out of focus below this: power of periods of 4 to 10 px over that "
-        "of 10 to 40 px, decimal logarithm, median of its sites; null: plates are not judged",
+        description="smallest sharpness of a plate in focus (median of its sites): log10 of the "
+        "power at periods of 4 to 10 px over that at 10 to 40 px; null: no limit",
     )
     min_sharpness_brightfield: float | None = Field(
-        -1.3, ge=-9, le=3, description="the same for the channels under `input.brightfield`"
+        -1.3,
+        ge=-9,
+        le=3,
+        description="smallest sharpness of a plate for the channels in `input.brightfield`; null: "
+        "no limit",
     )
     plate_z: float = Field(
         5.0,
         gt=0,
-        description="a plate fails that is blurrier, dimmer, brighter or emptier than the other "
-        "plates by this many MADs of logarithms (at the default, by a factor of 4.5 at least)",
+        description="robust z-score of logarithms; a plate fails if it is blurrier, dimmer, "
+        "brighter or emptier than the other plates by more than this. 5 means a factor of at "
+        "least 4.5",
     )
     exclude_flagged_plates: bool = Field(
-        False, description="leave plates that fail as a whole out of classification"
+        False, description="exclude plates that fail as a whole from classification"
     )
 
 
@@ -87,12 +102,12 @@ class Normalization(Section):
 
     steps: list[NormalizationStep] = Field(
         [{"method": "percentile", "scope": "image"}],  # type: ignore[list-item]
-        description="applied in order; `[]`: images as they are, integers divided by the largest "
-        "value of their type (255 or 65535), floats from 0 to 1",
+        description="steps in order; `[]`: not normalized, but integers are divided by the "
+        "largest value of their type (255 or 65535), and floats must be from 0 to 1",
     )
     treated_wells_in_statistics: bool = Field(
         False,
-        description="allow scope `plate`, whose statistics see treated wells of test folds "
+        description="allow scope `plate`, whose statistics include treated wells of test folds "
         "(never their labels); the report then says so",
     )
 
@@ -128,15 +143,15 @@ class Normalization(Section):
 
 
 class CellUnits(Section):
-    """Squares around the cells that `segmentation.measure_with` finds."""
+    """Crops around the cells that `segmentation.measure_with` finds."""
 
-    crop: int = Field(64, ge=8, le=1024, description="side of the squares in pixels")
+    crop: int = Field(64, ge=8, le=1024, description="side of the crops in pixels")
     border: Literal["drop", "pad"] = Field(
-        "drop", description="squares beyond the rim of the site: leave out, or fill up with 0"
+        "drop", description="crops beyond the border of the site. drop: leave out; pad: fill with 0"
     )
     mask_neighbours: bool = Field(False, description="set the pixels of other cells to 0")
     per_site: int | None = Field(
-        None, ge=1, description="at most so many cells of a site, drawn at random; null: all"
+        None, ge=1, description="largest number of cells per site, drawn at random; null: all"
     )
 
 
@@ -144,14 +159,22 @@ class Units(Section):
     """Units of classification: images at training resolution."""
 
     size: int | None = Field(
-        None, ge=16, le=4096, description="longer side in pixels after resizing; null: native"
+        None,
+        ge=16,
+        le=4096,
+        description="longer side of a unit in pixels after resizing; null: not resized",
     )
     cells: CellUnits | None = Field(
-        None, description="classify single cells instead of sites; null: sites or tiles"
+        None, description="crops of single cells as units; null: sites or tiles"
     )
-    tiles: tuple[int, int] = Field((1, 1), description="rows and columns of tiles cut from a site")
+    tiles: tuple[int, int] = Field(
+        (1, 1), description="rows and columns of tiles that a site is divided into"
+    )
     min_foreground: float = Field(
-        0.0, ge=0, lt=1, description="tiles with a smaller share of foreground are not used"
+        0.0,
+        ge=0,
+        lt=1,
+        description="smallest share of foreground pixels of a tile; tiles below it are left out",
     )
 
     @consistency_check

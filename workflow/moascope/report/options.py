@@ -16,13 +16,16 @@ from moascope.splits.options import Split
 class Report(Section):
     """Options of the report."""
 
-    title: str | None = Field(None, description="heading; null: the name of the run")
-    max_examples: int = Field(6, ge=1, le=50, description="example images per class")
+    title: str | None = Field(None, description="heading of the report; null: the name of the run")
+    max_examples: int = Field(
+        6, ge=1, le=50, description="largest number of example images per class"
+    )
     max_plates: int = Field(
         12,
         ge=1,
         le=400,
-        description="plate heat maps: of quality, worst plates first; of cell counts, by name",
+        description="largest number of plate heat maps: worst plates first for quality, by name "
+        "for cell counts",
     )
 
 

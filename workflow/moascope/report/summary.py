@@ -18,7 +18,7 @@ from moascope.profiling.cell_counts import CellDoubts, ScreenCounts, count_plate
 from moascope.report import verdicts
 from moascope.screen.site_table import ScreenFacts, ScreenSize
 from moascope.screen.wording import Words
-from moascope.segmentation.engines.training_options import NetworkTraining
+from moascope.segmentation.engines.options.training import NetworkTraining
 from moascope.segmentation.schedule import stop_warnings
 from moascope.segmentation.scores import EngineScores
 from moascope.splits.audit import AuditResult

@@ -23,14 +23,11 @@ from scipy import ndimage
 from moascope.core.errors import InputError
 from moascope.core.files import reading
 from moascope.images.resampling import resize, resize_labels
-from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.base import MethodOptions
-from moascope.segmentation.implementations.base import Engine
+from moascope.segmentation.data.object_sizes import ABOUT, Size
+from moascope.segmentation.engines.options.base import MethodOptions
+from moascope.segmentation.implementations.base import Engine, Tops
 
 logger = logging.getLogger(__name__)
-
-Tops = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Areas in px and peaks of the predicted distance map (or object scores) of all objects, (n,)."""
 
 OCTAVES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 """Factors that are tried first, as powers of 2; then half an octave around the best."""
@@ -45,19 +42,6 @@ _SURE = 3.0  # standard errors; the best of ten factors is above two by chance
 
 AUTO = "auto"
 """Value of the key `diameter` that has it measured."""
-
-ABOUT = "moascope.json"
-"""File in a saved network that says what it was made of."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """Size of objects and pixels of images; None: not known."""
-
-    diameter: float | None = None
-    """Median diameter of the objects in px."""
-    pixel_size_um: float | None = None
-    """Width of a pixel in micrometres."""
 
 
 class Judge(Protocol):
@@ -102,14 +86,8 @@ def told_diameter(options: MethodOptions) -> float | None:
     return None if told is None or told == AUTO else float(told)
 
 
-def size_of(annotated: AnnotatedSet) -> Size:
-    """Return the size of objects and pixels in the training images of an annotated set."""
-    diameter = typical_diameter(annotated.labels(row) for row in annotated.rows("train"))
-    return Size(diameter, annotated.pixel_size_um)
-
-
 class MeasuredSize(TypedDict):
-    """Size of the objects of a screen or set, as `measure` found it."""
+    """Size of the objects of a screen or set, as it was measured."""
 
     factor: float
     """Images are resized by this."""
@@ -187,40 +165,6 @@ def measure(
     diameter = None if trained.diameter is None else trained.diameter / factor
     means = {f"{key:.4g}": None if math.isnan(value) else value for key, value in peaks.items()}
     return {"factor": factor, "diameter": diameter, "peaks": means, "n_images": len(images)}
-
-
-def diameters(labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """Compute the diameters of circles with the areas of the objects.
-
-    Parameters
-    ----------
-    labels : (Y, X) int
-        0 is background, and negative numbers are ignored.
-
-    Returns
-    -------
-    (n,) float64
-        Pixels, in the order of the labels; numbers that no pixel has are left out.
-    """
-    areas = np.bincount(np.maximum(labels, 0).ravel())[1:]
-    return 2 * np.sqrt(areas[areas > 0] / np.pi)
-
-
-def typical_diameter(images: Iterable[NDArray[np.integer[Any]]]) -> float | None:
-    """Compute the median diameter over all objects of some label images.
-
-    Parameters
-    ----------
-    images : iterable of (Y, X) int
-        Label images.
-
-    Returns
-    -------
-    float or None
-        Pixels; None without any object.
-    """
-    found = np.concatenate([diameters(labels) for labels in images] or [np.zeros(0)])
-    return float(np.median(found)) if len(found) else None
 
 
 def diameter_of_foreground(mask: NDArray[np.bool_]) -> float | None:

@@ -25,7 +25,7 @@ class _Named(Section):
 
 
 class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[misc]
-    """One engine: a method to find objects, and its options."""
+    """One engine: a segmentation method and its options."""
 
     @consistency_check
     def _fits(self) -> Engine:
@@ -144,44 +144,52 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
 class Segmentation(Section):
     """Segmentation of cells or nuclei: engines, annotated images and measurements."""
 
-    objects: Name = Field("Nuclei", description="what the objects are called in tables")
+    objects: Name = Field("Nuclei", description="name of the objects in tables")
     channels: list[Name] = Field(
-        [], description="channels that the engines see, in order; of a screen, empty: all"
+        [],
+        description="channels that the engines use, in order; empty: those of "
+        "`annotated.channels`, or all of the screen",
     )
     annotated: Annotated | None = Field(
-        None, description="images with reference masks; null: those of the screen, by columns.mask"
+        None,
+        description="images with reference masks; null: the sites of the screen, with the masks "
+        "of `input.columns.mask`",
     )
     train_plates: list[str] = Field(
-        [], description="plates whose reference masks train the engines"
+        [], description="plates whose reference masks are used for training"
     )
     validation_plates: list[str] = Field(
-        [], description="plates whose reference masks tune parameters"
+        [], description="plates whose reference masks are used for tuning"
     )
     test_plates: list[str] = Field(
         [],
-        description="plates whose reference masks score the engines; all three lists empty: the "
-        "plates of the screen in order, about half to train, a quarter each to validate and test",
+        description="plates whose reference masks are used for scores. If all three lists are "
+        "empty: plates in order, about half for training, a quarter each for validation and test",
     )
-    split_merged: bool = Field(
+    split_disconnected: bool = Field(
         False,
-        description="give parts of one known label that are apart, or touch by a corner only, "
-        "numbers of their own",
+        description="number unconnected parts of one label as separate objects; parts that touch "
+        "only at a corner are unconnected",
     )
     ignore_label: int | None = Field(
         None,
-        description="value of pixels in the label images (of annotated sets and of the screen) "
-        "that are neither objects nor background; they are left out of learning, tuning and "
-        "scores, and objects that are found mostly there do not count; null: none",
+        description="pixel value in reference masks of regions that are neither objects nor "
+        "background; null: none. They are left out of training, tuning and scores; predicted "
+        "objects mostly inside them are not counted",
     )
     binary_masks: Literal["error", "components", "labels"] = Field(
         "error",
-        description="masks with a single value in which objects are several unconnected parts: "
-        "refuse them, give each connected part a number, or take them as one object per image",
+        description="masks with a single value in which the objects are several unconnected "
+        "parts. error: stop; components: number the connected parts; labels: one object per image",
     )
     images_per_set: int | None = Field(
-        None, ge=1, description="at most so many images of a screen per set, evenly spread"
+        None,
+        ge=1,
+        description="largest number of images of the screen per set, evenly spread; null: all",
     )
-    engines: dict[Name, Engine] = Field({}, description="engines by name, compared in the report")
+    engines: dict[Name, Engine] = Field(
+        {}, description="segmentation engines by name; the report compares them"
+    )
     measure_with: Name | None = Field(
         None, description="engine that segments the screen; null: the first"
     )
@@ -190,8 +198,8 @@ class Segmentation(Section):
     )
     labelled_plates: bool = Field(
         False,
-        description="also write one OME-Zarr store per plate with its images and label images, to "
-        "open both together; takes as much disk again as the images",
+        description="also write one OME-Zarr store per plate with images and label images; takes "
+        "as much disk space again as the images",
     )
 
     @consistency_check

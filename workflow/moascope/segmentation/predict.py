@@ -24,7 +24,7 @@ from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, read_parquet, write_parquet
 from moascope.images.label_store import write_labels
 from moascope.images.plate_store import PlateStore
-from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.implementations.base import Engine, Job, Loaded
 from moascope.segmentation.instances import tidied
 from moascope.segmentation.object_size import at_scale

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from moascope.core.errors import RunWarning
-from moascope.segmentation.engines.training_options import NetworkTraining
+from moascope.segmentation.engines.options.training import NetworkTraining
 from moascope.segmentation.matching import Tally, average_precision, pooled
 
 logger = logging.getLogger(__name__)

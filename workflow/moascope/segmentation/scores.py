@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from moascope.core.files import read_parquet
 from moascope.core.hdf5 import open_h5, read_dataset
 from moascope.core.statistics.intervals import FLOORS, Groups, share_interval
-from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.matching import (
     THRESHOLDS,
     MatchScores,

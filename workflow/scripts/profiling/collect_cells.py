@@ -13,8 +13,10 @@ import logging
 from moascope.core.files import read_json, read_parquet, write_json, write_parquet
 from moascope.profiling import cell_counts
 from moascope.segmentation import image_scale
-from moascope.segmentation.engines.base import MethodOptions, SizeAdvice
-from moascope.segmentation.object_size import Size, told_diameter
+from moascope.segmentation.data.object_sizes import Size
+from moascope.segmentation.engines.base import SizeAdvice
+from moascope.segmentation.engines.options.base import MethodOptions
+from moascope.segmentation.object_size import told_diameter
 
 given, params = dict(snakemake.input.items()), snakemake.params
 quality = read_parquet(given["quality"], ["site_id", "status", "flagged", "pixel_size_um"])

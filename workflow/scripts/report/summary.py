@@ -13,7 +13,7 @@ from moascope.core.options import restore
 from moascope.pipeline import versions
 from moascope.report import summary
 from moascope.screen.wording import MECHANISM, words_of
-from moascope.segmentation.engines.training_options import NetworkTraining
+from moascope.segmentation.engines.options.training import NetworkTraining
 
 params, given = snakemake.params, snakemake.input
 options = summary.SummaryOptions(

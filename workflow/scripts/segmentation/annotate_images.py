@@ -24,7 +24,7 @@ dataset.write(
     snakemake.output.images,
     snakemake.output.table,
     axes=annotated.axes,
-    split_parts=params.split_merged,
+    split_parts=params.split_disconnected,
     ignored=params.ignore_label,
     binary_masks=params.binary_masks,
     max_gigabytes=annotated.max_image_gigabytes,

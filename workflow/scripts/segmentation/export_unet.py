@@ -12,7 +12,7 @@ from moascope.pipeline import devices
 
 devices.choose("never", "tensorflow")  # to convert takes TensorFlow, and no GPU
 
-from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.unet import export
 
 given, params = snakemake.input, snakemake.params

@@ -14,8 +14,8 @@ from moascope.core.files import write_json, write_parquet
 from moascope.core.named_functions import load_function
 from moascope.core.options import restore
 from moascope.pipeline import devices, versions
-from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.training_options import NetworkTraining
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.engines.options.training import NetworkTraining
 from moascope.segmentation.implementations.base import Job, Training
 from moascope.segmentation.schedule import stop_warnings
 

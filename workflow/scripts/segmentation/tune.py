@@ -11,7 +11,7 @@ job.start(snakemake.log[0])
 from moascope.core.files import read_tables, write_parquet
 from moascope.core.named_functions import load_function
 from moascope.pipeline import devices
-from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.implementations.base import Job
 
 params = snakemake.params

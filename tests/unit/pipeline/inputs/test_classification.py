@@ -10,8 +10,8 @@ SPLITS = {
     "lobo": {"method": "leave-one-batch-out"},
 }
 MODELS = {
-    "lda": {"split": "loco", "taps": ["block4_add"]},
-    "svm": {"split": "loco", "taps": ["block4_add"], "head": {"type": "svm"}},
+    "lda": {"split": "loco", "feature_layers": ["block4_add"]},
+    "svm": {"split": "loco", "feature_layers": ["block4_add"], "head": {"type": "svm"}},
     "mlp": {"split": "lobo", "head": {"type": "mlp"}},
     "hand": {"split": "loco", "features": ["hand-crafted"]},
     "both": {"split": "loco", "features": ["network", "hand-crafted"]},
@@ -60,6 +60,35 @@ def test_models_with_equal_passes_share_one(inputs):
     assert find_columns(of("hand")) == []
 
 
+def test_an_architecture_reaches_the_jobs_of_its_model_alone():
+    scratch = {"split": "loco", "backbone": "mlp", "weights": "none"}
+    network = {**scratch, "architecture": {"hidden": [7]}}
+    models = {"frozen": network, "tuned": {**network, "transfer": "full"}, "other": scratch}
+
+    def plain(models):
+        found = build(ModelInputs, splits=SPLITS, models=models)
+        return {
+            "frozen": [
+                found.feature_options(of("frozen")),
+                found.network_of_final_model(of("frozen")),
+            ],
+            "tuned": [found.tuning_options(of("tuned"))],
+            "other": [
+                found.feature_options(of("other")),
+                found.network_of_final_model(of("other")),
+            ],
+        }
+
+    before = plain(models)
+    changed = {**network, "architecture": {"hidden": [8]}}
+    for name in ("frozen", "tuned"):
+        after = plain({**models, name: {**models[name], **changed}})
+        assert {key for key in before if after[key] != before[key]} == {name}
+    assert all(each["architecture"] == {"hidden": [7]} for each in before["tuned"])
+    assert before["frozen"][1]["architecture"] == {"hidden": [7]}
+    assert before["other"][0]["architecture"] == {}
+
+
 def test_hand_crafted_features_are_joined(inputs):
     assert inputs.joined == ["hand", "both", "nested"]
     assert inputs.features_of(of("both")) == "results/small/features/both.joined.npy"
@@ -79,7 +108,7 @@ def test_training_options_belong_to_heads_that_are_networks(inputs):
 
 def test_hand_crafted_features_alone_need_no_network(inputs):
     assert inputs.network_of_final_model(of("hand")) is None
-    assert "taps" not in inputs.network_of_final_model(of("lda"))
+    assert "feature_layers" not in inputs.network_of_final_model(of("lda"))
 
 
 def test_candidates_are_plain_values(inputs):

@@ -4,9 +4,9 @@ import pytest
 from annotated_discs import write_discs
 
 from moascope.core.errors import InputError
-from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.data.patches import Patches, varied
-from moascope.segmentation.engines.training_options import PatchAugmentation
+from moascope.segmentation.engines.options.training import PatchAugmentation
 from moascope.segmentation.unet.targets import targets
 
 OFF = PatchAugmentation(

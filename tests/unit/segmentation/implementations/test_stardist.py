@@ -12,10 +12,13 @@ import pytest
 from annotated_discs import discs, write_discs
 
 from moascope.core.errors import InputError
-from moascope.segmentation.engines.stardist import StarDistOptions
-from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
-from moascope.segmentation.implementations.stardist import fit, shown_channels, stardist, tune_given
+from moascope.segmentation.engines.options.stardist import StarDistOptions
+from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
+from moascope.segmentation.implementations.stardist import stardist
+from moascope.segmentation.implementations.stardist_training import fit
+from moascope.segmentation.implementations.stardist_tuning import tune_given
 from moascope.segmentation.matching import scores, tally
+from moascope.segmentation.stardist.files import shown_channels
 
 HAS_STARDIST = importlib.util.find_spec("stardist") is not None
 needs_stardist = pytest.mark.skipif(not HAS_STARDIST, reason="StarDist is not installed here")

@@ -8,12 +8,15 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.networks import saving
-from moascope.segmentation.data.dataset import AnnotatedSet, write
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.dataset import write
 from moascope.segmentation.data.masks import Mask
-from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
-from moascope.segmentation.engines.unet import Network, UNetOptions
-from moascope.segmentation.implementations import unet
-from moascope.segmentation.implementations.unet import UNet, fit, tune_saved
+from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.options.unet import Network, UNetOptions
+from moascope.segmentation.implementations import unet, unet_tuning
+from moascope.segmentation.implementations.unet import UNet
+from moascope.segmentation.implementations.unet_training import fit
+from moascope.segmentation.implementations.unet_tuning import tune_saved
 from moascope.segmentation.instances import InstanceParameters
 from moascope.segmentation.object_size import resized
 
@@ -91,7 +94,7 @@ def test_parameters_are_tuned_for_what_is_predicted(fitted, tmp_path, monkeypatc
         tried = pd.DataFrame({"ap_50": [0.9], "mean_ap": [0.8]})
         return InstanceParameters(seed_threshold=0.21), tried
 
-    monkeypatch.setattr(unet, "tune", chosen)
+    monkeypatch.setattr(unet_tuning, "tune", chosen)
     network = folder / "unet.network.keras"
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
         tune_saved([network], annotated, ["DNA"], given, tmp_path / "tuned.keras")
@@ -311,7 +314,7 @@ def test_parameters_are_tuned_at_the_magnification_that_is_predicted(fitted, tmp
         found.update(maps=maps, labels=labels, start=start)
         return start, pd.DataFrame({"ap_50": [0.9], "mean_ap": [0.8]})
 
-    monkeypatch.setattr(unet, "tune", chosen)
+    monkeypatch.setattr(unet_tuning, "tune", chosen)
     with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
         options, out = changed(USE, min_area=12), tmp_path / "tuned.keras"
         tune_saved([fitted[0]], annotated, ["DNA"], options, out, factor=0.5, is_given=True)

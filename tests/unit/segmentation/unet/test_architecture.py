@@ -6,7 +6,7 @@ from scipy.special import softmax
 from moascope.core.errors import InputError
 from moascope.networks import backbones, transforms
 from moascope.networks.registry import ChannelMapping
-from moascope.segmentation.engines.unet import Network
+from moascope.segmentation.engines.options.unet import Network
 from moascope.segmentation.instances import as_maps, foreground, height
 from moascope.segmentation.unet import architecture
 

@@ -12,10 +12,11 @@ from scipy.special import softmax
 
 from moascope.core.errors import InputError
 from moascope.segmentation.engines import optional_packages
-from moascope.segmentation.engines.unet import Network, UNetOptions
-from moascope.segmentation.implementations.unet import UNet, tune_saved
+from moascope.segmentation.engines.options.unet import Network, UNetOptions
+from moascope.segmentation.implementations.unet import UNet
+from moascope.segmentation.implementations.unet_tuning import tune_saved
 from moascope.segmentation.instances import InstanceParameters
-from moascope.segmentation.unet import architecture, export, training
+from moascope.segmentation.unet import architecture, export, saving
 
 TINY = Network(encoder="none", depth=2, filters=4)
 WHOLE = UNetOptions(tile=256, overlap=0)
@@ -41,7 +42,7 @@ def probabilities(network, images):
 def save(path, options=TINY, channels=("DNA",)):
     about = {"options": {"network": options.model_dump()}, "validation": {"ap_50": 0.75}}
     parameters = InstanceParameters(min_area=7)
-    training.save(network(options, channels), path, channels, options, parameters, about)
+    saving.save(network(options, channels), path, channels, options, parameters, about)
     return path
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from moascope.core.errors import InputError
-from moascope.segmentation.engines.unet import Network
+from moascope.segmentation.engines.options.unet import Network
 from moascope.segmentation.instances import InstanceParameters, label_objects
 from moascope.segmentation.unet import architecture
 from moascope.segmentation.unet.tiling import predict_tiled, with_test_time_augmentation

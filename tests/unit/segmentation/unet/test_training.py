@@ -9,15 +9,16 @@ import pytest
 from annotated_discs import write_discs
 
 from moascope.core.errors import InputError
-from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
-from moascope.segmentation.engines.unet import Network
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.options.unet import Network
 from moascope.segmentation.instances import InstanceParameters, parameters_for
 from moascope.segmentation.schedule import HISTORY_COLUMNS, rate_of
 from moascope.segmentation.unet import architecture
 from moascope.segmentation.unet import training as segmentation_training
 from moascope.segmentation.unet.architecture import predictor
-from moascope.segmentation.unet.training import load, save, train, validate
+from moascope.segmentation.unet.saving import load, save
+from moascope.segmentation.unet.training import train, validate
 
 TINY = Network(encoder="none", depth=1, filters=4)
 SHORT = NetworkTraining(steps=4, batch_size=2, patch_size=32, learning_rate=5e-3, validate_every=2)

@@ -15,6 +15,17 @@ from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.pipeline.inputs.splits import split_options
 from moascope.splits.independence import held_out_columns
 
+_KEYS_OF_FINAL_NETWORKS = (
+    "backbone",
+    "weights",
+    "architecture",
+    "channel_mapping",
+    "rgb_channels",
+    "input_size",
+    "views",
+)
+"""Keys of the network of a final model, but for those that candidates set."""
+
 
 class ModelInputs(RuleInputs):
     """Inputs and parameters of the rules that classify."""
@@ -187,8 +198,7 @@ class ModelInputs(RuleInputs):
         name = wildcards.model
         if name not in self.pass_of:
             return None
-        keys = ("backbone", "weights", "channel_mapping", "triple", "input_size", "views")
-        return self.config.section(f"models.{name}", *keys)
+        return self.config.section(f"models.{name}", *_KEYS_OF_FINAL_NETWORKS)
 
     def checkpoints_of_folds(self, wildcards: Wildcards) -> str:
         """Return the pattern of the checkpoints of a model, with the fold in braces."""

@@ -24,63 +24,65 @@ class Annotated(Rooted):
 
     sheet: FilePath = Field(description="CSV/TSV with one row per image")
     images: FilePath | None = Field(
-        None, description="folder that paths are relative to; null: the folder of the sheet"
+        None,
+        description="folder that paths in the sheet are relative to; null: the folder of the sheet",
     )
-    image: str = Field(
-        "{image}", description="path of the image, with columns of the sheet in braces"
-    )
+    image: str = Field("{image}", description="path of the image; names of columns stand in braces")
     channels: dict[Name, str] = Field(
         {},
-        description="for images with a file per channel, instead of `image`: the path of each, "
-        "such as `{DNA: '{dna_path}', Actin: 'actin/{id}.tif'}`",
+        description="path of the image of each channel, for one file per channel (instead of "
+        "`image`), such as `{DNA: '{dna_path}', Actin: 'actin/{id}.tif'}`",
     )
     axes: str | None = Field(
         None,
         pattern="^[TZCYXS]+$",
-        description="order of the axes in image files that do not say, such as CYX",
+        description="order of the axes in image files that do not name them, for example CYX",
     )
     mask: str = Field(
         "{mask}",
-        description="path of the label image (TIFF or PNG, a number per object), or of a folder "
-        "with one binary mask per object",
+        description="path of the reference mask: a label image (TIFF or PNG, one number per "
+        "object), or a folder with one binary mask per object",
     )
     name: str = Field(
         "",
-        description="name of the image in tables and in `set_file`; empty: its file name without "
-        "the ending",
+        description="name of the image in tables and in `set_file`; empty: the file name without "
+        "its ending",
     )
     group: str = Field(
         "",
-        description="column that says which images belong together, such as the frames of a movie "
-        "(columns in braces are filled in); a group may not be tested on if it was trained on, "
-        "and intervals and tuning count groups; empty: every image stands for itself",
+        description="column with the group of an image, such as the movie of a frame; names of "
+        "columns stand in braces. A group is not both trained and tested on; intervals and tuning "
+        "count groups; empty: every image is a group",
     )
     set_column: str = Field(
-        "set", description="column that says train, validation or test, or is translated by `sets`"
+        "set",
+        description="column with train, validation or test, or with values that `sets` translates",
     )
     sets: dict[str, Literal["train", "validation", "test", "unused"]] = Field(
-        {}, description="what the values of `set_column` mean, where they are not these words"
+        {},
+        description="set of each value of `set_column`, if the values are not the names of the "
+        "sets",
     )
     set_file: FilePath | None = Field(
         None,
-        description="JSON file with the lists train, val and test of image names, instead of "
+        description="JSON file with lists train, val and test of image names, instead of "
         "`set_column`; images in no list are left out",
     )
     validation: float = Field(
         0.0,
         ge=0,
         le=0.5,
-        description="share of the training images, the last ones of the sheet, that are used for "
-        "validation where the sheet names none",
+        description="share of the training images that are used for validation if the sheet names "
+        "none: the last ones of the sheet",
     )
     pixel_size_um: float | None = Field(
-        None, gt=0, description="pixel size in micrometres of the images; null: not known"
+        None, gt=0, description="pixel size of the images in micrometres; null: unknown"
     )
     max_image_gigabytes: float = Field(
         MAX_GIGABYTES,
         gt=0,
-        description="largest size in gigabytes of the decompressed pixels of an image or mask; "
-        "what declares more is refused before memory is taken",
+        description="largest decompressed size of an image or mask in gigabytes; larger ones are "
+        "refused before memory is allocated",
     )
 
     @consistency_check

@@ -14,8 +14,8 @@ from scipy import ndimage
 
 from moascope.core.errors import InputError
 from moascope.core.read_ahead import map_ahead
-from moascope.segmentation.data.dataset import AnnotatedSet
-from moascope.segmentation.engines.training_options import PatchAugmentation
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.engines.options.training import PatchAugmentation
 from moascope.segmentation.label_windows import median_side
 
 _KNOTS = 6  # control points of the elastic deformation along each side of a patch

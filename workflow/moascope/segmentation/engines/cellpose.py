@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from moascope.segmentation.engines.base import GivenModel, Method, SizeAdvice
-
-
-class CellposeOptions(GivenModel):
-    """Options of Cellpose."""
-
-    flow_threshold: float | None = Field(
-        None,
-        ge=0,
-        le=10,
-        description="cellpose: largest error of the flows of an object; 0: any; null: its default",
-    )
-    cellprob_threshold: float | None = Field(
-        None,
-        ge=-10,
-        le=10,
-        description="cellpose: lowest logit of a pixel of an object; null: its default",
-    )
-
+from moascope.segmentation.engines.base import Method, SizeAdvice
+from moascope.segmentation.engines.options.cellpose import CellposeOptions
 
 CELLPOSE = Method(
     name="cellpose",

@@ -2,37 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from moascope.segmentation.engines.base import Method, SizeAdvice, TrainedNetwork
+from moascope.segmentation.engines.base import Method, SizeAdvice
+from moascope.segmentation.engines.options.stardist import StarDistOptions
 
 _OF_UNET = ("loss", "touching_weight", "mixed_precision")  # keys of `training` for the U-Net only
-
-
-class StarDistOptions(TrainedNetwork):
-    """Options of StarDist."""
-
-    n_rays: int = Field(
-        32, ge=3, le=256, description="stardist: directions in which the border is looked for"
-    )
-    grid: int = Field(
-        2,
-        ge=1,
-        le=8,
-        description="stardist: side (1, 2, 4 or 8 px) of what shares a prediction",
-    )
-    prob_threshold: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="stardist: lowest probability of an object; null: that of the model",
-    )
-    nms_threshold: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="stardist: largest overlap of two objects; null: that of the model",
-    )
 
 
 def _problems(options: StarDistOptions) -> list[str]:
@@ -71,8 +44,8 @@ STARDIST = Method(
     sees_gpu="moascope.segmentation.implementations.stardist:sees_gpu",
     packages=("stardist", "tf-keras"),
     measure="moascope.segmentation.implementations.stardist:measure_size",
-    train="moascope.segmentation.implementations.stardist:train_job",
-    tune="moascope.segmentation.implementations.stardist:tune_job",
+    train="moascope.segmentation.implementations.stardist_training:train_job",
+    tune="moascope.segmentation.implementations.stardist_tuning:tune_job",
     learning_keys=("n_rays", "grid"),
     keys_of_model=("training", "augmentation", "n_rays", "grid"),
     model_path="stardist",

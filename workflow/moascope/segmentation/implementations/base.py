@@ -17,6 +17,9 @@ from moascope.images.intensities import PERCENTILES, PlateIntensities, range_of,
 Segment = Callable[[NDArray[np.generic]], NDArray[np.int32]]
 """Takes one image (C, Y, X) and gives its objects (Y, X): 0 is background."""
 
+Tops = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Areas in px and peaks of the predicted distance map (or object scores) of all objects, (n,)."""
+
 
 class Engine(Protocol):
     """Segments images in two steps, so that one can be predicted while another is labelled."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from moascope.core.errors import InputError
 from moascope.core.options import restore
-from moascope.segmentation.engines.cellpose import CellposeOptions
+from moascope.segmentation.engines.options.cellpose import CellposeOptions
 from moascope.segmentation.implementations.base import Job, Loaded, Scaled, imported
 from moascope.segmentation.object_size import told_diameter
 

@@ -18,7 +18,7 @@ from moascope.core.errors import InputError
 from moascope.networks import backbones, transforms
 from moascope.networks.keras_defaults import keras, layers, ops
 from moascope.networks.registry import ChannelMapping
-from moascope.segmentation.engines.unet import Network
+from moascope.segmentation.engines.options.unet import Network
 from moascope.segmentation.unet.targets import CLASSES, n_maps
 
 # The last layer of EfficientNet-Lite0 at 1/2, 1/4, ... 1/32 of the input's size, except at 1/2,

@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import yaml
@@ -29,10 +29,9 @@ from moascope.images.intensities import percentiles, scaled
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap
 from moascope.segmentation.channel_maps import matched_channels
-from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.engines import optional_packages
-from moascope.segmentation.unet import training
-from moascope.segmentation.unet.description import NetworkDescription
+from moascope.segmentation.unet import saving
 from moascope.segmentation.unet.export_documents import (
     TOLERANCE,
     description,
@@ -61,7 +60,7 @@ def export(
     Parameters
     ----------
     model : path
-        A model of `segmentation_training.save`.
+        A model of `saving.save`.
     channels : sequence of str
         Of the images, in order; among them those of the model, or it is refused.
     annotated : AnnotatedSet
@@ -83,8 +82,7 @@ def export(
         other maps than Keras, or the package is not valid.
     """
     _check_packages(name)
-    network, content = training.load(model)
-    about = cast(NetworkDescription, content)
+    network, about = saving.load(model)
     annotated.show(matched_channels(about["channels"], channels, channel_map or {}, model))
     network = portable(network)
     raw = _test_image(annotated, about["multiple"])
@@ -113,7 +111,7 @@ def portable(network: keras.Model) -> keras.Model:
     Parameters
     ----------
     network : keras.Model
-        From `segmentation_training.load`: it gives class logits, then a distance.
+        From `saving.load`: it gives class logits, then a distance.
 
     Returns
     -------

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moascope import __version__
 from moascope.images.intensities import PERCENTILES
-from moascope.segmentation.unet.description import NetworkDescription
 from moascope.segmentation.unet.targets import CLASSES
 from moascope.segmentation.unet.tiling import was_averaged
+
+if TYPE_CHECKING:
+    from moascope.segmentation.unet.saving import NetworkDescription
 
 TOLERANCE = 1e-3
 """How much maps may differ between programs."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from moascope.core.errors import InputError
-from moascope.segmentation.unet.description import NetworkDescription
+
+if TYPE_CHECKING:
+    from moascope.segmentation.unet.saving import NetworkDescription
 
 TILE, OVERLAP = 1280, 320  # px
 """With these, maps of a trained default U-Net differ by less than 1e-4 from those of the image."""

@@ -24,18 +24,16 @@ from numpy.typing import NDArray
 
 from moascope.core.digests import file_digest
 from moascope.core.errors import InputError
-from moascope.core.files import damaged
 from moascope.core.options import Section
-from moascope.images.intensities import PERCENTILES
 from moascope.networks import transforms
 from moascope.networks.checkpoints import restore_checkpoint, save_checkpoint
 from moascope.networks.divergence import check_loss
 from moascope.networks.keras_defaults import keras
-from moascope.networks.saving import load_model, precision_policy, save_model
-from moascope.segmentation.data.dataset import AnnotatedSet
+from moascope.networks.saving import precision_policy
+from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.data.patches import Patches
-from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
-from moascope.segmentation.engines.unet import Network
+from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.options.unet import Network
 from moascope.segmentation.instances import (
     InstanceParameters,
     as_maps,
@@ -59,9 +57,6 @@ from moascope.segmentation.unet.targets import loss, n_maps, targets
 from moascope.segmentation.unet.tiling import Function, predict_tiled
 
 logger = logging.getLogger(__name__)
-
-FORMAT = 1
-"""Version of what a saved segmentation model expects of its input."""
 
 _MOMENTUM = 0.99  # of the running mean of the weights: it spans some hundred steps
 
@@ -93,7 +88,7 @@ def train(
     seed : int
         Of weights, dropout, patches and augmentation.
     start : keras.Model or None
-        A network that `load` read, of the same options and channels, to train further. It is
+        A network that `saving.load` read, of the same options and channels, to train further. It is
         changed. Normalization that was folded in stays so, and it has no deep supervision.
     origin : str
         Digest of the file of `start`; it is part of the task.
@@ -209,76 +204,6 @@ def validate(
         maps = predict_tiled(predict, image, multiple=multiple)
         labels = label_objects(as_maps(maps), parameters)
         yield tally(annotated.labels(row), labels)
-
-
-def save(
-    model: keras.Model,
-    path: str | os.PathLike[str],
-    channels: Sequence[str],
-    network: Network,
-    parameters: InstanceParameters,
-    about: Mapping[str, Any],
-) -> None:
-    """Write a network as one `.keras` file that knows what it expects and how to cut out objects.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `train`.
-    path : path
-        Ends in `.keras`.
-    channels : sequence of str
-        Channel names, in the order of the image's last axis.
-    network : Network
-        Of the model.
-    parameters : InstanceParameters
-        How objects are cut out of its maps.
-    about : mapping
-        What else is to be kept, ready for JSON: the training set, options, scores.
-    """
-    metadata = {
-        **about,
-        "kind": "segmentation",
-        "format": FORMAT,
-        "channels": list(channels),
-        "outputs": network.outputs,
-        "multiple": architecture.multiple(network),
-        "normalization": {"percentiles": list(PERCENTILES)},
-        "instances": asdict(parameters),
-    }
-    save_model(model, path, metadata)
-
-
-def load(
-    path: str | os.PathLike[str], channels: Sequence[str] | None = None
-) -> tuple[keras.Model, dict[str, Any]]:
-    """Read a segmentation network, and refuse it where it is not for these images.
-
-    Parameters
-    ----------
-    path : path
-        Written by `save`.
-    channels : sequence of str or None
-        Of the images that it is to segment, in its order; None: whatever it was trained on.
-
-    Returns
-    -------
-    (keras.Model, dict)
-        The network and what `save` was given.
-
-    Raises
-    ------
-    InputError
-        If the file is no such network, is of another version, or wants other channels.
-    """
-    expected: dict[str, Any] = {"kind": "segmentation", "format": FORMAT}
-    if channels is not None:
-        expected["channels"] = list(channels)
-    model, about = load_model(path, expected)
-    missing = [key for key in ("channels", "instances", "multiple", "outputs") if key not in about]
-    if missing:
-        raise damaged(path, f"its description lacks {', '.join(missing)}")
-    return model, about
 
 
 # --- the loop ---------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Options of segmentation engines, apart from the engines, so that jobs import no more."""
