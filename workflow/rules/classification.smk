@@ -117,7 +117,7 @@ rule fit_head:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
         split=MODELS.split_of_model,
         seed=CONFIG.seed,
         code=CODE["classification/fit_head.py"],
@@ -180,7 +180,8 @@ rule fit_keras_head:
         runtime=720,
         gpu=gpus(),
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
+        training=MODELS.head_training,
         compute=CONFIG.section("compute"),
         checkpoint=MODELS.checkpoints_of_folds,
         tensorboard=MODELS.tensorboard_of_folds,
@@ -214,7 +215,8 @@ rule final_model:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.final_options,
+        network=MODELS.network_of_final_model,
+        training=MODELS.head_training,
         candidates=MODELS.choices_of,
         split=MODELS.split_of_model,
         channels=SCREEN.channels,
@@ -410,7 +412,7 @@ rule refit_null:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
         aggregate=CONFIG.evaluation.aggregate,
         design=CONFIG.design(),
         exchanged=MODELS.exchanged,

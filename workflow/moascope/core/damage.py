@@ -16,8 +16,16 @@ from moascope.core.errors import InputError
 # Errors of the system that are about the file or its path. All others are about the machine.
 _OF_THE_FILE = frozenset(
     {
-        *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO),
-        *(errno.ENAMETOOLONG, errno.ELOOP, errno.EOVERFLOW, errno.ESPIPE, errno.EBADMSG),
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EINVAL,
+        errno.ENXIO,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EOVERFLOW,
+        errno.ESPIPE,
+        errno.EBADMSG,
     }
 )
 _NO_MEMORY = re.compile(
