@@ -44,7 +44,7 @@ class ReportInputs(RuleInputs):
         fitted = [file for name in engines.fitted_here for file in engines.fitted(name).values()]
         files = [
             *fill(paths.predictions, model=self.config.models),
-            *fill(paths.model, model=self.models.frozen),
+            *fill(paths.model, model=self.config.models),
             *fitted,
             *fill(paths.exported, engine=engines.exported),
         ]
