@@ -302,6 +302,30 @@ rule collect_folds:
         "../scripts/classification/collect_folds.py"
 
 
+rule ensemble:
+    input:
+        predictions=MODELS.predictions_of_members,
+    output:
+        predictions=PATHS.predictions,
+    log:
+        PATHS.log("models/{model}"),
+    benchmark:
+        PATHS.benchmark("models/{model}")
+    wildcard_constraints:
+        model=match_names(CONFIG.ensembles),
+    conda:
+        environment("learning")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        options=MODELS.ensemble_options,
+        code=CODE["classification/ensemble.py"],
+    script:
+        "../scripts/classification/ensemble.py"
+
+
 rule final_network:
     input:
         unpack(MODELS.weights_of),

@@ -140,9 +140,9 @@ def independent_unit(
         is_free = not columns and not has_plates
         held = "the groups of input.groups" if is_free else f"what the split {split!r} holds out"
         raise InputError(
-            f"evaluation.independent_unit: {chosen!r} is finer than {held} ({what}), "
-            f"so that its intervals would be too narrow. Fix: use "
-            f"{' or '.join([AUTO] + [name for name in names if name in allowed])}"
+            f"evaluation.independent_unit: {chosen!r} is finer than {held} ({what}), so its "
+            "intervals would be too narrow. Fix: set it to "
+            f"{' or '.join([AUTO, *(name for name in names if name in allowed)])}"
         )
     whole = "compound" in columns if has_plates else found.name == IMAGE or bool(columns)
     return found._replace(is_held_out=whole)

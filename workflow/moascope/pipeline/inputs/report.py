@@ -35,6 +35,11 @@ class ReportInputs(RuleInputs):
         """Return whether there are networks to check before the run."""
         return self.has_screen and bool(self.config.models or self.engines.given_unets)
 
+    @property
+    def evaluated(self) -> list[str]:
+        """Return the models and the ensembles, whose predictions are evaluated."""
+        return [*self.config.models, *self.config.ensembles]
+
     def deliverables(self) -> list[str]:
         """Return the files that users take from a run besides its report.
 
@@ -43,7 +48,7 @@ class ReportInputs(RuleInputs):
         paths, engines = self.paths, self.engines
         fitted = [file for name in engines.fitted_here for file in engines.fitted(name).values()]
         files = [
-            *fill(paths.predictions, model=self.config.models),
+            *fill(paths.predictions, model=self.evaluated),
             *fill(paths.model, model=self.config.models),
             *fitted,
             *fill(paths.exported, engine=engines.exported),
@@ -86,7 +91,7 @@ class ReportInputs(RuleInputs):
             "inputs": paths.inputs,
             "quality": paths.all_quality,
             "review": paths.quality_review,
-            "evaluations": fill(paths.evaluation, model=self.config.models),
+            "evaluations": fill(paths.evaluation, model=self.evaluated),
             "audits": fill(paths.audit, split=self.config.splits),
             "checked_models": [paths.models_checked] if self.has_networks else [],
             "sizes": [] if self.is_simulated else [paths.image_sizes],
@@ -107,6 +112,7 @@ class ReportInputs(RuleInputs):
             "audits": fill(paths.audit, split=splits),
             "evaluations": fill(paths.evaluation, model=models),
             "predictions": fill(paths.predictions, model=models),
+            "ensembles": fill(paths.evaluation, model=self.config.ensembles),
             "embeddings": [array for array, _ in embeddings],
             "embedded": [table for _, table in embeddings],
             "histories": fill(paths.history, model=self.models.curves()),
