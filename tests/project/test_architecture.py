@@ -23,6 +23,8 @@ FLOORS = [
 
 MOST_FILES = 14
 MOST_SCRIPT_LINES = 45
+LONG_SCRIPTS = {"train_fold.py", "fit_keras_head.py", "final_network.py"}
+"""Scripts that train networks, with many named arguments; no other may be longer."""
 MOST_UNTYPED = 20
 """Parameters that are mappings of any values: raw configurations and rule parameters."""
 
@@ -139,7 +141,8 @@ def test_scripts_are_short(repository):
         file.name: len(file.read_text(encoding="utf-8").splitlines())
         for file in (repository / "workflow/scripts").rglob("*.py")
     }
-    assert {name: n for name, n in lengths.items() if n > MOST_SCRIPT_LINES} == {}
+    found = {name for name, n in lengths.items() if n > MOST_SCRIPT_LINES}
+    assert found <= LONG_SCRIPTS
 
 
 def unmirrored(library: Path, tests: Path) -> list[str]:

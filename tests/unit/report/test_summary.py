@@ -109,11 +109,17 @@ WARNING = {"id": "large-units", "about": "models.lite0", "text": "Units are larg
 
 
 def collect(files, **changes):
-    given = {"models": [], "splits": [], "engines": [], "training": {}}
-    options = summary.SummaryOptions(
-        **{"run": "demo", "objects": "Nuclei", "measured_with": None, "words": MECHANISM},
-        **{**given, **changes},
-    )
+    values = {
+        "run": "demo",
+        "models": [],
+        "splits": [],
+        "engines": [],
+        "training": {},
+        "objects": "Nuclei",
+        "measured_with": None,
+        "words": MECHANISM,
+    }
+    options = summary.SummaryOptions(**{**values, **changes})
     return summary.collect(files, options, ENVIRONMENT)
 
 
