@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from moascope.classification import features, final_model
+from moascope.classification import features, final_model, saved_model
+from moascope.classification.heads.base import LayerPlan
 from moascope.classification.heads.registry import read_options
 from moascope.classification.training.options import Training
 from moascope.core.errors import InputError
@@ -19,7 +20,7 @@ def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
     )
     statistics = pd.DataFrame({"plate": ["P1"], "channel": ["DNA"], "mean": [0.5]})
     given = {"channels": ["DNA", "Actin"], "normalization": {"steps": []}, "unit_size": 8}
-    final_model.save_classifier(
+    saved_model.save_classifier(
         model, tmp_path / "m.keras", ["x", "y"], statistics, given, unit_shape=(8, 8)
     )
     _, about = saving.load_model(tmp_path / "m.keras")
@@ -79,7 +80,7 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
         head.predict_on_batch(table) if kind == "mlp" else softmax(head.logits(table), axis=1)
     )
     statistics = pd.DataFrame({"plate": ["P1"]})
-    final_model.save_classifier(
+    saved_model.save_classifier(
         *(
             final_model.classifier(extractor, head, n_crafted),
             tmp_path / "m.keras",
@@ -103,9 +104,25 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
             final_model.predict_units(model, units[:, :8, :8])
 
 
-def test_a_head_without_layers_is_an_error():
-    class OddHead:
-        weights, bias = np.zeros((2, 3)), np.zeros(3)
+def test_a_head_brings_its_own_layers():
+    class Ramp:
+        bias = np.array([0.5, -0.5])
 
-    with pytest.raises(TypeError, match="OddHead has no Keras layers"):
+        def plan_layers(self):
+            return LayerPlan("Rescaling", np.eye(2), options={"scale": 3.0})
+
+    model = final_model.classifier(None, Ramp(), n_hand_crafted=2)
+    features = np.array([[1.0, 2.0], [0.0, 0.0]], np.float32)
+    expected = softmax(3 * features + Ramp.bias, axis=1)
+    np.testing.assert_allclose(model.predict_on_batch(features), expected, atol=1e-6)
+
+
+def test_a_head_with_an_unknown_layer_is_an_error():
+    class OddHead:
+        bias = np.zeros(3)
+
+        def plan_layers(self):
+            return LayerPlan("Oddity", np.zeros((2, 3)))
+
+    with pytest.raises(ValueError, match="no Keras layer 'Oddity'"):
         final_model.classifier(None, OddHead(), n_hand_crafted=2)

@@ -89,26 +89,6 @@ def test_quality_counts_flagged_and_unreadable_sites_and_every_reason():
     }
 
 
-def test_versions_name_python_and_installed_packages_only():
-    found = run_summary.versions()
-    assert {"python", "platform", "numpy", "pandas"} <= set(found)
-    assert all(found.values())
-
-
-def test_versions_import_no_deep_learning():
-    import subprocess
-    import sys
-    from pathlib import Path
-
-    root = Path(run_summary.__file__).parents[2]
-    code = (
-        f"import sys; sys.path.insert(0, {str(root)!r}); "
-        "from moascope.pipeline import run_summary; run_summary.versions(); "
-        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_environment_joins_the_notes_of_all_jobs():
     notes = [
         {"device": "GPU 0: A100", "backend": "tensorflow", "versions": {"tensorflow": "9.9"}},

@@ -7,7 +7,7 @@ from pictures import brightfield, cells
 from skimage.io import imread
 
 from moascope.preprocessing import foreground, quality
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 
 OPTIONS = Quality()
 

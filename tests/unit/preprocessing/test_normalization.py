@@ -14,8 +14,8 @@ from moascope.core.options import restore
 from moascope.preprocessing import normalization
 from moascope.preprocessing.normalization_methods import percentile
 from moascope.preprocessing.normalization_methods.anscombe import anscombe
+from moascope.preprocessing.normalization_methods.options import Normalization, NormalizationStep
 from moascope.preprocessing.normalization_methods.registry import find_method
-from moascope.preprocessing.options import Normalization, NormalizationStep
 
 CHANNELS = ["DNA", "Actin"]
 CONTROLS = [0, 3, 4]

@@ -10,8 +10,8 @@ from skimage.io import imread
 
 from moascope.core.errors import InputError
 from moascope.preprocessing import foreground, plate_quality, quality
-from moascope.preprocessing.options import Quality
 from moascope.preprocessing.quality_measures import saturation
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.simulation import phenotypes, screen
 from moascope.simulation.options import Simulate
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from moascope.screen.wording import plural_of, words_of
+from moascope.core.text.plurals import plural_of
+from moascope.screen.wording import words_of
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from moascope.images.ingest import ingest_plate
 from moascope.images.label_store import join_labels
 from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import cell_units
-from moascope.preprocessing.options import CellUnits, Normalization
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import CellUnits
 from moascope.profiling import cell_counts, measure_plate
 from moascope.report import checks as findings
 from moascope.report import segmentation as report_segmentation

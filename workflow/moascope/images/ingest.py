@@ -35,7 +35,7 @@ from moascope.images.ome_zarr import (
 )
 from moascope.images.readers import check_axes, plane_of, read_pixel_size, read_pixels
 from moascope.images.sizes import Size, check_rule, fit
-from moascope.screen.plates import plate_words
+from moascope.screen.plate_wording import plate_words
 
 logger = logging.getLogger(__name__)
 

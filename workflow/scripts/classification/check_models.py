@@ -22,7 +22,7 @@ from moascope.core.files import read_json, read_parquet, write_json
 from moascope.core.options import restore
 from moascope.images import readers
 from moascope.networks.keras_defaults import keras
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 from moascope.preprocessing import units
 from moascope.segmentation.channel_maps import matched_channels
 from moascope.segmentation.unet import saving as segmentation_saving
@@ -63,5 +63,5 @@ for path, (name, channel_map) in given_unets:
         problems.append(f"segmentation.engines.{name}: {error}")
 if problems:
     raise InputError.collect(problems, "networks cannot be used as configured")
-made_with = run_summary.computed_with(params.compute["keras_backend"], device)
+made_with = versions.computed_with(params.compute["keras_backend"], device)
 write_json({**made_with, "warnings": warnings}, snakemake.output[0])

@@ -19,7 +19,7 @@ from moascope.core.options import restore
 from moascope.networks import backbones
 from moascope.networks.keras_defaults import keras
 from moascope.networks.options import FrozenNetwork
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 
 device = devices.confirm(compute["gpu"], device)
 if snakemake.params.seed is not None:
@@ -36,4 +36,4 @@ write_json(
 )
 units = read_tables(snakemake.input.units, ["unit_id"])
 write_parquet(units, snakemake.output.index)
-write_json(run_summary.computed_with(compute["keras_backend"], device), snakemake.output.device)
+write_json(versions.computed_with(compute["keras_backend"], device), snakemake.output.device)

@@ -13,7 +13,7 @@ from moascope.pipeline import devices
 given, params = snakemake.input, snakemake.params
 devices.choose("never", params.compute["keras_backend"])
 
-from moascope.classification import features, final_model, predictions, selection
+from moascope.classification import features, final_model, predictions, saved_model, selection
 from moascope.classification.training.options import Training
 from moascope.core.files import read_array, read_parquet
 from moascope.core.options import restore
@@ -51,7 +51,7 @@ if feature_columns.NETWORK in choice.features:
     backbone = backbones.build_extractor(network, params.channels, unit_shape)
     extractor = features.with_views(backbone, network.views, unit_shape)
 n_network = 0 if extractor is None else extractor.output_shape[-1]
-final_model.save_classifier(
+saved_model.save_classifier(
     final_model.classifier(extractor, head, len(chosen.columns) - n_network),
     snakemake.output[0],
     classes,

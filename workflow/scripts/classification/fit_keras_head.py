@@ -21,7 +21,7 @@ from moascope.classification.training import perceptron
 from moascope.classification.training.options import Training
 from moascope.core.files import read_array, write_json, write_parquet
 from moascope.core.options import restore
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
@@ -37,6 +37,6 @@ predictions, history = perceptron.fit_mlp_folds(
 )
 write_parquet(predictions, output.predictions)
 write_parquet(history, output.history)
-write_json(run_summary.computed_with(params.compute["keras_backend"], device), output.device)
+write_json(versions.computed_with(params.compute["keras_backend"], device), output.device)
 for checkpoint in checkpoints:
     checkpoint.unlink(missing_ok=True)

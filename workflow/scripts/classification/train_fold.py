@@ -15,13 +15,13 @@ from moascope.pipeline import devices
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-from moascope.classification import final_model
+from moascope.classification import saved_model
 from moascope.classification.labelled_units import Task
 from moascope.classification.training import fine_tuning
 from moascope.classification.training.options import Augmentation, FineTuning
 from moascope.core.files import read_parquet, write_array, write_json, write_parquet
 from moascope.core.options import restore
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
@@ -38,7 +38,7 @@ trained = fine_tuning.fit_fold(
     checkpoint=params.checkpoint,
     code=params.code,
 )
-final_model.save_classifier(
+saved_model.save_classifier(
     trained.model,
     output.model,
     task.classes,
@@ -48,6 +48,6 @@ final_model.save_classifier(
 )
 write_parquet(trained.history.assign(repeat=fold.repeat, fold=fold.fold), output.history)
 write_array(trained.embedding, output.embedding)
-write_json(run_summary.computed_with(params.compute["keras_backend"], device), output.device)
+write_json(versions.computed_with(params.compute["keras_backend"], device), output.device)
 write_parquet(task.predictions(trained.predictions, fold), output.predictions)
 Path(params.checkpoint).unlink(missing_ok=True)

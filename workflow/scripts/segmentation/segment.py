@@ -10,7 +10,7 @@ job.start(snakemake.log[0])
 
 from moascope.core.files import write_json
 from moascope.core.named_functions import load_function
-from moascope.pipeline import devices, run_summary
+from moascope.pipeline import devices, versions
 from moascope.segmentation import predict
 from moascope.segmentation.implementations.base import Job
 
@@ -21,4 +21,4 @@ job_of_engine = Job(given, out, params.channels, params.options, uses_gpu=device
 loaded = load_function(params.load)(job_of_engine)
 predict.run(loaded, job_of_engine, params.get("objects"), params.get("clear_border"))
 if "device" in out:
-    write_json(run_summary.computed_with(params.backend, device), out["device"])
+    write_json(versions.computed_with(params.backend, device), out["device"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from moascope.core.files import write_json, write_parquet
 from moascope.core.named_functions import load_function
 from moascope.core.options import restore
-from moascope.pipeline import devices, run_summary
+from moascope.pipeline import devices, versions
 from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.engines.options.training import NetworkTraining
 from moascope.segmentation.implementations.base import Job, Training
@@ -31,6 +31,6 @@ is_cut_short = bool(stop_warnings(wildcards["engine"], history, options))
 if "member" in wildcards:
     history = history.assign(member=int(wildcards["member"]))
 write_parquet(history, out["history"])
-write_json(run_summary.computed_with(params.backend, device), out["device"])
+write_json(versions.computed_with(params.backend, device), out["device"])
 if params.checkpoint and not is_cut_short:  # with a longer time limit, the training goes on
     Path(params.checkpoint).unlink(missing_ok=True)

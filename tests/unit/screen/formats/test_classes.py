@@ -13,7 +13,8 @@ from moascope.config.loading import load
 from moascope.core.errors import InputError
 from moascope.report import verdicts
 from moascope.screen.formats.classes import parts_of
-from moascope.screen.plates import plate_names, plate_words
+from moascope.screen.plate_wording import plate_words
+from moascope.screen.plates import plate_names
 from moascope.screen.site_table import digest, divide_sites, read_screen, read_sites, summarise
 from moascope.screen.wording import words_of
 from moascope.splits.preview import preview
