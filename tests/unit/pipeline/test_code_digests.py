@@ -140,7 +140,7 @@ def functions_of_methods():
     return [
         function
         for method in METHODS
-        for function in (method.load, method.measure, method.train, method.tune)
+        for function in (method.load, method.check, method.measure, method.train, method.tune)
         if function
     ]
 

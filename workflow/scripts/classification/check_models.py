@@ -19,13 +19,13 @@ from moascope.classification.training import augmentation, fine_tuning
 from moascope.classification.training.options import Augmentation, read_network
 from moascope.core.errors import InputError
 from moascope.core.files import read_json, read_parquet, write_json
+from moascope.core.named_functions import load_function
 from moascope.core.options import restore
 from moascope.images import readers
 from moascope.networks.keras_defaults import keras
 from moascope.pipeline import versions
 from moascope.preprocessing import units
-from moascope.segmentation.channel_maps import matched_channels
-from moascope.segmentation.unet import saving as segmentation_saving
+from moascope.segmentation.implementations.base import Job
 
 device = devices.confirm(params.compute["gpu"], device)
 image_shape = params.image_shape
@@ -54,11 +54,10 @@ if unit_shape and augmentations:
         augmentation.check(augmentations, unit_shape, len(params.channels))
     except InputError as error:
         problems.append(str(error))
-given_unets = zip(snakemake.input.networks, params.given_unets.items(), strict=True)
-for path, (name, channel_map) in given_unets:
+for path, (name, engine) in zip(snakemake.input.networks, params.engines.items(), strict=True):
+    given = Job({"model": path}, {}, params.engine_channels, engine["options"])
     try:
-        _, about = segmentation_saving.load(path)
-        matched_channels(about["channels"], params.engine_channels, channel_map, path)
+        load_function(engine["check"])(given)
     except InputError as error:
         problems.append(f"segmentation.engines.{name}: {error}")
 if problems:
