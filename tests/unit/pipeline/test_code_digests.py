@@ -136,22 +136,24 @@ def test_editing_what_decides_no_result_changes_nothing(library, module):
     assert digest() == before
 
 
+def functions_of(method):
+    functions = [method.load, method.check, method.measure, method.train, method.tune]
+    return [function for function in functions if function]
+
+
 def functions_of_methods():
-    return [
-        function
-        for method in METHODS
-        for function in (method.load, method.check, method.measure, method.train, method.tune)
-        if function
-    ]
+    return [function for method in METHODS for function in functions_of(method)]
 
 
-@pytest.mark.parametrize("function", functions_of_methods())
-def test_segmentation_does_not_depend_on_splits_or_other_methods(function):
-    modules = code_digests.library_modules(code_digests._file_of(module_of(function)))
-    assert not {name for name in modules if name.startswith("moascope.splits.")}
-    assert "moascope.simulation.screen" not in modules
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_segmentation_does_not_depend_on_splits_or_other_methods(method):
+    own = {module_of(function) for function in functions_of(method)}
     implementations = {module_of(other) for other in functions_of_methods()}
-    assert modules & implementations <= {module_of(function)}
+    for implementation in own:
+        modules = code_digests.library_modules(code_digests._file_of(implementation))
+        assert not {name for name in modules if name.startswith("moascope.splits.")}
+        assert "moascope.simulation.screen" not in modules
+        assert modules & implementations <= own
 
 
 def test_scripts_of_all_engines_depend_on_no_method(repository):
