@@ -66,7 +66,7 @@ def build(
     environment : mapping
         versions, backend, device, seed, workflow_version.
     inputs : mapping, optional
-        Counts and digest of the input, see `screen.summarise` and `screen.digest`.
+        Counts and digest of the input, see `site_table.summarise` and `site_table.digest`.
     quality : mapping, optional
         See `count_quality`.
     evaluations : mapping of str to mapping, optional
@@ -74,7 +74,7 @@ def build(
     audits : mapping of str to mapping, optional
         Result of the leakage audit by split.
     segmentations : mapping of str to mapping, optional
-        By engine, see `segmentation_scores.score`.
+        By engine, see `scores.score`.
     cells : mapping, optional
         Counts of the objects of a screen, see `cell_counts.count_plates`.
     warnings : sequence of mapping

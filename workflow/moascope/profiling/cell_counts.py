@@ -29,7 +29,7 @@ def summarise(
     Parameters
     ----------
     cell_files : sequence of path
-        Tables of `measuring.measure_plate`, one per plate; one is in memory at a time.
+        Tables of `measure_plate.measure_plate`, one per plate; one is in memory at a time.
     sites : pandas.DataFrame
         The sites table of the screen: site_id, plate, well, row, col and site.
     quality : pandas.DataFrame

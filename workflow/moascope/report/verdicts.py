@@ -157,7 +157,7 @@ def input_warnings(notes: Iterable[str]) -> list[dict[str, str]]:
     Parameters
     ----------
     notes : iterable of str
-        From `screen.read_screen`.
+        From `site_table.read_screen`.
 
     Returns
     -------

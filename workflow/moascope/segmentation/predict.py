@@ -221,9 +221,9 @@ def segment_plate(
     store : path
         The plate store.
     quality : pandas.DataFrame or None
-        Of its sites, see `measuring.TypicalSites`.
+        Of its sites, see `typical_sites.TypicalSites`.
     labels : path
-        Gets a store of label images, see `stores.write_labels`.
+        Gets a store of label images, see `label_store.write_labels`.
     channels : sequence of str
         Channels that the engine sees, in its order.
     objects : str

@@ -1,6 +1,6 @@
 """Documents of a BioImage.IO package of a U-Net: its description `rdf.yaml` and its `README.md`.
 
-`about` is everywhere what `segmentation_training.save` was given and `load` gives back.
+`about` is everywhere what `saving.save` was given and `load` gives back.
 """
 
 from __future__ import annotations
