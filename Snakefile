@@ -31,6 +31,7 @@ if ENGINES.engines:
 
 
 include: "workflow/rules/report.smk"
+include: "workflow/rules/targets.smk"
 
 
 localrules:

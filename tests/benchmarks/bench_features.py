@@ -23,7 +23,7 @@ def main(units, side, views, rounds):
         "imagenet",
         None,
         ["a", "b", "c"],
-        ChannelMapping("triple"),
+        ChannelMapping("rgb"),
         ["block10_add"],
     )
     viewed = features.with_views(model, views)

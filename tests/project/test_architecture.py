@@ -93,3 +93,39 @@ def test_the_library_does_not_import_snakemake(library):
     for file in library.rglob("*.py"):
         names = {name.partition(".")[0] for name in imported_names(file)}
         assert "snakemake" not in names, file
+
+
+def unmirrored(library: Path, tests: Path) -> list[str]:
+    """List modules without a test file of their name, and test files without a module."""
+    modules = {
+        file.relative_to(library).with_suffix("")
+        for file in library.rglob("*.py")
+        if file.name not in ("__init__.py", "__main__.py")
+    }
+    tested = {
+        file.relative_to(tests).parent / file.stem.removeprefix("test_")
+        for file in tests.rglob("test_*.py")
+    }
+    return [
+        *(f"{module} has no test file" for module in sorted(modules - tested)),
+        *(f"{test} is no module" for test in sorted(tested - modules)),
+    ]
+
+
+def test_unit_tests_mirror_the_library(library, repository):
+    assert unmirrored(library, repository / "tests/unit") == []
+
+
+def test_a_module_without_tests_and_tests_without_a_module_are_found(tmp_path):
+    for name in ("__init__", "__main__", "wells", "plates"):
+        (tmp_path / "library/screen").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"library/screen/{name}.py").touch()
+    (tmp_path / "tests/screen").mkdir(parents=True)
+    (tmp_path / "tests/screen/conftest.py").touch()
+    for name in ("screen/test_wells", "screen/test_wels", "test_plates"):
+        (tmp_path / f"tests/{name}.py").touch()
+    assert unmirrored(tmp_path / "library", tmp_path / "tests") == [
+        "screen/plates has no test file",
+        "plates is no module",
+        "screen/wels is no module",
+    ]

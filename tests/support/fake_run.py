@@ -11,10 +11,11 @@ import pandas as pd
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.options import Evaluation
 from moascope.core.files import write_json, write_parquet
-from moascope.pipeline import run_summary
+from moascope.pipeline import versions
 from moascope.preprocessing import quality_review
 from moascope.preprocessing.quality_measures.options import Quality
 from moascope.report import context as report_context
+from moascope.report import summary
 from moascope.report.context import ModelFiles, ReportFiles, ScreenFiles, SplitFiles
 from moascope.report.segmentation import SegmentationFiles
 
@@ -297,11 +298,11 @@ def write(
         seed=config["seed"],
     )
     warnings = reviewed.pop("warnings")
-    content = run_summary.build(
+    content = summary.build(
         config["run"],
-        run_summary.environment([{"device": "CPU", "backend": "tensorflow"}], config["seed"]),
+        versions.environment([{"device": "CPU", "backend": "tensorflow"}], config["seed"]),
         inputs={**inputs, "digest": "5f3a9c" * 10},
-        quality=run_summary.count_quality(quality) | reviewed,
+        quality=summary.count_quality(quality) | reviewed,
         warnings=warnings,
         evaluations=scores,
         audits=dict.fromkeys(config["splits"], audit),

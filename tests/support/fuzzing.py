@@ -1,7 +1,7 @@
 """Damaged bytes and odd values, drawn at random, in tests of what may come out of them.
 
 Every run of the tests draws the same few hundred cases. Thousands of new ones are drawn by
-`pytest -n 0 --hypothesis-profile long tests/unit/*/test_fuzz_*.py`.
+`pytest -n 0 --hypothesis-profile long tests/robustness/test_fuzz_*.py`.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,9 @@ from typing import Any
 import fake_run
 import pandas as pd
 
+from moascope.core.options import restore
 from moascope.report.context import Context, ModelContext, SplitContext
+from moascope.splits.options import Split
 
 
 def context_of(config: dict[str, Any] | None = None, **parts: Any) -> Context:
@@ -39,6 +41,13 @@ def model_of(evaluation: dict[str, Any], **parts: Any) -> ModelContext:
     return ModelContext(evaluation=evaluation, **{**empty, **parts})
 
 
-def split_of(options: dict[str, Any], table: pd.DataFrame, groups: pd.DataFrame) -> SplitContext:
-    """Return a split without an audit."""
-    return SplitContext(config=options, table=table, groups=groups, audit={})
+def split_of(
+    options: dict[str, Any],
+    table: pd.DataFrame,
+    groups: pd.DataFrame,
+    audit: dict[str, Any] | None = None,
+) -> SplitContext:
+    """Return a split with plain options, without an audit if none is given."""
+    return SplitContext(
+        config=restore(Split, options), table=table, groups=groups, audit=audit or {}
+    )

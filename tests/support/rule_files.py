@@ -11,10 +11,10 @@ def rules(repository):
     """Read each rule's script and environment from the rule files."""
     text = "\n".join(file.read_text() for file in (repository / "workflow/rules").glob("*.smk"))
     blocks = re.split(r"^\s*(?:rule|checkpoint) ?(?=\w*:)", text, flags=re.MULTILINE)[1:]
-    # A rule that is made several times has its name, up to what varies, in its first directive.
-    named = {re.match(r'(?::\s*name:\s*f")?(\w+)', block)[1]: block for block in blocks}
     # What only marks a point in the plan has no script and starts no job.
-    return {name: block for name, block in named.items() if "localrule: True" not in block}
+    blocks = [block for block in blocks if "localrule: True" not in block]
+    # A rule that is made several times has its name, up to what varies, in its first directive.
+    return {re.match(r'(?::\s*name:\s*f")?(\w+)', block)[1]: block for block in blocks}
 
 
 def environments_of_scripts(repository):

@@ -6,7 +6,7 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.screen.options import Input, ScreenOptions
-from moascope.screen.site_table import read_sites
+from moascope.screen.site_table import read_screen, read_sites
 
 HEADER = "plate,well,site,compound,concentration,moa,dna,actin"
 ROWS = [
@@ -16,6 +16,10 @@ ROWS = [
     "P2,H12,1,DMSO,0,,b/4d.tif,b/4a.tif",
     "P2,C03,1,NA,3,Actin,b/5d.tif,b/5a.tif",
 ]
+
+
+WELLS = "A1,DMSO,,\nB2,taxol,0.3,Stabilizer\nC3,epo,3,Actin\nH12,DMSO,,\n"
+"""Rows of a platemap: well, compound, concentration and mechanism."""
 
 
 def options(needs_controls=False, labels_required=True, **keys):
@@ -69,3 +73,21 @@ class Screen:
         with pytest.raises(InputError) as caught:
             self.read(**keys)
         return str(caught.value)
+
+
+def screen_with_platemap(folder: Path) -> Screen:
+    """Write a screen whose sheet says nothing of compounds, with a platemap beside it."""
+    screen = Screen(folder)
+    screen.lines = ["plate,well,site,dna,actin"]
+    for row in ROWS:
+        cells = row.split(",")
+        screen.lines.append(",".join(cells[:3] + cells[-2:]))
+    screen.platemap = screen.folder / "map.csv"
+    screen.platemap.write_text("well,compound,concentration,moa\n" + WELLS)
+    screen.keys["platemap"] = str(screen.platemap)
+    return screen
+
+
+def notes(screen: Screen, **keys) -> list[str]:
+    """Return what reading a screen notes."""
+    return read_screen(screen.options(**keys))[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-FROZEN = {"split": "loco", "taps": ["block2_add"], "views": 1}
+FROZEN = {"split": "loco", "feature_layers": ["block2_add"], "views": 1}
 SCREEN = {
     "run": "tiny",
     "seed": 3,
@@ -17,7 +17,7 @@ SCREEN = {
     },
     "simulate": {"plates": 1, "batches": 1, "image_size": 96, "mechanisms": 2, "doses": 2},
     "splits": {"loco": {"method": "leave-one-compound-out"}},
-    "models": {"first": FROZEN, "second": {**FROZEN, "taps": ["block4_add"]}},
+    "models": {"first": FROZEN, "second": {**FROZEN, "feature_layers": ["block4_add"]}},
     "evaluation": {"permutations": 200},
 }
 

@@ -24,7 +24,7 @@ SMALL = {
     "simulate": {"plates": 2, "batches": 2, "image_size": 96, "controls_per_plate": 6},
     "splits": {"loco": {"method": "leave-one-compound-out"}},
     "models": {
-        "lite0": {"split": "loco", "taps": ["block4_add"], "views": 1},
+        "lite0": {"split": "loco", "feature_layers": ["block4_add"], "views": 1},
     },
     "evaluation": {"permutations": 200},
     "report": {"title": HOSTILE_TITLE},

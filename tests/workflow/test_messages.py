@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pandas as pd
+import pytest
 import tifffile
 import yaml
 
@@ -81,14 +82,30 @@ def test_files_that_cannot_be_read_are_refused_before_the_plates_are_read(projec
     assert not (project.folder / "logs/small/ingest").exists()
 
 
-def test_until_a_rule_that_cannot_be_stopped_at_is_refused(project, small_config):
+def test_rules_that_snakemake_cannot_stop_at_have_targets(project, small_config):
     project.write(small_config)
-    code, output = project.snakemake("-n", "--until", "train_fold", check=False)
+    code, output = project.snakemake("-n", "--until", "ingest", "train_fold", check=False)
     assert code == 1
-    assert after(output, "--until")[1] == (
-        "  - train_fold: its jobs are known only once the split is made; name collect_folds, which "
-        "trains all folds"
-    )
+    assert after(output, "--until")[1:3] == [
+        "  - ingest: Snakemake cannot stop at its jobs, since a checkpoint adds some during the "
+        "run; name all_ingest, which stands for all of them",
+        "  - train_fold: this configuration has no such jobs; name another rule",
+    ]
     assert set(project.planned("--until", "check_splits", "check_models")) == {
         *("simulate_plate", "sites", "check_splits", "check_models"),
     }
+
+
+def test_a_run_stops_behind_the_checkpoint_of_image_sizes(project):
+    project.write({"run": "small", "input": table_of_images(project.folder)})
+    project.snakemake("--until", "all_ingest")
+    results = project.folder / "results/small"
+    assert (results / "plates/P1.ozx").is_file()
+    assert not (results / "units.parquet").exists()
+    assert set(project.planned("--until", "collect_units")) > {"prepare", "collect_units"}
+
+
+@pytest.mark.parametrize("rule", ["prepare", "split", "features"])
+def test_a_run_stops_behind_checkpoints_that_are_done(finished, rule):
+    planned = finished.planned("--until", f"all_{rule}", "--forcerun", rule)
+    assert set(planned) == {rule, f"all_{rule}"}

@@ -45,7 +45,7 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
         },
         "mlp": {
             "split": "folds",
-            "taps": ["block2_add"],
+            "feature_layers": ["block2_add"],
             "views": 1,
             "head": {"type": "mlp", "hidden": [8]},
             "training": training,
@@ -77,6 +77,7 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     assert reruns(augmentation=[{"name": "flip"}])
     assert not reruns(model="mlp", views=4)
     assert reruns(augment=False)
+    assert reruns(architecture={"activation": "elu"})
 
 
 # --- forms of sample sheets -------------------------------------------------------------------
@@ -291,13 +292,13 @@ def test_a_split_that_cannot_be_made_stops_the_run_at_its_start(project, small_c
 
 def test_networks_that_cannot_be_built_are_all_named_at_the_start(project, small_config):
     models = {
-        "tap": {"split": "loco", "taps": ["blok4_add"]},
+        "tap": {"split": "loco", "feature_layers": ["blok4_add"]},
         "layer": {"split": "loco", "transfer": "partial", "unfreeze_from": "block99_add"},
     }
     project.write({**small_config, "models": models})
     code, output = project.snakemake(check=False)
     assert code != 0
-    assert "models.tap: taps: efficientnet-lite0 has no layer 'blok4_add'" in output
+    assert "models.tap: feature_layers: efficientnet-lite0 has no layer 'blok4_add'" in output
     assert re.search(r"models\.layer: unfreeze_from: .*'block99_add'", output)
     assert not (project.folder / "results/small/units.parquet").exists()
 

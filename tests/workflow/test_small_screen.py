@@ -334,7 +334,7 @@ def test_an_edited_sheet_reruns_the_plates_it_changes(finished, small_config, pr
 
 
 def test_a_new_model_leaves_the_old_one_alone(finished, small_config):
-    model = {**small_config["models"]["lite0"], "taps": ["block2_add"]}
+    model = {**small_config["models"]["lite0"], "feature_layers": ["block2_add"]}
     finished.write(edited(small_config, "models.second", model))
     planned = finished.planned()
     assert planned["features"] == planned["fit_head"] == planned["final_model"] == 1

@@ -22,7 +22,7 @@ if ENGINES.has_annotated:
         params:
             options=CONFIG.section("segmentation")["annotated"],
             needed=CONFIG.segmentation.needed_sets(),
-            split_merged=CONFIG.segmentation.split_merged,
+            split_disconnected=CONFIG.segmentation.split_disconnected,
             ignore_label=CONFIG.segmentation.ignore_label,
             binary_masks=CONFIG.segmentation.binary_masks,
             channels=ENGINES.seen_channels,
@@ -53,7 +53,7 @@ elif ENGINES.has_masks:
             sets=ENGINES.plate_sets,
             plates=ENGINES.annotated_plates,
             per_set=CONFIG.segmentation.images_per_set,
-            split_merged=CONFIG.segmentation.split_merged,
+            split_disconnected=CONFIG.segmentation.split_disconnected,
             ignore_label=CONFIG.segmentation.ignore_label,
             binary_masks=CONFIG.segmentation.binary_masks,
             max_gigabytes=CONFIG.input.max_image_gigabytes,

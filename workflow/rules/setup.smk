@@ -27,7 +27,7 @@ from moascope.pipeline.inputs.screen import (
 )
 from moascope.pipeline.inputs.segmentation import EngineInputs
 from moascope.pipeline.inputs.splits import SplitInputs
-from moascope.pipeline.until import check_until
+from moascope.pipeline.until import check_until, files_of_jobs, target_of
 
 
 @contextmanager
@@ -58,12 +58,6 @@ with stop_at_input_errors():
     ENGINES = EngineInputs(CONFIG, PATHS, PLATES)
     RESULTS = ReportInputs(CONFIG, PATHS, PLATES, MODELS, ENGINES)
     ENGINES.plate_sets  # raises if plates are too few
-    if is_main:
-        check_until(
-            sys.argv[1:],
-            has_screen=SCREEN.has_screen,
-            has_networks=RESULTS.has_networks,
-        )
 
 # Digests of the library code behind each script: an edit reruns the rules that depend on it.
 CODE = code_digests.digest_scripts(WORKFLOW / "scripts")

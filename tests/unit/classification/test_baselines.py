@@ -6,10 +6,9 @@ import pytest
 from blobs import Fold
 
 from moascope.classification import baseline_registry, baselines
-from moascope.classification.baseline_registry import CELL_COUNT, LAYOUT, Baseline
+from moascope.classification.baseline_registry import Baseline
 from moascope.classification.heads.kinds.svm import SvmOptions
 from moascope.core.errors import InputError
-from moascope.preprocessing import handcrafted_features
 
 
 def labelled(labels: str) -> pd.DataFrame:
@@ -49,20 +48,6 @@ def test_a_new_baseline_is_one_line(monkeypatch):
     folds = [Fold(0, rows[:20], rows[20:])]
     found = baselines.run_baselines(features, units, folds, ["texture-svm"])["texture-svm"]
     assert (found["moa"] == found["predicted"]).all()
-
-
-def test_features_of_baselines_are_computed():
-    computed = {*handcrafted_features.FEATURES, LAYOUT, CELL_COUNT}
-    for baseline in baseline_registry.BASELINES:
-        assert (baseline.head is None) == (baseline.features == "")
-        assert baseline.features in {"", *computed}
-
-
-def test_baselines_that_see_the_plate_need_plates():
-    for baseline in baseline_registry.BASELINES:
-        sees_plates = baseline.features in (LAYOUT, CELL_COUNT)
-        assert baseline.needs_plates == sees_plates
-        assert baseline.needs_cells == (baseline.features == CELL_COUNT)
 
 
 def test_an_unknown_baseline_is_refused():

@@ -11,7 +11,7 @@ CHANNELS = ["a", "b", "c"]
 
 @pytest.fixture(scope="module")
 def model():
-    mapping = ChannelMapping("triple", CHANNELS)
+    mapping = ChannelMapping("rgb", CHANNELS)
     return backbones.build(
         "efficientnet-lite0",
         "imagenet",
@@ -124,7 +124,7 @@ def test_another_number_of_views_is_an_error(model):
 
 
 def test_eight_views_need_square_units(files, tmp_path):
-    mapping = ChannelMapping("triple", CHANNELS)
+    mapping = ChannelMapping("rgb", CHANNELS)
     open_size = backbones.build(
         "efficientnet-lite0", "none", None, CHANNELS, mapping, ["stem_relu"]
     )

@@ -51,10 +51,10 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
     np.save(tmp_path / "units.npy", units)
     extractor, parts, n_crafted = None, [], 0
     if "network" in seen:
-        mapping = ChannelMapping("triple")
-        taps = ["block2_add"]
+        mapping = ChannelMapping("rgb")
+        feature_layers = ["block2_add"]
         network = backbones.build(
-            *("efficientnet-lite0", "imagenet", None, ["a", "b", "c"], mapping, taps),
+            *("efficientnet-lite0", "imagenet", None, ["a", "b", "c"], mapping, feature_layers),
             unit_shape=(32, 32),
         )
         features.extract(network, [tmp_path / "units.npy"], None, tmp_path / "f.npy", views=4)

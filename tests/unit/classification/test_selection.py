@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from inner_screens import N_NOISE, N_SIGNAL, members_of, screen
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
@@ -21,34 +22,9 @@ from moascope.splits.folds import Fold
 
 LDA = LdaOptions(balanced=False, calibrate=False)
 LOGISTIC = LogisticOptions(balanced=False, calibrate=False)
-N_NOISE, N_SIGNAL = 6, 5
 NOISE = selection.Candidate("noise", np.arange(N_NOISE), LDA)
 SIGNAL = selection.Candidate("signal", np.arange(N_NOISE, N_NOISE + N_SIGNAL), LDA)
 ALL = selection.Candidate("all", np.arange(N_NOISE + N_SIGNAL), LOGISTIC)
-
-
-def screen(seed=0, n_compounds=9, n_units=8, n_classes=3):
-    """Units of compounds, each with an offset of its own; the first features say nothing."""
-    rng = np.random.default_rng(seed)
-    compounds = np.arange(n_compounds).repeat(n_units)
-    codes = compounds % n_classes
-    centres = rng.normal(size=(n_classes, N_SIGNAL))
-    signal = centres[codes] + 0.5 * rng.normal(size=(n_compounds, N_SIGNAL))[compounds]
-    signal += 0.7 * rng.normal(size=(len(compounds), N_SIGNAL))
-    noise = rng.normal(size=(n_compounds, N_NOISE))[compounds]
-    noise += 0.1 * rng.normal(size=(len(compounds), N_NOISE))
-    units = pd.DataFrame(
-        {
-            "unit_id": [f"u{row}" for row in range(len(compounds))],
-            "compound": [f"c{number}" for number in compounds],
-            "moa": np.array(list("abcdefgh"))[codes],
-        }
-    )
-    return np.hstack([noise, signal]), units
-
-
-def divide(labels, groups):
-    return inner_folds.divide(labels, groups, 0, most_single_groups=20, n_folds=10)
 
 
 def folds_of(units):
@@ -62,10 +38,6 @@ def folds_of(units):
         )
         for number, name in enumerate(units["compound"].unique())
     ]
-
-
-def members_of(units):
-    return pd.DataFrame({"unit_id": units["unit_id"], "group": units["compound"]})
 
 
 def predict(features, units, candidates=(NOISE, SIGNAL, ALL), folds=None):
@@ -158,28 +130,6 @@ def test_of_equal_candidates_the_first_is_chosen():
     assert choice.groupby("fold")["chosen"].sum().eq(1).all()
 
 
-def test_many_groups_are_held_out_several_at_a_time():
-    features, units = screen(n_compounds=60, n_units=2)
-    groups = inner_folds.inner_groups(units, members_of(units), ["compound"])
-    inner = divide(units["moa"].to_numpy(str), groups)
-    assert len(inner) == 10
-    assert sorted(np.concatenate([fold.test for fold in inner])) == list(range(120))
-    assert not any(set(groups[fold.train]) & set(groups[fold.test]) for fold in inner)
-    (score,) = selection.choose(
-        features, units["moa"].to_numpy(str), groups, np.arange(120), [SIGNAL], seed=0
-    )
-    assert score > 0.5
-
-
-def test_classes_that_an_inner_fold_does_not_learn_are_not_scored():
-    _, units = screen(n_compounds=7)  # class a: c0, c3, c6; b: c1, c4; c: c2, c5
-    rows = np.flatnonzero(~units["compound"].isin(["c4"]))  # which leaves one compound of b
-    groups = inner_folds.inner_groups(units, members_of(units), ["compound"])
-    inner = divide(units["moa"].to_numpy(str)[rows], groups[rows])
-    tested = {units["compound"].iloc[rows[row]] for fold in inner for row in fold.test}
-    assert tested == {"c0", "c3", "c6", "c2", "c5"}
-
-
 def test_nothing_to_hold_out_is_an_error_with_a_fix():
     features, units = screen(n_compounds=3)
     groups = inner_folds.inner_groups(units, members_of(units), ["compound"])
@@ -187,23 +137,6 @@ def test_nothing_to_hold_out_is_an_error_with_a_fix():
         selection.choose(
             features, units["moa"].to_numpy(str), groups, np.arange(24), [SIGNAL], seed=0
         )
-
-
-def test_inner_folds_keep_together_what_the_split_holds_out():
-    _, units = screen(n_compounds=4, n_units=2)
-    units["batch"] = ["b1", "b2"] * 4
-    inside = members_of(units)[2:]
-    by_compound = inner_folds.inner_groups(units, inside, ["compound", "batch"])
-    assert list(by_compound) == [-1, -1, 0, 0, 1, 1, 2, 2]
-    by_both = inner_folds.inner_groups(units, inside, ["compound+batch"])
-    assert len(set(by_both[2:])) == 6
-    of_the_split = inner_folds.inner_groups(units, inside.iloc[::-1], [])
-    assert of_the_split[0] == -1
-    pd.testing.assert_series_equal(
-        pd.Series(of_the_split[2:]).groupby(by_compound[2:]).nunique(),
-        pd.Series([1, 1, 1]),
-        check_index_type=False,
-    )
 
 
 def test_the_saved_model_is_chosen_by_all_units_of_the_split():
@@ -226,13 +159,13 @@ def test_candidates_find_their_columns():
     options = {
         "mean": {
             "features": ["network"],
-            "taps": ["block2_add"],
+            "feature_layers": ["block2_add"],
             "pooling": "mean",
             "head": LDA.model_dump(),
         },
         "all": {
             "features": ["network", "hand-crafted"],
-            "taps": ["block2_add"],
+            "feature_layers": ["block2_add"],
             "pooling": "mean+sd",
             "head": LOGISTIC.model_dump(),
         },

@@ -12,7 +12,7 @@ CHANNELS = ["a", "b", "c"]
 
 @pytest.fixture(scope="module")
 def model():
-    mapping = ChannelMapping("triple", CHANNELS)
+    mapping = ChannelMapping("rgb", CHANNELS)
     return backbones.build("efficientnet-lite0", "none", None, CHANNELS, mapping, ["stem_relu"])
 
 
@@ -24,7 +24,7 @@ def test_calls_of_a_network_are_counted_in_pixels(model, side, expected):
 
 
 def test_units_that_a_network_resizes_count_with_the_size_they_get():
-    mapping = ChannelMapping("triple", CHANNELS)
+    mapping = ChannelMapping("rgb", CHANNELS)
     resizing = backbones.build("efficientnet-lite0", "none", 256, CHANNELS, mapping, ["stem_relu"])
     assert streaming.images_per_call(resizing, (1024, 1024)) == 16
     assert streaming.images_per_call(resizing, (32, 32)) == 16

@@ -188,8 +188,8 @@ def test_a_misspelled_key_is_not_called_missing_as_well():
 
 
 def test_nothing_is_said_that_only_follows_from_a_mended_value():
-    # Without its wrong channel, the input would have too few channels for a triple.
-    raw = {"input__channels": {"A": "a", "B": "b", "C": []}, "models__m__channel_mapping": "triple"}
+    # Without its wrong channel, the input would have too few channels for rgb.
+    raw = {"input__channels": {"A": "a", "B": "b", "C": []}, "models__m__channel_mapping": "rgb"}
     (line,) = lines(**raw)
     assert line.startswith("input.channels.C: write text")
     # The default of the wrong value does not fit to the other one.

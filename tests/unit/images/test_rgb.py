@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moascope.images.rgb import rgb_colours
-from moascope.report import pictures
+from moascope.report.figures import pictures
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from moascope.networks import backbones
 from moascope.networks.registry import ChannelMapping
 
 RGB = ["a", "b", "c"]
-TRIPLE = ChannelMapping("triple", RGB)
+RGB_MAPPING = ChannelMapping("rgb", RGB)
 
 
 def images(n=2, size=64, channels=3, seed=0):
@@ -16,7 +16,7 @@ def images(n=2, size=64, channels=3, seed=0):
 @pytest.fixture(scope="module")
 def lite0():
     return backbones.build(
-        "efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block10_add", "block4_add"]
+        "efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, ["block10_add", "block4_add"]
     )
 
 
@@ -32,27 +32,35 @@ def test_the_network_is_cut_behind_the_deepest_tap(lite0):
 
 def test_folding_batch_normalization_changes_nothing_but_rounding():
     maps = backbones.build(
-        "efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block10_add"], pooling=None
+        "efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, ["block10_add"], pooling=None
     )
-    pooled = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block10_add"])
+    pooled = backbones.build(
+        "efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, ["block10_add"]
+    )
     x = images()
     expected = maps.predict_on_batch(x).mean(axis=(1, 2))
     np.testing.assert_allclose(pooled.predict_on_batch(x), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_folding_leaves_a_tapped_convolution_alone():
-    taps = ["block3_depthwise_conv"]
-    maps = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, taps, pooling=None)
-    pooled = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, taps)
+    feature_layers = ["block3_depthwise_conv"]
+    maps = backbones.build(
+        "efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, feature_layers, pooling=None
+    )
+    pooled = backbones.build(
+        "efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, feature_layers
+    )
     expected = maps.predict_on_batch(images()).mean(axis=(1, 2))
     np.testing.assert_allclose(pooled.predict_on_batch(images()), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_channels_are_picked_by_name():
     names = ["DAPI", "Tubulin", "Actin", "spare"]
-    mapping = ChannelMapping("triple", ["Actin", "Tubulin", "DAPI"])
+    mapping = ChannelMapping("rgb", ["Actin", "Tubulin", "DAPI"])
     four = backbones.build("efficientnet-lite0", "imagenet", None, names, mapping, ["block2_add"])
-    three = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block2_add"])
+    three = backbones.build(
+        "efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, ["block2_add"]
+    )
     x = images(channels=4)
     np.testing.assert_allclose(
         four.predict_on_batch(x), three.predict_on_batch(x[..., [2, 1, 0]]), atol=1e-5
@@ -68,7 +76,7 @@ def test_per_channel_joins_the_features_of_grey_passes():
         ChannelMapping("per-channel"),
         ["block2_add"],
     )
-    rgb = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block2_add"])
+    rgb = backbones.build("efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, ["block2_add"])
     x = images(channels=2)
     expected = [rgb.predict_on_batch(np.repeat(x[..., [c]], 3, axis=-1)) for c in (0, 1)]
     np.testing.assert_allclose(model.predict_on_batch(x), np.hstack(expected), atol=1e-5)
@@ -83,7 +91,7 @@ def test_an_inflated_network_answers_grey_images_as_the_original():
         ChannelMapping("inflate"),
         ["block2_add"],
     )
-    rgb = backbones.build("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block2_add"])
+    rgb = backbones.build("efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, ["block2_add"])
     grey = images(channels=1)
     np.testing.assert_allclose(
         model.predict_on_batch(np.repeat(grey, 5, axis=-1)),
@@ -94,7 +102,7 @@ def test_an_inflated_network_answers_grey_images_as_the_original():
 
 
 def test_pooling_can_add_the_standard_deviation():
-    arguments = ("efficientnet-lite0", "imagenet", None, RGB, TRIPLE, ["block2_add"])
+    arguments = ("efficientnet-lite0", "imagenet", None, RGB, RGB_MAPPING, ["block2_add"])
     maps = backbones.build(*arguments, pooling=None).predict_on_batch(images())
     both = backbones.build(*arguments, pooling="mean+sd").predict_on_batch(images())
     expected = np.hstack([maps.mean(axis=(1, 2)), maps.std(axis=(1, 2))])
@@ -103,16 +111,16 @@ def test_pooling_can_add_the_standard_deviation():
 
 def test_units_are_resized_inside_the_model():
     model = backbones.build(
-        "efficientnet-lite0", "none", 48, RGB, TRIPLE, ["stem_relu"], pooling=None
+        "efficientnet-lite0", "none", 48, RGB, RGB_MAPPING, ["stem_relu"], pooling=None
     )
     assert model.predict_on_batch(images(size=64)).shape == (2, 24, 24, 32)
 
 
 def test_mobilenet_runs_with_a_local_weights_file(shared_data):
     (path,) = (shared_data / "weights").glob("*.h5")
-    model = backbones.build("MobileNetV2", str(path), None, RGB, TRIPLE, unit_shape=(96, 96))
+    model = backbones.build("MobileNetV2", str(path), None, RGB, RGB_MAPPING, unit_shape=(96, 96))
     features = model.predict_on_batch(images(size=96))
-    random = backbones.build("MobileNetV2", "none", None, RGB, TRIPLE, unit_shape=(96, 96))
+    random = backbones.build("MobileNetV2", "none", None, RGB, RGB_MAPPING, unit_shape=(96, 96))
     assert features.shape == (2, 1280)
     assert np.isfinite(features).all()
     assert np.abs(features - random.predict_on_batch(images(size=96))).max() > 0.1
@@ -120,15 +128,15 @@ def test_mobilenet_runs_with_a_local_weights_file(shared_data):
 
 def test_an_unknown_tap_is_answered_with_the_nearest():
     with pytest.raises(InputError, match=r"no layer 'block10_addd'\. Did you mean block10_add"):
-        backbones.build("efficientnet-lite0", "none", None, RGB, TRIPLE, ["block10_addd"])
+        backbones.build("efficientnet-lite0", "none", None, RGB, RGB_MAPPING, ["block10_addd"])
 
 
 def test_an_unknown_channel_is_an_error():
-    mapping = ChannelMapping("triple", ["DNA", "b", "c"])
-    with pytest.raises(InputError, match="triple: there is no channel 'DNA'"):
+    mapping = ChannelMapping("rgb", ["DNA", "b", "c"])
+    with pytest.raises(InputError, match="rgb_channels: there is no channel 'DNA'"):
         backbones.build("efficientnet-lite0", "none", None, RGB, mapping)
 
 
-def test_a_triple_must_be_named_where_there_are_not_three_channels():
+def test_rgb_channels_must_be_named_where_there_are_not_three_channels():
     with pytest.raises(InputError, match="Name the three that are to be red, green and blue"):
-        backbones.build("efficientnet-lite0", "none", None, ["x"], ChannelMapping("triple"))
+        backbones.build("efficientnet-lite0", "none", None, ["x"], ChannelMapping("rgb"))

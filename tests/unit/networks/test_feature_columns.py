@@ -50,30 +50,34 @@ def test_blocks_are_read_as_they_were_written(tmp_path):
     assert feature_columns.read_blocks(None) == []
 
 
-@pytest.mark.parametrize("mapping", ["triple", "per-channel"])
+@pytest.mark.parametrize("mapping", ["rgb", "per-channel"])
 def test_a_shared_pass_gives_every_choice_the_features_of_its_own_network(mapping):
     from moascope.networks import backbones
 
     channels = ["a", "b", "c"]
     images = np.random.default_rng(0).random((2, 32, 32, 3), dtype="float32")
 
-    def build(taps, pooling):
+    def build(feature_layers, pooling):
         return backbones.build(
             "efficientnet-lite0",
             "imagenet",
             None,
             channels,
             ChannelMapping(mapping),
-            taps,
+            feature_layers,
             pooling=pooling,
         )
 
-    taps = ["block2_add", "", "block0_depthwise_conv"]
-    shared = build(taps, "mean+sd")
-    blocks = backbones.list_blocks(shared, taps, "mean+sd")
+    feature_layers = ["block2_add", "", "block0_depthwise_conv"]
+    shared = build(feature_layers, "mean+sd")
+    blocks = backbones.list_blocks(shared, feature_layers, "mean+sd")
     table = shared.predict_on_batch(images)
     assert sum(block.size for block in blocks) == table.shape[1]
-    for chosen, pooling in [([], "mean"), (taps[::2], "mean+sd"), (taps[2:], "mean")]:
+    for chosen, pooling in [
+        ([], "mean"),
+        (feature_layers[::2], "mean+sd"),
+        (feature_layers[2:], "mean"),
+    ]:
         own = build(chosen, pooling).predict_on_batch(images)
         columns = columns_of(FeatureChoice(("network",), tuple(chosen), pooling), blocks, 10**6)
         np.testing.assert_allclose(table[:, columns], own, rtol=1e-4, atol=1e-4)

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import moascope
-from moascope.networks.keras_settings import pin
 
 LIBRARY = Path(moascope.__file__).parent
 HOSTILE = {
@@ -70,20 +69,3 @@ def test_no_other_module_imports_keras_by_itself():
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             assert "keras" not in {name.partition(".")[0] for name in names}, file
-
-
-def test_another_keras_is_pinned_by_the_same_functions():
-    class Backend:
-        def __init__(self):
-            self.kept = {}
-
-        def __getattr__(self, name):
-            return lambda value: self.kept.update({name: value})
-
-    backend = Backend()
-    pin(backend)
-    assert backend.kept == {
-        "set_floatx": "float32",
-        "set_epsilon": 1e-7,
-        "set_image_data_format": "channels_last",
-    }

@@ -7,27 +7,38 @@ import pytest
 import moascope
 from moascope.classification.options import Model
 from moascope.core.errors import InputError
-from moascope.networks.registry import MODULES, ChannelMapping, canonical_name, find_backbone
+from moascope.core.named_functions import load_function, module_of
+from moascope.networks import registry
+from moascope.networks.registry import (
+    BACKBONES,
+    FORMER_NAMES,
+    Backbone,
+    ChannelMapping,
+    canonical_name,
+    find_backbone,
+)
 from moascope.pipeline.code_digests import library_modules
 
 DUMMY = """
 from moascope.networks.keras_defaults import keras, layers
-from moascope.networks.registry import Backbone, InputScale
 
-def build(weights, size, n_inputs):
-    image = keras.Input((*(size or (None, None)), n_inputs))
+def build(request):
+    image = keras.Input((*(request.size or (None, None)), request.n_inputs))
     return keras.Model(image, layers.Conv2D(7, 3, padding="same", name="only")(image))
-
-BACKBONES = [Backbone("dummy-net", build, lambda: InputScale(scale=(2.0, 2.0, 2.0)))]
 """
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"), [("resnet50", "ResNet50"), ("EfficientNet_Lite0", "efficientnet-lite0")]
+    ("given", "meant"),
+    [
+        ("resnet50", "ResNet50"),
+        ("EfficientNet_Lite0", "efficientnet-lite0"),
+        ("lenet", "lenet-lab"),
+    ],
 )
 def test_names_are_forgiving(given, meant):
     assert canonical_name(given) == meant
-    assert meant in MODULES
+    assert find_backbone(given).name == meant
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
@@ -35,15 +46,18 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         canonical_name("ResNet51")
 
 
-def test_the_module_of_every_name_has_its_backbone():
-    for name in MODULES:
-        assert find_backbone(name).name == name
+def test_every_name_has_one_backbone_and_a_function_that_builds_it():
+    names = [backbone.name for backbone in BACKBONES]
+    assert len({canonical_name(name) for name in names}) == len(names)
+    assert set(FORMER_NAMES.values()) <= set(names)
+    assert all(callable(load_function(backbone.build)) for backbone in BACKBONES)
 
 
 def test_a_backbone_is_added_with_one_file_and_one_line(tmp_path, monkeypatch):
     (tmp_path / "dummy_net.py").write_text(DUMMY)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(MODULES, "dummy-net", "dummy_net")
+    line = Backbone("dummy-net", "dummy_net:build")
+    monkeypatch.setattr(registry, "BACKBONES", (line, *BACKBONES))
 
     from moascope.networks import backbones
 
@@ -51,7 +65,7 @@ def test_a_backbone_is_added_with_one_file_and_one_line(tmp_path, monkeypatch):
     model = backbones.build("dummy-net", "none", None, ["x", "y"], ChannelMapping("inflate"))
     assert model.output_shape == (None, 7)
     assert model.get_layer("trunk").get_layer("only").kernel.shape == (3, 3, 2, 7)
-    with pytest.raises(InputError, match="lenet, dummy-net and every model of keras"):
+    with pytest.raises(InputError, match=r"dummy-net, .*, lenet-lab and every model of keras"):
         canonical_name("quite another thing")
 
 
@@ -78,9 +92,9 @@ def test_a_config_is_checked_without_tensorflow():
 def test_a_change_of_a_backbone_reruns_the_scripts_that_build_networks(repository):
     for script in ("features", "train_fold", "final_model", "check_models"):
         modules = library_modules(repository / f"workflow/scripts/classification/{script}.py")
-        assert set(MODULES.values()) <= modules
+        assert {module_of(backbone.build) for backbone in BACKBONES} <= modules
 
 
 def test_an_unknown_channel_mapping_is_an_error():
-    with pytest.raises(InputError, match="unknown channel mapping 'tripel'; did you mean 'triple'"):
-        ChannelMapping("tripel")
+    with pytest.raises(InputError, match="unknown channel mapping 'rbg'; did you mean 'rgb'"):
+        ChannelMapping("rbg")

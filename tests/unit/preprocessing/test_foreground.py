@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fake_store import FakeStore
 from pictures import brightfield, cells
+from skimage.filters import threshold_otsu
 from skimage.io import imread
 
 from moascope.preprocessing import foreground, quality
@@ -85,3 +86,9 @@ def test_an_even_bright_background_is_saturated_only_at_the_maximum_of_a_camera(
 
     assert (saturated(2500, 3000.0) == 0).all()
     assert (saturated(1023, 1200.0) > 0.3).all()
+
+
+def test_otsu_splits_as_scikit_image_does(rng):
+    values = np.sort(np.concatenate([rng.normal(10, 2, 4000), rng.normal(20, 4, 1500)]))
+    expected = values > threshold_otsu(values, nbins=4096)
+    assert np.mean(values > foreground._otsu(values)) == pytest.approx(expected.mean(), abs=0.002)

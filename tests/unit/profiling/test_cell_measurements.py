@@ -5,27 +5,14 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from irregular_objects import blobs
 from scipy.spatial.distance import cdist
 from skimage.feature import graycoprops
 from skimage.measure import regionprops
 
-from moascope.preprocessing.cell_units import crops
 from moascope.profiling.cell_measurements import GREY_LEVELS, measure
-from moascope.segmentation.instances import tidied
 
 CHANNELS = ["DNA", "actin"]
-
-
-def blobs(seed: int, height: int = 90, width: int = 110) -> tuple[np.ndarray, np.ndarray]:
-    """A 16-bit image of two channels and irregular objects, some touching, some at the border."""
-    rng = np.random.default_rng(seed)
-    smooth = ndimage.gaussian_filter(rng.normal(size=(height, width)), 4)
-    y, x = np.mgrid[:height, :width]
-    pieces = 1 + (y // 30) * 4 + x // 30
-    labels = tidied((pieces * (smooth > 0)).astype(np.int32), 5, clear_border=False)
-    image = rng.integers(100, 1000, (2, height, width)) + 3000 * (labels > 0)
-    return image.astype(np.uint16), labels
 
 
 IMAGE, LABELS = blobs(0)
@@ -272,48 +259,3 @@ def test_columns_are_named_as_in_cellprofiler_but_for_textures():
 
 
 # --- Crops ---------------------------------------------------------------------------------------
-
-
-def test_crops_show_the_surroundings_of_each_object():
-    cut, numbers = crops(IMAGE, LABELS, 24)
-    assert cut.shape == (len(numbers), 2, 24, 24)
-    assert cut.dtype == np.uint16
-    for crop, number in zip(cut, numbers, strict=True):
-        top, left, bottom, right = REGIONS[number - 1].bbox
-        y, x = (top + bottom - 24) // 2, (left + right - 24) // 2
-        np.testing.assert_array_equal(crop, IMAGE[:, y : y + 24, x : x + 24])
-
-
-def test_crops_beyond_the_border_are_dropped_or_padded():
-    _, dropped = crops(IMAGE, LABELS, 24)
-    padded, numbers = crops(IMAGE, LABELS, 24, border="pad")
-    assert numbers.tolist() == list(range(1, LABELS.max() + 1))
-    assert 0 < len(dropped) < len(numbers)
-    outside = np.setdiff1d(numbers, dropped)
-    assert (padded[outside - 1] == 0).any(axis=(1, 2, 3)).all()
-
-
-def test_neighbours_are_masked_where_asked():
-    shown, numbers = crops(IMAGE, LABELS, 40, border="pad", mask_neighbours=True)
-    owner, _ = crops(LABELS[np.newaxis], LABELS, 40, border="pad")
-    plain, _ = crops(IMAGE, LABELS, 40, border="pad")
-    other = (owner > 0) & (owner != numbers[:, None, None, None])
-    np.testing.assert_array_equal(shown, np.where(other, 0, plain))
-    assert other.any()
-
-
-def test_no_objects_give_no_crops():
-    cut, numbers = crops(IMAGE, np.zeros_like(LABELS), 16)
-    assert cut.shape == (0, 2, 16, 16)
-    assert len(numbers) == 0
-
-
-def test_a_crop_may_be_larger_than_the_image():
-    cut, _ = crops(IMAGE[:, :10, :10], np.ones((10, 10), np.int32), 32, border="pad")
-    np.testing.assert_array_equal(cut[0, :, 11:21, 11:21], IMAGE[:, :10, :10])
-    assert cut.sum() == IMAGE[:, :10, :10].sum()
-
-
-def test_an_unknown_border_is_refused():
-    with pytest.raises(ValueError, match="border is 'mirror'; it can be drop or pad"):
-        crops(IMAGE, LABELS, 16, border="mirror")

@@ -3,10 +3,17 @@
 import dataclasses
 
 import pytest
+from half_right import lettered_units, predict_half
+from report_contexts import context_of, model_of
 from report_pages import Outline, changed, statuses
 
+from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation.options import Evaluation
 from moascope.report import checks, verdicts
+from moascope.report import checks as findings
 from moascope.report import page as report
+
+OPTIONS = Evaluation(permutations=200)
 
 
 def test_simulated_images_are_called_simulated(context):
@@ -46,7 +53,9 @@ def test_controls_that_are_a_class_and_set_the_normalization_are_admitted(
     context, include, step, warned
 ):
     loco = context.splits["loco"]
-    loco = dataclasses.replace(loco, config={**loco.config, "include_controls": include})
+    loco = dataclasses.replace(
+        loco, config=loco.config.model_copy(update={"include_controls": include})
+    )
     with_controls = changed(context, splits={**context.splits, "loco": loco})
     with_controls.config["normalization"]["steps"] = [step]
     title = "Normalization uses the control wells"
@@ -119,3 +128,19 @@ def test_large_units_are_noted(context):
     warning = {"id": "large-units", "about": "lite0", "text": "Units of 1024 px are slow."}
     large = changed(context, summary={**context.summary, "warnings": [warning]})
     assert statuses(large)["Large units"] == "note"
+
+
+def test_the_report_warns_once_per_reason():
+    units = lettered_units("AAAABBBB", "xxxxyyyy")
+    entry = scoring.evaluate(predict_half(units), units, OPTIONS)
+    entry["unit"] = "site"
+    context = context_of(models={"m": model_of(entry)})
+    checks = list(findings._interval_checks(context))
+    warned = [check for check in checks if check["status"] == "warn"]
+    assert [check["title"] for check in warned] == [
+        "No intervals for fields of model “m”, wells of model “m”, treatments of model “m”"
+    ]
+    assert warned[0]["text"].startswith("Every class has one compound only in the test set")
+    assert [check["title"] for check in checks if check["status"] == "note"] == [
+        "No p-value for model “m”"
+    ]

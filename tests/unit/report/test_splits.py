@@ -22,7 +22,7 @@ def context_with(options, format="table", groups=()):
     units = units.assign(role="treated", usable=True, flagged=False, batch=units["patient"])
     units = units.assign(slide=units["compound"])
     table, members = make_split(units, {"folds": 2, "validation": 0.0, **options}, seed=0)
-    section = {"format": format, "groups": {name: name for name in groups}}
+    section = {"format": format, "channels": {"grey": 0}, "groups": {name: name for name in groups}}
     splits = {"s": split_of(options, table, members)}
     return context_of({"input": section}, splits=splits, units=units)
 

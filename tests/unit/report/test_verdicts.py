@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from half_right import lettered_units, predict_half
 from random_screens import LDA, features_of, folds_of, predicted, screen
 
 from moascope.classification import baselines
@@ -258,3 +259,10 @@ def test_controls_of_real_cells_lie_in_one_well(shared_data):
     # Columns tell controls from treated wells: no image is needed.
     assert found["accuracy"]["value"] == 1
     assert "few-places" in {warning.id for warning in verdicts.find_warnings("m", found)}
+
+
+def test_the_verdict_does_not_repeat_the_reason():
+    units = lettered_units("AAAABBBB", "xxxxyyyy")
+    rows = predict_half(units)
+    entry = scoring.evaluate(rows, units, OPTIONS, baselines={"majority": rows})
+    assert verdicts.judge(entry).text == "not compared with baselines, since there is no interval"

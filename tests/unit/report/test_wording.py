@@ -3,8 +3,15 @@
 import math
 
 import pytest
+from half_right import lettered_units, predict_half
 
+from moascope.classification.evaluation import scoring
+from moascope.classification.evaluation.options import Evaluation
+from moascope.core.options import restore
 from moascope.report import wording
+from moascope.splits.options import Split
+
+OPTIONS = Evaluation(permutations=200)
 
 
 def test_unknown_shares_are_dashes():
@@ -37,13 +44,13 @@ def test_texts_become_sentences():
     ],
 )
 def test_the_source_of_test_units_is_described(split, text):
-    assert wording.describe_test_units(split) == text
+    assert wording.describe_test_units(restore(Split, split)) == text
 
 
 def test_a_score_without_an_interval_has_a_reason():
-    score = {"accuracy": {"value": 0.5, "ci": None, "reason": "one compound"}}
+    score = {"value": 0.5, "ci": None, "reason": "one compound"}
     assert wording.score(score) == {"value": "50.0", "interval": "", "reason": "one compound"}
-    assert wording.score({"accuracy": {"value": 0.5, "ci": [0.4, 0.6]}})["interval"] == "40.0–60.0"
+    assert wording.score({"value": 0.5, "ci": [0.4, 0.6]})["interval"] == "40.0–60.0"
 
 
 def test_checks_that_an_audit_left_out_are_listed():
@@ -51,3 +58,12 @@ def test_checks_that_an_audit_left_out_are_listed():
     text = wording.describe_audit_gaps({"not_looked_at": [gap]})
     assert text == "Not checked: images (audit.images is false)."
     assert wording.describe_audit_gaps({"not_looked_at": []}) == ""
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1"])
+def test_scores_are_shown_with_the_reason(name):
+    units = lettered_units("AAAABBBB", "xxxxyyyy")
+    entry = scoring.evaluate(predict_half(units), units, OPTIONS)
+    shown = wording.score(entry[name])
+    assert shown["interval"] == ""
+    assert shown["reason"] == entry[name]["reason"]

@@ -2,30 +2,18 @@
 
 import pytest
 from pydantic import ValidationError
-from screens import options
+from raw_configs import problem_lines
 
+from moascope.config import loading
 from moascope.core.errors import InputError
-from moascope.core.options import restore
 from moascope.screen.options import Input, ScreenOptions
 
 
-def test_options_survive_the_plain_parameters_of_a_rule():
-    given = options(format="folder", images="i", pattern="(?P<plate>.)", channels={"DNA": "d"})
-    assert restore(ScreenOptions, given.model_dump(mode="json")) == given
+def with_input(**options):
+    return {"run": "mine", "input": {"channels": {"DNA": 0}, **options}}
 
 
-def test_keys_that_reading_a_sheet_does_not_need_may_be_missing():
-    given = options(format="table", sheet="s.csv", channels={"DNA": "d"})
-    plain = given.model_dump(mode="json")
-    del plain["input"]["axes"]
-    assert restore(ScreenOptions, plain) == given
-
-
-def test_unknown_keys_are_refused():
-    with pytest.raises(ValidationError, match="sheeet"):
-        restore(
-            ScreenOptions, {"input": {"format": "table", "sheeet": "s", "channels": {"DNA": "d"}}}
-        )
+FOLDER = {"format": "folder", "images": "i", "pattern": "p"}
 
 
 def test_options_cannot_be_changed():
@@ -56,3 +44,39 @@ def test_the_sheets_of_a_simulation_stand_for_the_one_of_the_input():
 def test_keys_that_do_not_fit_the_format_are_refused(keys, message):
     with pytest.raises(ValidationError, match=message):
         Input(**keys, channels={"DNA": "0"})
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "reason"),
+    [
+        ({**FOLDER, "sheet": "s.csv"}, "sheet", "format 'folder'"),
+        ({**FOLDER, "delimiter": ","}, "delimiter", "format 'folder'"),
+        ({**FOLDER, "path_column": "p"}, "path_column", "format 'folder'"),
+        ({**FOLDER, "path_prefix": {"/a": "/b"}}, "path_prefix", "format 'folder'"),
+        ({"format": "table", "sheet": "s.csv", "pattern": "p"}, "pattern", "format 'table'"),
+        ({"format": "simulate", "sheet": "s.csv"}, "sheet", "format 'simulate'"),
+        ({"format": "loaddata", "sheet": "s", "path_column": "p"}, "path_column", "format 'load"),
+        ({"format": "classes", "images": "i", "path_column": "p"}, "path_column", "sheet null"),
+        (
+            {"format": "classes", "images": "i", "sheet": "s.csv", "pattern": "p"},
+            "pattern",
+            "sheet 's.csv'",
+        ),
+    ],
+)
+def test_keys_of_other_formats_are_named(options, key, reason):
+    (line,) = problem_lines(with_input(**options))
+    assert line.startswith(f"input: {key} has no effect with {reason}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {**FOLDER, "sheet": None, "path_column": None},
+        {"format": "table", "sheet": "s.csv", "path_column": "p", "delimiter": ","},
+        {"format": "classes", "images": "i", "pattern": "p"},
+        {"format": "classes", "images": "i", "sheet": "s.csv", "path_column": "p"},
+    ],
+)
+def test_keys_of_the_format_are_taken(options):
+    assert loading.load(with_input(**options)).input.format == options["format"]

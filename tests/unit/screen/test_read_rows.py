@@ -5,16 +5,11 @@ import unicodedata
 
 import numpy as np
 import pytest
-from screens import HEADER, ROWS, Screen, touch
+from screens import HEADER, ROWS, touch
 
 from moascope.core.errors import InputError
 from moascope.screen.plates import plate_names
 from moascope.screen.site_table import read_screen, read_sites
-
-
-@pytest.fixture
-def screen(tmp_path):
-    return Screen(tmp_path / "screen")
 
 
 def notes(screen, **keys):

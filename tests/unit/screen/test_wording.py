@@ -23,13 +23,13 @@ def test_plurals(noun, plural):
 
 
 def test_a_screen_speaks_of_mechanisms_unless_told_otherwise():
-    words = words_of({"format": "table", "label_name": None})
+    words = words_of("table")
     assert (words.label, words.short, words.sites) == ("mechanism of action", "mechanism", "sites")
-    assert words_of({"format": "table", "label_name": "phenotype"}).labels == "phenotypes"
+    assert words_of("table", "phenotype").labels == "phenotypes"
 
 
 def test_images_of_classes_speak_of_classes_and_images():
-    words = words_of({"format": "classes", "label_name": None})
+    words = words_of("classes")
     assert (words.label, words.labels, words.sites) == ("class", "classes", "images")
-    assert words.exchanged({"details": {"independent_unit": "patient"}}) == "patients"
-    assert words_of({"format": "classes", "label_name": "diagnosis"}).labels == "diagnoses"
+    assert words.exchanged("patient") == "patients"
+    assert words_of("classes", "diagnosis").labels == "diagnoses"

@@ -111,3 +111,28 @@ def test_what_is_measured_says_factor_diameter_and_peaks(tmp_path, packed):
     assert found["n_images"] == 2
     assert found["peaks"]["2"] == max(found["peaks"].values())
     json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize("is_tuned", [False, True])
+def test_the_size_of_objects_is_not_tuned_on_test_images(tmp_path, is_tuned):
+    names = ["train", "validation", "test"]
+    columns = {"name": names, "set": names, "group": names, "image": [1, 2, 3], "mask": 0}
+    labels = np.pad(np.ones((16, 16), np.int32), 24)
+    files = tmp_path / "set.h5", tmp_path / "set.parquet"
+    readers = {
+        "read_image": lambda value: np.full((1, 64, 64), value, np.uint16),
+        "read_labels": lambda _: Mask(labels),
+    }
+    write(pd.DataFrame(columns), ["DNA"], *files, binary_masks="labels", **readers)
+    seen = set()
+
+    class Judge:
+        def tops(self, image):
+            seen.add(int(image[0, 0, 0]))
+            return np.ones(1), np.ones(1)
+
+    given = dict(zip(("images", "table"), map(str, files), strict=True))
+    path = model(tmp_path, diameter=16.0)
+    found = image_scale.measure_job(Judge(), given, ["DNA"], path, is_tuned=is_tuned)
+    assert seen == ({1, 2} if is_tuned else {1, 2, 3})
+    assert found["n_images"] == len(seen)

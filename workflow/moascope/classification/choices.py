@@ -28,7 +28,7 @@ class Choice(Section):
 
     features: list[Literal["network", "hand-crafted"]]
     """The network first."""
-    taps: list[str]
+    feature_layers: list[str]
     """Layers of the network; empty: the last one."""
     pooling: Literal["mean", "mean+sd"]
     head: AnyHead

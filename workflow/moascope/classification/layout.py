@@ -6,7 +6,7 @@ predicts from the layout alone, and Cramer's V measures the association of class
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,19 @@ ONE_HOT = ("plate", "batch", "row", "column")
 _FEW_WELLS = 3
 
 
+class PlaceAssociation(TypedDict):
+    """Association of the class with one kind of place, see `association`."""
+
+    places: int
+    cramers_v: float | None
+    """None with a reason."""
+    reason: NotRequired[str]
+    single: dict[str, str]
+    """Place by class, of classes that lie in one place only."""
+    held_out: NotRequired[bool]
+    """Whether the split holds out these places."""
+
+
 def one_hot(units: pd.DataFrame) -> npt.NDArray[np.float32]:
     """Return plate, batch, row and column of every unit, one-hot encoded.
 
@@ -51,7 +64,7 @@ def one_hot(units: pd.DataFrame) -> npt.NDArray[np.float32]:
     return np.concatenate(parts, axis=1)
 
 
-def association(units: pd.DataFrame, design: Design | None = None) -> dict[str, dict[str, Any]]:
+def association(units: pd.DataFrame, design: Design | None = None) -> dict[str, PlaceAssociation]:
     """Measure the association of class and place, counted in wells.
 
     Parameters
@@ -63,7 +76,7 @@ def association(units: pd.DataFrame, design: Design | None = None) -> dict[str, 
 
     Returns
     -------
-    dict of str to dict
+    dict of str to PlaceAssociation
         By kind of place: ``places`` (how many there are), ``cramers_v`` (bias-corrected, Bergsma
         2013; 0: independent, 1: the place tells the class; None with a ``reason`` where there is
         one place or one class) and ``single`` (classes of three wells or more that all lie in one
@@ -72,19 +85,21 @@ def association(units: pd.DataFrame, design: Design | None = None) -> dict[str, 
     design = Design() if design is None else design
     wells = units.drop_duplicates(["plate", "well", "moa"])
     places = PLACES if design.has_plates else {}
-    result: dict[str, dict[str, Any]] = {}
+    result: dict[str, PlaceAssociation] = {}
     for name, columns in {**places, **{name: (name,) for name in design.groups}}.items():
         place = wells[list(columns)].astype(str).agg("/".join, axis=1)
         table = pd.crosstab(wells["moa"], place)
-        entry: dict[str, Any] = {"places": int(table.shape[1])}
-        if min(table.shape) < 2:
-            entry |= {"cramers_v": None, "reason": "one place or one class only"}
-        else:
-            entry["cramers_v"] = cramers_v(table.to_numpy())
-            if entry["cramers_v"] is None:
-                entry["reason"] = "too few wells for so many places"
-        entry["single"] = _single_places(table, wells, name)
-        result[name] = entry
+        has_both = min(table.shape) >= 2
+        strength = cramers_v(table.to_numpy()) if has_both else None
+        result[name] = {
+            "places": int(table.shape[1]),
+            "cramers_v": strength,
+            "single": _single_places(table, wells, name),
+        }
+        if strength is None:
+            result[name]["reason"] = (
+                "too few wells for so many places" if has_both else "one place or one class only"
+            )
     return result
 
 

@@ -25,23 +25,25 @@ Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=
 
 
 class Candidate(Section):
-    """Features and head that may replace those of a model; null: as the model."""
+    """Features and head that a model may choose; null: those of the model."""
 
-    features: Features | None = Field(None, description="as of the model")
-    taps: list[str] | None = Field(None, description="as of the model")
-    pooling: Literal["mean", "mean+sd"] | None = Field(None, description="as of the model")
-    head: Head | None = Field(None, description="as of the model; any type but mlp")
+    features: Features | None = Field(None, description="features; null: those of the model")
+    feature_layers: list[str] | None = Field(None, description="layers; null: those of the model")
+    pooling: Literal["mean", "mean+sd"] | None = Field(
+        None, description="pooling; null: that of the model"
+    )
+    head: Head | None = Field(None, description="head of any type but mlp; null: that of the model")
 
 
 _KEYS_OF_NETWORKS = (
-    *("backbone", "weights", "channel_mapping", "triple", "input_size"),
-    *("taps", "pooling", "views"),
+    *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels", "input_size"),
+    *("feature_layers", "pooling", "views"),
 )
 """Keys of a model that only features of the network depend on."""
 
 
 class _Tested(Section):
-    split: str = Field(description="name of the split it is evaluated on")
+    split: str = Field(description="name of the split that the model is evaluated on")
 
 
 class Model(TransferOptions, FrozenNetwork, _Tested):
@@ -50,14 +52,14 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
     features: Features = Field(
         ["network"],
         description="frozen: input of the head: features of the network, hand-crafted texture "
-        "features, or both joined",
+        "features, or both",
     )
-    head: Head = Field(default_factory=Head, description="the head")
+    head: Head = Field(default_factory=Head, description="classifier on top of the features")
     candidates: dict[Name, Candidate] = Field(
         {},
-        description="frozen: features and heads to choose from, by name. In every fold, the one "
-        "with the highest balanced accuracy in an inner cross-validation over whole groups of the "
-        "training units is fitted and tested",
+        description="frozen: features and heads to choose from, by name. Every fold uses the one "
+        "with the highest balanced accuracy in an inner cross-validation over groups of its "
+        "training units",
     )
 
     @consistency_check
@@ -65,8 +67,8 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         problems = [*self._idle_keys(), *self._idle_keys_of_candidates()]
         if self.transfer == "partial" and self.unfreeze_from is None:
             problems.append("transfer 'partial' also needs unfreeze_from (a layer name)")
-        if self.triple is not None and len(self.triple) != 3:
-            problems.append(f"triple must name three channels, got {len(self.triple)}")
+        if self.rgb_channels is not None and len(self.rgb_channels) != 3:
+            problems.append(f"rgb_channels must name three channels, got {len(self.rgb_channels)}")
         if (
             self.transfer != "frozen"
             and not get(self.head.type).is_network
@@ -85,8 +87,8 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         reasons: dict[str, str] = {}
         if self.transfer != "partial":
             reasons["unfreeze_from"] = transfer
-        if self.channel_mapping != "triple":
-            reasons["triple"] = f"channel_mapping {self.channel_mapping!r}"
+        if self.channel_mapping != "rgb":
+            reasons["rgb_channels"] = f"channel_mapping {self.channel_mapping!r}"
         if self.transfer != "frozen":
             reasons |= dict.fromkeys(("views", "features", "candidates"), transfer)
             return without_effect(self, reasons)
@@ -104,11 +106,11 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         """Return the keys of the model that no candidate takes over."""
         given = [each.model_dump(exclude_none=True) for each in self.candidates.values()]
         seen = [each for each in given if "network" in each.get("features", self.features)]
-        users = {"features": given, "head": given, "taps": seen, "pooling": seen}
+        users = {"features": given, "head": given, "feature_layers": seen, "pooling": seen}
         return [key for key, each in users.items() if all(key in own for own in each)]
 
     def _idle_keys_of_candidates(self) -> list[str]:
-        reasons = dict.fromkeys(("taps", "pooling"), "features [hand-crafted]")
+        reasons = dict.fromkeys(("feature_layers", "pooling"), "features [hand-crafted]")
         return [
             f"candidates.{name}.{sentence}"
             for name, candidate in self.candidates.items()
@@ -165,10 +167,12 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         """Return the choice of a candidate, completed with the options of the model."""
         features = candidate.features or self.features
         uses_network = NETWORK in features
-        taps = self.taps if candidate.taps is None else candidate.taps
+        feature_layers = (
+            self.feature_layers if candidate.feature_layers is None else candidate.feature_layers
+        )
         return Choice(
             features=sorted(features, reverse=True),  # network first
-            taps=taps if uses_network else [],
+            feature_layers=feature_layers if uses_network else [],
             pooling=(candidate.pooling or self.pooling) if uses_network else "mean",
             head=(candidate.head or self.head).own_options(),
         )
@@ -179,17 +183,19 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         Returns
         -------
         FrozenNetwork or None
-            None where only hand-crafted features are used. `taps` lists the layers of all
+            None where only hand-crafted features are used. `feature_layers` lists the layers of all
             candidates, the last layer as an empty name.
         """
         choices = [each for each in self.choices().values() if NETWORK in each.features]
         if not choices:
             return None
-        taps = list(dict.fromkeys(tap for each in choices for tap in each.taps or [""]))
+        feature_layers = list(
+            dict.fromkeys(layer for each in choices for layer in each.feature_layers or [""])
+        )
         has_sd = any(each.pooling == "mean+sd" for each in choices)
         own = {key: getattr(self, key) for key in FrozenNetwork.model_fields}
         joined = {
-            "taps": [] if taps == [""] else taps,
+            "feature_layers": [] if feature_layers == [""] else feature_layers,
             "pooling": "mean+sd" if has_sd else "mean",
         }
         return restore(FrozenNetwork, {**own, **joined})

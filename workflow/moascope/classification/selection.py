@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,23 @@ IntArray = npt.NDArray[np.integer[Any]]
 # With more groups than this, inner folds hold several groups each.
 _MOST_SINGLE_GROUPS = 20
 _FOLDS_OF_MANY_GROUPS = 10
+
+
+class CandidateSummary(TypedDict):
+    """Choices of a candidate over the folds of a model."""
+
+    folds: int
+    """Folds in which it was chosen."""
+    balanced_accuracy: float
+    """Mean over the inner cross-validations of all folds."""
+
+
+class FinalChoice(TypedDict):
+    """Choice of a candidate by all units, for the model that is saved."""
+
+    chosen: str
+    balanced_accuracy: dict[str, float]
+    """Of the inner cross-validation, by candidate."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ def candidates_of(
     """
     result = []
     for name, choice in choices.items():
-        seen = FeatureChoice(tuple(choice.features), tuple(choice.taps), choice.pooling)
+        seen = FeatureChoice(tuple(choice.features), tuple(choice.feature_layers), choice.pooling)
         result.append(Candidate(name, columns_of(seen, blocks, n_columns), choice.head))
     return result
 
@@ -156,7 +173,7 @@ def choose_once(
     candidates: Sequence[Candidate],
     columns: Sequence[str],
     seed: int,
-) -> tuple[Candidate, dict[str, Any] | None]:
+) -> tuple[Candidate, FinalChoice | None]:
     """Choose a candidate by all units of a split, for the model that is saved.
 
     Parameters
@@ -170,9 +187,8 @@ def choose_once(
     -------
     chosen : Candidate
         The best one, or the only one.
-    scores : dict or None
-        Its name under `chosen` and the `balanced_accuracy` of each by name; None where there is
-        only one.
+    scores : FinalChoice or None
+        None where there is only one.
 
     Raises
     ------
@@ -291,7 +307,7 @@ def _balanced_accuracy(truth: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> 
     return float(np.mean([is_right[truth == name].mean() for name in np.unique(truth)]))
 
 
-def summary(choices: pd.DataFrame) -> dict[str, dict[str, float]]:
+def summary(choices: pd.DataFrame) -> dict[str, CandidateSummary]:
     """Count how often each candidate was chosen.
 
     Parameters

@@ -1,11 +1,11 @@
-"""Rules for configurations of images without plates or wells (format `classes`)."""
+"""Rules for configurations of images without plates or wells (formats `classes` and `idx`)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from moascope.screen.formats.registry import has_plates
+from moascope.screen.formats.registry import find_format, has_plates
 
 if TYPE_CHECKING:
     from moascope.config.root import Config
@@ -28,10 +28,12 @@ _METHODS = ("stratified-k-fold", "group-k-fold", "leave-one-group-out", "fixed")
 
 def _problems_of_input(section: Any) -> list[str]:
     keys = [key for key in _INPUT_KEYS if key in section.model_fields_set]
-    columns = sorted(section.columns.model_fields_set - _OWN_COLUMNS)
+    has_sheet = "sheet" in find_format(section.format).used_keys
+    own = _OWN_COLUMNS if has_sheet else set()
+    columns = sorted(section.columns.model_fields_set - own)
     keys += [f"columns.{name}" for name in columns]
     return [
-        f"input.{key}: format 'classes' knows no plates, compounds or controls; remove it"
+        f"input.{key}: format {section.format!r} knows no plates, compounds or controls; remove it"
         for key in keys
     ]
 
@@ -94,9 +96,9 @@ def _problems_of_splits(config: Any) -> Iterator[str]:
     for name, split in config.splits.items():
         if split.method not in _METHODS:
             yield (
-                f"splits.{name}.method: {split.method!r} holds out what images of format 'classes' "
-                f"do not have; use stratified-k-fold, fixed, or group-k-fold or "
-                f"leave-one-group-out with `group` (there are: {named})"
+                f"splits.{name}.method: {split.method!r} holds out what images of format "
+                f"{config.input.format!r} do not have; use stratified-k-fold, fixed, or "
+                f"group-k-fold or leave-one-group-out with `group` (there are: {named})"
             )
         elif split.method in ("group-k-fold", "leave-one-group-out"):
             unknown = [column for column in split.group if column not in (*groups, "image")]
@@ -106,7 +108,10 @@ def _problems_of_splits(config: Any) -> Iterator[str]:
                     f"input.groups (there are: {named})"
                 )
         if split.include_controls:
-            yield f"splits.{name}.include_controls: format 'classes' knows no controls; remove it"
+            yield (
+                f"splits.{name}.include_controls: format {config.input.format!r} knows no "
+                "controls; remove it"
+            )
 
 
 def _problems_of_normalization(config: Any) -> Iterator[str]:
@@ -115,13 +120,14 @@ def _problems_of_normalization(config: Any) -> Iterator[str]:
             what = "controls" if step.scope == "controls" else "plates"
             yield (
                 f"normalization.steps[{number}].scope: {step.scope!r} takes statistics from "
-                f"{what}, and format 'classes' knows none; use image"
+                f"{what}, and format {config.input.format!r} knows none; use image"
             )
 
 
 def _problems_of_cells(config: Any) -> Iterator[str]:
     if config.segmentation.engines:
         yield (
-            "segmentation.engines: objects are not searched in images of format 'classes'; remove "
-            "them, or list the images in a sheet with plates and wells (format table)"
+            "segmentation.engines: objects are not searched in images of format "
+            f"{config.input.format!r}; remove them, or list the images in a sheet with plates "
+            "and wells (format table)"
         )

@@ -10,12 +10,19 @@ REMOVED = {"evaluation.bootstrap": "delete it, and use evaluation.permutations"}
 """Advice for a removed key, by its place; `*` stands for names and numbers."""
 
 RENAMED_KEYS: dict[str, str] = {
+    "models.*.taps": "feature_layers",
+    "models.*.candidates.*.taps": "feature_layers",
+    "models.*.triple": "rgb_channels",
+    "segmentation.split_merged": "split_disconnected",
+    "segmentation.engines.*.correction": "threshold_correction",
+    "segmentation.engines.*.separation": "min_distance",
     "segmentation.engines.*.turns": "test_time_augmentation",
     "segmentation.engines.*.rays": "n_rays",
 }
 """Today's name of a key, by its former place, as in `segmentation.engines.*.rays`."""
 
 RENAMED_VALUES: dict[str, Mapping[str, str]] = {
+    "models.*.channel_mapping": {"triple": "rgb"},
     "evaluation.baselines.*": {
         "hand-made": "hand-crafted",
         "hand-made-lda": "hand-crafted-lda",

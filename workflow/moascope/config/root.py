@@ -43,20 +43,21 @@ class Compute(Section):
     """Device and library of networks. Cores, memory and queues belong to profiles."""
 
     gpu: Literal["auto", "required", "never"] = Field(
-        "auto", description="use a GPU if there is one, stop without one, or use none"
+        "auto",
+        description="auto: use a GPU if there is one; required: stop without one; never: use none",
     )
     keras_backend: Literal["tensorflow", "jax", "torch"] = Field(
-        "tensorflow", description="Keras backend; others must be installed by the user"
+        "tensorflow", description="Keras backend; jax and torch must be installed by the user"
     )
 
 
 class Config(Section):
     """The whole configuration of a run."""
 
-    run: Name = Field(description="name of the run: results go to results/{run}")
-    seed: int = Field(1, ge=0, le=2**31 - 1, description="seed of everything random")
+    run: Name = Field(description="name of the run; results are written to results/{run}")
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="random seed")
     input: Input | None = Field(
-        None, description="images and metadata of a screen; null: only `segmentation` is run"
+        None, description="images and metadata of a screen; null: only `segmentation` runs"
     )
     simulate: Simulate = Field(default_factory=Simulate, description="synthetic screen")
     quality: Quality = Field(default_factory=Quality, description="quality control")
@@ -65,14 +66,18 @@ class Config(Section):
     )
     units: Units = Field(default_factory=Units, description="units of classification")
     segmentation: Segmentation = Field(
-        default_factory=Segmentation, description="finding cells and nuclei"
+        default_factory=Segmentation, description="segmentation of cells or nuclei"
     )
     splits: dict[Name, Split] = Field({}, description="splits by name")
-    augmentation: list[Augmentation] = Field([], description="applied in order, in training only")
+    augmentation: list[Augmentation] = Field(
+        [], description="augmentations in order, for training only"
+    )
     models: dict[Name, Model] = Field({}, description="models by name")
-    evaluation: Evaluation = Field(default_factory=Evaluation, description="evaluation")
+    evaluation: Evaluation = Field(
+        default_factory=Evaluation, description="aggregation, intervals, null and baselines"
+    )
     report: Report = Field(default_factory=Report, description="report")
-    compute: Compute = Field(default_factory=Compute, description="computing")
+    compute: Compute = Field(default_factory=Compute, description="device and library of networks")
 
     @consistency_check
     def _consistent(self) -> Config:
@@ -103,16 +108,16 @@ class Config(Section):
             elif not problems:
                 problems += self._problems_of_independence(model.split)
             channels = list(self.input.channels) if self.input else []
-            for channel in model.triple or []:
+            for channel in model.rgb_channels or []:
                 if channel not in channels:
                     problems.append(
-                        f"models.{name}.triple: " + unknown("channel", channel, channels)
+                        f"models.{name}.rgb_channels: " + unknown("channel", channel, channels)
                     )
-            lacks_triple = model.channel_mapping == "triple" and model.triple is None
-            if lacks_triple and len(channels) != 3 and model.uses_network():
+            lacks_channels = model.channel_mapping == "rgb" and model.rgb_channels is None
+            if lacks_channels and len(channels) != 3 and model.uses_network():
                 problems.append(
-                    f"models.{name}.channel_mapping: 'triple' needs three channels, the input has "
-                    f"{len(channels)}; name three under triple (repeats are allowed) or use "
+                    f"models.{name}.channel_mapping: 'rgb' needs three channels, the input has "
+                    f"{len(channels)}; name three under rgb_channels (repeats are allowed) or use "
                     "'inflate' or 'per-channel'"
                 )
         refuse([*problems, *self._idle_keys()])

@@ -1,10 +1,21 @@
-"""The errors that users see."""
+"""Errors and warnings that users see."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 from moascope.core.text.escaping import escape_controls
+
+
+class RunWarning(TypedDict):
+    """Warning of a run, as in summary.json."""
+
+    id: str
+    """Kind of the warning."""
+    about: str
+    """Key of the configuration, or name of the model, split, engine or plate."""
+    text: str
 
 
 class InputError(ValueError):

@@ -161,7 +161,9 @@ class Rooted(Section):
     paths: ClassVar[tuple[str, ...]]
 
     root: FilePath | None = Field(
-        None, description="folder that the paths of this section are below; null: the working one"
+        None,
+        description="folder that the paths of this section are relative to; null: the working "
+        "directory",
     )
 
     @model_validator(mode="before")

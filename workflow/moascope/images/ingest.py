@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -216,6 +217,51 @@ def _pixel_size_of_first(sites: pd.DataFrame, channels: Sequence[str]) -> float 
     return None
 
 
+class SharedFiles:
+    """Image files of a plate, of which those that several sites share are decoded once.
+
+    One decoded file is kept at a time, since sites that share a file follow each other.
+
+    Parameters
+    ----------
+    paths : sequence of sequences of str
+        The files of every site.
+    axes, max_gigabytes
+        See `moascope.images.readers.read_planes`.
+    """
+
+    def __init__(
+        self, paths: Sequence[Sequence[str]], axes: str | None, max_gigabytes: float
+    ) -> None:
+        self._options = (axes, max_gigabytes)
+        counts = Counter(path for of_site in paths for path in dict.fromkeys(of_site))
+        self._shared = {path for path, n in counts.items() if n > 1 and path}
+        self._lock = Lock()
+        self._kept: tuple[str, NDArray[np.generic] | ImageError] | None = None
+
+    def holds(self, paths: Iterable[str]) -> bool:
+        """Return whether other sites have one of these files too."""
+        return not self._shared.isdisjoint(paths)
+
+    def read(self, path: str) -> NDArray[np.generic]:
+        """Read the planes (C, Y, X) of a file, as `readers.read_pixels`."""
+        if path not in self._shared:
+            return read_pixels(path, *self._options)
+        with self._lock:
+            if self._kept is None or self._kept[0] != path:
+                self._kept = (path, self._try(path))
+            result = self._kept[1]
+        if isinstance(result, ImageError):
+            raise result
+        return result
+
+    def _try(self, path: str) -> NDArray[np.generic] | ImageError:
+        try:
+            return read_pixels(path, *self._options)
+        except ImageError as error:
+            return error
+
+
 def _encode_sites(
     sites: pd.DataFrame,
     channels: Sequence[str],
@@ -230,10 +276,11 @@ def _encode_sites(
         for kind in ("path", "index")
     )
     site_ids = sites["site_id"].astype(str).tolist()
+    shared = SharedFiles(paths, axes, max_gigabytes)
 
     def encode(i: int) -> tuple[SiteOutcome, Shard]:
         try:
-            site = encode_site(paths[i], indices[i], channels, axes, max_gigabytes, fit_plane)
+            site = encode_site(paths[i], indices[i], channels, shared.read, fit_plane)
         except ImageError as error:
             reason = "missing" if isinstance(error, MissingImageError) else "unreadable"
             return SiteOutcome(site_ids[i], message=str(error), reason=reason), Shard([], 0)
@@ -248,6 +295,9 @@ def _encode_sites(
 
     def rows() -> Iterator[int]:
         for i in range(len(sites)):
+            if shared.holds(paths[i]):
+                yield i
+                continue
             for later in paths[i + _SITES_AHEAD : i + _SITES_AHEAD + 1]:
                 _read_ahead(later)
             yield i
@@ -283,8 +333,7 @@ def encode_site(
     paths: Sequence[str],
     indices: Sequence[int],
     channels: Sequence[str],
-    axes: str | None = None,
-    max_gigabytes: float = MAX_GIGABYTES,
+    read: Callable[[str], NDArray[np.generic]] = read_pixels,
     fit_plane: Callable[[NDArray[np.generic]], NDArray[np.generic]] = lambda plane: plane,
 ) -> EncodedSite:
     """Read and compress the channels of one site, file by file.
@@ -299,8 +348,8 @@ def encode_site(
         The plane of each channel in its file; -1 where the file holds exactly one.
     channels : sequence of str
         Channel names, for messages.
-    axes, max_gigabytes
-        See `moascope.images.readers.read_planes`.
+    read : callable
+        Reads the planes (C, Y, X) of a file.
     fit_plane : callable
         Fits a plane (Y, X) to the size of the store.
 
@@ -324,7 +373,7 @@ def encode_site(
                 raise MissingImageError(
                     f"no image file is named for channel {channels[paths.index(path)]!r}."
                 )
-            planes = read_pixels(path, axes, max_gigabytes)
+            planes = read(path)
             dtype = planes.dtype.name
             for channel in (i for i, other in enumerate(paths) if other == path):
                 plane = plane_of(planes, indices[channel], path, channels[channel])

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypedDict
 
 import google_crc32c
 import imagecodecs
@@ -35,6 +35,39 @@ METADATA = "zarr.json"
 COMPRESSOR = "lz4"
 LEVEL = 1
 BIT_SHUFFLE = 2
+
+OmeGroup = TypedDict(
+    "OmeGroup",
+    {
+        "plate": dict[str, Any],
+        "well": dict[str, Any],
+        "multiscales": list[dict[str, Any]],
+        "omero": dict[str, Any],
+        "labels": list[str],
+        "image-label": dict[str, Any],
+    },
+    total=False,
+)
+"""Metadata of a group, by their keys in OME-NGFF; each group has some of them."""
+
+
+class IndexedSite(TypedDict):
+    """Site of a plate, and the place of its image in the store."""
+
+    site_id: str
+    path: str
+
+
+class PlateIndex(TypedDict):
+    """Metadata of the whole plate, so that a reader opens one document."""
+
+    plate: str
+    pixel_size_um: float | None
+    sites: list[IndexedSite]
+    channels: list[str]
+    shape: list[int]
+    """Of an image: channels, y and x."""
+    dtype: str
 
 
 @dataclass(frozen=True)
@@ -138,7 +171,7 @@ def plate_documents(plan: Plan) -> Iterator[tuple[str, bytes]]:
 def _label_documents(plan: Plan, labels: str) -> Iterator[tuple[str, bytes]]:
     for field in plan.fields:
         yield f"{field}/labels/{METADATA}", _group({"labels": [labels]})
-    about = {
+    about: OmeGroup = {
         "multiscales": [_multiscale(labels, plan.pixel_size_um, "0")],
         "image-label": {"source": {"image": "../../"}},
     }
@@ -146,19 +179,19 @@ def _label_documents(plan: Plan, labels: str) -> Iterator[tuple[str, bytes]]:
         yield f"{image}/{METADATA}", _group(about)
 
 
-def _group(ome: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> bytes:
+def _group(ome: OmeGroup, own: PlateIndex | None = None) -> bytes:
     attributes: dict[str, Any] = {"ome": {"version": NGFF_VERSION, **ome}} if ome else {}
     if own is not None:
         attributes["moascope"] = own
     return _json({"zarr_format": 3, "node_type": "group", "attributes": attributes})
 
 
-def _json(document: Mapping[str, Any]) -> bytes:
+def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-def _index(plan: Plan) -> dict[str, Any]:
-    """Build the metadata that describe the whole plate, so that a reader opens one document."""
+def _index(plan: Plan) -> PlateIndex:
+    """Build the metadata that describe the whole plate."""
     pairs = zip(plan.site_ids, plan.images, strict=True)
     return {
         "plate": plan.plate,

@@ -19,6 +19,7 @@ from moascope.core.files import Closing, damaged, reading
 from moascope.core.zip_files import content_offset
 from moascope.images.ome_zarr import (
     METADATA,
+    PlateIndex,
     decode_shard,
     shard_name,
 )
@@ -61,7 +62,8 @@ class PlateStore(Closing):
         self.path = Path(path)
         try:
             with reading(self.path), zipfile.ZipFile(self.path) as archive:
-                own = json.loads(archive.read(METADATA))["attributes"]["moascope"]
+                content = json.loads(archive.read(METADATA))
+                own: PlateIndex = content["attributes"]["moascope"]
                 entries = [archive.getinfo(shard_name(site["path"])) for site in own["sites"]]
             self.site_ids: list[str] = [site["site_id"] for site in own["sites"]]
             self.fields: list[str] = [site["path"] for site in own["sites"]]

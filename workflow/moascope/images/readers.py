@@ -20,6 +20,7 @@ from moascope.core.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, j
 from moascope.core.regular_files import open_regular, read_regular
 from moascope.images.rgb import RGB_NAMES
 from moascope.images.tiff.tiff_files import open_tiff
+from moascope.screen import idx_files
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
@@ -68,7 +69,7 @@ def read_planes(
     ----------
     path : path
         A TIFF (OME-TIFF, ImageJ, multi-page, RGB ...), PNG or JPEG file. The content decides which
-        it is; another ending of the name is an error.
+        it is; another ending of the name is an error. The images of an IDX file are its planes.
     axes : str, optional
         The order of the axes as stored, for example ``"CYX"``: letters out of T, Z, C, Y, X, S.
         Used only where the file has no metadata of its axes (a multi-page TIFF).
@@ -174,6 +175,9 @@ def read_size(
         If the file is missing, its header damaged, or it is no image.
     """
     path = Path(path)
+    if idx_files.is_idx(path):
+        _, height, width = idx_files.read_shape(path)
+        return height, width
     found = image_format(path)
     try:
         if found == "TIFF":
@@ -226,7 +230,7 @@ def read_pixel_size(path: str | os.PathLike[str]) -> float | None:
         If the file is missing, damaged, or no image.
     """
     path = Path(path)
-    if image_format(path) != "TIFF":
+    if idx_files.is_idx(path) or image_format(path) != "TIFF":
         return None
     try:
         with open_regular(path) as file, TiffFile(file, _multifile=False) as tiff:
@@ -332,6 +336,8 @@ def _read(
     path: Path, axes: str | None, max_gigabytes: float, with_names: bool
 ) -> tuple[NDArray[np.generic], list[str] | None]:
     check_axes(axes)
+    if idx_files.is_idx(path):
+        return idx_files.read_array(path, max_gigabytes=max_gigabytes), None
     readers: dict[str, Callable[..., tuple[NDArray[np.generic], list[str] | None]]] = {
         "TIFF": _read_tiff,
         "PNG": _read_png,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from moascope.core.errors import ImageError, InputError
+from moascope.core.errors import ImageError, InputError, RunWarning
 from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.images.readers import Pixel, centre_crop, read_size
 from moascope.images.resampling import resize, resize_labels
@@ -22,6 +22,36 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 SizeRule = Literal["error", "crop", "resize", "pad"]
 _SHOWN = 6  # sizes that are listed one by one
+
+
+class FrequentSize(TypedDict):
+    """Size in pixels, and the number of sites that have it."""
+
+    height: int
+    width: int
+    sites: int
+
+
+class SizeCounts(TypedDict):
+    """Counts of the sizes of all images. Sizes are [height, width] in pixels."""
+
+    rule: str
+    """The key `input.on_size_mismatch`."""
+    n_sizes: int
+    frequent: list[FrequentSize]
+    target: list[int] | None
+    """The size that all images get; None: they keep theirs."""
+    unread_sites: int
+    """Sites whose header cannot be read."""
+    smallest: NotRequired[list[int]]
+    """Smallest height and smallest width, where any header can be read."""
+    largest: NotRequired[list[int]]
+
+
+class SizeSummary(SizeCounts):
+    """The same with a sentence, for the report and summary.json."""
+
+    text: str
 
 
 def check_rule(rule: str) -> None:
@@ -104,7 +134,7 @@ def target_size(sizes: pd.DataFrame, rule: str) -> Size | None:
     return height, width
 
 
-def describe(sizes: pd.DataFrame, rule: str, target: Size | None) -> dict[str, Any]:
+def describe(sizes: pd.DataFrame, rule: str, target: Size | None) -> SizeSummary:
     """Count the images of each size, for the report and summary.json.
 
     Parameters
@@ -118,31 +148,29 @@ def describe(sizes: pd.DataFrame, rule: str, target: Size | None) -> dict[str, A
 
     Returns
     -------
-    dict
-        rule, n_sizes, smallest and largest (height and width, each by itself), the most frequent
-        sizes with their counts, target, sites whose header could not be read, and text: a sentence.
-        Lengths are in pixels.
+    SizeSummary
+        With the most frequent sizes.
     """
     known = sizes[sizes["height"] > 0]
     counts = known[["height", "width"]].value_counts()
-    listed = [
+    listed: list[FrequentSize] = [
         {"height": int(size[0]), "width": int(size[1]), "sites": int(count)}
         for size, count in zip(counts.index[:_SHOWN].tolist(), counts, strict=False)
     ]
-    found: dict[str, Any] = {
+    found: SizeCounts = {
         "rule": rule,
         "n_sizes": len(counts),
         "frequent": listed,
         "target": list(target) if target else None,
         "unread_sites": int((sizes["height"] == 0).sum()),
     }
-    for name in ("min", "max") if len(known) else ():
-        key = {"min": "smallest", "max": "largest"}[name]
-        found[key] = [int(getattr(known[side], name)()) for side in ("height", "width")]
+    if len(known):
+        found["smallest"] = [int(known[side].min()) for side in ("height", "width")]
+        found["largest"] = [int(known[side].max()) for side in ("height", "width")]
     return {**found, "text": _sentence(found)}
 
 
-def _sentence(found: Mapping[str, Any]) -> str:
+def _sentence(found: SizeCounts) -> str:
     if found["n_sizes"] == 0:
         return "No header of an image could be read."
     if found["n_sizes"] == 1:
@@ -157,18 +185,18 @@ def _sentence(found: Mapping[str, Any]) -> str:
     return f"{text}; all are {done[found['rule']]} to {_shown(found['target'])}."
 
 
-def warnings(found: Mapping[str, Any]) -> list[dict[str, str]]:
+def warnings(found: SizeSummary) -> list[RunWarning]:
     """Return what a reader has to know of images that were changed in size.
 
     Parameters
     ----------
-    found : mapping
+    found : SizeSummary
         From `describe`.
 
     Returns
     -------
-    list of dict
-        id, about and text; empty where all images have one size, or keep theirs.
+    list of RunWarning
+        Empty where all images have one size, or keep theirs.
     """
     if found["target"] is None or found["n_sizes"] < 2:
         return []

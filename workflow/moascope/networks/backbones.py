@@ -1,8 +1,8 @@
 """Backbones as Keras models that carry their own preprocessing and weights.
 
 Every backbone takes units `(n, H, W, C)` with a nominal range of [0, 1]. It returns the feature
-maps, or the pooled features, of chosen layers ("taps"). What lies behind the deepest tap is cut
-off and costs nothing. The names of layers stand in the module of each backbone.
+maps, or the pooled features, of chosen layers. Layers behind the deepest of them are removed. The
+names of layers stand in the module of each backbone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 
 from moascope.core.errors import InputError
 from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names
+from moascope.networks.architectures import NetworkOptions
+from moascope.networks.building import build_network, find_input_scale
 from moascope.networks.feature_columns import Block
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import ChannelMap, pool
@@ -33,17 +35,18 @@ def build(
     input_size: int | None,
     channels: Sequence[str],
     mapping: ChannelMapping,
-    taps: Sequence[str] = (),
+    feature_layers: Sequence[str] = (),
     *,
     pooling: str | None = "mean",
     unit_shape: tuple[int, int] | None = None,
+    architecture: NetworkOptions | None = None,
 ) -> keras.Model:
     """Build a backbone for units of C channels.
 
     Parameters
     ----------
     name : str
-        `efficientnet-lite0`, `lenet` or a model of `keras.applications`.
+        Of one of `registry.BACKBONES`.
     weights : str or None
         `imagenet`, the path of a weights file of the network without its classifier, or
         `none` (or None): random weights, drawn with the seed of `keras.utils.set_random_seed`.
@@ -53,21 +56,24 @@ def build(
         Channel names, in the order of the unit's last axis.
     mapping : ChannelMapping
         Channels as red, green and blue.
-    taps : sequence of str
-        Layers whose output is wanted, an empty name for the last one; empty: the last one only.
+    feature_layers : sequence of str
+        Layers whose output is returned, an empty name for the last one; empty: the last one only.
     pooling : {"mean", "mean+sd"} or None
-        Over the image, for taps that are maps: a model for inference, its batch normalization
-        folded into the convolutions. None: a model to train, which returns the map itself
-        (one tap only).
+        Over positions, for layers that are maps: a model for inference, with its batch
+        normalization folded into the convolutions. None: a model to train, which returns the map
+        of its only layer.
     unit_shape : (int, int) or None
-        Height and width of the units in pixels. Needed by `lenet` without `input_size`, and by
-        networks that cannot be built for an open size; otherwise any size is taken.
+        Height and width of the units in pixels. Needed without `input_size` by networks that
+        cannot be built for an open size; otherwise any size is taken.
+    architecture : NetworkOptions or None
+        Options of the network, of the class that its entry in the registry names; None: their
+        defaults.
 
     Returns
     -------
     keras.Model
         `(n, H, W, C)` float in [0, 1] to `(n, d)` features, or `(n, h, w, d)` for `pooling=None`.
-        Its layer `trunk` is the network, from RGB to the taps.
+        Its layer `trunk` is the network, from RGB to the feature layers.
 
     Raises
     ------
@@ -76,18 +82,18 @@ def build(
     """
     backbone = find_backbone(name)
     channels = list(channels)
-    if pooling is None and len(taps) > 1:
+    if pooling is None and len(feature_layers) > 1:
         raise InputError(
-            f"taps: a feature map comes from one layer, not from {len(taps)} ({', '.join(taps)}). "
-            "Give one tap, or choose a pooling."
+            f"feature_layers: a feature map comes from one layer, not from {len(feature_layers)} "
+            f"({', '.join(feature_layers)}). Fix: set one layer, or a pooling."
         )
     sources = _sources(mapping, channels)
     n_inputs = len(channels) if mapping.kind == "inflate" else 3
     size = (input_size, input_size) if input_size else unit_shape
-    network, scaling = _network(backbone, weights, size, n_inputs)
-    trunk = _truncate(network, taps, backbone.name)
+    network, scaling = _network(backbone, weights, size, n_inputs, architecture)
+    trunk = _truncate(network, feature_layers, backbone.name)
     if pooling is not None:
-        trunk = fold_normalization(trunk, keep=taps)
+        trunk = fold_normalization(trunk, keep=feature_layers)
 
     image = keras.Input((*(unit_shape or (None, None)), len(channels)), name="image")
     resized = image
@@ -114,7 +120,7 @@ def build_extractor(
     Parameters
     ----------
     options : BackboneOptions
-        Backbone, channels, taps and pooling.
+        Backbone, channels, feature_layers and pooling.
     channels, unit_shape
         As for `build`.
 
@@ -128,21 +134,22 @@ def build_extractor(
         options.weights,
         options.input_size,
         channels,
-        ChannelMapping(options.channel_mapping, options.triple),
-        options.taps,
+        ChannelMapping(options.channel_mapping, options.rgb_channels),
+        options.feature_layers,
         pooling=options.pooling,
         unit_shape=unit_shape,
+        architecture=options.own_architecture(),
     )
 
 
-def list_blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[Block]:
+def list_blocks(model: keras.Model, feature_layers: Sequence[str], pooling: str) -> list[Block]:
     """List the blocks of columns that the features of a model consist of, in order.
 
     Parameters
     ----------
     model : keras.Model
         From `build`.
-    taps, pooling
+    feature_layers, pooling
         As it was built with.
 
     Returns
@@ -151,36 +158,44 @@ def list_blocks(model: keras.Model, taps: Sequence[str], pooling: str) -> list[B
         As many columns as the model has features.
     """
     of_one_pass: list[tuple[str, Literal["mean", "sd"], int]] = []
-    for tap, output in zip(taps or ("",), model.get_layer("trunk").outputs, strict=True):
+    for layer, output in zip(
+        feature_layers or ("",), model.get_layer("trunk").outputs, strict=True
+    ):
         has_positions = len(output.shape) > 2
-        of_one_pass.append((tap, "mean", int(output.shape[-1])))
+        of_one_pass.append((layer, "mean", int(output.shape[-1])))
         if pooling == "mean+sd" and has_positions:
-            of_one_pass.append((tap, "sd", int(output.shape[-1])))
+            of_one_pass.append((layer, "sd", int(output.shape[-1])))
     width = sum(size for *_, size in of_one_pass)
     n_passes = int(model.output_shape[-1]) // width
     return [Block(number, *block) for number in range(n_passes) for block in of_one_pass]
 
 
-def _truncate(network: keras.Model, taps: Sequence[str], name: str) -> keras.Model:
-    """Cut a network behind its deepest tap."""
+def _truncate(network: keras.Model, feature_layers: Sequence[str], name: str) -> keras.Model:
+    """Cut a network behind the deepest feature layer."""
     known = {layer.name: layer for layer in network.layers}
-    for tap in taps:
-        if tap and tap not in known:
-            near = similar_names(tap, known, n=4, ratio=FEW_NAMES)
+    for layer in feature_layers:
+        if layer and layer not in known:
+            near = similar_names(layer, known, n=4, ratio=FEW_NAMES)
             raise InputError(
-                f"taps: {name} has no layer {tap!r}. {hint_at(near)}"
-                "Without taps, its last layer is used."
+                f"feature_layers: {name} has no layer {layer!r}. {hint_at(near)}"
+                "Fix: correct the name, or remove feature_layers to use the last layer."
             )
-    outputs = [known[tap].output if tap else network.output for tap in taps or ("",)]
+    outputs = [
+        known[layer].output if layer else network.output for layer in feature_layers or ("",)
+    ]
     return keras.Model(network.input, outputs if len(outputs) > 1 else outputs[0], name="trunk")
 
 
 def _network(
-    backbone: Backbone, weights: str | None, size: tuple[int, int] | None, n_inputs: int
+    backbone: Backbone,
+    weights: str | None,
+    size: tuple[int, int] | None,
+    n_inputs: int,
+    architecture: NetworkOptions | None,
 ) -> tuple[keras.Model, InputScale]:
     """Build a network, and find how it expects its inputs."""
     weights = None if weights in (None, "none") else weights
-    scaling = backbone.input_scale()
+    scaling = find_input_scale(backbone)
     if n_inputs != 3:
         mean_scale, mean_offset = float(np.mean(scaling.scale)), float(np.mean(scaling.offset))
         scaling = InputScale(
@@ -188,9 +203,9 @@ def _network(
             scale=(mean_scale,) * n_inputs,
             offset=(mean_offset,) * n_inputs,
         )
-    if n_inputs != 3 and backbone.is_inflated:
+    if n_inputs != 3 and backbone.has_imagenet:
         return inflate(backbone, weights, size, n_inputs), scaling
-    return backbone.build(weights, size, n_inputs), scaling
+    return build_network(backbone, weights, size, n_inputs, architecture), scaling
 
 
 def _sources(mapping: ChannelMapping, channels: list[str]) -> list[list[int]]:
@@ -199,20 +214,20 @@ def _sources(mapping: ChannelMapping, channels: list[str]) -> list[list[int]]:
         return [list(range(len(channels)))]
     if mapping.kind == "per-channel":
         return [[index] * 3 for index in range(len(channels))]
-    triple = mapping.triple
-    if triple is None and len(channels) == 3:
-        triple = channels
-    if triple is None or len(triple) != 3:
+    named = mapping.rgb_channels
+    if named is None and len(channels) == 3:
+        named = channels
+    if named is None or len(named) != 3:
         raise InputError(
-            f"triple: {'nothing' if triple is None else list(triple)} is given for the "
+            f"rgb_channels: {'nothing' if named is None else list(named)} is given for the "
             f"{len(channels)} channels {', '.join(channels)}. Name the three that are to be red, "
             "green and blue (one may stand twice), or use channel_mapping inflate or per-channel."
         )
-    unknown = [channel for channel in triple if channel not in channels]
+    unknown = [channel for channel in named if channel not in channels]
     if unknown:
         near = similar_names(unknown[0], channels, n=2)
         raise InputError(
-            f"triple: there is no channel {unknown[0]!r}. {hint_at(near)}"
+            f"rgb_channels: there is no channel {unknown[0]!r}. {hint_at(near)}"
             f"The channels are {', '.join(channels)}."
         )
-    return [[channels.index(channel) for channel in triple]]
+    return [[channels.index(channel) for channel in named]]

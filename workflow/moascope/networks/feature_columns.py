@@ -28,7 +28,7 @@ class Block:
 
     channel_pass: int
     """From 0; there are several where every channel passes alone."""
-    tap: str
+    layer: str
     """Name of a layer; empty for the last one."""
     statistic: Literal["mean", "sd"]
     """Over positions. Layers without positions have only the mean."""
@@ -42,7 +42,7 @@ class FeatureChoice:
 
     features: tuple[str, ...]
     """`network`, `hand-crafted` or both."""
-    taps: tuple[str, ...] = ()
+    feature_layers: tuple[str, ...] = ()
     """Layers of the network; empty: the last one."""
     pooling: str = "mean"
     """`mean` or `mean+sd`."""
@@ -107,17 +107,17 @@ def columns_of(choice: FeatureChoice, blocks: Sequence[Block], n_columns: int) -
 def _network_columns(choice: FeatureChoice, blocks: Sequence[Block]) -> list[NDArray[np.int64]]:
     starts = itertools.accumulate((block.size for block in blocks), initial=0)
     found = {
-        (block.channel_pass, block.tap, block.statistic): np.arange(start, start + block.size)
+        (block.channel_pass, block.layer, block.statistic): np.arange(start, start + block.size)
         for start, block in zip(starts, blocks, strict=False)
     }
     parts = []
     for channel_pass in sorted({block.channel_pass for block in blocks}):
-        for tap in choice.taps or ("",):
-            if (channel_pass, tap, "mean") not in found:
+        for layer in choice.feature_layers or ("",):
+            if (channel_pass, layer, "mean") not in found:
                 raise InputError(
-                    f"features: the table has no layer {tap!r}. Delete it and run again."
+                    f"features: the table has no layer {layer!r}. Delete it and run again."
                 )
-            parts.append(found[channel_pass, tap, "mean"])
-            if choice.pooling == "mean+sd" and (channel_pass, tap, "sd") in found:
-                parts.append(found[channel_pass, tap, "sd"])
+            parts.append(found[channel_pass, layer, "mean"])
+            if choice.pooling == "mean+sd" and (channel_pass, layer, "sd") in found:
+                parts.append(found[channel_pass, layer, "sd"])
     return parts

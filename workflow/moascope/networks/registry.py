@@ -1,21 +1,29 @@
 """Backbones by name. Free of TensorFlow, so that a config is checked without it.
 
-To add a backbone, write a module with a `Backbone` in its list `BACKBONES`, and add its name and
-that module to `MODULES`.
+To add a backbone, write a module with a function that builds it, and add a line to `BACKBONES`.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from moascope.core.errors import InputError
 from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names, unknown
+from moascope.networks.architectures import (
+    AlexNetOptions,
+    ConvnetOptions,
+    ConvolutionalOptions,
+    FlyEyeOptions,
+    GoogLeNetOptions,
+    LeNet5Options,
+    NetworkOptions,
+    PerceptronOptions,
+    ResNetOptions,
+)
 
-if TYPE_CHECKING:
-    from moascope.networks.keras_defaults import keras
+_Options = TypeVar("_Options", bound=NetworkOptions)
 
 APPLICATIONS = (
     "ConvNeXtBase",
@@ -61,14 +69,7 @@ APPLICATIONS = (
 )
 """The models of `keras.applications` in Keras 3.15; a test compares the two."""
 
-MODULES = {
-    "efficientnet-lite0": "moascope.networks.zoo.efficientnet_lite0",
-    "lenet": "moascope.networks.zoo.lenet",
-    **dict.fromkeys(APPLICATIONS, "moascope.networks.zoo.applications"),
-}
-"""The module of every backbone, by its name."""
-
-CHANNEL_MAPPINGS = ("triple", "inflate", "per-channel")
+CHANNEL_MAPPINGS = ("rgb", "inflate", "per-channel")
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,10 @@ class ChannelMapping:
     """Channels of units as red, green and blue of a network."""
 
     kind: str
-    """`triple`: three named channels; `inflate`: as many input channels as there are, with
+    """`rgb`: three named channels; `inflate`: as many input channels as there are, with
     pretrained kernels averaged over colour and scaled by 3/C; `per-channel`: every channel alone,
     as grey, with joined features."""
-    triple: Sequence[str] | None = None
+    rgb_channels: Sequence[str] | None = None
     """The three; None where there are exactly three."""
 
     def __post_init__(self) -> None:
@@ -103,24 +104,107 @@ class InputScale:
 
 
 @dataclass(frozen=True)
-class Backbone:
-    """A network without its classifier."""
+class NetworkRequest:
+    """What a network is built from."""
 
     name: str
-    build: Callable[[str | None, tuple[int, int] | None, int], keras.Model]
-    """Takes weights (`imagenet`, a path, or None for random ones), height and width of its images
-    in px (None: any size) and the number of its input channels; returns a model whose output is
-    `(n, h, w, d)` or `(n, d)`."""
-    input_scale: Callable[[], InputScale] = InputScale
-    """Returns how it expects red, green and blue."""
-    is_inflated: bool = True
-    """Whether its weights are for three channels, and are spread where there are others."""
+    """Name of the backbone."""
+    weights: str | None
+    """`imagenet`, a path, or None for random ones. Networks without published weights need not
+    look at it."""
+    size: tuple[int, int] | None
+    """Height and width of its images in px (None: any size)."""
+    n_inputs: int
+    """Number of its input channels."""
+    options: NetworkOptions
+    """Of the class that the backbone names."""
+
+    def options_of(self, kind: type[_Options]) -> _Options:
+        """Return the options as of the class that the network is built with."""
+        if not isinstance(self.options, kind):
+            raise TypeError(f"{self.name} is built with options of {kind.__name__}")
+        return self.options
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network without its classifier: what the configuration and the jobs need to know of it.
+
+    Functions are named as `module:function`, so that the module is loaded by its jobs only.
+    """
+
+    name: str
+    build: str
+    """Takes a `NetworkRequest`, returns a model whose output is `(n, h, w, d)` or `(n, d)`."""
+    options: type[NetworkOptions] = NetworkOptions
+    """Keys of `architecture`."""
+    has_imagenet: bool = False
+    """Whether there are published weights. If so, `build` sets the weights of the request;
+    otherwise it leaves random ones."""
+    input_scale: InputScale | str = InputScale()
+    """How it expects red, green and blue, or the function that returns it for a name. Weights of
+    another number of channels are made from those for three where there are published weights."""
     needs_size: bool = False
     """Whether it must know the size of its images."""
 
 
+_LITE_SCALE = InputScale(scale=(255 / 128,) * 3, offset=(-127 / 128,) * 3)
+
+_PUBLISHED = tuple(
+    Backbone(
+        name,
+        "moascope.networks.zoo.efficientnet_lite:build",
+        has_imagenet=True,
+        input_scale=_LITE_SCALE,
+    )
+    for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+)
+_FROM_SCRATCH = (
+    Backbone("mlp", "moascope.networks.zoo.mlp:build", PerceptronOptions, needs_size=True),
+    Backbone("convnet", "moascope.networks.zoo.convnet:build", ConvnetOptions, needs_size=True),
+    Backbone("lenet5", "moascope.networks.zoo.lenet:build_lenet5", LeNet5Options, needs_size=True),
+    Backbone(
+        "lenet-lab", "moascope.networks.zoo.lenet:build_lab", ConvolutionalOptions, needs_size=True
+    ),
+    Backbone(
+        "keras-course",
+        "moascope.networks.zoo.convnet:build_course",
+        ConvolutionalOptions,
+        needs_size=True,
+    ),
+    Backbone(
+        "alexnet", "moascope.networks.zoo.alexnet:build_alexnet", AlexNetOptions, needs_size=True
+    ),
+    Backbone(
+        "zeiler-fergus",
+        "moascope.networks.zoo.alexnet:build_zeiler_fergus",
+        AlexNetOptions,
+        needs_size=True,
+    ),
+    Backbone("googlenet", "moascope.networks.zoo.googlenet:build", GoogLeNetOptions),
+    Backbone("resnet18", "moascope.networks.zoo.resnet:build", ResNetOptions),
+    Backbone("resnet34", "moascope.networks.zoo.resnet:build", ResNetOptions),
+    Backbone("fly-eye", "moascope.networks.zoo.fly_eye:build", FlyEyeOptions),
+)
+_APPLICATIONS = tuple(
+    Backbone(
+        name,
+        "moascope.networks.zoo.applications:build",
+        has_imagenet=True,
+        input_scale="moascope.networks.zoo.applications:measure_input_scale",
+    )
+    for name in APPLICATIONS
+)
+
+BACKBONES = (*_PUBLISHED, *_FROM_SCRATCH, *_APPLICATIONS)
+"""All backbones, in the order of the documentation."""
+
+FORMER_NAMES = {"lenet": "lenet-lab"}
+"""Today's names of backbones by former ones, which stay valid."""
+
+
 def find_backbone(name: str) -> Backbone:
-    """Return a backbone, and import what builds it.
+    """Return a backbone.
 
     Parameters
     ----------
@@ -138,9 +222,7 @@ def find_backbone(name: str) -> Backbone:
         If there is none.
     """
     known = canonical_name(name)
-    module = importlib.import_module(MODULES[known])
-    backbones: Iterable[Backbone] = module.BACKBONES
-    return next(backbone for backbone in backbones if backbone.name == known)
+    return next(backbone for backbone in BACKBONES if backbone.name == known)
 
 
 def canonical_name(name: str) -> str:
@@ -154,18 +236,19 @@ def canonical_name(name: str) -> str:
     Returns
     -------
     str
-        One of `MODULES`.
+        Of one of `BACKBONES`.
 
     Raises
     ------
     InputError
         If there is none; the message names the nearest ones.
     """
-    by_key = {_key(known): known for known in MODULES}
+    by_key = {_key(backbone.name): backbone.name for backbone in BACKBONES}
+    by_key |= {_key(former): known for former, known in FORMER_NAMES.items()}
     if _key(name) in by_key:
         return by_key[_key(name)]
     near = [by_key[key] for key in similar_names(_key(name), by_key, n=3, ratio=FEW_NAMES)]
-    own = ", ".join(known for known in MODULES if known not in APPLICATIONS)
+    own = ", ".join(each.name for each in BACKBONES if each.name not in APPLICATIONS)
     raise InputError(
         f"backbone: there is no {name!r}. {hint_at(near)}"
         f"Known are {own} and every model of keras.applications."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from moascope.core.errors import InputError
+from moascope.networks.building import build_network
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.registry import Backbone
 
@@ -96,12 +97,12 @@ def inflate(
     backbone : Backbone
         The network.
     weights, size, n_inputs
-        As for `Backbone.build`.
+        As for `build_network`.
 
     Returns
     -------
     keras.Model
-        As of `Backbone.build`. The kernels of its first layer are averaged over colour and scaled
+        As of `build_network`. The kernels of its first layer are averaged over colour and scaled
         by 3 / `n_inputs`.
 
     Raises
@@ -110,19 +111,19 @@ def inflate(
         If it cannot be built for that many channels, or scales colours inside the network.
     """
     try:
-        network = backbone.build(None, size, n_inputs)
+        network = build_network(backbone, None, size, n_inputs)
     except (ValueError, TypeError) as error:
         raise InputError(
             f"channel_mapping: {backbone.name} cannot be built for {n_inputs} channels ({error}). "
-            "Use triple or per-channel."
+            "Use rgb or per-channel."
         ) from error
     if weights is None:
         return network
-    pretrained = backbone.build(weights, size, 3)
+    pretrained = build_network(backbone, weights, size, 3)
     if len(pretrained.layers) != len(network.layers):
         raise InputError(
             f"channel_mapping: the pretrained {backbone.name} scales red, green and blue inside "
-            "the network, so it cannot be inflated. Use triple or per-channel."
+            "the network, so it cannot be inflated. Use rgb or per-channel."
         )
     network.set_weights(
         [

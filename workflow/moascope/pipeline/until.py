@@ -1,17 +1,49 @@
-"""Rules named with `--until` that Snakemake cannot stop at."""
+"""Rules named with `--until`, and targets for those that Snakemake cannot stop at."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from moascope.core.errors import InputError
 
 
-def check_until(arguments: Sequence[str], *, has_screen: bool, has_networks: bool) -> None:
+def target_of(rule: str) -> str:
+    """Return the name of the target that stands for all jobs of a rule."""
+    return f"all_{rule}"
+
+
+def files_of_jobs(output: Any, jobs: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return one file per job of a rule.
+
+    Parameters
+    ----------
+    output : output file of a rule of Snakemake
+        With wildcards and their constraints.
+    jobs : sequence of mapping
+        Values of the wildcards, of this rule and of others.
+
+    Returns
+    -------
+    list of str
+        Without those that the constraints exclude.
+    """
+    files = [str(output.apply_wildcards(job)) for job in jobs]
+    return [file for file in files if output.match(file)]
+
+
+def check_until(
+    arguments: Sequence[str],
+    *,
+    has_screen: bool,
+    has_networks: bool,
+    targets: Mapping[str, object],
+) -> None:
     """Check that Snakemake can stop at the rules that are named with `--until`.
 
-    Snakemake itself does nothing at all where it cannot.
+    Snakemake itself does nothing at all where it cannot. It drops the jobs of rules with wildcards
+    when a checkpoint is done.
 
     Parameters
     ----------
@@ -21,6 +53,8 @@ def check_until(arguments: Sequence[str], *, has_screen: bool, has_networks: boo
         Whether the run reads a screen.
     has_networks : bool
         Whether the run has networks to check.
+    targets : mapping of str to object
+        The files of every rule that a target stands for; empty where the run has no such jobs.
 
     Raises
     ------
@@ -31,8 +65,11 @@ def check_until(arguments: Sequence[str], *, has_screen: bool, has_networks: boo
     parser.add_argument("--until", "-U", nargs="+", default=[])
     until = parser.parse_known_args(list(arguments))[0].until
     hints = {
-        "train_fold": "its jobs are known only once the split is made; name collect_folds, which "
-        "trains all folds",
+        rule: f"Snakemake cannot stop at its jobs, since a checkpoint adds some during the run; "
+        f"name {target_of(rule)}, which stands for all of them"
+        if files
+        else "this configuration has no such jobs; name another rule"
+        for rule, files in targets.items()
     }
     if not has_screen:
         hints |= dict.fromkeys(

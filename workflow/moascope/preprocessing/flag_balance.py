@@ -6,7 +6,7 @@ mean something else. Labels are read here only to count; nothing is fitted to th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,30 @@ import pandas as pd
 
 PERMUTATIONS = 1999
 ALPHA = 0.01
+
+
+class ClassLoss(TypedDict):
+    """Sites of a class, how many of them are lost, and the p-value of that."""
+
+    n: int
+    lost: int
+    p: float
+
+
+class BalanceTest(TypedDict):
+    """Result of `balance_test`."""
+
+    p: float
+    """Of any class."""
+    classes: dict[str, ClassLoss]
+
+
+class Balance(BalanceTest):
+    """The same with the unit of permutation: "well", "site" or "image"."""
+
+    permuted: str
+
+
 _LEAST_WELLS = 3  # of every class; with fewer, permuting wells can hardly show anything
 
 
@@ -67,7 +91,7 @@ def groups(
 
 def balance_test(
     lost: npt.ArrayLike, labels: npt.ArrayLike, groups: npt.ArrayLike, seed: int
-) -> dict[str, Any]:
+) -> BalanceTest:
     """Compute p-values of classes that lose more, or less, than the others.
 
     Classes are permuted among groups, so that what is lost together counts as one event. The
@@ -88,8 +112,8 @@ def balance_test(
 
     Returns
     -------
-    dict
-        p (of any class), and classes: for each n, lost, and p.
+    BalanceTest
+        The p-values.
     """
     table = pd.DataFrame({"lost": np.asarray(lost, bool), "label": labels, "group": groups})
     by_group = table.groupby(["group", "label"], sort=True)["lost"].agg(["size", "sum"])
@@ -119,17 +143,17 @@ def balance_test(
     }
 
 
-def uneven_classes(balance: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def uneven_classes(balance: BalanceTest) -> dict[str, ClassLoss]:
     """Return the classes that lose more than the others, or else those that lose less.
 
     Parameters
     ----------
-    balance : dict
+    balance : BalanceTest
         From `balance_test`.
 
     Returns
     -------
-    dict of str to dict
+    dict of str to ClassLoss
         Those with a p-value of at most `ALPHA`, largest share first; the others are not named,
         since where one class loses more all others lose less.
     """
@@ -141,15 +165,15 @@ def uneven_classes(balance: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: rows[name] for name in sorted(more or uneven, key=lambda name: -shares[name])}
 
 
-def describe(what: str, balance: dict[str, Any]) -> str:
+def describe(what: str, balance: Balance) -> str:
     """Return a sentence that names the classes that deviate, with counts.
 
     Parameters
     ----------
     what : str
         What is counted, such as "Flagged sites".
-    balance : dict
-        From `balance_test`, with `permuted`: "well", "site" or "image".
+    balance : Balance
+        From `balance_test`, with the unit of permutation.
 
     Returns
     -------
@@ -159,7 +183,8 @@ def describe(what: str, balance: dict[str, Any]) -> str:
     uneven = uneven_classes(balance)
     if not uneven:
         return ""
-    n, lost = (sum(row[key] for row in balance["classes"].values()) for key in ("n", "lost"))
+    rows = balance["classes"].values()
+    n, lost = sum(row["n"] for row in rows), sum(row["lost"] for row in rows)
     classes = ", ".join(
         f"“{name}” {row['lost']:,} of {row['n']:,} (the others {lost - row['lost']:,} of "
         f"{n - row['n']:,}, p = {row['p']:.2g})"

@@ -10,15 +10,15 @@ from moascope.core.options import Section, consistency_check, refuse, without_ef
 
 
 class CellUnits(Section):
-    """Squares around the cells that `segmentation.measure_with` finds."""
+    """Crops around the cells that `segmentation.measure_with` finds."""
 
-    crop: int = Field(64, ge=8, le=1024, description="side of the squares in pixels")
+    crop: int = Field(64, ge=8, le=1024, description="side of the crops in pixels")
     border: Literal["drop", "pad"] = Field(
-        "drop", description="squares beyond the rim of the site: leave out, or fill up with 0"
+        "drop", description="crops beyond the border of the site. drop: leave out; pad: fill with 0"
     )
     mask_neighbours: bool = Field(False, description="set the pixels of other cells to 0")
     per_site: int | None = Field(
-        None, ge=1, description="at most so many cells of a site, drawn at random; null: all"
+        None, ge=1, description="largest number of cells per site, drawn at random; null: all"
     )
 
 
@@ -26,14 +26,22 @@ class Units(Section):
     """Units of classification: images at training resolution."""
 
     size: int | None = Field(
-        None, ge=16, le=4096, description="longer side in pixels after resizing; null: native"
+        None,
+        ge=16,
+        le=4096,
+        description="longer side of a unit in pixels after resizing; null: not resized",
     )
     cells: CellUnits | None = Field(
-        None, description="classify single cells instead of sites; null: sites or tiles"
+        None, description="crops of single cells as units; null: sites or tiles"
     )
-    tiles: tuple[int, int] = Field((1, 1), description="rows and columns of tiles cut from a site")
+    tiles: tuple[int, int] = Field(
+        (1, 1), description="rows and columns of tiles that a site is divided into"
+    )
     min_foreground: float = Field(
-        0.0, ge=0, lt=1, description="tiles with a smaller share of foreground are not used"
+        0.0,
+        ge=0,
+        lt=1,
+        description="smallest share of foreground pixels of a tile; tiles below it are left out",
     )
 
     @consistency_check

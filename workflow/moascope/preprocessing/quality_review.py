@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
+from moascope.core.errors import RunWarning
 from moascope.preprocessing import flag_balance, plate_quality
 from moascope.preprocessing.quality_measures.options import Quality
 from moascope.screen.wording import MECHANISM, Words
@@ -16,6 +17,23 @@ log = logging.getLogger(__name__)
 
 _MAX_NAMES = 8
 FAILED_PLATE, UNEVEN, BRIGHTFIELD = "failed-plate", "uneven-flags", "undeclared-brightfield"
+
+
+class QualityFindings(TypedDict):
+    """Findings about the quality of a screen."""
+
+    flagged_plates: dict[str, dict[str, str]]
+    """By plate that fails as a whole, and by reason: the numbers in words."""
+    by_class: dict[str, flag_balance.Balance]
+    """By kind of loss, such as "flagged sites"."""
+    undeclared_brightfield: dict[str, int]
+    """Sites that look like brightfield, by channel."""
+
+
+class QualityReview(QualityFindings):
+    """The same with the warnings about them."""
+
+    warnings: list[RunWarning]
 
 
 def review(
@@ -29,7 +47,7 @@ def review(
     include_controls: bool = False,
     words: Words = MECHANISM,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> QualityReview:
     """Check the quality of a screen, and log warnings.
 
     Parameters
@@ -55,15 +73,13 @@ def review(
 
     Returns
     -------
-    dict
-        flagged_plates ({plate: {reason: text}}), by_class ({what: result of
-        `flag_balance.balance_test`}), undeclared_brightfield ({channel: sites}) and warnings (id,
-        about, text).
+    QualityReview
+        Findings and warnings.
     """
     table = quality.merge(
         sites[["site_id", "plate", "well", "moa", "role"]], on="site_id", validate="1:1"
     )
-    found = {
+    found: QualityFindings = {
         "flagged_plates": _failed_plates(table, channels, options, brightfield)
         if words.has_plates
         else {},
@@ -75,7 +91,7 @@ def review(
         ),
     }
     n_read = int((quality["status"] == "ok").sum())
-    warnings = [
+    warnings: list[RunWarning] = [
         {"id": identifier, "about": about, "text": text}
         for identifier, about, text in (
             *_plate_warnings(found["flagged_plates"], options.exclude_flagged_plates),
@@ -100,7 +116,7 @@ def _failed_plates(
 
 def _balances(
     table: pd.DataFrame, units: pd.DataFrame, *, include_controls: bool, words: Words, seed: int
-) -> dict[str, Any]:
+) -> dict[str, flag_balance.Balance]:
     """Compare classes by flagged sites, unreadable ones, and units without foreground."""
     tables = {
         f"flagged {words.sites}": table.assign(lost=table["flagged"].eq(True)),
@@ -109,7 +125,7 @@ def _balances(
             lost=lambda rows: ~rows["usable"].astype(bool)
         ),
     }
-    result = {}
+    result: dict[str, flag_balance.Balance] = {}
     for what, rows in tables.items():
         labels = flag_balance.used_labels(rows, include_controls=include_controls)
         used = rows[labels != ""]
@@ -150,7 +166,7 @@ def _plate_warnings(
 
 
 def _class_warnings(
-    balances: Mapping[str, dict[str, Any]], excluded: bool
+    balances: Mapping[str, flag_balance.Balance], excluded: bool
 ) -> Iterator[tuple[str, str, str]]:
     for what, balance in balances.items():
         words = flag_balance.describe(what.capitalize(), balance)

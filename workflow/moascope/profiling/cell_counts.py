@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,32 @@ KEYS = ["site_id", "plate", "well", "site"]
 
 _OTHER_SIZE = 1.5  # objects this many times smaller or larger than expected are doubtful
 _SHARE_OF_CRUMBS = 10.0  # times as large as the median object is the one that most pixels are in
+
+
+class ObjectCounts(TypedDict):
+    """Counts of the objects of a screen or a plate."""
+
+    objects: int
+    sites: int
+    median_per_site: float
+    sites_without_objects: int
+    flagged_sites: int
+
+
+class ScreenCounts(ObjectCounts):
+    """Counts of the objects of a screen."""
+
+    plates: dict[str, ObjectCounts]
+    """By plate."""
+
+
+class CellDoubts(TypedDict):
+    """Content of the file of doubts about the objects of a screen."""
+
+    expected_diameter: float | None
+    """In px; None: not known."""
+    doubts: list[str]
+    """From `doubts`."""
 
 
 def summarise(
@@ -66,7 +92,7 @@ def summarise(
     return joined.reset_index(drop=True)
 
 
-def count_plates(counts: pd.DataFrame) -> dict[str, Any]:
+def count_plates(counts: pd.DataFrame) -> ScreenCounts:
     """Count the objects of a screen and of its plates, as for summary.json.
 
     Parameters
@@ -76,15 +102,14 @@ def count_plates(counts: pd.DataFrame) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        objects, sites, median_per_site, sites_without_objects and flagged_sites of the screen, and
-        under `plates` the same of every plate.
+    ScreenCounts
+        Of the screen, and of every plate.
     """
     plates = {str(plate): _count(rows) for plate, rows in counts.groupby("plate")}
     return {**_count(counts), "plates": plates}
 
 
-def _count(rows: pd.DataFrame) -> dict[str, Any]:
+def _count(rows: pd.DataFrame) -> ObjectCounts:
     return {
         "objects": int(rows["count"].sum()),
         "sites": len(rows),

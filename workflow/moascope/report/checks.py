@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from moascope.classification.evaluation.documents import LevelScores
 from moascope.classification.evaluation.levels import scored_levels
 from moascope.preprocessing.quality_review import BRIGHTFIELD, FAILED_PLATE, UNEVEN
 from moascope.report import verdicts
@@ -83,9 +84,7 @@ def _input_checks(context: Context) -> Iterable[dict[str, str]]:
             "not their labels. A plate with other treatments would be scaled differently.",
         )
     with_controls = [
-        f"“{name}”"
-        for name, split in context.splits.items()
-        if split.config.get("include_controls", False)
+        f"“{name}”" for name, split in context.splits.items() if split.config.include_controls
     ]
     if with_controls and "controls" in scopes:
         yield _check(
@@ -312,18 +311,18 @@ def _interval_checks(context: Context) -> Iterable[dict[str, str]]:
     reasons: dict[str, list[str]] = {}
     for name, model in context.models.items():
         entry = model.evaluation
-        for level, scores in {"units": entry, **scored_levels(entry)}.items():
-            reason = (scores.get("accuracy") or {}).get("reason")
+        levels: dict[str, LevelScores] = {"units": entry, **scored_levels(entry)}
+        for level, scores in levels.items():
+            accuracy = scores.get("accuracy")
+            reason = accuracy.get("reason") if accuracy else None
             if reason:
                 units = name_units(entry) if level == "units" else level
                 reasons.setdefault(str(reason), []).append(f"{units} of model “{name}”")
-        for score in ("accuracy", "roc_auc"):
-            found = entry.get(score) or {}
-            if score == "roc_auc" and found.get("reason") and found.get("value") is None:
-                reasons.setdefault(str(found["reason"]), []).append(f"ROC AUC of model “{name}”")
-            if score == "accuracy" and found.get("p_reason"):
-                yield _check(
-                    "note", f"No p-value for model “{name}”", end_sentence(str(found["p_reason"]))
-                )
+        found = entry.get("accuracy")
+        if found and found.get("p_reason"):
+            yield _check("note", f"No p-value for model “{name}”", end_sentence(found["p_reason"]))
+        area = entry.get("roc_auc")
+        if area and area.get("reason") and area["value"] is None:
+            reasons.setdefault(area["reason"], []).append(f"ROC AUC of model “{name}”")
     for reason, where in reasons.items():
         yield _check("warn", f"No intervals for {join_names(where, 4)}", end_sentence(reason))

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
+from moascope.classification.evaluation.documents import Mistake, ModelScores
 from moascope.core.files import read_array, read_json, read_parquet
+from moascope.core.options import restore
 from moascope.report import segmentation as report_segmentation
 from moascope.report.figures import embedding
-from moascope.report.options import Report
-from moascope.report.pictures import Array
+from moascope.report.figures.pictures import Array
+from moascope.report.options import Report, ReportedRun
 from moascope.report.segmentation import SegmentationContext, SegmentationFiles
-from moascope.screen.wording import Words, words_of
+from moascope.report.summary import Summary
+from moascope.screen.wording import MECHANISM, Words, words_of
+from moascope.splits.audit import AuditResult
+from moascope.splits.options import Split
 
 MAX_MISTAKES = 24
 MAX_FLAGGED = 12
@@ -28,10 +33,10 @@ MAX_PREVIEWS = 4
 class SplitContext:
     """One split: its options, who is in which set, and its leakage audit."""
 
-    config: dict[str, Any]
+    config: Split
     table: pd.DataFrame
     groups: pd.DataFrame
-    audit: dict[str, Any]
+    audit: AuditResult
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,9 @@ class ModelContext:
     Attributes
     ----------
     config : dict
-        Its options.
-    evaluation : dict
-        See `evaluation.scoring.evaluate`, with the scores of the baselines.
+        Its options as plain values, for the template.
+    evaluation : ModelScores
+        Its scores, with those of the baselines.
     predictions : pandas.DataFrame
         Test units of all folds.
     history : pandas.DataFrame or None
@@ -53,7 +58,7 @@ class ModelContext:
     """
 
     config: dict[str, Any]
-    evaluation: dict[str, Any]
+    evaluation: ModelScores
     predictions: pd.DataFrame
     history: pd.DataFrame | None
     embedding: pd.DataFrame | None
@@ -107,30 +112,26 @@ class RunOptions:
     tile_columns: int
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> RunOptions:
-        """Return the options of a validated configuration, given as plain values."""
-        screen = config["input"] or {}
-        cells = config["units"].get("cells")
+    def of(cls, config: ReportedRun) -> RunOptions:
+        """Return the options of a configuration."""
+        screen, cells = config.input, config.units.cells
         return cls(
-            run=config["run"],
-            seed=int(config["seed"]),
-            report=Report.model_validate(config["report"]),
-            words=words_of(config["input"]),
-            channels=tuple(screen.get("channels", ())),
-            brightfield=tuple(screen.get("brightfield", ())),
-            groups=tuple(screen.get("groups") or ()),
-            plate_format=screen.get("plate_format", 96),
-            is_simulated=screen.get("format") == "simulate",
-            crops_images=screen.get("on_size_mismatch") == "crop",
-            exclude_flagged=config["quality"]["exclude_flagged"],
-            confidence=float(config["evaluation"]["confidence"]),
-            normalization=tuple(
-                (step["method"], step.get("scope", "image"))
-                for step in config["normalization"]["steps"]
-            ),
-            augmentation=tuple(step["name"] for step in config["augmentation"]),
-            crop=cells["crop"] if cells else None,
-            tile_columns=int(config["units"]["tiles"][1]),
+            run=config.run,
+            seed=config.seed,
+            report=config.report,
+            words=words_of(screen.format, screen.label_name) if screen else MECHANISM,
+            channels=tuple(screen.channels) if screen else (),
+            brightfield=tuple(screen.brightfield) if screen else (),
+            groups=tuple(screen.groups) if screen else (),
+            plate_format=screen.plate_format if screen else 96,
+            is_simulated=screen is not None and screen.format == "simulate",
+            crops_images=screen is not None and screen.on_size_mismatch == "crop",
+            exclude_flagged=config.quality.exclude_flagged,
+            confidence=config.evaluation.confidence,
+            normalization=tuple((step.method, step.scope) for step in config.normalization.steps),
+            augmentation=tuple(step.name for step in config.augmentation),
+            crop=cells.crop if cells else None,
+            tile_columns=config.units.tiles[1],
         )
 
 
@@ -141,11 +142,11 @@ class Context:
     Attributes
     ----------
     config : dict
-        The whole validated configuration as plain values.
+        The whole checked configuration as plain values.
     has_screen : bool
         Without a screen only config, summary and segmentation have content.
-    summary : dict
-        See `run_summary.build`; the report takes inputs, quality, warnings and environment from it.
+    summary : Summary
+        The report takes inputs, quality, warnings and environment from it.
     quality : pandas.DataFrame
         Quality table of all sites that were read.
     quarantined : pandas.DataFrame
@@ -167,7 +168,7 @@ class Context:
 
     config: dict[str, Any]
     has_screen: bool
-    summary: dict[str, Any]
+    summary: Summary
     quality: pd.DataFrame
     quarantined: pd.DataFrame
     units: pd.DataFrame
@@ -181,7 +182,7 @@ class Context:
     @cached_property
     def options(self) -> RunOptions:
         """Options of the run."""
-        return RunOptions.of(self.config)
+        return RunOptions.of(restore(ReportedRun, self.config))
 
 
 @dataclass(frozen=True)
@@ -267,29 +268,57 @@ def load_context(files: ReportFiles, config: Mapping[str, Any]) -> Context:
     Context
         Only the pixels that the report shows are read.
     """
-    shown = _no_screen() if files.screen is None else _load_screen(files.screen, config)
+    run = restore(ReportedRun, config)
+    screen = _Screen() if files.screen is None else _load_screen(files.screen, run, config)
     return Context(
         config=dict(config),
         has_screen=files.screen is not None,
-        summary=_read_json(files.summary),
-        segmentation=report_segmentation.load(files.segmentation, config),
-        **shown,
+        summary=read_json(files.summary),
+        quality=screen.quality,
+        quarantined=screen.quarantined,
+        units=screen.units,
+        splits=screen.splits,
+        models=screen.models,
+        images=screen.images,
+        pixel_um=screen.pixel_um,
+        augmentation=screen.augmentation,
+        segmentation=report_segmentation.load(files.segmentation, run.segmentation),
     )
 
 
+class ScreenInputs(TypedDict, total=False):
+    """Files of a screen as flat lists, in the order of the splits and models."""
+
+    units: str
+    quality: str
+    pixels: list[str]
+    splits: list[str]
+    groups: list[str]
+    audits: list[str]
+    evaluations: list[str]
+    predictions: list[str]
+    embeddings: list[str]
+    embedded: list[str]
+    histories: list[str]
+    """Only of models with training curves."""
+    augmentation: list[str]
+    """One or none."""
+
+
 def screen_files(
-    given: Mapping[str, Any], config: Mapping[str, Any], has_curves: Sequence[bool]
+    given: ScreenInputs,
+    splits: Sequence[str],
+    models: Sequence[str],
+    has_curves: Sequence[bool],
 ) -> ScreenFiles | None:
     """Sort the files of a screen by split and model.
 
     Parameters
     ----------
-    given : mapping
-        Flat lists of files, in the order of the splits and models of the configuration: units,
-        pixels, quality, splits, groups, audits, evaluations, predictions, embeddings, embedded,
-        histories (only of models with curves) and augmentation (one or none).
-    config : mapping
-        The whole configuration as plain values.
+    given : ScreenInputs
+        Flat lists of files; empty without a screen.
+    splits, models : sequence of str
+        Their names, in the order of the files.
     has_curves : sequence of bool
         By model.
 
@@ -309,7 +338,7 @@ def screen_files(
         splits={
             name: SplitFiles(table=table, groups=groups, audit=audit)
             for name, table, groups, audit in zip(
-                config["splits"], given["splits"], given["groups"], given["audits"], strict=True
+                splits, given["splits"], given["groups"], given["audits"], strict=True
             )
         },
         models={
@@ -320,27 +349,28 @@ def screen_files(
                 embedding_index=given["embedded"][number],
                 history=next(histories) if has_curves[number] else None,
             )
-            for number, name in enumerate(config["models"])
+            for number, name in enumerate(models)
         },
     )
 
 
-def _no_screen() -> dict[str, Any]:
-    return {
-        "quality": pd.DataFrame(),
-        "quarantined": pd.DataFrame(),
-        "units": pd.DataFrame(),
-        "splits": {},
-        "models": {},
-        "images": {},
-        "pixel_um": None,
-        "augmentation": None,
-    }
+@dataclass(frozen=True)
+class _Screen:
+    """Content about a screen, see `Context`; empty without one."""
+
+    quality: pd.DataFrame = field(default_factory=pd.DataFrame)
+    quarantined: pd.DataFrame = field(default_factory=pd.DataFrame)
+    units: pd.DataFrame = field(default_factory=pd.DataFrame)
+    splits: dict[str, SplitContext] = field(default_factory=dict)
+    models: dict[str, ModelContext] = field(default_factory=dict)
+    images: dict[str, Array] = field(default_factory=dict)
+    pixel_um: float | None = None
+    augmentation: Array | None = None
 
 
-def _load_screen(files: ScreenFiles, config: Mapping[str, Any]) -> dict[str, Any]:
+def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]) -> _Screen:
     units = read_parquet(files.units)
-    options = RunOptions.of(config)
+    options = RunOptions.of(run)
     sites = read_parquet(files.quality)
     unread = sites["status"] == "quarantined"
     quality = sites[~unread].astype({"flagged": bool}).reset_index(drop=True)
@@ -360,30 +390,30 @@ def _load_screen(files: ScreenFiles, config: Mapping[str, Any]) -> dict[str, Any
         shown.update(mistake["unit_id"] for mistake in shown_mistakes(model.evaluation))
     images = _read_images(files.pixels, units["unit_id"], shown)
     preview = files.augmentation
-    return {
-        "quality": quality,
-        "quarantined": sites.loc[unread, ["site_id", "reason", "message"]].reset_index(drop=True),
-        "units": units,
-        "splits": {
+    return _Screen(
+        quality=quality,
+        quarantined=sites.loc[unread, ["site_id", "reason", "message"]].reset_index(drop=True),
+        units=units,
+        splits={
             name: SplitContext(
-                config=config["splits"][name],
+                config=run.splits[name],
                 table=read_parquet(found.table),
                 groups=read_parquet(found.groups),
-                audit=_read_json(found.audit),
+                audit=read_json(found.audit),
             )
             for name, found in files.splits.items()
         },
-        "models": models,
-        "images": images,
-        "pixel_um": _pixel_size(options, quality, images.values()),
-        "augmentation": read_array(preview)[:MAX_PREVIEWS] if preview else None,
-    }
+        models=models,
+        images=images,
+        pixel_um=_pixel_size(options, quality, images.values()),
+        augmentation=read_array(preview)[:MAX_PREVIEWS] if preview else None,
+    )
 
 
 def _load_model(files: ModelFiles, config: dict[str, Any], seed: int) -> ModelContext:
     return ModelContext(
         config=config,
-        evaluation=_read_json(files.evaluation),
+        evaluation=read_json(files.evaluation),
         predictions=read_parquet(files.predictions),
         history=read_parquet(files.history) if files.history else None,
         embedding=_load_embedding(files.embedding, files.embedding_index, seed),
@@ -398,10 +428,6 @@ def _load_embedding(path: str | Path, index: str | Path, seed: int) -> pd.DataFr
     table = embedding.embedding_map(features, seed)
     table["unit_id"] = names[table.pop("row")]
     return table
-
-
-def _read_json(path: str | Path) -> dict[str, Any]:
-    return cast(dict[str, Any], read_json(path))
 
 
 def _read_images(
@@ -498,6 +524,6 @@ def flagged_units(units: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
     return rows[["unit_id", "reasons"]].head(MAX_FLAGGED).reset_index(drop=True)
 
 
-def shown_mistakes(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+def shown_mistakes(evaluation: ModelScores) -> list[Mistake]:
     """Return the misclassified units that are shown, the most confident first."""
-    return list(evaluation["details"]["mistakes"][:MAX_MISTAKES])
+    return evaluation["details"]["mistakes"][:MAX_MISTAKES]

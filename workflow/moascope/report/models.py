@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from moascope.classification.evaluation.documents import ModelScores
 from moascope.classification.heads.calibration import at_limit
 from moascope.report import scores as report_scores
 from moascope.report import verdicts, wording
@@ -24,7 +25,7 @@ from moascope.report.quality import MAX_ROWS
 from moascope.report.tiles import (
     Painter,
 )
-from moascope.report.wording import Entry, percent
+from moascope.report.wording import percent
 
 NO_MAP = "Fewer than 3 units have features, too few for a map."
 
@@ -42,7 +43,7 @@ def model_section(context: Context, name: str, painter: Painter) -> dict[str, An
         "n": entry["n"],
         "units": wording.name_units(entry),
         "verdict": verdicts.judge(entry, words=painter.words),
-        "exchanged": painter.words.exchanged(entry),
+        "exchanged": wording.name_exchanged(entry, painter.words),
         "null": entry["accuracy"].get("null"),
         "p": entry["accuracy"].get("p"),
         "p_reason": entry["accuracy"].get("p_reason"),
@@ -65,15 +66,15 @@ def model_section(context: Context, name: str, painter: Painter) -> dict[str, An
     }
 
 
-def confusion_figures(name: str, entry: Entry) -> list[dict[str, str]]:
+def confusion_figures(name: str, entry: ModelScores) -> list[dict[str, str]]:
     """Draw the confusion matrix of a model at every level that was scored.
 
     Parameters
     ----------
     name : str
         Of the model.
-    entry : mapping
-        Its evaluation.
+    entry : ModelScores
+        Its scores.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def _worst_confusions(counts: npt.NDArray[Any], classes: Sequence[str], n: int =
     return "Most frequent confusions: " + "; ".join(named) if named else "No confusions"
 
 
-def _per_class_rows(entry: Entry, counts: npt.NDArray[Any]) -> list[dict[str, Any]]:
+def _per_class_rows(entry: ModelScores, counts: npt.NDArray[Any]) -> list[dict[str, Any]]:
     classes = list(entry["details"]["classes"])
     wrong = counts * (1 - np.eye(len(counts), dtype=int))
     rows = []
@@ -118,8 +119,9 @@ def _per_class_rows(entry: Entry, counts: npt.NDArray[Any]) -> list[dict[str, An
             {
                 "name": name,
                 "n": scores["n"],
-                **{key: percent(scores[key]) for key in ("precision", "f1")},
-                "recall": wording.score(scores, "recall"),
+                "precision": percent(scores["precision"]),
+                "f1": percent(scores["f1"]),
+                "recall": wording.score(recall),
                 "recall_share": float(recall["value"] or 0.0),
                 "mostly": classes[mostly] if wrong[index, mostly] else "",
                 "mostly_n": int(wrong[index, mostly]),
@@ -150,7 +152,7 @@ def compound_rows(predictions: pd.DataFrame, units: pd.DataFrame) -> list[dict[s
     return sorted(rows, key=lambda row: row["share"])[:MAX_ROWS]
 
 
-def calibration_figure(name: str, entry: Entry) -> str:
+def calibration_figure(name: str, entry: ModelScores) -> str:
     """Draw the reliability diagram of a model."""
     bins = pd.DataFrame(entry["details"]["reliability"]).astype(float)
     error = percent(entry["calibration_error"])
@@ -166,7 +168,7 @@ def curves_figure(name: str, history: pd.DataFrame) -> str:
     )
 
 
-def _mistake_tiles(context: Context, entry: Entry, painter: Painter) -> list[dict[str, Any]]:
+def _mistake_tiles(context: Context, entry: ModelScores, painter: Painter) -> list[dict[str, Any]]:
     units = context.units.set_index("unit_id")
     tiles = []
     for mistake in shown_mistakes(entry):
@@ -224,7 +226,7 @@ def embedding_figures(context: Context, name: str) -> list[dict[str, str]]:
     ]
 
 
-def describe_calibration(entry: Entry) -> str:
+def describe_calibration(entry: ModelScores) -> str:
     """Compare the confidence of a model with its accuracy, and describe its calibration."""
     gap = verdicts.overconfidence(entry)
     if abs(gap) < 0.02:

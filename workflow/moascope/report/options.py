@@ -1,20 +1,49 @@
-"""Options of the section `report`."""
+"""Options of the section `report`, and the sections that the report reads."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from moascope.classification.evaluation.options import Evaluation
+from moascope.classification.training.options import Augmentation
 from moascope.core.options import Section
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
+from moascope.screen.options import Input
+from moascope.segmentation.options import Segmentation
+from moascope.splits.options import Split
 
 
 class Report(Section):
     """Options of the report."""
 
-    title: str | None = Field(None, description="heading; null: the name of the run")
-    max_examples: int = Field(6, ge=1, le=50, description="example images per class")
+    title: str | None = Field(None, description="heading of the report; null: the name of the run")
+    max_examples: int = Field(
+        6, ge=1, le=50, description="largest number of example images per class"
+    )
     max_plates: int = Field(
         12,
         ge=1,
         le=400,
-        description="plate heat maps: of quality, worst plates first; of cell counts, by name",
+        description="largest number of plate heat maps: worst plates first for quality, by name "
+        "for cell counts",
     )
+
+
+class ReportedRun(BaseModel):
+    """Sections of a checked configuration that the report reads; all others are left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run: str
+    seed: int
+    input: Input | None = None
+    quality: Quality = Field(default_factory=Quality)
+    normalization: Normalization = Field(default_factory=Normalization)
+    units: Units = Field(default_factory=Units)
+    segmentation: Segmentation = Field(default_factory=Segmentation)
+    splits: dict[str, Split] = {}
+    augmentation: list[Augmentation] = []
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    report: Report = Field(default_factory=Report)

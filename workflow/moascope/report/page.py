@@ -10,12 +10,12 @@ from typing import Any
 import jinja2
 import yaml
 
+from moascope.classification.evaluation.documents import ModelScores
 from moascope.classification.evaluation.levels import scored_levels
 from moascope.core.text.plurals import plural_of
 from moascope.report import (
     checks,
     models,
-    pictures,
     quality,
     scores,
     segmentation,
@@ -25,8 +25,8 @@ from moascope.report import (
     wording,
 )
 from moascope.report.context import Context, ModelContext
-from moascope.report.figures import style
-from moascope.report.wording import Entry, percent
+from moascope.report.figures import pictures, style
+from moascope.report.wording import percent
 from moascope.screen.wording import sentence_case
 from moascope.splits.independence import plural
 
@@ -185,10 +185,10 @@ def headline(context: Context) -> dict[str, Any] | None:
     entry = context.models[name].evaluation
     details, words = entry["details"], context.options.words
     best = _best_baseline(entry)
-    null = entry["accuracy"].get("null")
+    null, p = entry["accuracy"].get("null"), entry["accuracy"].get("p")
     return {
         "model": name,
-        "score": wording.score(entry),
+        "score": wording.score(entry["accuracy"]),
         "confidence": percent(context.options.confidence, 0),
         "units": wording.name_units(entry),
         "n": entry["n"],
@@ -196,19 +196,19 @@ def headline(context: Context) -> dict[str, Any] | None:
         "not_tested": splits.describe_limits(context, entry["split"]),
         "label": words.short,
         "labels": words.labels,
-        "exchanged": words.exchanged(entry),
+        "exchanged": wording.name_exchanged(entry, words),
         "baseline": None
         if best is None
         else {"name": wording.baseline_name(best[0]), "value": percent(best[1])},
         "null": None if null is None else percent(null["mean"]),
-        "p": None if null is None else f"{entry['accuracy']['p']:.2g}",
+        "p": None if null is None or p is None else f"{p:.2g}",
         "n_classes": len(details["classes"]),
         "together": [
             {
                 "level": level,
-                "right": round(float(found["accuracy"]["value"]) * found["n"]),
+                "right": round(verdicts.share_of(found) * found["n"]),
                 "n": found["n"],
-                **wording.score(found),
+                **wording.score(found["accuracy"]),
             }
             for level, found in scored_levels(entry).items()
             if level != "wells"
@@ -220,13 +220,12 @@ def headline(context: Context) -> dict[str, Any] | None:
 
 
 def _best_model(contexts: Mapping[str, ModelContext]) -> str:
-    return max(contexts, key=lambda name: contexts[name].evaluation["accuracy"]["value"])
+    return max(contexts, key=lambda name: verdicts.share_of(contexts[name].evaluation))
 
 
-def _best_baseline(entry: Entry) -> tuple[str, float] | None:
+def _best_baseline(entry: ModelScores) -> tuple[str, float] | None:
     accuracies = {
-        name: float(baseline["accuracy"]["value"])
-        for name, baseline in verdicts.comparators(entry).items()
+        name: verdicts.share_of(baseline) for name, baseline in verdicts.comparators(entry).items()
     }
     return max(accuracies.items(), key=lambda item: item[1]) if accuracies else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -131,14 +131,17 @@ def _with_positions(quality: pd.DataFrame, plate_format: int) -> pd.DataFrame:
 def quality_section(context: Context, painter: Painter) -> dict[str, Any]:
     """Return the tables, plate maps and tiles of the section for the template."""
     reviewed = context.summary["quality"]
+    tables = (_plates if context.options.words.has_plates else _images)(context)
     return {
+        **tables,
         "reasons": reviewed.get("reasons", {}),
-        "by_class": _class_tables(reviewed),
+        "by_class": [
+            _class_table(what, balance) for what, balance in reviewed.get("by_class", {}).items()
+        ],
         "brightfield": context.options.brightfield,
         "tiles": _flagged_tiles(context, painter),
         "unread": context.quarantined.head(MAX_ROWS).to_dict("records"),
         "n_unread": len(context.quarantined),
-        **(_plates(context) if context.options.words.has_plates else _images(context)),
     }
 
 
@@ -189,12 +192,7 @@ def _images(context: Context) -> dict[str, Any]:
     }
 
 
-def _class_tables(reviewed: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a table per kind of loss, from the section on quality of summary.json."""
-    return [_class_table(what, balance) for what, balance in reviewed.get("by_class", {}).items()]
-
-
-def _class_table(what: str, balance: Mapping[str, Any]) -> dict[str, Any]:
+def _class_table(what: str, balance: flag_balance.Balance) -> dict[str, Any]:
     """Return the losses of each class as text, the largest share first."""
     rows = [
         {

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from moascope.classification.evaluation.documents import (
+    SCORES,
+    LevelScores,
+    ModelScores,
+    Score,
+    ScoreName,
+    Scores,
+)
 from moascope.classification.evaluation.levels import scored_levels
 from moascope.classification.evaluation.permutation import LABELS
 from moascope.report import verdicts, wording
@@ -12,10 +20,35 @@ from moascope.report.context import (
     Context,
 )
 from moascope.report.figures import scores as figures
-from moascope.report.wording import Entry, join_names, percent, score
+from moascope.report.wording import ScoreText, join_names, percent
+
+_SHOWN_IN_FIGURE: dict[str, ScoreName] = {
+    "accuracy": "accuracy",
+    "balanced accuracy": "balanced_accuracy",
+}
 
 
-def score_table(context: Context) -> list[dict[str, Any]]:
+class ScoreRow(TypedDict):
+    """Row of the table of scores. A heading has a kind and a label only."""
+
+    kind: str
+    """heading, model or baseline."""
+    label: str
+    """The first cell."""
+    n: NotRequired[int]
+    """Units; none for a null."""
+    accuracy: NotRequired[ScoreText]
+    balanced_accuracy: NotRequired[ScoreText]
+    macro_f1: NotRequired[ScoreText]
+    levels: NotRequired[dict[str, ScoreText]]
+    """Accuracy by the other levels, in the plural."""
+    roc_auc: NotRequired[str]
+    calibration_error: NotRequired[str]
+    drawn: NotRequired[dict[str, Score]]
+    """Scores of the figure, by their name there."""
+
+
+def score_table(context: Context) -> list[ScoreRow]:
     """Return the rows of the table of scores.
 
     Parameters
@@ -25,10 +58,10 @@ def score_table(context: Context) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict
-        By split a heading, its models, its baselines and the permutation nulls, see `score_row`.
+    list of ScoreRow
+        By split a heading, its models, its baselines and the permutation nulls.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[ScoreRow] = []
     for split in context.splits:
         models = {
             name: model.evaluation
@@ -54,50 +87,65 @@ def score_table(context: Context) -> list[dict[str, Any]]:
                 label = f"permuted {word}" + (f", {name}" if len(models) > 1 else "")
                 if entry["accuracy"]["null"]["how"] == LABELS:
                     label += " (truth only)"
-                rows.append(score_row("baseline", label, null_entry(entry)))
+                rows.append(null_row(label, entry))
     return rows
 
 
-def null_entry(entry: Entry) -> dict[str, Any]:
-    """Return the permutation null of a model as if it were the entry of a baseline."""
-
-    def as_score(score: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        null = (score or {}).get("null")
-        return {"value": null["mean"], "ci": null["interval"]} if null else None
-
-    scores = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")
+def null_row(label: str, entry: ModelScores) -> ScoreRow:
+    """Return the permutation null of a model as the row of a baseline."""
+    found = {name: _null_of(entry, name) for name in SCORES}
     return {
-        **{name: as_score(entry.get(name)) for name in scores},
-        **{
-            level: {"accuracy": as_score(entry.get(level, {}).get("accuracy"))}
-            for level in ("by_well", "by_treatment")
-            if level in entry
+        "kind": "baseline",
+        "label": label,
+        "accuracy": wording.score(found["accuracy"]),
+        "balanced_accuracy": wording.score(found["balanced_accuracy"]),
+        "macro_f1": wording.score(found["macro_f1"]),
+        "levels": {
+            level: wording.score(_null_of(scores, "accuracy"))
+            for level, scores in scored_levels(entry).items()
         },
-        "by_group": {
-            name: {"accuracy": as_score(scores.get("accuracy"))}
-            for name, scores in entry.get("by_group", {}).items()
-        },
+        "roc_auc": _plain(found["roc_auc"]),
+        "calibration_error": percent(None),
+        "drawn": _drawn(found),
     }
 
 
-def comparison_rows(entry: Entry) -> list[dict[str, Any]]:
+def _null_of(entry: LevelScores, name: ScoreName) -> Score | None:
+    """Return the permutation null of a score as a score; None where there is none."""
+    found = entry.get(name)
+    null = found.get("null") if found else None
+    if found is None or null is None:
+        return None
+    return {"value": null["mean"], "ci": null["interval"], "level": found["level"]}
+
+
+def _drawn(found: Mapping[ScoreName, Score | None]) -> dict[str, Score]:
+    """Return the scores that the figure shows, by their name there."""
+    named = {title: found.get(name) for title, name in _SHOWN_IN_FIGURE.items()}
+    return {title: score for title, score in named.items() if score}
+
+
+def comparison_rows(entry: ModelScores) -> list[dict[str, Any]]:
     """Return a row per other model and baseline: the difference in percentage points."""
-    rows = []
+    levels = {level: found for level, found in scored_levels(entry).items() if level != "wells"}
+    of_models = {level: found.get("model_comparisons", {}) for level, found in levels.items()}
+    of_baselines = {level: found.get("comparisons", {}) for level, found in levels.items()}
     compared = [
-        (kind, name, scores)
-        for kind in ("model_comparisons", "comparisons")
-        for name, scores in entry.get(kind, {}).items()
+        (f"model {name}", name, scores, of_models)
+        for name, scores in entry.get("model_comparisons", {}).items()
     ]
-    for kind, name, scores in compared:
+    compared += [
+        (wording.baseline_name(name), name, scores, of_baselines)
+        for name, scores in entry.get("comparisons", {}).items()
+    ]
+    rows = []
+    for title, name, scores, by_level in compared:
         coarse = {
-            level: found[kind][name]["accuracy"]
-            for level, found in scored_levels(entry).items()
-            if level != "wells" and name in found.get(kind, {})
+            level: found[name]["accuracy"] for level, found in by_level.items() if name in found
         }
-        is_model = kind == "model_comparisons"
         rows.append(
             {
-                "name": f"model {name}" if is_model else wording.baseline_name(name),
+                "name": title,
                 "accuracy": wording.format_difference(scores["accuracy"], ""),
                 "p": f"{scores['accuracy']['p']:.2g}" if "p" in scores["accuracy"] else "–",
                 "balanced_accuracy": wording.format_difference(scores["balanced_accuracy"], ""),
@@ -109,7 +157,7 @@ def comparison_rows(entry: Entry) -> list[dict[str, Any]]:
     return rows
 
 
-def selection_rows(entry: Entry) -> list[dict[str, str]]:
+def selection_rows(entry: ModelScores) -> list[dict[str, str]]:
     """Return a row per candidate of a nested selection."""
     return [
         {
@@ -121,20 +169,24 @@ def selection_rows(entry: Entry) -> list[dict[str, str]]:
     ]
 
 
-def place_rows(entry: Entry) -> list[dict[str, str]]:
+def place_rows(entry: ModelScores) -> list[dict[str, str]]:
     """Return a row per kind of place: its association with the class."""
     return [
         {
             "name": kind,
             "places": f"{found['places']:,}",
-            "cramers_v": "–" if found.get("cramers_v") is None else f"{found['cramers_v']:.2f}",
+            "cramers_v": _two_digits(found.get("cramers_v")),
             "single": join_names(f"{label} ({place})" for label, place in found["single"].items()),
         }
         for kind, found in entry.get("confounding", {}).items()
     ]
 
 
-def score_row(kind: str, label: str, entry: Entry) -> dict[str, Any]:
+def _two_digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def score_row(kind: str, label: str, entry: Scores) -> ScoreRow:
     """Return the scores of a model or baseline as text.
 
     Parameters
@@ -143,26 +195,35 @@ def score_row(kind: str, label: str, entry: Entry) -> dict[str, Any]:
         How the row is shown.
     label : str
         Its first cell.
-    entry : Entry
-        Scores.
+    entry : Scores
+        Of the model or baseline.
+
+    Returns
+    -------
+    ScoreRow
+        Scores in per cent.
     """
     return {
         "kind": kind,
         "label": label,
-        "entry": entry,
-        "n": entry.get("n"),
-        "accuracy": score(entry),
-        "balanced_accuracy": score(entry, "balanced_accuracy"),
-        "macro_f1": score(entry, "macro_f1"),
-        "levels": {level: score(found) for level, found in scored_levels(entry).items()},
+        "n": entry["n"],
+        "accuracy": wording.score(entry.get("accuracy")),
+        "balanced_accuracy": wording.score(entry.get("balanced_accuracy")),
+        "macro_f1": wording.score(entry.get("macro_f1")),
+        "levels": {
+            level: wording.score(found.get("accuracy"))
+            for level, found in scored_levels(entry).items()
+        },
         "roc_auc": _plain(entry.get("roc_auc")),
         "calibration_error": percent(entry.get("calibration_error")),
+        "drawn": _drawn({name: entry.get(name) for name in SCORES}),
     }
 
 
-def _plain(value: Any) -> str:
-    number = value["value"] if isinstance(value, Mapping) else value
-    return "–" if number is None else f"{number:.3f}"
+def _plain(found: Score | None) -> str:
+    """Return the value of a score with three digits."""
+    value = found["value"] if found else None
+    return "–" if value is None else f"{value:.3f}"
 
 
 def accuracy_figure(context: Context, *, narrow: bool = False) -> str:
@@ -180,13 +241,11 @@ def accuracy_figure(context: Context, *, narrow: bool = False) -> str:
     str
         SVG text.
     """
-    metrics = {"accuracy": "accuracy", "balanced accuracy": "balanced_accuracy"}
     rows, words = [], []
     for row in score_table(context):
         values = {}
-        for title, key in metrics.items():
-            found = row.get("entry", {}).get(key)
-            if found:
+        for title, found in row.get("drawn", {}).items():
+            if found["value"] is not None:
                 low, high = wording.interval(found)
                 values[title] = (float(found["value"]), low, high)
         label = f"split {row['label']}" if row["kind"] == "heading" else row["label"]
@@ -194,4 +253,4 @@ def accuracy_figure(context: Context, *, narrow: bool = False) -> str:
         if row["kind"] != "heading":
             words.append(f"{row['label']} {row['accuracy']['value']} %")
     alt = "Accuracy of models and baselines: " + ", ".join(words)
-    return figures.accuracy_forest(rows, list(metrics), alt, narrow=narrow)
+    return figures.accuracy_forest(rows, list(_SHOWN_IN_FIGURE), alt, narrow=narrow)

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,12 @@ import pandas as pd
 
 from moascope.core.files import read_json, read_parquet
 from moascope.core.hdf5 import open_h5, read_dataset
-from moascope.report import pictures as composites
+from moascope.report.figures import pictures as composites
 from moascope.report.figures import plate_map, segmentation, style
 from moascope.report.figures.segmentation import RGB
 from moascope.segmentation.label_windows import SITE_SIDE
+from moascope.segmentation.options import Engine, Segmentation
+from moascope.segmentation.scores import EngineScores
 
 MAX_PICTURES = 8
 MAX_DOUBTS = 20
@@ -25,14 +27,44 @@ PANEL_SIDE = 256
 
 
 @dataclass(frozen=True)
-class EngineContext:
-    """One engine: its options and its results on the test images."""
+class ComparedImage:
+    """Test image with its reference masks and what an engine found."""
 
-    config: dict[str, Any]
-    scores: dict[str, Any]
+    name: str
+    ap_50: float
+    mean_ap: float
+    n_objects: int
+    n_predicted: int
+    is_part: bool
+    """Whether it shows a part of the image."""
+    panels: dict[str, RGB]
+    """By title."""
+
+
+@dataclass(frozen=True)
+class SitePicture:
+    """Site of a screen with the outlines of its objects, see `site_samples.write`."""
+
+    plate: str
+    site_id: str
+    count: int
+    note: str
+    is_odd: bool
+    is_part: bool
+    picture: RGB
+
+
+@dataclass(frozen=True)
+class EngineContext:
+    """One engine: its method and its results on the test images."""
+
+    method: str
+    is_given: bool
+    """Whether its model was given, with training images that are not known."""
+    scores: EngineScores
     by_image: pd.DataFrame
     history: pd.DataFrame | None
-    pictures: list[dict[str, Any]]
+    pictures: list[ComparedImage]
 
 
 @dataclass(frozen=True)
@@ -53,8 +85,8 @@ class SegmentationContext:
         See `cell_counts`; None where no screen was measured.
     cell_doubts : list of str
         See `cell_counts.doubts`.
-    samples : list of dict
-        Rows of `site_samples.write` with a picture each.
+    samples : list of SitePicture
+        Sites to look at.
     measured_with : str or None
         Engine that measured the screen.
     """
@@ -65,7 +97,7 @@ class SegmentationContext:
     engines: dict[str, EngineContext]
     counts: pd.DataFrame | None
     cell_doubts: list[str]
-    samples: list[dict[str, Any]]
+    samples: list[SitePicture]
     measured_with: str | None
 
 
@@ -114,15 +146,15 @@ class SegmentationFiles:
     sample_table: str | Path | None = None
 
 
-def load(files: SegmentationFiles, config: Mapping[str, Any]) -> SegmentationContext | None:
+def load(files: SegmentationFiles, options: Segmentation) -> SegmentationContext | None:
     """Read the content of the section from the files of a run.
 
     Parameters
     ----------
     files : SegmentationFiles
         Files of the run.
-    config : mapping
-        The whole configuration as plain values.
+    options : Segmentation
+        The section of the configuration.
 
     Returns
     -------
@@ -131,7 +163,6 @@ def load(files: SegmentationFiles, config: Mapping[str, Any]) -> SegmentationCon
     """
     if not files.engines and files.counts is None:
         return None
-    section = config["segmentation"]
     images = pd.DataFrame({"set": [], "images": [], "objects": []})
     doubts: list[str] = []
     if files.annotated_table:
@@ -140,31 +171,45 @@ def load(files: SegmentationFiles, config: Mapping[str, Any]) -> SegmentationCon
         images = pd.DataFrame({"images": grouped.size(), "objects": grouped.sum()}).reset_index()
         doubts = table.loc[table["warnings"] != "", "warnings"].tolist()
     return SegmentationContext(
-        objects=section["objects"],
+        objects=options.objects,
         images=images,
         doubts=doubts,
         engines={
-            name: _load_engine(found, section["engines"][name], files.annotated)
+            name: _load_engine(found, options.engines[name], files.annotated)
             for name, found in files.engines.items()
         },
         counts=read_parquet(files.counts) if files.counts else None,
         cell_doubts=read_json(files.cell_doubts)["doubts"] if files.cell_doubts else [],
         samples=_load_samples(files),
-        measured_with=section["measure_with"] or next(iter(section["engines"]), None),
+        measured_with=options.measure_with or next(iter(options.engines), None),
     )
 
 
+class SegmentationInputs(TypedDict, total=False):
+    """Files of the segmentation as flat lists, in the order of the engines; any may be missing."""
+
+    annotated: str
+    annotated_table: str
+    engine_scores: list[str]
+    engine_by_image: list[str]
+    engine_labels: list[str]
+    engine_histories: list[str]
+    """Only of engines that were trained."""
+    counts: str
+    cell_doubts: str
+    samples: str
+    sample_table: str
+
+
 def segmentation_files(
-    given: Mapping[str, Any], engines: Sequence[str], is_trained: Sequence[bool]
+    given: SegmentationInputs, engines: Sequence[str], is_trained: Sequence[bool]
 ) -> SegmentationFiles:
     """Sort the files of the segmentation by engine.
 
     Parameters
     ----------
-    given : mapping
-        Flat lists of files in the order of `engines`: engine_scores, engine_by_image,
-        engine_labels, engine_histories (only of those that were trained); annotated,
-        annotated_table, counts, cell_doubts, samples, sample_table. Any may be missing.
+    given : SegmentationInputs
+        Flat lists of files.
     engines : sequence of str
         Engines that were scored.
     is_trained : sequence of bool
@@ -175,7 +220,7 @@ def segmentation_files(
     SegmentationFiles
         Missing files are None.
     """
-    histories = iter(given.get("engine_histories", ()))
+    histories = iter(given.get("engine_histories", []))
     return SegmentationFiles(
         engines={
             name: EngineFiles(
@@ -196,7 +241,7 @@ def segmentation_files(
 
 
 def _load_engine(
-    files: EngineFiles, config: dict[str, Any], annotated: str | Path | None
+    files: EngineFiles, options: Engine, annotated: str | Path | None
 ) -> EngineContext:
     if annotated is None:
         raise ValueError("scores of engines need the annotated images")
@@ -215,14 +260,19 @@ def _load_engine(
             side = PANEL_SIDE * segmentation.shrinkage(truth, PANEL_SIDE)
             is_part = max(image.shape) > side
             pictures.append(
-                {
-                    "is_part": is_part,
-                    **{str(key): value for key, value in row.items()},
-                    "panels": drawn,
-                }
+                ComparedImage(
+                    name=row["name"],
+                    ap_50=row["ap_50"],
+                    mean_ap=row["mean_ap"],
+                    n_objects=row["n_objects"],
+                    n_predicted=row["n_predicted"],
+                    is_part=is_part,
+                    panels=drawn,
+                )
             )
     return EngineContext(
-        config=config,
+        method=options.method,
+        is_given=options.model is not None,
         scores=read_json(files.scores),
         by_image=by_image,
         history=read_parquet(files.history) if files.history else None,
@@ -230,17 +280,27 @@ def _load_engine(
     )
 
 
-def _load_samples(files: SegmentationFiles) -> list[dict[str, Any]]:
+def _load_samples(files: SegmentationFiles) -> list[SitePicture]:
     if files.samples is None or files.sample_table is None:
         return []
-    rows: list[Any] = read_parquet(files.sample_table).to_dict("records")
+    samples = []
     with open_h5(files.samples) as file:
-        for number, row in enumerate(rows):
+        for number, row in enumerate(read_parquet(files.sample_table).to_dict("records")):
             image = read_dataset(file, f"images/{number:06d}")
             labels = read_dataset(file, f"labels/{number:06d}")
             limits = (row["low"], row["high"])
-            row["picture"] = segmentation.overlay(image, labels, limits, SITE_SIDE)
-    return rows
+            samples.append(
+                SitePicture(
+                    plate=row["plate"],
+                    site_id=row["site_id"],
+                    count=row["count"],
+                    note=row["note"],
+                    is_odd=row["is_odd"],
+                    is_part=row["is_part"],
+                    picture=segmentation.overlay(image, labels, limits, SITE_SIDE),
+                )
+            )
+    return samples
 
 
 def section(
@@ -274,9 +334,7 @@ def section(
         "n_doubts": len(context.doubts),
         "doubts": context.doubts[:MAX_DOUBTS],
         "rows": [_row(name, engine) for name, engine in engines.items()],
-        "given": [
-            name for name, engine in engines.items() if engine.config.get("model") is not None
-        ],
+        "given": [name for name, engine in engines.items() if engine.is_given],
         "curves": _curves(engines) if engines else None,
         "sizes": _sizes(engines) if engines else None,
         "engines": [
@@ -316,7 +374,7 @@ def _row(name: str, engine: EngineContext) -> dict[str, Any]:
     scores = engine.scores
     return {
         "name": name,
-        "method": engine.config["method"],
+        "method": engine.method,
         "ap": scores["ap"]["0.5"],
         "ap_75": scores["ap"].get("0.75"),
         "mean_ap": scores["mean_ap"],
@@ -362,33 +420,31 @@ def _joined(lists: pd.Series) -> npt.NDArray[Any]:
     return np.concatenate([np.asarray(values, float) for values in lists] or [np.empty(0)])
 
 
-def _picture(picture: Mapping[str, Any]) -> dict[str, Any]:
+def _picture(picture: ComparedImage) -> dict[str, Any]:
     return {
-        "name": style.shorten(picture["name"]),
-        "ap": picture["ap_50"],
-        "mean_ap": picture["mean_ap"],
-        "n_objects": picture["n_objects"],
-        "n_predicted": picture["n_predicted"],
-        "is_part": picture["is_part"],
-        "panels": [
-            {"title": title, "src": _source(rgb)} for title, rgb in picture["panels"].items()
-        ],
+        "name": style.shorten(picture.name),
+        "ap": picture.ap_50,
+        "mean_ap": picture.mean_ap,
+        "n_objects": picture.n_objects,
+        "n_predicted": picture.n_predicted,
+        "is_part": picture.is_part,
+        "panels": [{"title": title, "src": _source(rgb)} for title, rgb in picture.panels.items()],
     }
 
 
-def _samples(rows: Sequence[Mapping[str, Any]], noun: str) -> list[dict[str, Any]]:
+def _samples(samples: Sequence[SitePicture], noun: str) -> list[dict[str, Any]]:
     """Group the pictures of sites by plate."""
     tiles: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        one = f"1 {noun.removesuffix('s')}" if row["count"] == 1 else f"{row['count']:,} {noun}"
-        tiles.setdefault(row["plate"], []).append(
+    for sample in samples:
+        one = f"1 {noun.removesuffix('s')}" if sample.count == 1 else f"{sample.count:,} {noun}"
+        tiles.setdefault(sample.plate, []).append(
             {
-                "src": _source(row["picture"]),
-                "site": row["site_id"],
+                "src": _source(sample.picture),
+                "site": sample.site_id,
                 "count": one,
-                "is_part": row["is_part"],
-                "note": row["note"],
-                "is_odd": row["is_odd"],
+                "is_part": sample.is_part,
+                "note": sample.note,
+                "is_odd": sample.is_odd,
             }
         )
     return [{"plate": plate, "tiles": sites} for plate, sites in tiles.items()]

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from moascope.core.options import restore
 from moascope.report import wording
 from moascope.report.context import (
     Context,
@@ -14,7 +13,6 @@ from moascope.report.context import (
 from moascope.report.figures import splits as figures
 from moascope.splits.folds import iterate_folds
 from moascope.splits.independence import held_out_columns, plural
-from moascope.splits.options import Split
 
 MAX_SPLIT_CELLS = 64
 
@@ -37,11 +35,7 @@ def describe_known_groups(context: Context, name: str) -> str:
     """
     split, units, options = context.splits[name], context.units, context.options
     columns = ["compound", "batch"] if options.words.has_plates else list(options.groups)
-    held_out = {
-        part
-        for names in held_out_columns(restore(Split, split.config))
-        for part in names.split("+")
-    }
+    held_out = {part for names in held_out_columns(split.config) for part in names.split("+")}
     sentences = []
     for column in [column for column in columns if column not in held_out and column in units]:
         values = units[column].fillna("").astype(str)
@@ -77,7 +71,7 @@ def split_section(context: Context, name: str) -> dict[str, Any]:
     first = table[table["repeat"] == table["repeat"].min()]
     return {
         "name": name,
-        "method": split.config["method"],
+        "method": split.config.method,
         "svg": split_figure(context, name),
         "repeats": int(table["repeat"].nunique()),
         "folds": int(first["fold"].nunique()),

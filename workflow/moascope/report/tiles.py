@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.images.channel_colours import channel_colours
-from moascope.report import pictures
 from moascope.report.context import Context, example_units
-from moascope.report.pictures import Array
+from moascope.report.figures import pictures
+from moascope.report.figures.pictures import Array
 
 TILE_SIDE = 160
 

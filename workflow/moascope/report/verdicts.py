@@ -6,13 +6,22 @@ zero, and better than chance only by the permutation null.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from moascope.classification.baseline_registry import BASELINES, LAYOUT
+from moascope.classification.evaluation.documents import (
+    BaselineScores,
+    LevelScores,
+    ModelScores,
+    ScoreName,
+)
 from moascope.classification.heads.calibration import SWITCHED_OFF
-from moascope.report.wording import Entry, baseline_name, format_difference
+from moascope.core.errors import RunWarning
+from moascope.report.wording import baseline_name, format_difference, name_exchanged
 from moascope.screen.wording import MECHANISM, Words, sentence_case
+from moascope.splits.audit import AuditResult
 
 LAYOUTS = tuple(baseline.name for baseline in BASELINES if baseline.features == LAYOUT)
 
@@ -41,7 +50,13 @@ class Warning(NamedTuple):
     text: str
 
 
-def comparators(entry: Entry) -> dict[str, Entry]:
+def share_of(entry: LevelScores) -> float:
+    """Return the accuracy of a level, NaN where it is not known."""
+    value = entry["accuracy"]["value"]
+    return math.nan if value is None else float(value)
+
+
+def comparators(entry: ModelScores) -> dict[str, BaselineScores]:
     """Return the baselines that a model is compared with."""
     return {
         name: baseline
@@ -50,13 +65,15 @@ def comparators(entry: Entry) -> dict[str, Entry]:
     }
 
 
-def judge(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> Verdict | None:
+def judge(
+    entry: ModelScores, score: ScoreName = "accuracy", words: Words = MECHANISM
+) -> Verdict | None:
     """Compare a model with chance and with its baselines.
 
     Parameters
     ----------
-    entry : mapping
-        The entry of the model.
+    entry : ModelScores
+        Of the model.
     score : str
         Name of the score to compare.
     words : Words
@@ -71,19 +88,19 @@ def judge(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> Ve
     found = entry[score]
     alpha = 1 - found["level"]
     p, null = found.get("p"), found.get("null")
-    if p is not None and null["least_p"] <= alpha < p:
+    if p is not None and null is not None and null["least_p"] <= alpha < p:
         return Verdict(
             "warn",
-            f"no better than with {words.labels} permuted among {words.exchanged(entry)} "
-            f"(p = {p:.2g})",
+            f"no better than with {words.labels} permuted among "
+            f"{name_exchanged(entry, words)} (p = {p:.2g})",
         )
     if not compared:
         return None
-    unknown = [name for name, difference in compared.items() if not difference["ci"]]
-    if unknown:
+    lower = {name: found["ci"][0] for name, found in compared.items() if found["ci"]}
+    if len(lower) < len(compared):
         return Verdict("note", "not compared with baselines, since there is no interval")
     ordered = sorted(compared, key=lambda key: compared[key]["value"])
-    unclear = [name for name in ordered if compared[name]["ci"][0] <= 0]
+    unclear = [name for name in ordered if lower[name] <= 0]
     name = (unclear or ordered)[0]
     closest = f"“{baseline_name(name)}” ({format_difference(compared[name])})"
     if not unclear:
@@ -93,15 +110,15 @@ def judge(entry: Entry, score: str = "accuracy", words: Words = MECHANISM) -> Ve
     return Verdict("note", f"not clearly better than the baseline {closest}")
 
 
-def find_warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable[Warning]:
+def find_warnings(name: str, entry: ModelScores, words: Words = MECHANISM) -> Iterable[Warning]:
     """Find confounders and limits of the scores of a model.
 
     Parameters
     ----------
     name : str
         Name of the model.
-    entry : mapping
-        Its entry.
+    entry : ModelScores
+        Its scores.
     words : Words
         Words for classes and images.
 
@@ -151,7 +168,7 @@ def find_warnings(name: str, entry: Entry, words: Words = MECHANISM) -> Iterable
         )
 
 
-def input_warnings(notes: Iterable[str]) -> list[dict[str, str]]:
+def input_warnings(notes: Iterable[str]) -> list[RunWarning]:
     """Return the notes on the input tables as warnings for summary.json.
 
     Parameters
@@ -161,20 +178,23 @@ def input_warnings(notes: Iterable[str]) -> list[dict[str, str]]:
 
     Returns
     -------
-    list of dict
-        ``id`` (input), ``about`` and ``text``.
+    list of RunWarning
+        With the id ``input``.
     """
     return [{"id": "input", "about": "input", "text": note} for note in notes]
 
 
-def overconfidence(entry: Entry) -> float:
+def overconfidence(entry: ModelScores) -> float:
     """Return the mean confidence of all predictions less their accuracy."""
-    bins = [row for row in entry["details"]["reliability"] if row["n"]]
-    n = sum(row["n"] for row in bins)
-    return float(sum((row["confidence"] - row["accuracy"]) * row["n"] for row in bins) / n)
+    n, excess = 0, 0.0
+    for row in entry["details"]["reliability"]:
+        if row["confidence"] is not None and row["accuracy"] is not None:
+            n += row["n"]
+            excess += (row["confidence"] - row["accuracy"]) * row["n"]
+    return float(excess / n)
 
 
-def _confidence_warnings(name: str, entry: Entry) -> Iterable[Warning]:
+def _confidence_warnings(name: str, entry: ModelScores) -> Iterable[Warning]:
     """Warn of overconfident probabilities, with the key that changes them."""
     gap = overconfidence(entry)
     if gap < _OVERCONFIDENT:
@@ -201,7 +221,7 @@ def _confidence_warnings(name: str, entry: Entry) -> Iterable[Warning]:
     )
 
 
-def cell_warnings(engine: str, doubts: Iterable[str]) -> list[dict[str, str]]:
+def cell_warnings(engine: str, doubts: Iterable[str]) -> list[RunWarning]:
     """Return doubts about the objects of a screen as warnings for summary.json.
 
     Parameters
@@ -213,54 +233,63 @@ def cell_warnings(engine: str, doubts: Iterable[str]) -> list[dict[str, str]]:
 
     Returns
     -------
-    list of dict
-        ``id`` (implausible-objects), ``about`` and ``text``.
+    list of RunWarning
+        With the id ``implausible-objects``.
     """
     return [{"id": "implausible-objects", "about": engine, "text": text} for text in doubts]
 
 
 def summary_warnings(
-    evaluations: Mapping[str, Entry], audits: Mapping[str, Entry], words: Words = MECHANISM
-) -> list[dict[str, str]]:
+    evaluations: Mapping[str, ModelScores],
+    audits: Mapping[str, AuditResult],
+    words: Words = MECHANISM,
+) -> list[RunWarning]:
     """Return the warnings of all models and the leaks of all splits for summary.json.
 
     Parameters
     ----------
-    evaluations : mapping of str to mapping
+    evaluations : mapping of str to ModelScores
         By model.
-    audits : mapping of str to mapping
+    audits : mapping of str to AuditResult
         Leakage audits by split.
     words : Words
         Words for classes and images.
 
     Returns
     -------
-    list of dict
-        ``id``, ``about`` (the model or the split) and ``text``.
+    list of RunWarning
+        About a model or a split.
     """
-    leaks = [
+    leaks: list[RunWarning] = [
         {"id": "leak", "about": name, "text": " ".join(audit["messages"])}
         for name, audit in audits.items()
         if audit["messages"]
     ]
-    return leaks + [
+    found: list[RunWarning] = [
         {"id": warning.id, "about": name, "text": f"{warning.title}. {warning.text}"}
         for name, entry in evaluations.items()
         for warning in find_warnings(name, entry, words)
     ]
+    return leaks + found
 
 
-def _layout_warnings(name: str, entry: Entry) -> Iterable[Warning]:
-    model = entry["accuracy"]["value"]
-    present = [layout for layout in LAYOUTS if layout in entry.get("baselines", {})]
+def _layout_warnings(name: str, entry: ModelScores) -> Iterable[Warning]:
+    model = share_of(entry)
+    accuracies = {
+        name: share_of(baseline)
+        for name, baseline in entry.get("baselines", {}).items()
+        if name in LAYOUTS
+    }
+    present = [layout for layout in LAYOUTS if layout in accuracies]
     if not present:
         return
-    best = max(present, key=lambda layout: entry["baselines"][layout]["accuracy"]["value"])
-    alone = entry["baselines"][best]["accuracy"]["value"]
+    best = max(present, key=accuracies.__getitem__)
+    alone = accuracies[best]
     difference = entry.get("comparisons", {}).get(best, {}).get("accuracy")
     chance = entry["accuracy"].get("null")
     beats_chance = chance is None or alone > chance["interval"][1]
-    behind = difference is not None and difference["ci"] and difference["ci"][0] <= 0
+    bounds = difference["ci"] if difference else None
+    behind = bounds is not None and bounds[0] <= 0
     if alone >= model - _NEARLY or (behind and beats_chance):
         yield Warning(
             "layout-alone",

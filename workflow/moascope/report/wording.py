@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypedDict
 
 from moascope.classification.baseline_registry import BASELINES
+from moascope.classification.evaluation.documents import Difference, ModelScores, Score
 from moascope.core.text.plurals import plural_of
 from moascope.screen.wording import MECHANISM, Words, sentence_case
+from moascope.splits.audit import AuditResult, PairKind
+from moascope.splits.options import Split
 
-Entry = Mapping[str, Any]
-"""Scores of a model or baseline, see `moascope.classification.evaluation.scoring.evaluate`."""
+
+class ScoreText(TypedDict):
+    """Score in per cent as text."""
+
+    value: str
+    interval: str
+    """Empty where there is none."""
+    reason: str
+    """Why there is no interval; empty where there is one."""
+
 
 _TESTED_ON = {
     "leave-one-compound-out": "of compounds that are not in training",
@@ -50,19 +61,19 @@ _UNIT_NAMES = {
 BASELINE_NAMES = {baseline.name: baseline.title for baseline in BASELINES}
 
 
-def describe_test_units(split: Mapping[str, Any]) -> str:
+def describe_test_units(split: Split) -> str:
     """Describe the source of the test units of a split."""
-    return _TESTED_ON[split["method"]].format(group=" and ".join(split.get("group", [])))
+    return _TESTED_ON[split.method].format(group=" and ".join(split.group))
 
 
-def describe_untested(split: Mapping[str, Any], words: Words = MECHANISM) -> str:
+def describe_untested(split: Split, words: Words = MECHANISM) -> str:
     """Describe the limits of a split method; empty where they depend on the groups."""
-    if split["method"] == "stratified-k-fold" and not words.has_plates:
+    if split.method == "stratified-k-fold" and not words.has_plates:
         return (
             "Images of the same source, such as a patient or a slide, may be in training: scores "
             "on a new source may be lower."
         )
-    return _NOT_TESTED[split["method"]]
+    return _NOT_TESTED[split.method]
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -72,15 +83,14 @@ def percent(share: float | None, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}"
 
 
-def interval(score: Mapping[str, Any]) -> tuple[float, float]:
+def interval(score: Score) -> tuple[float, float]:
     """Return the bounds of a score's confidence interval, NaN where it has none."""
     bounds = score.get("ci")
     return (float(bounds[0]), float(bounds[1])) if bounds else (math.nan, math.nan)
 
 
-def score(entry: Mapping[str, Any], metric: str = "accuracy") -> dict[str, str]:
-    """Return a score in per cent as text: value, interval and reason for a missing interval."""
-    found = entry.get(metric)
+def score(found: Score | None) -> ScoreText:
+    """Return a score in per cent as text; dashes for an unknown one."""
     if not found:
         return {"value": "–", "interval": "", "reason": ""}
     low, high = interval(found)
@@ -92,26 +102,34 @@ def score(entry: Mapping[str, Any], metric: str = "accuracy") -> dict[str, str]:
     }
 
 
-def name_units(entry: Mapping[str, Any], n: int = 2) -> str:
+def name_exchanged(entry: ModelScores, words: Words) -> str:
+    """Return the units among which classes are permuted for the null of a model."""
+    return words.exchanged(entry.get("details", {}).get("independent_unit", "image"))
+
+
+def name_units(entry: ModelScores, n: int = 2) -> str:
     """Return the name of the units of a model, singular for one."""
     return _UNIT_NAMES.get(str(entry["unit"]), ("unit", "units"))[0 if n == 1 else 1]
 
 
-def describe_audit(audit: Mapping[str, Any]) -> str:
+_PAIR_NAMES: dict[PairKind, str] = {
+    "near_duplicates": "near-duplicate pairs",
+    "overlaps": "pairs with common content",
+    "adjacent_crops": "pairs of adjacent images",
+}
+
+
+def describe_audit(audit: AuditResult) -> str:
     """List the checks of a leakage audit and their numbers of shared groups and images."""
     words = [f"{column} {check['shared']:,}" for column, check in audit["groups"].items()]
-    for key, name in (
-        ("near_duplicates", "near-duplicate pairs"),
-        ("overlaps", "pairs with common content"),
-        ("adjacent_crops", "pairs of adjacent images"),
-    ):
-        check = audit[key]
-        if check is not None:
-            words.append(f"{name} {check['pairs']:,} of {check['found']:,} found")
+    for kind, name in _PAIR_NAMES.items():
+        pairs = audit[kind]
+        if pairs is not None:
+            words.append(f"{name} {pairs['pairs']:,} of {pairs['found']:,} found")
     return ", ".join(words)
 
 
-def describe_audit_gaps(audit: Mapping[str, Any]) -> str:
+def describe_audit_gaps(audit: AuditResult) -> str:
     """Return a sentence with the checks that a leakage audit left out, empty if there are none."""
     gaps = [f"{gap['what']} ({gap['reason']})" for gap in audit["not_looked_at"]]
     return f"Not checked: {', '.join(gaps)}." if gaps else ""
@@ -139,10 +157,11 @@ def baseline_name(name: str) -> str:
     return BASELINE_NAMES.get(name, name)
 
 
-def format_difference(difference: Entry, unit: str = " points") -> str:
+def format_difference(difference: Difference, unit: str = " points") -> str:
     """Write a difference of two shares in percentage points, with its interval."""
     text = f"{100 * difference['value']:+.1f}".replace("-", "−") + unit
-    if difference.get("ci"):
-        low, high = (f"{100 * bound:+.1f}".replace("-", "−") for bound in difference["ci"])
+    bounds = difference.get("ci")
+    if bounds:
+        low, high = (f"{100 * bound:+.1f}".replace("-", "−") for bound in bounds)
         text += f" [{low}, {high}]"
     return text

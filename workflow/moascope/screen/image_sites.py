@@ -11,7 +11,7 @@ import pandas as pd
 
 from moascope.core.text.cell_text import NOT_GIVEN, UNKNOWN
 from moascope.screen.column_checks import check_cells, check_groups, check_spellings
-from moascope.screen.formats.classes import SETS, parts_of
+from moascope.screen.formats.classes import SETS
 from moascope.screen.formats.registry import find_format
 from moascope.screen.image_files import image_columns
 from moascope.screen.problems import Problems
@@ -57,6 +57,8 @@ def read_image_sites(
     source = find_format(section.format).reader.source(options)
     problems = Problems()
     rows = read_rows(options, problems)
+    if rows.table.empty:
+        problems.raise_if_any(source)
     places = rows.table["place"]
     moa = _labels(rows, options.labels_required, problems)
     groups = check_groups(rows, list(section.groups), problems)
@@ -76,7 +78,7 @@ def read_image_sites(
 
     names = rows.table["name"]
     sites = pd.DataFrame({"site_id": names}, index=places.index)
-    sites["plate"] = names.map(parts_of(names.tolist()))
+    sites["plate"] = rows.table["part"]
     position = sites.groupby("plate").cumcount().to_numpy()
     columns = PLATE_SHAPES[1536][1]
     sites["row"], sites["col"] = position // columns, position % columns

@@ -33,7 +33,7 @@ Column = Cell | list[Cell] | None
 
 
 class Columns(Section):
-    """Columns of the sample sheet by role; a list is joined with `_`, null is none."""
+    """Columns of the sample sheet by role; several are joined with `_`, null: none."""
 
     plate: Column = Field("plate", description="plate name")
     well: Column = Field("well", description="well name such as B02 or b2")
@@ -43,26 +43,26 @@ class Columns(Section):
     set: Column = Field(
         "set",
         description="classes: train, validation or test, for a split with method fixed and no "
-        "file; used where the sheet has it",
+        "file; used if the sheet has this column",
     )
     site: Column = Field(
         "site", description="field of view within the well; null: one image per well"
     )
-    batch: Column = Field(None, description="what was imaged together, for example the week")
+    batch: Column = Field(None, description="imaging batch, for example the week")
     compound: Column = Field("compound", description="compound name")
     concentration: Column = Field("concentration", description="dose in micromolar")
     moa: Column = Field("moa", description="mechanism of action")
     replicate: Column = Field(None, description="replicate name")
     field: Column = Field(
         None,
-        description="physical field of view that an image belongs to, where several images are "
-        "crops of one field; null: every image is a field of its own",
+        description="physical field of view, where several images are crops of one field; null: "
+        "every image is a field of its own",
     )
     mask: Column = Field(
         None,
-        description="path of a label image of the site (0 background, a number per object), or of "
-        "a folder with a binary mask per object, below `images`; sites without one leave it empty. "
-        "See `segmentation`",
+        description="path below `images` of the reference mask of a site; empty: none. A label "
+        "image (0 is background, one number per object), or a folder with one binary mask per "
+        "object. See `segmentation`",
     )
 
 
@@ -73,13 +73,17 @@ class PlatemapColumns(Section):
     well: Column = Field(None, description="well name")
     row: Column = Field(None, description="well row (letter or number), instead of `well`")
     column: Column = Field(None, description="well column (number), instead of `well`")
-    batch: Column = Field(None, description="what was imaged together")
+    batch: Column = Field(None, description="imaging batch")
     compound: Column = Field(None, description="compound name")
     concentration: Column = Field(None, description="dose in micromolar")
     moa: Column = Field(None, description="mechanism of action")
-    barcode: Cell = Field("Assay_Plate_Barcode", description="`platemaps`: the plate")
+    barcode: Cell = Field(
+        "Assay_Plate_Barcode", description="`platemaps`: column with the plate name"
+    )
     file: Cell = Field(
-        "Plate_Map_Name", description="`platemaps`: the file of its platemap, as is or by its stem"
+        "Plate_Map_Name",
+        description="`platemaps`: column with the file name of the platemap, with or without its "
+        "ending",
     )
 
 
@@ -102,45 +106,46 @@ class Input(Rooted):
     sheet: FilePath | None = Field(None, description="path of the sample sheet")
     images: FilePath | None = Field(
         None,
-        description="image folder: paths in the sheet are relative to it, and files are inside it; "
-        "null: the folder of the sheet",
+        description="image folder; it contains all images, and paths in the sheet are relative to "
+        "it. null: the folder of the sheet",
     )
     moa_table: FilePath | None = Field(
-        None, description="table of compound, (concentration,) moa joined to the sheet"
+        None,
+        description="table with compound, moa and optionally concentration, joined to the sheet",
     )
     platemap: FilePath | None = Field(
         None,
-        description="table of (plate,) well, compound, concentration, moa, batch, for roles that "
-        "the sheet or the folder lacks; `platemap_columns` names them",
+        description="table with well, compound, concentration, moa, batch and optionally plate, "
+        "for roles that the sheet or the folder lacks. `platemap_columns` names its columns",
     )
     platemaps: FilePath | None = Field(
         None,
-        description="several platemaps: table of plates and the files of their platemaps, which "
-        "lie next to this table or in a folder `platemap` there; instead of `platemap`",
+        description="table of plates and the files of their platemaps, instead of `platemap`. The "
+        "files are in the folder of this table, or in a folder `platemap` there",
     )
     pattern: str | None = Field(
         None,
-        description="folder: regular expression with named groups plate, well (or row and column), "
-        "channel and, where there are any, site and batch; classes: with the groups label and, "
-        "where there are any, set and those of `groups` (null: a folder per class, or train, "
-        "validation and test with a folder per class in each); matched against the file name, or "
-        "where it has a / against the path below the image folder",
+        description="regular expression with named groups. folder: plate, well (or row and "
+        "column), channel, and optionally site and batch. classes: label, and optionally set and "
+        "those of `groups`; null: a folder per class, or folders train, validation and test with "
+        "a folder per class. Matched against the file name, or with a / against the path below "
+        "the image folder",
     )
     channels: dict[Name, Cell | int] = Field(
-        description="channels in order; each with where it is found: a column (table), a plane "
-        "number from 0 (table with path_column; classes; folder with a pattern without the group "
-        "`channel`; the colours of an RGB image are planes), the LoadData or BBBC021 channel, or "
-        "the value of the group `channel` (folder)"
+        description="names of the channels in order, each with its source. table: a column. table "
+        "with `path_column`, classes, folder without a group `channel`: a plane number from 0 "
+        "(RGB colours are planes). loaddata, bbbc021: the name of the channel there. folder: a "
+        "value of the group `channel`"
     )
     brightfield: list[Name] = Field(
         [],
-        description="channels whose objects are dark or textured, not bright (brightfield, phase "
-        "contrast, DIC); foreground is then where the image is textured",
+        description="channels with dark or textured objects (brightfield, phase contrast, DIC); "
+        "their foreground is where the image is textured",
     )
     path_column: Cell | None = Field(
         None,
-        description="table: the one column with the path of a multi-channel image; classes: the "
-        "column of paths (null: path, file, filename or image)",
+        description="table: column with the path of a multi-channel image. classes: column with "
+        "the path; null: path, file, filename or image",
     )
     columns: Columns = Field(default_factory=Columns, description="columns of the sheet")
     platemap_columns: PlatemapColumns = Field(
@@ -151,17 +156,19 @@ class Input(Rooted):
     )
     path_prefix: dict[str, FilePath] = Field(
         {},
-        description="folders at the beginning of paths in the sheet, and what they are called on "
-        "this machine, as in {/mnt/imaging: /data}; relative ones are below `images`. The longest "
-        "that fits counts",
+        description="leading folders of paths in the sheet and their replacements on this "
+        "machine, as in {/mnt/imaging: /data}. Relative replacements are below `images`; the "
+        "longest match is used",
     )
     groups: dict[Name, str] = Field(
         {},
-        description="free columns of the sheet (folder: groups of `pattern`) that splits, audits "
-        "and intervals may use, by the name they get, as in {patient: patient_id}; a list where "
-        "the names are the same. Blanks are refused",
+        description="names and columns of further groups for splits, audits and intervals, as in "
+        "{patient: patient_id}; a list if the names are the same. folder: groups of `pattern`. "
+        "Empty cells are refused",
     )
-    delimiter: Literal["auto", ",", "\t", ";"] = Field("auto", description="of the sheet")
+    delimiter: Literal["auto", ",", "\t", ";"] = Field(
+        "auto", description="delimiter of the sheet; auto: detected"
+    )
     plate_format: Annotated[Literal[96, 384, 1536], Whole] = Field(
         96, description="wells per plate"
     )
@@ -169,39 +176,43 @@ class Input(Rooted):
         None,
         min_length=1,
         max_length=60,
-        description="what a class is called in the report, in the singular, such as phenotype; "
-        "null: mechanism of action, or class (classes)",
+        description="word for a class in the report, singular, for example phenotype; null: "
+        "mechanism of action, or class (format classes)",
     )
     batch_from_plate: str | None = Field(
-        None, description="regular expression with one group that finds the batch in plate names"
+        None, description="regular expression with one group that matches the batch in plate names"
     )
     controls: list[Cell] = Field(["DMSO"], description="compounds that are negative controls")
     zero_dose: Literal["vehicle", "treated"] = Field(
         "vehicle",
-        description="wells with a compound at dose 0: vehicle counts them as controls without a "
-        "mechanism, treated keeps the mechanism of the compound",
+        description="wells with a compound at dose 0. vehicle: controls without a mechanism; "
+        "treated: keep the mechanism of the compound",
     )
-    unit: Literal["site", "cell"] = Field("site", description="what one image of the sheet shows")
+    unit: Literal["site", "cell"] = Field(
+        "site", description="content of one image: a site or a single cell"
+    )
     axes: str | None = Field(
         None,
         pattern=r"^[CYXSZT]+$",
-        description="axes of the image files, used only where the files do not name them, e.g. CYX",
+        description="order of the axes in image files that do not name them, for example CYX",
     )
     on_size_mismatch: Literal["error", "crop", "resize", "pad"] = Field(
         "error",
-        description="images of differing size: refuse; crop the centre to the smallest height and "
-        "width of the screen; resize to the median height and width, with the aspect kept and the "
-        "rest filled; or pad to the largest. Filled is the median of the rim of each channel",
+        description="images of different size. error: stop; crop: cut the centre to the smallest "
+        "height and width of the screen; resize: to the median height and width, aspect ratio "
+        "kept; pad: to the largest height and width. resize and pad fill with the median of the "
+        "rim of each channel",
     )
     on_bad_image: Literal["error", "quarantine"] = Field(
         "error",
-        description="missing or damaged images: stop, or leave their sites out and report them",
+        description="missing or damaged images. error: stop; quarantine: leave out their sites "
+        "and report them",
     )
     max_image_gigabytes: float = Field(
         MAX_GIGABYTES,
         gt=0,
-        description="largest size in gigabytes of the decompressed pixels of a file; what declares "
-        "more is refused before memory is taken",
+        description="largest decompressed size of an image file in gigabytes; larger ones are "
+        "refused before memory is allocated",
     )
     pixel_size_um: float | None = Field(None, gt=0, description="pixel size in micrometres")
 
@@ -290,8 +301,8 @@ class ScreenOptions(Section):
     needs_controls: bool = Field(False, description="every plate must have a control well")
     labels_required: bool = Field(
         False,
-        description="every treated well must have an MoA; wells that a platemap lacks and those of "
-        "partly annotated formats are exempt",
+        description="every treated well must have an MoA, except wells that a platemap lacks and "
+        "those of partly annotated formats",
     )
 
     def sheet_paths(self) -> list[Path]:

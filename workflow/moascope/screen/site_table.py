@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import pandas as pd
 
@@ -206,7 +206,26 @@ def digest(sites: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def summarise(sites: pd.DataFrame) -> dict[str, int]:
+class ScreenSize(TypedDict):
+    """Numbers of a screen; images without plates only have the number of images."""
+
+    plates: NotRequired[int]
+    wells: NotRequired[int]
+    sites: NotRequired[int]
+    images: int
+    """Distinct image files, without those that were looked for and are missing."""
+
+
+class ScreenFacts(ScreenSize):
+    """Content of the summary of the input tables."""
+
+    digest: str
+    """See `digest`."""
+    notes: list[str]
+    """Sentences for the user, from `read_screen`."""
+
+
+def summarise(sites: pd.DataFrame) -> ScreenSize:
     """Count plates, wells, sites and images of a screen.
 
     Parameters
@@ -216,9 +235,8 @@ def summarise(sites: pd.DataFrame) -> dict[str, int]:
 
     Returns
     -------
-    dict
-        `plates`, `wells`, `sites` and `images` (distinct image files, without those that were
-        looked for and are missing); of images without plates only the last.
+    ScreenSize
+        Of the whole screen.
     """
     if "given_set" in sites:
         return {"images": int(have_all_files(sites).sum())}

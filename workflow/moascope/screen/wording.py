@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from moascope.core.text.plurals import plural_of
 from moascope.screen.formats.registry import has_plates
@@ -43,28 +41,28 @@ class Words:
         """Return the plural of `site`."""
         return plural_of(self.site)
 
-    def exchanged(self, entry: Mapping[str, Any]) -> str:
+    def exchanged(self, independent_unit: str = "image") -> str:
         """Return the units that classes are permuted among for the null, in the plural."""
-        if self.has_plates:
-            return "compounds"
-        return plural_of(str(entry.get("details", {}).get("independent_unit", "image")))
+        return "compounds" if self.has_plates else plural_of(independent_unit)
 
 
 MECHANISM = Words()
 
 
-def words_of(input_options: Mapping[str, Any] | None) -> Words:
+def words_of(input_format: str | None, label_name: str | None = None) -> Words:
     """Return the words of a run.
 
     Parameters
     ----------
-    input_options : mapping or None
-        The config section `input`, or its keys format and label_name; None without a screen.
+    input_format : str or None
+        The key `input.format`; None without a screen.
+    label_name : str or None
+        The key `input.label_name`.
     """
-    if input_options is None:
+    if input_format is None:
         return MECHANISM
-    plates = has_plates(input_options["format"])
-    name = input_options.get("label_name") or (None if plates else "class")
+    plates = has_plates(input_format)
+    name = label_name or (None if plates else "class")
     return Words(name, name, plates) if name else Words(has_plates=plates)
 
 

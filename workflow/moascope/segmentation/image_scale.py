@@ -117,6 +117,8 @@ def measure_job(
     given: Mapping[str, Any],
     channels: Sequence[str],
     model: str | os.PathLike[str],
+    *,
+    is_tuned: bool = False,
 ) -> dict[str, Any]:
     """Measure at which magnification an engine finds the objects of a screen or set most surely.
 
@@ -130,19 +132,21 @@ def measure_job(
         Channels that the engine sees, in its order.
     model : str or path
         See `factor_of_job`.
+    is_tuned : bool
+        The engine is tuned on these images, so that those of the set test stay unseen.
 
     Returns
     -------
     dict
         See `object_size.measure`.
     """
-    images, pixel_size_um = sample(given, channels)
+    images, pixel_size_um = sample(given, channels, with_test=not is_tuned)
     shown = Size(None, pixel_size_um)
     return measure(engine, images, size_of_model(model), shown, f"engine {model}")
 
 
 def sample(
-    given: Mapping[str, Any], channels: Sequence[str]
+    given: Mapping[str, Any], channels: Sequence[str], *, with_test: bool = True
 ) -> tuple[list[NDArray[np.generic]], float | None]:
     """Read some 20 images of a screen or an annotated set, and the size of their pixels.
 
@@ -152,6 +156,8 @@ def sample(
         See `measure_job`.
     channels : sequence of str
         Which, in which order.
+    with_test : bool
+        Whether images of the set test of an annotated set may be among them.
 
     Returns
     -------
@@ -161,8 +167,10 @@ def sample(
     """
     if "images" in given:
         with AnnotatedSet(given["images"], given["table"], channels) as annotated:
-            rows = np.linspace(0, len(annotated) - 1, min(SITES, len(annotated))).round()
-            return [annotated.image(int(row)) for row in rows], annotated.pixel_size_um
+            is_seen = with_test | (annotated.table["set"] != "test").to_numpy()
+            rows = np.flatnonzero(is_seen)
+            chosen = np.linspace(0, len(rows) - 1, min(SITES, len(rows))).round().astype(int)
+            return [annotated.image(row) for row in rows[chosen]], annotated.pixel_size_um
     each = -(-SITES // len(given["stores"]))
     images: list[NDArray[np.generic]] = []
     widths = set()

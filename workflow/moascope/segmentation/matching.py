@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,37 @@ from moascope.core.errors import InputError
 THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 """The IoU from which two objects are the same one; the mean AP is over these."""
 
-_OF_IMAGES = ("n_images", "n_objects", "n_predicted")
+
+class MatchScores(TypedDict):
+    """Scores of a segmentation, in [0, 1]; those by threshold have the keys "0.5" and so on."""
+
+    ap: dict[str, float]
+    """Average precision: TP / (TP + FP + FN)."""
+    precision: dict[str, float]
+    recall: dict[str, float]
+    f1: dict[str, float]
+    matched_iou: dict[str, float]
+    """Mean IoU of the matches."""
+    panoptic_quality: dict[str, float]
+    """Of Kirillov et al. 2019."""
+    mean_ap: float
+    """Mean of `ap`."""
+    seg: float
+    """Cell Tracking Challenge: mean over true objects of the IoU with the object that covers more
+    than half of each, else 0."""
+    foreground_iou: float
+    """Of pixels; the same below."""
+    foreground_dice: float
+    count_error: float
+    """Miscounted objects divided by true objects."""
+
+
+class PooledScores(MatchScores):
+    """Scores pooled over objects, with their numbers."""
+
+    n_images: int
+    n_objects: int
+    n_predicted: int
 
 
 @dataclass(frozen=True)
@@ -371,7 +401,7 @@ def ap_of_sums(
     return _ratio(matched, np.asarray(objects)[..., np.newaxis] - matched)
 
 
-def scores(counts: Tally) -> dict[str, Any]:
+def scores(counts: Tally) -> PooledScores:
     """Return all scores of the images of a tally, pooled over their objects.
 
     Parameters
@@ -381,43 +411,37 @@ def scores(counts: Tally) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        Ready for JSON. Per threshold (keys "0.5" ...): `ap`, `precision`, `recall`, `f1`,
-        `matched_iou` (mean IoU of the matches) and `panoptic_quality` (Kirillov et al. 2019).
-        Plain numbers: `mean_ap`; `seg` (Cell Tracking Challenge: mean over true objects of the IoU
-        with the object that covers more than half of each, else 0); `foreground_iou` and
-        `foreground_dice` (pixels); `count_error` (miscounted objects divided by true objects);
-        `n_images`, `n_objects`, `n_predicted`.
+    PooledScores
+        Ready for JSON.
     """
     matched, total = counts.matched, counts.n_objects + counts.n_predicted
     ap = average_precision(counts)
-    per_threshold = {
-        "ap": ap,
-        "precision": _ratio(matched, counts.n_predicted),
-        "recall": _ratio(matched, counts.n_objects),
-        "f1": _ratio(2 * matched, total),
-        "matched_iou": _ratio(counts.matched_iou, matched),
-        "panoptic_quality": _ratio(2 * counts.matched_iou, total),
-    }
     in_either = counts.foreground + counts.foreground_predicted - counts.foreground_shared
     in_both_twice = counts.foreground + counts.foreground_predicted
-    numbers = {
-        "mean_ap": ap.mean(),
-        "seg": _ratio(counts.covered_iou, counts.n_objects),
-        "foreground_iou": _ratio(counts.foreground_shared, in_either),
-        "foreground_dice": _ratio(2 * counts.foreground_shared, in_both_twice),
-        "count_error": _ratio(counts.miscounted, counts.n_objects),
+
+    def by_threshold(values: NDArray[np.float64]) -> dict[str, float]:
+        pairs = zip(counts.thresholds, values.tolist(), strict=True)
+        return {f"{threshold:g}": value for threshold, value in pairs}
+
+    return {
+        "n_images": counts.n_images,
+        "n_objects": counts.n_objects,
+        "n_predicted": counts.n_predicted,
+        "ap": by_threshold(ap),
+        "precision": by_threshold(_ratio(matched, counts.n_predicted)),
+        "recall": by_threshold(_ratio(matched, counts.n_objects)),
+        "f1": by_threshold(_ratio(2 * matched, total)),
+        "matched_iou": by_threshold(_ratio(counts.matched_iou, matched)),
+        "panoptic_quality": by_threshold(_ratio(2 * counts.matched_iou, total)),
+        "mean_ap": float(ap.mean()),
+        "seg": float(_ratio(counts.covered_iou, counts.n_objects)),
+        "foreground_iou": float(_ratio(counts.foreground_shared, in_either)),
+        "foreground_dice": float(_ratio(2 * counts.foreground_shared, in_both_twice)),
+        "count_error": float(_ratio(counts.miscounted, counts.n_objects)),
     }
-    keys = [f"{threshold:g}" for threshold in counts.thresholds]
-    named = {
-        name: dict(zip(keys, values.tolist(), strict=True))
-        for name, values in per_threshold.items()
-    }
-    sizes = {name: int(getattr(counts, name)) for name in _OF_IMAGES}
-    return sizes | named | {name: float(value) for name, value in numbers.items()}
 
 
-def scores_by_image(tallies: Sequence[Tally]) -> dict[str, Any]:
+def scores_by_image(tallies: Sequence[Tally]) -> MatchScores:
     """Return the scores of single images, averaged over images.
 
     Parameters
@@ -427,21 +451,27 @@ def scores_by_image(tallies: Sequence[Tally]) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    MatchScores
         The scores of `scores`, without the numbers of images and objects.
     """
     single = [scores(counts) for counts in tallies]
+
+    def by_threshold(values: Sequence[dict[str, float]]) -> dict[str, float]:
+        return {key: float(np.mean([one[key] for one in values])) for key in values[0]}
+
     return {
-        name: {key: _mean(one[name][key] for one in single) for key in value}
-        if isinstance(value, dict)
-        else _mean(one[name] for one in single)
-        for name, value in single[0].items()
-        if name not in _OF_IMAGES
+        "ap": by_threshold([one["ap"] for one in single]),
+        "precision": by_threshold([one["precision"] for one in single]),
+        "recall": by_threshold([one["recall"] for one in single]),
+        "f1": by_threshold([one["f1"] for one in single]),
+        "matched_iou": by_threshold([one["matched_iou"] for one in single]),
+        "panoptic_quality": by_threshold([one["panoptic_quality"] for one in single]),
+        "mean_ap": float(np.mean([one["mean_ap"] for one in single])),
+        "seg": float(np.mean([one["seg"] for one in single])),
+        "foreground_iou": float(np.mean([one["foreground_iou"] for one in single])),
+        "foreground_dice": float(np.mean([one["foreground_dice"] for one in single])),
+        "count_error": float(np.mean([one["count_error"] for one in single])),
     }
-
-
-def _mean(values: Iterable[float]) -> float:
-    return float(np.mean(list(values)))
 
 
 def _ratio(numerator: Any, denominator: Any) -> NDArray[np.float64]:

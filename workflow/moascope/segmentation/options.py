@@ -33,63 +33,65 @@ class Annotated(Rooted):
 
     sheet: FilePath = Field(description="CSV/TSV with one row per image")
     images: FilePath | None = Field(
-        None, description="folder that paths are relative to; null: the folder of the sheet"
+        None,
+        description="folder that paths in the sheet are relative to; null: the folder of the sheet",
     )
-    image: str = Field(
-        "{image}", description="path of the image, with columns of the sheet in braces"
-    )
+    image: str = Field("{image}", description="path of the image; names of columns stand in braces")
     channels: dict[Name, str] = Field(
         {},
-        description="for images with a file per channel, instead of `image`: the path of each, "
-        "such as `{DNA: '{dna_path}', Actin: 'actin/{id}.tif'}`",
+        description="path of the image of each channel, for one file per channel (instead of "
+        "`image`), such as `{DNA: '{dna_path}', Actin: 'actin/{id}.tif'}`",
     )
     axes: str | None = Field(
         None,
         pattern="^[TZCYXS]+$",
-        description="order of the axes in image files that do not say, such as CYX",
+        description="order of the axes in image files that do not name them, for example CYX",
     )
     mask: str = Field(
         "{mask}",
-        description="path of the label image (TIFF or PNG, a number per object), or of a folder "
-        "with one binary mask per object",
+        description="path of the reference mask: a label image (TIFF or PNG, one number per "
+        "object), or a folder with one binary mask per object",
     )
     name: str = Field(
         "",
-        description="name of the image in tables and in `set_file`; empty: its file name without "
-        "the ending",
+        description="name of the image in tables and in `set_file`; empty: the file name without "
+        "its ending",
     )
     group: str = Field(
         "",
-        description="column that says which images belong together, such as the frames of a movie "
-        "(columns in braces are filled in); a group may not be tested on if it was trained on, "
-        "and intervals and tuning count groups; empty: every image stands for itself",
+        description="column with the group of an image, such as the movie of a frame; names of "
+        "columns stand in braces. A group is not both trained and tested on; intervals and tuning "
+        "count groups; empty: every image is a group",
     )
     set_column: str = Field(
-        "set", description="column that says train, validation or test, or is translated by `sets`"
+        "set",
+        description="column with train, validation or test, or with values that `sets` translates",
     )
     sets: dict[str, Literal["train", "validation", "test", "unused"]] = Field(
-        {}, description="what the values of `set_column` mean, where they are not these words"
+        {},
+        description="set of each value of `set_column`, if the values are not the names of the "
+        "sets",
     )
     set_file: FilePath | None = Field(
         None,
-        description="JSON file with the lists train, val and test of image names, instead of "
+        description="JSON file with lists train, val and test of image names, instead of "
         "`set_column`; images in no list are left out",
     )
     validation: float = Field(
         0.0,
         ge=0,
         le=0.5,
-        description="share of the training images, the last ones of the sheet, that are used for "
-        "validation where the sheet names none",
+        description="share of the training images that are used for validation if the sheet names "
+        "none: the last ones of the sheet",
     )
     pixel_size_um: float | None = Field(
-        None, gt=0, description="pixel size in micrometres of the images; null: not known"
+        None, gt=0, description="pixel size of the images in micrometres; null: unknown"
     )
     max_image_gigabytes: float = Field(
         MAX_GIGABYTES,
         gt=0,
-        description="largest size in gigabytes of the decompressed pixels of an image or mask; "
-        "what declares more is refused before memory is taken",
+        description="largest decompressed size of an image or mask in gigabytes; larger ones are "
+        "refused before memory is allocated",
     )
 
     @consistency_check
@@ -112,7 +114,7 @@ class _Named(Section):
 
 
 class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[misc]
-    """One engine: a method to find objects, and its options."""
+    """One engine: a segmentation method and its options."""
 
     @consistency_check
     def _fits(self) -> Engine:
@@ -232,44 +234,52 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
 class Segmentation(Section):
     """Segmentation of cells or nuclei: engines, annotated images and measurements."""
 
-    objects: Name = Field("Nuclei", description="what the objects are called in tables")
+    objects: Name = Field("Nuclei", description="name of the objects in tables")
     channels: list[Name] = Field(
-        [], description="channels that the engines see, in order; of a screen, empty: all"
+        [],
+        description="channels that the engines use, in order; empty: those of "
+        "`annotated.channels`, or all of the screen",
     )
     annotated: Annotated | None = Field(
-        None, description="images with reference masks; null: those of the screen, by columns.mask"
+        None,
+        description="images with reference masks; null: the sites of the screen, with the masks "
+        "of `input.columns.mask`",
     )
     train_plates: list[str] = Field(
-        [], description="plates whose reference masks train the engines"
+        [], description="plates whose reference masks are used for training"
     )
     validation_plates: list[str] = Field(
-        [], description="plates whose reference masks tune parameters"
+        [], description="plates whose reference masks are used for tuning"
     )
     test_plates: list[str] = Field(
         [],
-        description="plates whose reference masks score the engines; all three lists empty: the "
-        "plates of the screen in order, about half to train, a quarter each to validate and test",
+        description="plates whose reference masks are used for scores. If all three lists are "
+        "empty: plates in order, about half for training, a quarter each for validation and test",
     )
-    split_merged: bool = Field(
+    split_disconnected: bool = Field(
         False,
-        description="give parts of one known label that are apart, or touch by a corner only, "
-        "numbers of their own",
+        description="number unconnected parts of one label as separate objects; parts that touch "
+        "only at a corner are unconnected",
     )
     ignore_label: int | None = Field(
         None,
-        description="value of pixels in the label images (of annotated sets and of the screen) "
-        "that are neither objects nor background; they are left out of learning, tuning and "
-        "scores, and objects that are found mostly there do not count; null: none",
+        description="pixel value in reference masks of regions that are neither objects nor "
+        "background; null: none. They are left out of training, tuning and scores; predicted "
+        "objects mostly inside them are not counted",
     )
     binary_masks: Literal["error", "components", "labels"] = Field(
         "error",
-        description="masks with a single value in which objects are several unconnected parts: "
-        "refuse them, give each connected part a number, or take them as one object per image",
+        description="masks with a single value in which the objects are several unconnected "
+        "parts. error: stop; components: number the connected parts; labels: one object per image",
     )
     images_per_set: int | None = Field(
-        None, ge=1, description="at most so many images of a screen per set, evenly spread"
+        None,
+        ge=1,
+        description="largest number of images of the screen per set, evenly spread; null: all",
     )
-    engines: dict[Name, Engine] = Field({}, description="engines by name, compared in the report")
+    engines: dict[Name, Engine] = Field(
+        {}, description="segmentation engines by name; the report compares them"
+    )
     measure_with: Name | None = Field(
         None, description="engine that segments the screen; null: the first"
     )
@@ -278,8 +288,8 @@ class Segmentation(Section):
     )
     labelled_plates: bool = Field(
         False,
-        description="also write one OME-Zarr store per plate with its images and label images, to "
-        "open both together; takes as much disk again as the images",
+        description="also write one OME-Zarr store per plate with images and label images; takes "
+        "as much disk space again as the images",
     )
 
     @consistency_check

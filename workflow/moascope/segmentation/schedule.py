@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from moascope.core.errors import RunWarning
 from moascope.segmentation.engines.options.training import NetworkTraining
 from moascope.segmentation.matching import Tally, average_precision, pooled
 
@@ -83,9 +84,7 @@ def log_stop(history: Sequence[Mapping[str, float]], training: NetworkTraining) 
         logger.warning("training %s", _cut_short([position(history)[0]], training))
 
 
-def stop_warnings(
-    name: str, history: pd.DataFrame, training: NetworkTraining
-) -> list[dict[str, str]]:
+def stop_warnings(name: str, history: pd.DataFrame, training: NetworkTraining) -> list[RunWarning]:
     """Compose the warning about a training that `max_minutes` cut short, as for summary.json.
 
     Parameters
@@ -99,8 +98,8 @@ def stop_warnings(
 
     Returns
     -------
-    list of dict
-        ``id``, ``about`` (the engine) and ``text``; empty where no network was cut short.
+    list of RunWarning
+        About the engine; empty where no network was cut short.
     """
     members = history["member"] if "member" in history else [0] * len(history)
     rows: list[list[Any]] = [part.to_dict("records") for _, part in history.groupby(members)]

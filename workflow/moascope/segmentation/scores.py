@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ from moascope.core.statistics.intervals import FLOORS, Groups, share_interval
 from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.matching import (
     THRESHOLDS,
+    MatchScores,
+    PooledScores,
     Tally,
     ap_of_sums,
     pooled,
@@ -30,12 +32,37 @@ LEAST_GROUPS = 6
 """With fewer groups the spread between them is hardly known, and intervals say nothing."""
 
 
+class Intervals(TypedDict):
+    """Intervals over the groups of images, each [lower, upper]."""
+
+    ap_50: list[float] | None
+    """None with a reason; the same below."""
+    mean_ap: list[float] | None
+    ap: NotRequired[dict[str, list[float]]]
+    """By threshold."""
+    reason: NotRequired[str]
+
+
+class EngineScores(PooledScores):
+    """Scores of an engine, pooled over objects, as in summary.json."""
+
+    n_groups: int
+    """Independent groups of images."""
+    ci: Intervals
+    """None where fewer than `LEAST_GROUPS` groups hold objects."""
+    level: float
+    """Level of the intervals."""
+    by_image: MatchScores
+    """Means over images."""
+    seconds_per_image: float
+
+
 def score(
     images: str | os.PathLike[str],
     table: str | os.PathLike[str],
     labels: str | os.PathLike[str],
     times: str | os.PathLike[str],
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> tuple[EngineScores, pd.DataFrame]:
     """Compare what an engine found with what is known.
 
     Parameters
@@ -47,11 +74,8 @@ def score(
 
     Returns
     -------
-    summary : dict
-        Ready for JSON: what `matching.scores` gives, pooled over objects; `by_image`, the same as
-        means over images; `seconds_per_image`; `n_groups`; `ci` and `level`, intervals of
-        `ap_50`, `mean_ap` and `ap` by threshold, over the groups of images. With fewer than
-        `LEAST_GROUPS` groups that hold objects, there are none, and `ci` has a `reason`.
+    summary : EngineScores
+        Ready for JSON.
     by_image : pandas.DataFrame
         One row per test image: row (in the set), name, n_objects, n_predicted, ap_50, mean_ap,
         foreground_iou, and areas (of true, then of found objects, px) as lists.
@@ -81,11 +105,14 @@ def score(
                 }
             )
         groups = annotated.groups(annotated.rows("test"))
-    summary = scores(pooled(tallies))
-    summary["n_groups"] = len(set(groups))
-    summary["ci"], summary["level"] = _intervals(tallies, groups), 0.95
-    summary["by_image"] = scores_by_image(tallies)
-    summary["seconds_per_image"] = float(read_parquet(times)["seconds"].mean())
+    summary: EngineScores = {
+        **scores(pooled(tallies)),
+        "n_groups": len(set(groups)),
+        "ci": _intervals(tallies, groups),
+        "level": 0.95,
+        "by_image": scores_by_image(tallies),
+        "seconds_per_image": float(read_parquet(times)["seconds"].mean()),
+    }
     return summary, pd.DataFrame(rows)
 
 
@@ -95,9 +122,7 @@ def _areas(labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return areas[areas > 0]
 
 
-def _intervals(
-    tallies: Sequence[Tally], groups: Sequence[str], level: float = 0.95
-) -> dict[str, Any]:
+def _intervals(tallies: Sequence[Tally], groups: Sequence[str], level: float = 0.95) -> Intervals:
     """Intervals of AP at 0.5 and of mean AP, which treat the groups of images as independent."""
     matched, objects = sums_by_group(tallies, groups)
     matched, objects = matched[objects > 0], objects[objects > 0]  # the others say nothing

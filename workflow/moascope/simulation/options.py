@@ -14,17 +14,22 @@ class Simulate(Section):
     """Synthetic screen (used when input.format is simulate)."""
 
     plates: int = Field(4, ge=1, le=2000, description="number of plates")
-    batches: int = Field(2, ge=1, le=100, description="imaging batches the plates fall into")
-    image_size: int = Field(256, ge=64, le=2048, description="side of a field in pixels")
-    sites_per_well: int = Field(1, ge=1, le=16, description="fields of view per well")
-    controls_per_plate: int = Field(12, ge=1, le=95, description="DMSO wells per plate")
-    mechanisms: int = Field(6, ge=1, le=6, description="mechanisms of action")
-    compounds: int = Field(3, ge=1, le=8, description="compounds per mechanism")
-    doses: int = Field(3, ge=1, le=6, description="doses per compound")
-    bad_wells_per_plate: int = Field(
-        3, ge=0, le=24, description="planted bad wells: out of focus, saturated, empty in turn"
+    batches: int = Field(
+        2, ge=1, le=100, description="number of imaging batches that the plates are divided into"
     )
-    damaged_file: bool = Field(False, description="truncate one TIFF of the first plate")
+    image_size: int = Field(256, ge=64, le=2048, description="side of a field of view in pixels")
+    sites_per_well: int = Field(1, ge=1, le=16, description="number of fields of view per well")
+    controls_per_plate: int = Field(12, ge=1, le=95, description="number of DMSO wells per plate")
+    mechanisms: int = Field(6, ge=1, le=6, description="number of mechanisms of action")
+    compounds: int = Field(3, ge=1, le=8, description="number of compounds per mechanism")
+    doses: int = Field(3, ge=1, le=6, description="number of doses per compound")
+    bad_wells_per_plate: int = Field(
+        3,
+        ge=0,
+        le=24,
+        description="number of bad wells per plate: in turn out of focus, saturated and empty",
+    )
+    damaged_file: bool = Field(False, description="truncate one TIFF file of the first plate")
 
     @consistency_check
     def _fits(self) -> Simulate:

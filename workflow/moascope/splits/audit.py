@@ -21,7 +21,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -44,9 +44,82 @@ from moascope.splits.options import Audit
 
 log = logging.getLogger(__name__)
 
-PAIR_KINDS = ("near_duplicates", "overlaps", "adjacent_crops")
+PairKind = Literal["near_duplicates", "overlaps", "adjacent_crops"]
+PAIR_KINDS: tuple[PairKind, ...] = ("near_duplicates", "overlaps", "adjacent_crops")
 
 _MAX_EXAMPLES = 10
+
+
+class Place(TypedDict):
+    """Fold in which a leak was seen first."""
+
+    repeat: int
+    fold: int
+    fold_name: str
+
+
+class GroupExample(Place):
+    """Group that is on two sides of a fold."""
+
+    group: str
+    sets: list[str]
+
+
+class PairExample(Place):
+    """Pair of units that is on two sides of a fold."""
+
+    a: str
+    b: str
+    sets: list[str]
+    correlation: float
+    counts_as: NotRequired[float]
+    """Of overlaps: the correlation with the agreement of many details added."""
+    direction: NotRequired[str]
+    """Of adjacent crops."""
+
+
+class SharedGroups(TypedDict):
+    """Groups of one column that are on two sides of a fold."""
+
+    shared: int
+    examples: list[GroupExample]
+
+
+class SharedPairs(TypedDict):
+    """Pairs of one kind: those on two sides of a fold, and all."""
+
+    pairs: int
+    found: int
+    examples: list[PairExample]
+
+
+class Gap(TypedDict):
+    """Check that an audit left out."""
+
+    what: str
+    reason: str
+
+
+class AuditResult(TypedDict):
+    """Result of the audit of a split, ready for JSON."""
+
+    shared_groups: int
+    """Over all columns."""
+    groups: dict[str, SharedGroups]
+    """By column."""
+    near_duplicates: SharedPairs | None
+    """None where nothing was compared; the same below."""
+    overlaps: SharedPairs | None
+    adjacent_crops: SharedPairs | None
+    dropped: list[str]
+    """A sentence per class or fold that the split left out."""
+    messages: list[str]
+    """A sentence per leak."""
+    not_looked_at: list[Gap]
+    passed: bool | None
+    """False: a leak was found; None: none was found, but a decisive check was left out."""
+    reason: str | None
+    """Why `passed` is None."""
 
 
 def audit(
@@ -57,7 +130,7 @@ def audit(
     images: UnitImages | None = None,
     held_out: Sequence[str] = (),
     threads: int = 1,
-) -> dict[str, Any]:
+) -> AuditResult:
     """Find groups and pairs of images that are on two sides of a split.
 
     Parameters
@@ -78,13 +151,8 @@ def audit(
 
     Returns
     -------
-    dict
-        JSON-serialisable: `shared_groups` (how many, over all columns), `groups` (by column:
-        `shared`, `examples`), `near_duplicates`, `overlaps` and `adjacent_crops` (`pairs` on
-        different sides, `found` in all, `examples`; null where nothing was looked at), `dropped`
-        (what the split left out), `messages`, `not_looked_at` (list of `what` and `reason`) and
-        `passed`: false if something stands on two sides, null if nothing does but the images or
-        the columns were not compared, with the `reason`.
+    AuditResult
+        Ready for JSON.
 
     Raises
     ------
@@ -113,35 +181,40 @@ def audit(
     for fold in iterate_folds(split, groups, chosen):
         side = np.full(len(chosen), EXCLUDED, np.int8)
         side[fold.train], side[fold.validation], side[fold.test] = TRAIN, VALIDATION, TEST
-        place = {"repeat": fold.repeat, "fold": fold.fold, "fold_name": fold.name}
+        place: Place = {"repeat": fold.repeat, "fold": fold.fold, "fold_name": fold.name}
         for check in columns.values():
             check.add(side, place)
         for pair_check in pairs.values():
             pair_check.add(side, place)
     names = chosen["unit_id"].to_numpy(dtype=object)
-    result: dict[str, Any] = {
-        "shared_groups": sum(check.n_shared for check in columns.values()),
-        "groups": {column: check.report() for column, check in columns.items()},
-        **{kind: pairs[kind].report(names) if kind in pairs else None for kind in PAIR_KINDS},
-        "dropped": list(split.attrs.get("dropped", [])),
-    }
-    result["messages"] = _messages(result)
-    result["not_looked_at"] = [{"what": gap.what, "reason": gap.reason} for gap in unseen]
+    by_column = {column: check.report() for column, check in columns.items()}
+    by_kind = {kind: pairs[kind].report(names) if kind in pairs else None for kind in PAIR_KINDS}
+    messages = [*_group_messages(by_column), *_pair_messages(by_kind)]
     decisive = [f"{gap.what}: {gap.reason}" for gap in unseen if gap.decisive]
-    result["passed"] = False if result["messages"] else None if decisive else True
-    result["reason"] = "; ".join(decisive) if result["passed"] is None else None
-    for message in result["messages"]:
+    passed = False if messages else None if decisive else True
+    for message in messages:
         log.warning("%s", message)
-    return result
+    return {
+        "shared_groups": sum(check.n_shared for check in columns.values()),
+        "groups": by_column,
+        "near_duplicates": by_kind["near_duplicates"],
+        "overlaps": by_kind["overlaps"],
+        "adjacent_crops": by_kind["adjacent_crops"],
+        "dropped": list(split.attrs.get("dropped", [])),
+        "messages": messages,
+        "not_looked_at": [{"what": gap.what, "reason": gap.reason} for gap in unseen],
+        "passed": passed,
+        "reason": "; ".join(decisive) if passed is None else None,
+    }
 
 
-def raise_if_leaking(audit: Mapping[str, Any], split_name: str, on_leak: str) -> None:
+def raise_if_leaking(audit: AuditResult, split_name: str, on_leak: str) -> None:
     """Raise an error, or log a warning, if an audit found leaks.
 
     Parameters
     ----------
-    audit : mapping
-        What `audit` returned.
+    audit : AuditResult
+        From `audit`.
     split_name : str
         Name of the split in the config.
     on_leak : {"error", "warn"}
@@ -231,13 +304,13 @@ class _GroupCheck:
     def __init__(self, codes: np.ndarray, names: np.ndarray) -> None:
         self.codes, self.names = codes, names
         self.shared = np.zeros(len(names), bool)
-        self.examples: list[dict[str, Any]] = []
+        self.examples: list[GroupExample] = []
 
     @property
     def n_shared(self) -> int:
         return int(self.shared.sum())
 
-    def add(self, side: np.ndarray, place: Mapping[str, Any]) -> None:
+    def add(self, side: np.ndarray, place: Place) -> None:
         present = np.zeros((len(SETS), len(self.names)), bool)
         for which in range(len(SETS)):
             present[which, self.codes[side == which]] = True
@@ -247,7 +320,7 @@ class _GroupCheck:
             self.examples.append({"group": str(self.names[group]), "sets": sets, **place})
         self.shared |= shared
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> SharedGroups:
         return {"shared": self.n_shared, "examples": self.examples}
 
 
@@ -257,51 +330,63 @@ class _PairCheck:
     def __init__(self, pairs: pd.DataFrame) -> None:
         self.pairs = pairs
         self.apart = np.zeros(len(pairs), bool)
-        self.examples: list[dict[str, Any]] = []
+        self.seen: list[tuple[int, list[str], Place]] = []
+        """Row, sets and place of each example."""
 
-    def add(self, side: np.ndarray, place: Mapping[str, Any]) -> None:
+    def add(self, side: np.ndarray, place: Place) -> None:
         a, b = side[self.pairs["a"].to_numpy()], side[self.pairs["b"].to_numpy()]
         apart = (a != b) & (a != EXCLUDED) & (b != EXCLUDED)
-        for i in np.flatnonzero(apart & ~self.apart)[: _MAX_EXAMPLES - len(self.examples)]:
-            self.examples.append({"row": int(i), "sets": [SETS[a[i]], SETS[b[i]]], **place})
+        for i in np.flatnonzero(apart & ~self.apart)[: _MAX_EXAMPLES - len(self.seen)]:
+            self.seen.append((int(i), [SETS[a[i]], SETS[b[i]]], place))
         self.apart |= apart
 
-    def report(self, names: np.ndarray) -> dict[str, Any]:
+    def report(self, names: np.ndarray) -> SharedPairs:
         return {
             "pairs": int(self.apart.sum()),
             "found": len(self.pairs),
-            "examples": [self._example(names, **example) for example in self.examples],
+            "examples": [self._example(names, *example) for example in self.seen],
         }
 
-    def _example(self, names: np.ndarray, row: int, **place: Any) -> dict[str, Any]:
+    def _example(self, names: np.ndarray, row: int, sets: list[str], place: Place) -> PairExample:
         pair = self.pairs.iloc[row]
-        example: dict[str, Any] = {
+        example: PairExample = {
             "a": str(names[int(pair["a"])]),
             "b": str(names[int(pair["b"])]),
             "correlation": float(pair["correlation"]),
+            "sets": sets,
+            **place,
         }
         if "counts_as" in pair:
             example["counts_as"] = float(pair["counts_as"])
-        return example | ({"direction": pair["direction"]} if "direction" in pair else {}) | place
+        if "direction" in pair:
+            example["direction"] = str(pair["direction"])
+        return example
 
 
-def _messages(result: Mapping[str, Any]) -> list[str]:
+def _group_messages(groups: Mapping[str, SharedGroups]) -> list[str]:
+    """Return a sentence per column whose groups are on two sides."""
     messages = []
-    for column, found in result["groups"].items():
+    for column, found in groups.items():
         if found["shared"]:
             example = found["examples"][0]
             messages.append(
                 f"{found['shared']} groups of column {column!r} stand on two sides, for example "
                 f"{example['group']!r} in {' and '.join(example['sets'])} of {_place(example)}."
             )
-    kinds = {
+    return messages
+
+
+def _pair_messages(pairs: Mapping[PairKind, SharedPairs | None]) -> list[str]:
+    """Return a sentence per kind of pairs that are on two sides."""
+    messages = []
+    kinds: dict[PairKind, str] = {
         "near_duplicates": "pairs of nearly identical images",
         "overlaps": "pairs of images with common content (imaged again, shifted, turned)",
         "adjacent_crops": "pairs of adjacent crops, cut from one field (the border of one "
         "continues in the other),",
     }
     for kind, words in kinds.items():
-        found = result[kind]
+        found = pairs[kind]
         if found and found["pairs"]:
             example = found["examples"][0]
             messages.append(
@@ -312,10 +397,13 @@ def _messages(result: Mapping[str, Any]) -> list[str]:
     return messages
 
 
-def _correlation(kind: str, example: Mapping[str, Any]) -> str:
+def _correlation(kind: PairKind, example: PairExample) -> str:
     """Return the correlation of a pair in words, with the value of the key that lets it pass."""
     shown = f"correlation {example['correlation']:.2f}"
-    keys = {"near_duplicates": "min_correlation", "overlaps": "min_overlap_correlation"}
+    keys: dict[PairKind, str] = {
+        "near_duplicates": "min_correlation",
+        "overlaps": "min_overlap_correlation",
+    }
     if kind not in keys:
         return shown
     value = float(example.get("counts_as", example["correlation"]))
@@ -332,5 +420,5 @@ def _counted(n: int, pairs: str) -> str:
     return f"{n} {pairs} stand" if n > 1 else f"1 {pairs.replace('pairs', 'pair', 1)} stands"
 
 
-def _place(example: Mapping[str, Any]) -> str:
+def _place(example: Place) -> str:
     return f"repeat {example['repeat']}, fold {example['fold_name']!r}"

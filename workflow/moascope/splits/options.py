@@ -38,27 +38,33 @@ class Audit(Section):
     """Leakage audit of a split."""
 
     groups: list[str] = Field(
-        ["field", "well"], description="columns whose values may be on one side only"
+        ["field", "well"],
+        description="columns whose values must not be in both training and test units",
     )
     images: bool = Field(
         True,
-        description="also compare images: copies, overlaps and adjacent crops on both sides; an "
-        "audit without images does not pass",
+        description="also search for copies, overlaps and adjacent crops of training images among "
+        "test images. An audit without images does not pass",
     )
     min_correlation: float = Field(
-        0.98, gt=0, le=1, description="correlation of thumbnails from which two are duplicates"
+        0.98,
+        gt=0,
+        le=1,
+        description="smallest correlation of thumbnails at which two images are duplicates",
     )
     min_overlap_correlation: float = Field(
         0.92,
         gt=0.5,
         le=1,
-        description="correlation of details over their common area from which two images share "
-        "content (imaged again, shifted, cropped); slightly less suffices if many details agree",
+        description="smallest correlation of details in a common area at which two images overlap "
+        "(imaged again, shifted, cropped). Slightly less suffices if many details agree",
     )
     orientations: bool = Field(
-        True, description="look for turned and mirrored copies and overlaps too"
+        True, description="also search for rotated and mirrored copies and overlaps"
     )
-    on_leak: Literal["error", "warn"] = Field("error", description="stop, or only report")
+    on_leak: Literal["error", "warn"] = Field(
+        "error", description="if leakage is found. error: stop; warn: only report it"
+    )
 
     @consistency_check
     def _uses_its_keys(self) -> Audit:
@@ -71,32 +77,33 @@ class Audit(Section):
 class Split(Section):
     """One way to divide units into training, validation and test."""
 
-    method: Method = Field(description="how test units are chosen")
+    method: Method = Field(description="method that selects the test units")
     group: list[str] = Field(
         ["compound"],
         min_length=1,
         description="group-k-fold, leave-one-group-out: columns that form a group",
     )
-    folds: int = Field(5, ge=2, le=100, description="folds of the k-fold methods")
-    repeats: int = Field(1, ge=1, le=50, description="repetitions with other seeds")
+    folds: int = Field(5, ge=2, le=100, description="number of folds of the k-fold methods")
+    repeats: int = Field(1, ge=1, le=50, description="number of repetitions with other seeds")
     validation: float = Field(
-        0.0, ge=0, le=0.5, description="share of training groups held out for validation"
+        0.0, ge=0, le=0.5, description="share of the training groups that are used for validation"
     )
     file: FilePath | None = Field(
         None,
-        description="fixed: CSV with `set` (train, validation, test), columns that say which units "
-        "(plate, well, compound and so on, a name of `input.groups`, image or unit_id) and, for "
-        "several folds, `fold`; null: the sets of the images themselves (classes)",
+        description="fixed: CSV with `set` (train, validation, test), columns that identify "
+        "units, and `fold` if there are several folds. Units are identified by plate, well, "
+        "compound and so on, a name of `input.groups`, image or unit_id. null: the sets of the "
+        "images (format classes)",
     )
     include_controls: bool = Field(
-        False, description="controls are a class too (their label is their moa)"
+        False, description="make controls a class (their label is their moa)"
     )
     drop_unlearnable_classes: bool = Field(
         False,
-        description="leave a class out of the folds in which nothing of it is left to train on, "
-        "instead of stopping",
+        description="leave a class out of folds in which it has no training units, instead of "
+        "stopping",
     )
-    audit: Audit = Field(default_factory=Audit, description="the leakage audit")
+    audit: Audit = Field(default_factory=Audit, description="leakage audit")
 
     @consistency_check
     def _complete(self) -> Split:

@@ -31,7 +31,10 @@ features.extract(
     model, snakemake.input.pixels, None, snakemake.output.features, views=options.views
 )
 write_json(
-    [vars(block) for block in backbones.list_blocks(model, options.taps, options.pooling)],
+    [
+        vars(block)
+        for block in backbones.list_blocks(model, options.feature_layers, options.pooling)
+    ],
     snakemake.output.columns,
 )
 units = read_tables(snakemake.input.units, ["unit_id"])

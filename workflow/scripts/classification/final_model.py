@@ -46,7 +46,7 @@ head = final_model.fit_final_head(
 )
 extractor = None
 if feature_columns.NETWORK in choice.features:
-    seen = {"taps": choice.taps, "pooling": choice.pooling}
+    seen = {"feature_layers": choice.feature_layers, "pooling": choice.pooling}
     network = restore(FrozenNetwork, {**params.options["network"], **seen})
     backbone = backbones.build_extractor(network, params.channels, unit_shape)
     extractor = features.with_views(backbone, network.views, unit_shape)

@@ -20,7 +20,9 @@ config = json.loads(params.config)
 context = report_context.load_context(
     report_context.ReportFiles(
         summary=given["summary"],
-        screen=report_context.screen_files(given, config, params.curves),
+        screen=report_context.screen_files(
+            given, list(config["splits"]), list(config["models"]), params.curves
+        ),
         segmentation=segmentation.segmentation_files(given, params.engines, params.learning),
     ),
     config,

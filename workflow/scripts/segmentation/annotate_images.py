@@ -21,7 +21,7 @@ dataset.write(
     snakemake.output.images,
     snakemake.output.table,
     axes=params.options["axes"],
-    split_parts=params.split_merged,
+    split_parts=params.split_disconnected,
     ignored=params.ignore_label,
     binary_masks=params.binary_masks,
     max_gigabytes=params.options["max_image_gigabytes"],

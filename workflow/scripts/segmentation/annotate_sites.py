@@ -24,7 +24,7 @@ with from_screen.StoreReader(stores, params.channels) as reader:
         read_image=reader.read,
         binary_masks=params.binary_masks,
         max_gigabytes=params.max_gigabytes,
-        split_parts=params.split_merged,
+        split_parts=params.split_disconnected,
         ignored=params.ignore_label,
         as_read=from_screen.sizes_as_read(read_tables(snakemake.input.ingested)),
         size_rule=params.size_rule,

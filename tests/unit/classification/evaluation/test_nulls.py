@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from random_screens import LDA, features_of, folds_of, predicted, screen
 
-from moascope.classification.evaluation import nulls, permutation, scores, scoring
+from moascope.classification.evaluation import documents, nulls, permutation, scoring
 from moascope.classification.evaluation.options import Evaluation
 
 
@@ -21,7 +21,7 @@ def test_permutations_without_two_classes_to_train_on_are_skipped(share):
     refits = nulls.refit_null(
         features, units, folds, LDA, how="mean", n=30, seed=1, exchanged=["patient"]
     )
-    assert set(refits) == {"deal", "level", *scores.SCORES}
+    assert set(refits) == {"deal", "level", *documents.SCORES}
     n_deals = refits["deal"].nunique()
     assert (0 < n_deals < 30) if share == "some" else n_deals == 0
     null = refits.loc[refits["level"] == "unit", "accuracy"].to_numpy()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from random_screens import LDA, features_of, folds_of, predicted, screen
 from scipy.special import softmax
 
-from moascope.classification.evaluation import permutation, sampling
+from moascope.classification.evaluation import permutation
 from moascope.classification.heads import calibration, cross_validation
 from moascope.classification.heads.kinds.lda import LdaOptions
 from moascope.core.statistics import intervals, metrics
@@ -85,14 +85,6 @@ def test_classes_that_can_be_permuted_in_one_way_have_no_p_value():
     found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
     assert found["p"] is None
     assert found["p_reason"].startswith("there is one way only to permute the classes")
-
-
-def test_refits_of_many_units_use_as_many_of_each_compound():
-    chosen = sampling.sample_alike(np.repeat([0, 1, 2, -1], [100, 5, 50, 9]), 45, seed=0)
-    assert chosen.sum() == 45
-    assert chosen[100:105].all()
-    assert chosen[:100].sum() == chosen[105:155].sum() == 20
-    assert not chosen[155:].any()
 
 
 def test_a_calibrated_head_is_refitted_as_such():

@@ -181,3 +181,11 @@ def test_a_temperature_at_a_limit_of_the_search_is_known():
     wrong = np.array([1, 0] * 20)
     assert calibration.at_limit(calibration.temperature(logits, wrong))
     assert not calibration.at_limit(4.26)
+
+
+def test_temperature_is_the_one_with_the_least_cross_entropy():
+    rng = np.random.default_rng(0)
+    honest = rng.normal(size=(4000, 3)) * 2
+    labels = np.array([rng.choice(3, p=p) for p in softmax(honest, axis=1)])
+    assert calibration.temperature(5 * honest, labels) == pytest.approx(5, rel=0.1)
+    assert calibration.temperature(honest / 4, labels) == pytest.approx(1 / 4, rel=0.1)

@@ -105,16 +105,6 @@ def test_keys_of_other_types_are_refused():
         registry.read_options({"type": "lda", "gamma": 1.0})
 
 
-def test_keys_of_several_types_have_one_type_and_default():
-    fields = {}
-    for head in registry.HEADS:
-        for key, field in head.options.model_fields.items():
-            if key != "type":
-                known = fields.setdefault(key, field)
-                assert (known.annotation, known.default) == (field.annotation, field.default)
-                assert known.metadata == field.metadata
-
-
 def test_options_are_read_without_numpy(repository):
     code = (
         "import sys; import moascope.classification.options; "

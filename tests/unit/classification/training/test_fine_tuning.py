@@ -44,10 +44,10 @@ LENET = {
     "backbone": "lenet",
     "weights": "none",
     "channel_mapping": "inflate",
-    "triple": None,
+    "rgb_channels": None,
     "input_size": None,
     "transfer": "full",
-    "taps": [],
+    "feature_layers": [],
     "pooling": "mean",
     "head": HEAD,
     "unfreeze_from": None,
@@ -58,9 +58,9 @@ LITE0 = {
     **LENET,
     "backbone": "efficientnet-lite0",
     "weights": "imagenet",
-    "channel_mapping": "triple",
-    "triple": ["a", "b", "a"],
-    "taps": ["block2_add"],
+    "channel_mapping": "rgb",
+    "rgb_channels": ["a", "b", "a"],
+    "feature_layers": ["block2_add"],
     "transfer": "partial",
     "unfreeze_from": "block2_expand_conv",
 }
@@ -106,6 +106,13 @@ def test_a_network_trained_from_scratch_tells_left_from_right(screen):
     assert (result.predictions.argmax(axis=1) == labels[rows["test"]]).mean() >= 0.9
     np.testing.assert_allclose(result.predictions.sum(axis=1), 1, rtol=1e-5)
     assert result.embedding.shape == (10, 1024)
+
+
+def test_the_architecture_is_that_of_the_options():
+    options = restore(FineTuning, {**LENET, "backbone": "mlp", "architecture": {"hidden": [7]}})
+    model = fine_tuning.build_classifier(options, ["a", "b"], 2, (32, 32))
+    assert model.get_layer("embedding").output.shape == (None, 7)
+    assert model.get_layer("trunk").count_params() == (32 * 32 * 2 + 1) * 7
 
 
 def test_the_history_has_a_row_per_epoch(screen):
@@ -166,7 +173,7 @@ def test_batch_normalization_learns_from_scratch(screen):
 
 @pytest.mark.parametrize("mapping", ["inflate", "per-channel"])
 def test_fine_tuning_takes_any_channel_mapping(screen, mapping):
-    options = {"channel_mapping": mapping, "triple": None}
+    options = {"channel_mapping": mapping, "rgb_channels": None}
     result = fit(screen, LITE0, options=options, training={"epochs": 1})
     assert result.predictions.shape == (10, 2)
 

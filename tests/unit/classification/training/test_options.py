@@ -1,16 +1,11 @@
 import pytest
 from pydantic import ValidationError
 
-from moascope.classification.heads.kinds.mlp import MlpOptions
-from moascope.classification.options import Model
 from moascope.classification.training.options import (
     Augmentation,
-    FineTuning,
     Training,
-    read_network,
 )
 from moascope.core.options import restore
-from moascope.networks.options import FrozenNetwork
 
 
 def test_defaults_are_filled_in():
@@ -49,29 +44,3 @@ def test_plain_values_of_checked_options_are_restored():
 def test_options_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         Training().epochs = 4
-
-
-def test_a_tuned_network_has_only_the_options_that_it_depends_on():
-    model = Model(
-        split="s",
-        transfer="full",
-        weights="none",
-        head={"type": "mlp", "hidden": [8], "l2": 0.1},
-        training={"epochs": 3},
-    )
-    tuned = model.fine_tuning()
-    assert tuned.head == MlpOptions(hidden=[8], l2=0.1)
-    assert tuned.training.epochs == 3
-    assert restore(FineTuning, tuned.model_dump(mode="json")) == tuned
-    assert read_network(tuned.model_dump(mode="json")) == tuned
-
-
-def test_a_tuned_network_without_an_mlp_head_has_no_hidden_layers():
-    tuned = Model(split="s", transfer="full", weights="none").fine_tuning()
-    assert tuned.head == MlpOptions(hidden=[])
-
-
-def test_a_network_that_is_frozen_is_read_as_such():
-    network = Model(split="s", taps=["block2_add"]).network_pass()
-    assert network == FrozenNetwork(taps=["block2_add"])
-    assert read_network({**network.model_dump(mode="json"), "transfer": "frozen"}) == network

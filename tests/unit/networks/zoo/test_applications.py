@@ -8,7 +8,7 @@ from moascope.networks.registry import APPLICATIONS, ChannelMapping
 from moascope.networks.zoo import applications
 
 RGB = ["a", "b", "c"]
-TRIPLE = ChannelMapping("triple", RGB)
+RGB_MAPPING = ChannelMapping("rgb", RGB)
 
 
 def images(n=2, size=64, channels=3, seed=0):
@@ -53,6 +53,11 @@ def test_weights_that_cannot_be_downloaded_are_an_error_without_a_url(monkeypatc
     monkeypatch.setattr(keras.applications, "VGG16", no_network)
     monkeypatch.setattr(no_network, "__module__", "keras.applications.vgg16", raising=False)
     with pytest.raises(InputError) as caught:
-        backbones.build("VGG16", "imagenet", None, RGB, TRIPLE, unit_shape=(64, 64))
+        backbones.build("VGG16", "imagenet", None, RGB, RGB_MAPPING, unit_shape=(64, 64))
     assert "imagenet weights of VGG16 are not on this machine" in str(caught.value)
     assert "http" not in str(caught.value)
+
+
+def test_images_that_are_too_small_are_told_the_least_size():
+    with pytest.raises(InputError, match=r"InceptionV3 cannot be built .* at least 75x75"):
+        backbones.build("InceptionV3", "none", None, RGB, TRIPLE, unit_shape=(74, 90))

@@ -10,8 +10,8 @@ SPLITS = {
     "lobo": {"method": "leave-one-batch-out"},
 }
 MODELS = {
-    "lda": {"split": "loco", "taps": ["block4_add"]},
-    "svm": {"split": "loco", "taps": ["block4_add"], "head": {"type": "svm"}},
+    "lda": {"split": "loco", "feature_layers": ["block4_add"]},
+    "svm": {"split": "loco", "feature_layers": ["block4_add"], "head": {"type": "svm"}},
     "mlp": {"split": "lobo", "head": {"type": "mlp"}},
     "hand": {"split": "loco", "features": ["hand-crafted"]},
     "both": {"split": "loco", "features": ["network", "hand-crafted"]},
@@ -58,6 +58,29 @@ def test_models_with_equal_passes_share_one(inputs):
     find_columns = inputs.of_pass("{model}.columns")
     assert find_columns(of("svm")) == "lda.columns"
     assert find_columns(of("hand")) == []
+
+
+def test_an_architecture_reaches_the_jobs_of_its_model_alone():
+    scratch = {"split": "loco", "backbone": "mlp", "weights": "none"}
+    network = {**scratch, "architecture": {"hidden": [7]}}
+    models = {"frozen": network, "tuned": {**network, "transfer": "full"}, "other": scratch}
+
+    def plain(models):
+        found = build(ModelInputs, splits=SPLITS, models=models)
+        return {
+            "frozen": [found.feature_options(of("frozen")), found.final_options(of("frozen"))],
+            "tuned": [found.tuning_options(of("tuned"))],
+            "other": [found.feature_options(of("other")), found.final_options(of("other"))],
+        }
+
+    before = plain(models)
+    changed = {**network, "architecture": {"hidden": [8]}}
+    for name in ("frozen", "tuned"):
+        after = plain({**models, name: {**models[name], **changed}})
+        assert {key for key in before if after[key] != before[key]} == {name}
+    assert all(each["architecture"] == {"hidden": [7]} for each in before["tuned"])
+    assert before["frozen"][1]["network"]["architecture"] == {"hidden": [7]}
+    assert before["other"][0]["architecture"] == {}
 
 
 def test_hand_crafted_features_are_joined(inputs):

@@ -112,6 +112,20 @@ def test_the_size_is_measured_on_at_most_four_plates():
     assert set(sample) == {"model", "images", "table"}
 
 
+def test_a_job_that_measures_a_size_knows_whether_the_engine_is_tuned():
+    engines = {"given": ENGINES["given"], "tuned": {**ENGINES["given"], "tune": True}}
+    inputs = inputs_of(engines)
+    assert "tune" not in inputs.given_options(of("given", images="annotated"))
+    assert inputs.given_options(of("tuned", images="annotated"))["tune"] is True
+
+
+def test_jobs_of_ensembles_and_sizes_are_known_before_the_run(inputs):
+    assert inputs.member_jobs() == [{"engine": "net", "member": n} for n in range(2)]
+    assert inputs.size_jobs() == [{"engine": "given", "images": "annotated"}]
+    measuring = inputs_of({"given": {**ENGINES["given"]}}, mask=None)
+    assert measuring.size_jobs() == [{"engine": "given", "images": "screen"}]
+
+
 def test_plates_are_divided_into_sets(inputs):
     assert inputs.plate_sets == {"train": ["P1"], "validation": ["P2"], "test": ["P3"]}
     assert inputs.annotated_plates == ["P1", "P2", "P3"]

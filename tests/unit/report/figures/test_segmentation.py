@@ -1,9 +1,15 @@
 """Figures and pictures of segmentations."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from squares import (
+    picture,
+    squares,
+)
 
 from moascope.report.figures import segmentation
+from moascope.report.figures import segmentation as pictures
 
 
 @pytest.mark.parametrize(
@@ -38,3 +44,30 @@ def test_an_overlay_outlines_objects_in_the_colour_of_predictions():
     assert picture.shape == (20, 20, 3)
     assert (picture[5, 5] == [242, 225, 76]).all()
     assert (picture[10, 10] == 0).all()
+
+
+def test_missed_and_invented_objects_have_their_colours():
+    truth, found = squares(2), squares(2, shift=24)
+    drawn = pictures.panels(picture(truth)[0], truth, found, 64)
+    assert set(drawn) == {"image", "reference", "predicted", "disagreement"}
+    colours = {tuple(pixel) for pixel in drawn["disagreement"].reshape(-1, 3)}
+    missed, invented = ((255, 122, 47), (217, 75, 214))
+    assert missed in colours
+    assert invented in colours
+    assert missed not in {tuple(pixel) for pixel in drawn["reference"].reshape(-1, 3)}
+
+
+def test_every_network_of_an_ensemble_has_a_learning_curve():
+    curve = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0], "ap_50": 0.5, "mean_ap": 0.4})
+    both = pd.concat([curve.assign(member=0), curve.assign(member=1, loss=3.0)])
+    lines = [pictures.learning_curve(one, "x").count("stroke-width: 1.8") for one in (curve, both)]
+    assert lines[1] == lines[0] + 3  # loss and two AP
+
+
+def test_large_objects_are_shown_smaller():
+    truth = np.zeros((300, 400), np.int32)
+    truth[20:220, 30:230], truth[20:220, 240:390] = 1, 2
+    drawn = pictures.panels(np.where(truth > 0, 200, 20), truth, truth, 128)
+    assert pictures.shrinkage(truth, 128) == 6
+    assert drawn["reference"].shape == (50, 66, 3)
+    assert pictures.shrinkage(squares(2), 64) == 1

@@ -11,7 +11,6 @@ import pytest
 from screens import options
 
 from moascope.core.errors import InputError
-from moascope.screen.formats.base import FORMAT_KEYS
 from moascope.screen.formats.registry import FORMATS, find_format
 from moascope.screen.options import Input
 from moascope.screen.site_table import read_sites
@@ -98,15 +97,6 @@ def test_a_format_is_one_module_and_its_entry_in_the_registry(tmp_path, reposito
         "['P1']",
         "['P1/A01/1', 'P1/B02/1'] ['A01-d.tif', 'B02-d.tif']",
     ]
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_formats_require_only_keys_that_have_an_effect(name):
-    entry = FORMATS[name]
-    keys = set(entry.required_keys)
-    assert keys <= set(Input.model_fields)
-    assert keys & set(FORMAT_KEYS) <= set(entry.used_keys)
-    assert set(entry.used_keys) <= set(FORMAT_KEYS)
 
 
 def test_reading_formats_needs_no_pandas(repository: Path):

@@ -55,7 +55,7 @@ def test_refused_masks_have_one_message_that_names_the_sheet(annotated_set, capl
         annotated_set([discs(count, 255) for count in (5, 4)], source="masks.csv")
     assert str(caught.value).startswith("masks.csv: images or masks cannot be used: 1 problem")
     assert "2 of 2 masks have no value but 0 and 255, though 255 has several" in str(caught.value)
-    assert "split_merged" not in caplog.text
+    assert "split_disconnected" not in caplog.text
 
 
 def test_masks_of_one_value_that_are_taken_as_labels_bring_a_warning(annotated_set, caplog):

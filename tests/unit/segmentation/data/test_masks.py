@@ -188,7 +188,8 @@ def test_objects_that_touch_by_a_corner_and_share_a_label_are_warned_of_and_spli
     np.testing.assert_array_equal(kept, merged)
     assert warnings == [
         "a.png: 1 label is in parts that only touch by a corner (such as object 1), so that "
-        "several objects may share a label. Correct the mask, or set segmentation.split_merged."
+        "several objects may share a label. Correct the mask, or set "
+        "segmentation.split_disconnected."
     ]
     split, warnings = checked(merged, "a.png", split_parts=True)
     np.testing.assert_array_equal(split > 0, truth > 0)

@@ -59,10 +59,10 @@ def test_the_channel_is_chosen_and_checked(nuclei):
 
 def test_tuning_improves_the_parameters(nuclei):
     image, truth = nuclei
-    start = ClassicalParameters(correction=0.1, local_weight=0.0)
-    grid = {"correction": (0.1, 0.8), "separation": (0.15, 0.3)}
+    start = ClassicalParameters(threshold_correction=0.1, local_weight=0.0)
+    grid = {"threshold_correction": (0.1, 0.8), "min_distance": (0.15, 0.3)}
     best, tried = tune_classical([(image, truth)], grid, start)
-    assert best.correction == 0.8
+    assert best.threshold_correction == 0.8
     assert best.local_weight == 0.0
     assert tried["mean_ap"].iloc[0] > tried["mean_ap"].iloc[-1]
 
@@ -81,7 +81,9 @@ def test_surroundings_are_those_of_the_gaussian_filter_of_scipy(shape, radius):
 def test_objects_are_those_that_the_gaussian_filter_of_scipy_finds(nuclei, radius, monkeypatch):
     rough = np.random.default_rng(0).gamma(2, 10_000, (1, 150, 170))
     clouds = ndimage.gaussian_filter(rough, (0, 3, 3)).astype(np.uint16)
-    parameters = ClassicalParameters(correction=0.1, local_radius=radius / 20, separation=0.05)
+    parameters = ClassicalParameters(
+        threshold_correction=0.1, local_radius=radius / 20, min_distance=0.05
+    )
     found = [segment_classical(image, parameters) for image in (nuclei[0], clouds)]
     monkeypatch.setattr(classical, "_blur", ndimage.gaussian_filter)
     for image, labels in zip((nuclei[0], clouds), found, strict=True):
@@ -204,10 +206,10 @@ def test_lengths_follow_the_diameter():
 
 
 def test_the_users_parameters_come_before_stored_ones():
-    stored = {"correction": 0.5, "smoothing": 0.1, "diameter": 30.0}
-    options = ClassicalOptions(correction=0.9, polarity="dark", min_area=100)
+    stored = {"threshold_correction": 0.5, "smoothing": 0.1, "diameter": 30.0}
+    options = ClassicalOptions(threshold_correction=0.9, polarity="dark", min_area=100)
     parameters = parameters_of(options, stored)
-    assert (parameters.correction, parameters.smoothing) == (0.9, 0.1)
+    assert (parameters.threshold_correction, parameters.smoothing) == (0.9, 0.1)
     assert (parameters.polarity, parameters.diameter) == ("dark", 30)
     assert parameters.pixels(parameters.min_area) == 100
     assert parameters_of(ClassicalOptions()) == ClassicalParameters()
@@ -215,10 +217,10 @@ def test_the_users_parameters_come_before_stored_ones():
 
 def test_tuning_measures_the_diameter_and_leaves_what_the_user_set():
     image, truth = discs(n_side=3)
-    tuned = tune_with(ClassicalOptions(correction=0.33), [(image, truth)] * 2)
+    tuned = tune_with(ClassicalOptions(threshold_correction=0.33), [(image, truth)] * 2)
     assert tuned.diameter == pytest.approx(18, abs=0.5)
-    assert tuned.correction == 0.33
-    options = ClassicalOptions(diameter=40.0, correction=0.5)
+    assert tuned.threshold_correction == 0.33
+    options = ClassicalOptions(diameter=40.0, threshold_correction=0.5)
     assert tune_with(options, [(image, truth)]).diameter == 40
 
 

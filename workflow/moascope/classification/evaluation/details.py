@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from moascope.classification import layout
 from moascope.classification.evaluation.codes import encode, look_up
+from moascope.classification.evaluation.documents import FoldScores, Mistake, ReliabilityBin
 from moascope.classification.evaluation.frame import Frame
 from moascope.classification.evaluation.scores import json_number, reliability_of
 from moascope.core.statistics import metrics
@@ -22,7 +23,7 @@ _LAYOUT = {"plate", "well", "batch", "row", "col", "moa"}
 
 def measure_confounding(
     members: pd.DataFrame, frame: Frame, held_out: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, layout.PlaceAssociation]:
     """Measure how closely class and place go together, and mark the free groups held out.
 
     The result is empty for units without a place on a plate.
@@ -50,7 +51,7 @@ def count_confusions(predictions: pd.DataFrame) -> list[list[int]]:
     return counts.tolist()
 
 
-def list_reliability(predictions: pd.DataFrame, bins: int) -> list[dict[str, Any]]:
+def list_reliability(predictions: pd.DataFrame, bins: int) -> list[ReliabilityBin]:
     """List the bins of the reliability of all calls."""
     result = reliability_of(encode(predictions), np.ones(len(predictions), dtype=bool), bins)
     return [
@@ -65,14 +66,14 @@ def list_reliability(predictions: pd.DataFrame, bins: int) -> list[dict[str, Any
     ]
 
 
-def list_folds(predictions: pd.DataFrame) -> list[dict[str, Any]]:
+def list_folds(predictions: pd.DataFrame) -> list[FoldScores]:
     """List size and accuracy of every fold."""
     right = predictions["moa"] == predictions["predicted"]
     grouped = predictions.assign(right=right).groupby(["repeat", "fold", "fold_name"])["right"]
-    return _records(grouped.agg(n="size", accuracy="mean").reset_index())
+    return cast(list[FoldScores], _records(grouped.agg(n="size", accuracy="mean").reset_index()))
 
 
-def list_mistakes(predictions: pd.DataFrame, frame: Frame) -> list[dict[str, Any]]:
+def list_mistakes(predictions: pd.DataFrame, frame: Frame) -> list[Mistake]:
     """List the wrong calls with the largest probability, at most 48."""
     wrong = predictions[predictions["moa"] != predictions["predicted"]]
     codes = encode(wrong)
@@ -83,7 +84,7 @@ def list_mistakes(predictions: pd.DataFrame, frame: Frame) -> list[dict[str, Any
     where = look_up(chosen, frame.units, places)
     table = pd.concat([chosen[["unit_id", "moa", "predicted", "fold_name"]], where], axis=1)
     table["confidence"] = confidence[order]
-    return _records(table)
+    return cast(list[Mistake], _records(table))
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from moascope.classification.evaluation.codes import look_up
+from moascope.classification.evaluation.documents import CoarserScores, LevelScores
 from moascope.classification.evaluation.levels import Columns, Design, plural_name
 from moascope.classification.evaluation.options import Evaluation
 from moascope.core.statistics import intervals
@@ -110,7 +110,7 @@ class Frame:
             and bool((unit.groupby(members[name]).nunique() > 1).any())
         ]
 
-    def nest(self, entries: Mapping[str, Any]) -> dict[str, Any]:
+    def nest(self, entries: Mapping[str, LevelScores]) -> CoarserScores:
         """Return the entries of all levels but the units under their keys of summary.json."""
         if self.design.has_plates:
             return {"by_treatment": entries["treatment"], "by_well": entries["well"]}

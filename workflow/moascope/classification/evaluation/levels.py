@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from moascope.classification.evaluation.documents import CoarserScores, LevelScores
 from moascope.splits.independence import plural
 
 PLATE_LEVELS: dict[str, tuple[str, ...]] = {"well": ("plate", "well"), "treatment": ("treatment",)}
@@ -54,13 +54,13 @@ class Design:
         return ("compound",) if self.has_plates else independent
 
 
-def scored_levels(entry: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def scored_levels(entry: CoarserScores) -> dict[str, LevelScores]:
     """Return the scores of all levels but the units, by the level in the plural."""
-    found = {
-        title: entry[key]
-        for title, key in (("wells", "by_well"), ("treatments", "by_treatment"))
-        if key in entry
-    }
+    found: dict[str, LevelScores] = {}
+    if "by_well" in entry:
+        found["wells"] = entry["by_well"]
+    if "by_treatment" in entry:
+        found["treatments"] = entry["by_treatment"]
     return found | {plural_name(name): scores for name, scores in entry.get("by_group", {}).items()}
 
 

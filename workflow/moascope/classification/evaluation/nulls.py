@@ -14,10 +14,11 @@ import pandas as pd
 from moascope.classification.evaluation import permutation
 from moascope.classification.evaluation.aggregation import aggregate, aggregate_levels
 from moascope.classification.evaluation.codes import PROBABILITY, class_names, encode, look_up
+from moascope.classification.evaluation.documents import SCORES, LevelScores
 from moascope.classification.evaluation.frame import Frame, join_names
 from moascope.classification.evaluation.levels import PLATE_LEVELS, Columns, Design, plural_name
 from moascope.classification.evaluation.sampling import sample_alike
-from moascope.classification.evaluation.scores import SCORES, score_plainly
+from moascope.classification.evaluation.scores import score_plainly
 from moascope.classification.heads.base import HeadOptions
 from moascope.classification.predictions import FoldLike
 
@@ -158,7 +159,7 @@ class _Rows:
 
 
 def add_null(
-    entries: dict[str, dict[str, Any]],
+    entries: Mapping[str, LevelScores],
     levels: Mapping[str, pd.DataFrame],
     frame: Frame,
     refits: pd.DataFrame | None,
@@ -174,18 +175,19 @@ def add_null(
             unit = "compound" if frame.design.has_plates else frame.independent.name
             reason = IN_TRAINING.format(unit=unit, units=plural_name(unit))
             for name in SCORES:
-                entries[level][name] |= permutation.no_null(reason)
+                entries[level][name].update(permutation.no_null(reason))
             continue
         if refits is None:
             null, how = _label_null(rows, frame, level, deals), permutation.LABELS
         else:
             chosen = refits[refits["level"] == level]
             null, how = {name: chosen[name].to_numpy() for name in SCORES}, permutation.REFIT
-        for name, values in null.items():
+        for name in SCORES:
             score = entries[level][name]
-            score |= permutation.against_null(
-                score["value"], values, frame.options.confidence, distinct, how
+            chance = permutation.against_null(
+                score["value"], null[name], frame.options.confidence, distinct, how
             )
+            score.update(chance)
 
 
 def _label_null(

@@ -25,6 +25,7 @@ import pandas as pd
 from scipy.special import gammaln, softmax
 from scipy.stats import rankdata
 
+from moascope.classification.evaluation.documents import Chance
 from moascope.classification.heads import fitting
 from moascope.classification.heads.base import HeadOptions
 from moascope.classification.heads.calibration import calibrate_by_rows, temperature
@@ -181,14 +182,14 @@ def refit_predictions(
     return joined
 
 
-def no_null(reason: str) -> dict[str, Any]:
+def no_null(reason: str) -> Chance:
     """Return the entry of a score without a p-value."""
     return {"p": None, "p_reason": reason}
 
 
 def against_null(
     observed: float | None, null: FloatArray, level: float, distinct: float, how: str
-) -> dict[str, Any]:
+) -> Chance:
     """Return the p-value of a score and the interval of its null.
 
     Parameters
@@ -206,10 +207,8 @@ def against_null(
 
     Returns
     -------
-    dict
-        ``p`` (one-sided, (b + 1) / (n + 1), Phipson and Smyth 2010; None with a ``p_reason``
-        where there is none) and ``null``: ``mean``, ``interval``, ``deals``, ``how``, and
-        ``least_p``, below which no p-value is possible.
+    Chance
+        Its p-value is (b + 1) / (n + 1), Phipson and Smyth 2010.
     """
     known = null[~np.isnan(null)]
     if distinct < 1.5:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.classification.evaluation.codes import Codes, encode
+from moascope.classification.evaluation.documents import (
+    ClassScores,
+    Difference,
+    LevelScores,
+    Score,
+)
 from moascope.classification.evaluation.frame import Frame
 from moascope.core.errors import InputError
 from moascope.core.statistics import intervals, metrics
@@ -18,10 +24,6 @@ from moascope.core.statistics import intervals, metrics
 AREA = "roc_auc"
 NO_AREA = "the test units are of one class only"
 NO_UNITS = "the class has no test units"
-
-
-SCORES = (*metrics.SCORES, AREA)
-"""The scores that have intervals and a null, by their name in summary.json."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def score_plainly(predictions: pd.DataFrame) -> dict[str, float]:
     """Compute scores without intervals, means over repetitions."""
     codes = encode(predictions)
     counts = metrics.group_counts(codes.truth, codes.predicted, codes.repeats, len(codes.classes))
-    summed = metrics.ClassCounts(*(part[:, 0] for part in counts))
+    summed = metrics.ClassCounts(
+        hits=counts.hits[:, 0], actual=counts.actual[:, 0], called=counts.called[:, 0]
+    )
     scores = {name: float(np.mean(score(summed))) for name, score in metrics.SCORES.items()}
     found = _area(codes, np.zeros_like(codes.truth), 1)
     return scores | {AREA: np.nan if found is None else found[0]}
@@ -95,59 +99,67 @@ def score_level(predictions: pd.DataFrame, frame: Frame, level: str) -> Level:
 
 def score_levels(
     levels: Mapping[str, pd.DataFrame], frame: Frame
-) -> tuple[dict[str, Level], dict[str, dict[str, Any]]]:
+) -> tuple[dict[str, Level], dict[str, LevelScores]]:
     """Compute the scores of every level, for comparisons and as entries for JSON."""
     scored = {level: score_level(rows, frame, level) for level, rows in levels.items()}
     entries = {
-        level: {
-            **_score_entries(scored[level], frame.options.confidence),
-            "calibration_error": _calibration_error(rows, frame.options.calibration_bins),
-        }
+        level: _level_entry(
+            scored[level],
+            frame.options.confidence,
+            _calibration_error(rows, frame.options.calibration_bins),
+        )
         for level, rows in levels.items()
     }
     return scored, entries
 
 
-def _score_entries(level: Level, coverage: float) -> dict[str, Any]:
+def _level_entry(level: Level, coverage: float, calibration_error: float | None) -> LevelScores:
     """Return the scores of a level with their intervals, for JSON."""
-    entries: dict[str, Any] = {"n": level.n}
-    for name in (*metrics.SCORES, AREA):
-        if name not in level.values:
-            entries[name] = {
-                "value": None,
-                "ci": None,
-                "level": coverage,
-                "reason": NO_AREA,
-            }
-            continue
-        value, influence = level.values[name]
-        compute = intervals.area_interval if name == AREA else intervals.share_interval
-        entries[name] = _with_interval(level, name, value, influence, compute, coverage)
-    return entries
+    return {
+        "n": level.n,
+        "accuracy": _score_entry(level, "accuracy", coverage),
+        "macro_f1": _score_entry(level, "macro_f1", coverage),
+        "balanced_accuracy": _score_entry(level, "balanced_accuracy", coverage),
+        "roc_auc": _score_entry(level, AREA, coverage),
+        "calibration_error": calibration_error,
+    }
 
 
-def _with_interval(
-    level: Level,
-    name: str,
-    value: float,
-    influence: npt.NDArray[np.floating[Any]],
-    compute: Callable[..., intervals.Interval],
-    coverage: float,
-) -> dict[str, Any]:
-    """Return a value with its interval, for JSON."""
-    weights = level.weights(name)
-    degrees = level.groups.degrees(weights)
-    entry: dict[str, Any] = {"value": value, "ci": None, "level": coverage}
-    if degrees <= 0:
-        return entry | {"reason": level.no_interval}
-    variance, ceiling = level.groups.variance(influence, weights), level.groups.ceiling(weights)
-    entry["ci"] = list(compute(value, variance, ceiling, degrees, coverage))
-    if compute is intervals.difference_interval:
-        entry["p"] = intervals.difference_p(value, variance, ceiling, degrees)
-    return entry
+def _score_entry(level: Level, name: str, coverage: float) -> Score:
+    """Return a score of a level with its interval, for JSON."""
+    if name not in level.values:
+        return {"value": None, "ci": None, "level": coverage, "reason": NO_AREA}
+    value, influence = level.values[name]
+    spread = _Spread.of(level, name, influence)
+    if spread is None:
+        return {"value": value, "ci": None, "level": coverage, "reason": level.no_interval}
+    compute = intervals.area_interval if name == AREA else intervals.share_interval
+    bounds = compute(value, spread.variance, spread.ceiling, spread.degrees, coverage)
+    return {"value": value, "ci": list(bounds), "level": coverage}
 
 
-def compare_levels(model: Level, other: Level, coverage: float, name: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Spread:
+    """Variance of a score between independent groups, for its interval."""
+
+    variance: float
+    ceiling: float
+    degrees: float
+
+    @classmethod
+    def of(
+        cls, level: Level, name: str, influence: npt.NDArray[np.floating[Any]]
+    ) -> _Spread | None:
+        """Compute the variance from the influence of every group; None with too few groups."""
+        weights = level.weights(name)
+        degrees = level.groups.degrees(weights)
+        if degrees <= 0:
+            return None
+        variance = level.groups.variance(influence, weights)
+        return cls(variance, level.groups.ceiling(weights), degrees)
+
+
+def compare_levels(model: Level, other: Level, coverage: float, name: str) -> dict[str, Difference]:
     """Compute the differences of two classifiers: model less other, paired by group.
 
     Parameters
@@ -161,8 +173,8 @@ def compare_levels(model: Level, other: Level, coverage: float, name: str) -> di
 
     Returns
     -------
-    dict
-        By score ``{value, ci, level, p}``; without an interval a ``reason`` instead of ``p``.
+    dict of str to Difference
+        By score; without an interval there is a reason instead of a p-value.
 
     Raises
     ------
@@ -173,16 +185,22 @@ def compare_levels(model: Level, other: Level, coverage: float, name: str) -> di
         raise InputError(
             f"{name} was scored on other units than the model. Fix: predict both on one split"
         )
+    return {score: _compare_scores(model, other, score, coverage) for score in metrics.SCORES}
+
+
+def _compare_scores(model: Level, other: Level, name: str, coverage: float) -> Difference:
+    """Return the difference of one score with its interval and p-value, for JSON."""
+    value = model.values[name][0] - other.values[name][0]
+    spread = _Spread.of(model, name, model.values[name][1] - other.values[name][1])
+    if spread is None:
+        return {"value": value, "ci": None, "level": coverage, "reason": model.no_interval}
+    variance, ceiling, degrees = spread.variance, spread.ceiling, spread.degrees
+    bounds = intervals.difference_interval(value, variance, ceiling, degrees, coverage)
     return {
-        score: _with_interval(
-            model,
-            score,
-            model.values[score][0] - other.values[score][0],
-            model.values[score][1] - other.values[score][1],
-            intervals.difference_interval,
-            coverage,
-        )
-        for score in metrics.SCORES
+        "value": value,
+        "ci": list(bounds),
+        "level": coverage,
+        "p": intervals.difference_p(value, variance, ceiling, degrees),
     }
 
 
@@ -206,31 +224,41 @@ def reliability_of(codes: Codes, rows: npt.NDArray[np.bool_], bins: int) -> metr
 
 def score_classes(
     predictions: pd.DataFrame, level: Level, coverage: float
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, ClassScores]:
     """Compute precision, recall with its interval, F1 and the number of units of each class.
 
     Values are means over repetitions.
     """
     codes = encode(predictions)
-    summed = metrics.ClassCounts(*(part.sum(axis=0) for part in level.counts))
+    counts = level.counts
+    summed = metrics.ClassCounts(
+        hits=counts.hits.sum(axis=0),
+        actual=counts.actual.sum(axis=0),
+        called=counts.called.sum(axis=0),
+    )
     scores = metrics.per_class_scores(summed)
     recalls = intervals.recall_intervals(level.counts, level.groups, coverage)
     n = predictions.groupby("moa")["unit_id"].nunique()
-    result: dict[str, dict[str, Any]] = {}
+    result: dict[str, ClassScores] = {}
     for index, name in enumerate(codes.classes):
-        entry: dict[str, Any] = {
+        means = {
             key: metrics.mean_over([json_number(value) for value in values[:, index]])
             for key, values in scores.items()
         }
         value, bounds = recalls[index] or (None, None)
-        entry["recall"] = {
+        recall: Score = {
             "value": value,
             "ci": None if bounds is None else list(bounds),
             "level": coverage,
         }
         if bounds is None:
-            entry["recall"]["reason"] = NO_UNITS if value is None else level.no_interval
-        result[name] = entry | {"n": int(n.get(name, 0))}
+            recall["reason"] = NO_UNITS if value is None else level.no_interval
+        result[name] = {
+            "precision": means["precision"],
+            "recall": recall,
+            "f1": means["f1"],
+            "n": int(n.get(name, 0)),
+        }
     return result
 
 

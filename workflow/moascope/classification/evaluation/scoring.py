@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 import pandas as pd
 
@@ -23,6 +23,12 @@ from moascope.classification.evaluation.details import (
     list_mistakes,
     list_reliability,
     measure_confounding,
+)
+from moascope.classification.evaluation.documents import (
+    BaselineScores,
+    LevelScores,
+    ModelScores,
+    Pictures,
 )
 from moascope.classification.evaluation.frame import Frame
 from moascope.classification.evaluation.levels import Design
@@ -54,7 +60,7 @@ def evaluate(
     held_out: Sequence[str] = (),
     design: Design | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> ModelScores:
     """Score a model, for its entry under ``classification`` in summary.json and for the report.
 
     With several repetitions every score is the mean of the scores of the repetitions: the expected
@@ -90,20 +96,8 @@ def evaluate(
 
     Returns
     -------
-    dict
-        JSON-ready. ``unit, split, n``; ``accuracy, macro_f1, balanced_accuracy, roc_auc``, each
-        ``{value, ci, level, p, null}`` (``ci`` and ``p`` may be None with a ``reason``);
-        ``calibration_error``; ``by_treatment, by_well``, the same for wells and treatments, or
-        ``by_group``, the same for each free group where there are no plates; ``per_class``;
-        ``baselines`` (the same scores, and ``comparator``: whether the model is compared with it);
-        ``compounds`` (how many were tested, by class); ``comparisons`` by
-        baseline and score (model less baseline, paired by group: ``{value, ci, level, p}``),
-        ``model_comparisons``, the same by other model; ``confounding``, see
-        `layout.association`; ``calibration``, see `calibration.summarise`; and
-        ``details``: ``classes``, ``confusion`` (by level, rows are the truth), ``reliability``,
-        ``folds``, ``mistakes`` (most confident first), ``repeats``, ``independent_unit``,
-        ``n_independent``, ``aggregate``. A score that is not defined has the value None and a
-        ``reason``.
+    ModelScores
+        Ready for JSON. A score that is not defined has the value None and a ``reason``.
 
     Raises
     ------
@@ -121,7 +115,7 @@ def evaluate(
     levels = _levels_of(table, frame)
     scored, entries = score_levels(levels, frame)
     add_null(entries, levels, frame, refits, seed)
-    others = {}
+    others: dict[str, BaselineScores] = {}
     for name, rows in (baselines or {}).items():
         others[name], found = _score_baseline(name, rows, frame, seed)
         if others[name]["comparator"]:
@@ -162,8 +156,8 @@ def _levels_of(predictions: pd.DataFrame, frame: Frame) -> dict[str, pd.DataFram
 
 
 def _add_comparisons(
-    entries: Mapping[str, dict[str, Any]],
-    key: str,
+    entries: Mapping[str, LevelScores],
+    key: Literal["comparisons", "model_comparisons"],
     name: str,
     scored: Mapping[str, Level],
     other: Mapping[str, Level],
@@ -177,7 +171,7 @@ def _add_comparisons(
         )
 
 
-def _pictures(table: pd.DataFrame, frame: Frame) -> dict[str, Any]:
+def _pictures(table: pd.DataFrame, frame: Frame) -> Pictures:
     """Return the details that show one prediction per unit."""
     averaged = average_repeats(table)
     return {
@@ -191,7 +185,7 @@ def _pictures(table: pd.DataFrame, frame: Frame) -> dict[str, Any]:
 
 
 def _log_accuracy(
-    split: str, unit: str, top: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]
+    split: str, unit: str, top: LevelScores, entries: Mapping[str, LevelScores]
 ) -> None:
     """Log the accuracy of every level."""
     shares = [
@@ -203,15 +197,20 @@ def _log_accuracy(
 
 def _score_baseline(
     name: str, predictions: pd.DataFrame, frame: Frame, seed: int
-) -> tuple[dict[str, Any], dict[str, Level]]:
+) -> tuple[BaselineScores, dict[str, Level]]:
     """Score a baseline as a model is scored: its entry without details, and its levels."""
     check(predictions)
     levels = _levels_of(predictions.reset_index(drop=True), frame)
     scored, entries = score_levels(levels, frame)
     add_null(entries, levels, frame, None, seed)
     chance = 1 / predictions["moa"].nunique()
-    below = name == MAJORITY.name and entries["unit"]["balanced_accuracy"]["value"] < chance - 1e-9
-    result = {**entries["unit"], **frame.nest(entries), "comparator": not below}
+    recall = entries["unit"]["balanced_accuracy"]["value"]
+    below = name == MAJORITY.name and recall is not None and recall < chance - 1e-9
+    result: BaselineScores = {
+        **entries["unit"],
+        **frame.nest(entries),
+        "comparator": not below,
+    }
     if below:
         result["reason"] = (
             "the split makes its class rarer in training, so that it scores below chance"

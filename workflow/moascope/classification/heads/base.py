@@ -38,10 +38,10 @@ class CalibratedOptions(HeadOptions):
     balanced: bool = Field(True, description="give every class the same weight")
     calibrate: Literal["auto"] | bool = Field(
         "auto",
-        description="divide the logits by one temperature. auto: fitted by an inner "
-        "cross-validation over whole groups of the training units, where two classes or more have "
-        "two groups; true: fitted to the validation units (`splits.{name}.validation`, or those "
-        "of a fixed list); false: not at all",
+        description="temperature scaling of the logits. auto: fitted in an inner cross-validation "
+        "over groups of the training units, if at least two classes have two groups. true: fitted "
+        "to the validation units (`splits.{name}.validation`, or those of a fixed list). false: "
+        "none",
     )
 
 

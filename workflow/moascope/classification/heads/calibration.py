@@ -8,7 +8,7 @@ over whole groups of the training units, or of validation units.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NotRequired, Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -158,7 +158,18 @@ def calibrate_by_folds(
     return Calibration(temperature(logits, np.searchsorted(classes, labels[tested])))
 
 
-def summarise(predictions: pd.DataFrame) -> dict[str, Any] | None:
+class CalibrationSummary(TypedDict):
+    """Calibration of all folds of a model."""
+
+    folds: int
+    calibrated_folds: int
+    temperature: NotRequired[float]
+    """Median of the calibrated folds, where there are any."""
+    reason: NotRequired[str]
+    """Most frequent reason of the others, where there are any."""
+
+
+def summarise(predictions: pd.DataFrame) -> CalibrationSummary | None:
     """Summarise the calibration of all folds of a model.
 
     Parameters
@@ -168,16 +179,15 @@ def summarise(predictions: pd.DataFrame) -> dict[str, Any] | None:
 
     Returns
     -------
-    dict or None
-        ``folds``, ``calibrated_folds``, the median ``temperature`` of those, and the most frequent
-        ``reason`` of the others. None for models whose head knows no calibration (networks).
+    CalibrationSummary or None
+        None for models whose head knows no calibration (networks).
     """
     if "temperature" not in predictions:
         return None
     folds = predictions.drop_duplicates(["repeat", "fold"])
     done = folds["uncalibrated"] == ""
     reasons = folds.loc[~done, "uncalibrated"]
-    result: dict[str, Any] = {"folds": len(folds), "calibrated_folds": int(done.sum())}
+    result: CalibrationSummary = {"folds": len(folds), "calibrated_folds": int(done.sum())}
     if done.any():
         result["temperature"] = float(folds.loc[done, "temperature"].median())
     if not done.all():

@@ -63,7 +63,7 @@ def join_sections(heads: Sequence[HeadType]) -> type[HeadSection]:
                 users = [other.name for other in heads if key in other.options.model_fields]
                 fields[key] = _with_users(field, users, [other.name for other in heads])
     return create_model(
-        "Head", __base__=HeadSection, __doc__="What turns features into classes.", **fields
+        "Head", __base__=HeadSection, __doc__="Classifier on top of features.", **fields
     )
 
 

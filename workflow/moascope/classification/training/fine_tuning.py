@@ -209,10 +209,11 @@ def build_classifier(
         options.weights,
         options.input_size,
         channels,
-        ChannelMapping(options.channel_mapping, options.triple),
-        options.taps,
+        ChannelMapping(options.channel_mapping, options.rgb_channels),
+        options.feature_layers,
         pooling=None,
         unit_shape=unit_shape,
+        architecture=options.own_architecture(),
     )
     _freeze(features.get_layer("trunk"), options)
     output = add_head(pool(features.output, options.pooling), options.head, n_classes)

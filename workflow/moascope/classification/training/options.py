@@ -24,7 +24,7 @@ class Augmentation(BaseModel):
     """One augmentation and its parameters (see the table below)."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    name: str = Field(description="which one")
+    name: str = Field(description="name of the augmentation, see the table of augmentations")
 
     @consistency_check
     def _known(self) -> Augmentation:
@@ -85,7 +85,8 @@ class TransferOptions(Section):
 
     transfer: Literal["frozen", "partial", "full"] = Field(
         "frozen",
-        description="frozen features and a head; unfreeze from a layer on; or train everything",
+        description="frozen: the head is fitted to features; partial: layers from `unfreeze_from` "
+        "on are trained; full: all layers are trained",
     )
     unfreeze_from: str | None = Field(None, description="partial: first layer that is trained")
     augment: bool = Field(True, description="partial, full: use the list `augmentation`")

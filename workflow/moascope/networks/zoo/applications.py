@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import importlib
-from functools import partial
 
 import numpy as np
 
 from moascope.core.errors import InputError
 from moascope.networks.keras_defaults import keras
-from moascope.networks.registry import APPLICATIONS, Backbone, InputScale
+from moascope.networks.registry import InputScale, NetworkRequest
 from moascope.networks.zoo.weights import load_weights
 
 
-def build_application(
-    name: str, weights: str | None, size: tuple[int, int] | None, n_inputs: int
-) -> keras.Model:
+def build(request: NetworkRequest) -> keras.Model:
     """Build a model of `keras.applications` without its classifier.
 
     Parameters
     ----------
-    name : str
-        One of `APPLICATIONS`.
-    weights, size, n_inputs
-        As for `Backbone.build`.
+    request : NetworkRequest
+        Named as one of `APPLICATIONS`.
 
     Returns
     -------
@@ -35,7 +30,8 @@ def build_application(
     InputError
         If it cannot be built for that size, or its weights cannot be downloaded or do not fit.
     """
-    shape = (*(size or (None, None)), n_inputs)
+    name, weights = request.name, request.weights
+    shape = (*(request.size or (None, None)), request.n_inputs)
     try:
         network = getattr(keras.applications, name)(
             include_top=False,
@@ -88,9 +84,3 @@ def measure_input_scale(name: str) -> InputScale:
         tuple(float(value) for value in response[order, range(3)]),
         tuple(float(value) for value in offset),
     )
-
-
-BACKBONES = [
-    Backbone(name, partial(build_application, name), partial(measure_input_scale, name))
-    for name in APPLICATIONS
-]

@@ -182,7 +182,10 @@ class ModelInputs(RuleInputs):
     def final_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options that the network and the head of a final model are built with."""
         name = wildcards.model
-        keys = ("backbone", "weights", "channel_mapping", "triple", "input_size", "views")
+        keys = (
+            *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels"),
+            *("input_size", "views"),
+        )
         is_keras, has_network = name in self.keras_heads, name in self.pass_of
         return {
             "network": self.config.section(f"models.{name}", *keys) if has_network else None,

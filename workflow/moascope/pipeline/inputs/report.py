@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moascope.core.text.escaping import json_for_html
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.pipeline.inputs.classification import ModelInputs
 from moascope.pipeline.inputs.segmentation import EngineInputs
+
+if TYPE_CHECKING:
+    from moascope.report.context import ScreenInputs
+    from moascope.report.segmentation import SegmentationInputs
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class ReportInputs(RuleInputs):
             "sizes": [] if self.is_simulated else [paths.image_sizes],
         }
 
-    def screen_report(self) -> dict[str, Any]:
+    def screen_report(self) -> ScreenInputs:
         """Return what the report needs of a screen."""
         if not self.has_screen:
             return {}
@@ -109,10 +113,10 @@ class ReportInputs(RuleInputs):
             "augmentation": [paths.augmentation_preview] if self.config.augmentation else [],
         }
 
-    def segmentation_report(self) -> dict[str, Any]:
+    def segmentation_report(self) -> SegmentationInputs:
         """Return what the report needs of the segmentation."""
         paths, engines = self.paths, self.engines
-        files: dict[str, Any] = {}
+        files: SegmentationInputs = {}
         if engines.scored:
             files |= {
                 "annotated": paths.annotated,

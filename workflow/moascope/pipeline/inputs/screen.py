@@ -161,6 +161,7 @@ class ScreenInputs(RuleInputs):
         keys = ("sheet", "moa_table", "platemap", "platemaps")
         given = {key: getattr(section, key) for key in keys}
         given["platemap_files"] = [str(path) for path in platemap_files(section)] or None
+        given["row_files"] = find_format(section.format).reader.row_files(section) or None
         return {key: path for key, path in given.items() if path is not None}
 
     def digest(self) -> list[str] | None:

@@ -121,7 +121,9 @@ class EngineInputs(RuleInputs):
 
     def given_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of an engine that go with its given model."""
-        return self.engines[wildcards.engine].options_of_given_model()
+        engine = self.engines[wildcards.engine]
+        options = engine.options_of_given_model()
+        return options | {"tune": True} if engine.tune else options
 
     def tuning_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of an engine that decide how it is tuned on annotated images."""
@@ -224,6 +226,25 @@ class EngineInputs(RuleInputs):
     def members_of(self, pattern: str) -> Callable[[Wildcards], list[str]]:
         """Return an input function: one file per network whose outputs a U-Net averages."""
         return lambda wildcards: self.members(pattern, wildcards.engine)
+
+    def member_jobs(self) -> list[dict[str, Any]]:
+        """Return the wildcards of the jobs that train a member of an ensemble."""
+        names = [name for name in self.trained if self.engines[name].kind().is_ensemble]
+        return [
+            {"engine": name, "member": member}
+            for name in names
+            for member in range(self.engines[name].ensemble)
+        ]
+
+    def size_jobs(self) -> list[dict[str, Any]]:
+        """Return the wildcards of the jobs that measure the size of objects."""
+        names = [name for name in self.engines if self.engines[name].diameter == "auto"]
+        given = [name for name in names if name in self.scored and self.engines[name].model]
+        of_screen = [name for name in names if self.finds_cells and name == self.measuring]
+        return [
+            *({"engine": name, "images": "screen"} for name in of_screen),
+            *({"engine": name, "images": "annotated"} for name in given),
+        ]
 
     def measured_size(self, name: str, images: str) -> dict[str, str]:
         """Return the file with the size of objects; none where it is not measured.

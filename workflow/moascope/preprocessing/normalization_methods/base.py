@@ -21,12 +21,18 @@ class StepKeys(Section):
 
     method: str
     scope: Literal["image", "plate", "controls"] = Field(
-        "image", description="images that the statistics are computed from"
+        "image",
+        description="images that the statistics are computed from: this image, all sites of the "
+        "plate, or its control wells",
     )
-    low: float = Field(0.1, ge=0, lt=100, description="percentile: lower one, which becomes 0")
-    high: float = Field(99.9, gt=0, le=100, description="percentile: upper one, which becomes 1")
+    low: float = Field(
+        0.1, ge=0, lt=100, description="percentile: percentile of the intensities that becomes 0"
+    )
+    high: float = Field(
+        99.9, gt=0, le=100, description="percentile: percentile of the intensities that becomes 1"
+    )
     z_range: tuple[float, float] = Field(
-        (-3.0, 9.0), description="zscore: z-scores that become 0 and 1, where it is the last step"
+        (-3.0, 9.0), description="zscore: z-scores that become 0 and 1, if this is the last step"
     )
 
 

@@ -50,12 +50,12 @@ class Normalization(Section):
 
     steps: list[NormalizationStep] = Field(
         [{"method": "percentile", "scope": "image"}],  # type: ignore[list-item]
-        description="applied in order; `[]`: images as they are, integers divided by the largest "
-        "value of their type (255 or 65535), floats from 0 to 1",
+        description="steps in order; `[]`: not normalized, but integers are divided by the "
+        "largest value of their type (255 or 65535), and floats must be from 0 to 1",
     )
     treated_wells_in_statistics: bool = Field(
         False,
-        description="allow scope `plate`, whose statistics see treated wells of test folds "
+        description="allow scope `plate`, whose statistics include treated wells of test folds "
         "(never their labels); the report then says so",
     )
 

@@ -21,6 +21,7 @@ from moascope.report.figures.style import (
 )
 from moascope.segmentation.label_windows import busiest, median_side, shrink, thin
 from moascope.segmentation.matching import match, overlaps, without_ignored
+from moascope.segmentation.scores import EngineScores
 
 Labels = npt.NDArray[np.integer[Any]]
 RGB = npt.NDArray[np.uint8]
@@ -35,13 +36,13 @@ OUTLINES = {
 """Colours of outlines by their meaning, the same on light and dark pages since images are dark."""
 
 
-def ap_curves(scores: Mapping[str, Mapping[str, Any]], alt: str) -> str:
+def ap_curves(scores: Mapping[str, EngineScores], alt: str) -> str:
     """Draw average precision by the IoU threshold, a line per engine.
 
     Parameters
     ----------
-    scores : mapping of str to mapping
-        Scores by engine, with `ap` by threshold.
+    scores : mapping of str to EngineScores
+        By engine.
     alt : str
         Alternative text.
 

@@ -44,7 +44,8 @@ class Rows:
         Text as written, one entry per site, empty where there is none: `place` (for messages),
         `root` (image folder, absolute), `well`, each of `ROLES`, `group:{name}` for free groups,
         and per channel `file:{ch}` and `index:{ch}` (plane, `ONLY_PLANE` for the only one). Images
-        without plates have `name`, `label` and `set` instead of wells and roles.
+        without plates have `name`, `label`, `set` and the `part` that stores them instead of wells
+        and roles.
     labels : dict of str to str
         Words of messages for a column; a column without a label is not in the input.
     misnamed : set of str
@@ -88,6 +89,9 @@ class Reader(Protocol):
         source : str
             The sheet or folder, for messages.
         """
+
+    def row_files(self, options: Input) -> list[str]:
+        """Return the files that rows are read from, besides a sheet."""
 
     def read(self, options: ScreenOptions, problems: Problems) -> Rows:
         """Read all rows; note what is wrong with single rows, columns and channels."""

@@ -88,7 +88,7 @@ def read_sites(sheet: Sheet) -> tuple[list[str], str]:
 
 FORMAT = InputFormat(
     name="bbbc021",
-    description="the image table of BBBC021 with its MoA table",
+    description="image table of BBBC021 with its MoA table",
     reader=SheetReader(read_channel, _LAYOUT, read_sites),
     required_keys=("sheet", "images", "moa_table"),
     used_keys=("sheet", "delimiter", "path_prefix"),

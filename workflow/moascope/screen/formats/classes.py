@@ -123,6 +123,10 @@ class ClassReader:
         parts = set(parts_of(image.name for image in images).values())
         return parts, str(options.sheet or options.images)
 
+    def row_files(self, options: Input) -> list[str]:
+        """Return no file: rows come from the sheet or from the names of the images."""
+        return []
+
     def read(self, options: ScreenOptions, problems: Problems) -> Rows:
         """Read a row per image, in the order of their names, see `Reader`."""
         section = options.input
@@ -133,14 +137,17 @@ class ClassReader:
             problems.note(sentence)
         root = os.path.abspath(section.images or section.sheet_path().parent)  # noqa: PTH100
         images = found.images
+        names = [image.name for image in images]
+        parts = parts_of(names)
         columns = {
             "place": [image.place for image in images],
-            "name": [image.name for image in images],
+            "name": names,
             "label": [image.label.strip() for image in images],
             "set": [image.given_set for image in images],
             # A link as the root is the user's choice and stays in the paths.
             "root": [root] * len(images),
             "plate": [root] * len(images),
+            "part": [parts[name] for name in names],
         }
         labels = {key: label for key, label in found.labels.items() if key in ("label", "set")}
         for name in section.groups:

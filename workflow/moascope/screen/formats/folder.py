@@ -62,6 +62,10 @@ class FolderReader:
         used = _files_of_channels(files, options)
         return {file.groups["plate"] for file in used}, f"input.pattern in {options.images}"
 
+    def row_files(self, options: Input) -> list[str]:
+        """Return no file: rows come from the sheet or from the names of the images."""
+        return []
+
     def read(self, options: ScreenOptions, problems: Problems) -> Rows:
         """Read a site from each group of files with one plate, well and site, see `Reader`."""
         section = options.input
@@ -207,7 +211,7 @@ def _rows(
 
 FORMAT = InputFormat(
     name="folder",
-    description="file names matched by `pattern`",
+    description="image files whose names match `pattern`",
     reader=FolderReader(),
     required_keys=("images", "pattern"),
     used_keys=("pattern",),

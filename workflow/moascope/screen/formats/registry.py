@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moascope.core.registry import find_named
-from moascope.screen.formats import bbbc021, classes, folder, loaddata, simulate, table
+from moascope.screen.formats import bbbc021, classes, folder, idx, loaddata, simulate, table
 from moascope.screen.formats.base import InputFormat
 
 FORMATS = {
@@ -14,6 +14,7 @@ FORMATS = {
         bbbc021.FORMAT,
         folder.FORMAT,
         classes.FORMAT,
+        idx.FORMAT,
         simulate.FORMAT,
     )
 }

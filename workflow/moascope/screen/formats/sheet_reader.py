@@ -103,6 +103,10 @@ class SheetReader:
             )
         return set(sheet.values(names)), str(sheet.path)
 
+    def row_files(self, options: Input) -> list[str]:
+        """Return no file: rows come from the sheet or from the names of the images."""
+        return []
+
     def read(self, options: ScreenOptions, problems: Problems) -> Rows:
         """Read all rows of all sheets, see `Reader`."""
         paths = options.sheet_paths()

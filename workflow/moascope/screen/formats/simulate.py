@@ -8,7 +8,7 @@ from moascope.screen.formats.table import read_channel
 
 FORMAT = InputFormat(
     name="simulate",
-    description="the synthetic screen of the section `simulate`",
+    description="synthetic screen of the section `simulate`",
     reader=SheetReader(read_channel),
     refused_keys={"groups": "a simulated screen has no columns of its own"},
     makes_images=True,

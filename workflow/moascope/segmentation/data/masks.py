@@ -268,7 +268,7 @@ def checked(
                 + (
                     "They were split."
                     if split_parts
-                    else "Correct the mask, or set segmentation.split_merged."
+                    else "Correct the mask, or set segmentation.split_disconnected."
                 )
             )
     if not split_parts or not (apart.any() or len(at_corners)):

@@ -70,13 +70,13 @@ class ClassicalParameters:
     Otsu's of how much brighter pixels are than their surroundings."""
     smoothing: float = 0.05
     """Standard deviation of the Gaussian that smoothes the image; 0: none."""
-    correction: float = 0.8
+    threshold_correction: float = 0.8
     """The threshold is multiplied by this."""
     local_weight: float = 1.0
     """An object is also this many times as bright as its surroundings; 0: no such condition."""
     local_radius: float = 1.5
     """Standard deviation of the Gaussian that averages the surroundings."""
-    separation: float = 0.3
+    min_distance: float = 0.3
     """Smallest distance between the centres of two objects, to each side."""
     relief_smoothing: float = 0.05
     """Standard deviation of the Gaussian that smoothes the distance to the background."""
@@ -97,10 +97,10 @@ class ClassicalParameters:
 
 
 CLASSICAL_GRID: dict[str, Sequence[float]] = {
-    "correction": (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2),
+    "threshold_correction": (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2),
     "local_weight": (0.0, 0.8, 1.0, 1.2),
     "local_radius": (0.75, 1.5, 3.0),
-    "separation": (0.15, 0.25, 0.4, 0.6, 1.0),
+    "min_distance": (0.15, 0.25, 0.4, 0.6, 1.0),
     "relief_smoothing": (0.025, 0.05, 0.1),
     "smoothing": (0.025, 0.05, 0.1),
     "min_area": (0.032, 0.064, 0.128, 0.256),
@@ -132,7 +132,7 @@ def parameters_of(
         Ready to segment.
     """
     parameters = ClassicalParameters(**(stored or {}))
-    keys = ("polarity", "threshold", "smoothing", "correction", "separation")
+    keys = ("polarity", "threshold", "smoothing", "threshold_correction", "min_distance")
     values = options.model_dump(include=set(keys))
     given = {key: value for key, value in values.items() if value is not None}
     if diameter is None:
@@ -222,7 +222,7 @@ class PlateThreshold:
     span: float
     """See `Intensities`."""
     threshold: float
-    """Median over images, before the correction."""
+    """Median over images, before it is corrected."""
 
     @classmethod
     def of(
@@ -284,7 +284,7 @@ def segment_classical(
     mask = _foreground(image, parameters, plate)
     distance = ndimage.distance_transform_edt(mask).astype(np.float32)
     distance = ndimage.gaussian_filter(distance, parameters.px(parameters.relief_smoothing))
-    reach = max(1, round(parameters.px(parameters.separation)))
+    reach = max(1, round(parameters.px(parameters.min_distance)))
     highest_around = ndimage.maximum_filter(distance, 2 * reach + 1)
     # Centres that touch by a corner are one plateau.
     centres, _ = ndimage.label((distance == highest_around) & mask, np.ones((3, 3)))
@@ -410,7 +410,7 @@ def _foreground(
         return np.zeros(above.shape, bool)
     relief = _relief(above, parameters)
     threshold = min(max(_threshold(relief, parameters), limits[0]), limits[1])
-    mask = relief > max(threshold * parameters.correction, floor)
+    mask = relief > max(threshold * parameters.threshold_correction, floor)
     if parameters.threshold != "local" and parameters.local_weight:
         around = _blur(above, parameters.px(parameters.local_radius))
         mask &= above > around * parameters.local_weight

@@ -39,7 +39,7 @@ def measure_size(job: Job) -> dict[str, Any]:
     options = restore(StarDistOptions, job.options)
     model = options.model or job.given["model"]
     engine, channels = _engine_of(job, options, model)
-    return measure_job(engine, job.given, channels, model)
+    return measure_job(engine, job.given, channels, model, is_tuned=options.tune)
 
 
 def _engine_of(

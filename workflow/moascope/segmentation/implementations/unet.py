@@ -81,8 +81,9 @@ def sees_gpu() -> bool:
 def measure_size(job: Job) -> dict[str, Any]:
     """Measure the size of objects in the images of a job, see `image_scale.measure_job`."""
     model = job.given["model"]
-    engine = UNet.load(model, job.channels, restore(UNetOptions, job.options))
-    return measure_job(engine, job.given, engine.channels, model)
+    options = restore(UNetOptions, job.options)
+    engine = UNet.load(model, job.channels, options)
+    return measure_job(engine, job.given, engine.channels, model, is_tuned=options.tune)
 
 
 class UNet:

@@ -16,9 +16,9 @@ class BoostingOptions(CalibratedOptions):
     """Options of boosted trees."""
 
     type: Literal["gradient-boosting"] = "gradient-boosting"
-    n_estimators: int = Field(100, ge=1, le=2000, description="rounds")
+    n_estimators: int = Field(100, ge=1, le=2000, description="number of boosting rounds")
     learning_rate: float = Field(0.1, gt=0, le=1, description="weight of each round")
-    max_depth: int = Field(3, ge=1, le=8, description="splits from root to leaf of a tree")
+    max_depth: int = Field(3, ge=1, le=8, description="largest depth of a tree")
 
 
 def fit(features: Matrix, labels: Labels, options: BoostingOptions, seed: int) -> FittedHead:

@@ -17,7 +17,7 @@ class LdaOptions(CalibratedOptions):
 
     type: Literal["lda"] = "lda"
     shrinkage: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = Field(
-        "auto", description="Ledoit-Wolf, or a fixed share"
+        "auto", description="shrinkage of the covariance; auto: by Ledoit and Wolf"
     )
 
 

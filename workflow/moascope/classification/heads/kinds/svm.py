@@ -19,8 +19,8 @@ class SvmOptions(CalibratedOptions):
     C: float = Field(1.0, gt=0, description="inverse regularization strength")
     gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0)] = Field(
         "scale",
-        description="of the kernel exp(-gamma d^2) on standardized features; scale, auto: as in "
-        "scikit-learn, one over their number",
+        description="gamma of the kernel exp(-gamma d^2) on standardized features; scale, auto: 1 "
+        "/ number of features, as in scikit-learn",
     )
 
 
@@ -40,8 +40,8 @@ def fit(features: Matrix, labels: Labels, options: SvmOptions, seed: int) -> Fit
 
 SVM = HeadType(
     "svm",
-    "a support vector machine with a radial kernel (one class against the rest; of more than "
-    "10,000 training units that many are drawn)",
+    "a support vector machine with a radial kernel (one class against the rest, fitted to at most "
+    "10,000 training units)",
     SvmOptions,
     fit,
 )

@@ -19,22 +19,24 @@ class MethodOptions(Section):
 
     diameter: Literal["auto"] | typing.Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="usual diameter in pixels of the objects of the screen (of a given model also "
-        "of annotated images). unet, stardist: images are resized, so that it becomes the one that "
-        "the model was trained on; auto: the size at which some 20 images show objects most "
-        "clearly; null: by `pixel_size_um` of both, else as they are. classical: lengths are "
-        "multiples of it; auto: estimated from some 20 images; null: the median of the annotated "
-        "objects, or 20. cellpose: images are resized, so that it becomes 30 px; null: as they "
-        "are, for objects of about 8 to 120 px",
+        description="usual diameter in pixels of the objects of the screen; of a given model, "
+        "also of annotated images. unet, stardist: images are resized to the diameter that the "
+        "model was trained on; auto: the size at which 20 images show objects most clearly; null: "
+        "by `pixel_size_um` of both, otherwise not resized. classical: unit of its lengths; auto: "
+        "estimated from 20 images; null: the median of the annotated objects, or 20. cellpose: "
+        "images are resized to a diameter of 30 px; null: not resized, for objects of about 8 to "
+        "120 px",
     )
     min_area: int | None = Field(
         None,
         ge=1,
-        description="smallest area of an object in pixels of the image; null: tuned, or that of "
-        "the model",
+        description="smallest area of an object in pixels of the original image; null: tuned, or "
+        "that of the model",
     )
     max_area: int | None = Field(
-        None, ge=1, description="largest area of an object in pixels of the image; null: no limit"
+        None,
+        ge=1,
+        description="largest area of an object in pixels of the original image; null: no limit",
     )
 
 
@@ -43,10 +45,10 @@ class GivenModel(MethodOptions):
 
     model: FilePath | None = Field(
         None,
-        description="unet: path of a model that MoAscope trained; stardist: folder or zip file of "
-        "a model, or a pretrained name; cellpose: pretrained name or path; null: train (unet, "
-        "stardist), tune (classical), or the engine's default (cellpose). A U-Net and "
-        "`training` is trained further on the annotated images",
+        description="unet: path of a model trained by MoAscope; with `training`, it is trained "
+        "further on the annotated images. stardist: folder or zip file of a model, or name of a "
+        "pretrained one. cellpose: name of a pretrained model, or path. null: a new model (unet, "
+        "stardist), or the default of Cellpose",
     )
 
 
@@ -55,19 +57,19 @@ class TrainedNetwork(GivenModel):
 
     tune: bool = Field(
         False,
-        description="unet, stardist, with `model` and without training: tune the stored parameters "
-        "(thresholds; of a U-Net also prominence, smoothing and smallest area) on the annotated "
-        "validation images. The results hold a copy of the model with them; keys that are set here "
-        "stay as set",
+        description="unet, stardist: tune the parameters of the given `model` on the annotated "
+        "validation images: thresholds; of a U-Net also prominence, smoothing and smallest area. "
+        "Keys that are set here stay as set; the results contain a copy of the tuned model",
     )
     channel_map: dict[Name, Name] = Field(
         {},
-        description="unet, stardist, with a model that names its channels: which channel of the "
-        "images each of them is, such as `{DNA: Hoechst}`; others keep their names",
+        description="unet, stardist: image channel for each channel of a given model, such as "
+        "`{DNA: Hoechst}`; other channels keep their names",
     )
     training: NetworkTraining = Field(
-        default_factory=NetworkTraining, description="unet, stardist: how it learns"
+        default_factory=NetworkTraining, description="unet, stardist: training options"
     )
     augmentation: PatchAugmentation = Field(
-        default_factory=PatchAugmentation, description="unet, stardist: how patches are varied"
+        default_factory=PatchAugmentation,
+        description="unet, stardist: augmentation of training patches",
     )

@@ -14,11 +14,13 @@ class CellposeOptions(GivenModel):
         None,
         ge=0,
         le=10,
-        description="cellpose: largest error of the flows of an object; 0: any; null: its default",
+        description="cellpose: largest flow error of an object; 0: no limit; null: default of "
+        "Cellpose",
     )
     cellprob_threshold: float | None = Field(
         None,
         ge=-10,
         le=10,
-        description="cellpose: lowest logit of a pixel of an object; null: its default",
+        description="cellpose: lowest cell probability (logit) of a pixel of an object; null: "
+        "default of Cellpose",
     )

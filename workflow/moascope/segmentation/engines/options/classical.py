@@ -20,27 +20,26 @@ class ClassicalOptions(MethodOptions):
     )
     threshold: Literal["otsu", "triangle", "local"] = Field(
         "otsu",
-        description="classical: how the threshold is found; `triangle` for few or faint objects, "
-        "`local` (Otsu of the difference to the surroundings) for uneven light",
+        description="classical: method of the threshold. otsu: usual images; triangle: few or "
+        "faint objects; local: uneven illumination (Otsu of the difference from the surroundings)",
     )
-    correction: float | None = Field(
+    threshold_correction: float | None = Field(
         None,
         gt=0,
         le=10,
-        description="classical: factor of the threshold; below 1 more pixels belong to objects; "
-        "null: tuned, or 0.8",
+        description="classical: factor that the threshold is multiplied by; lower values make "
+        "objects larger; null: tuned, or 0.8",
     )
     smoothing: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="classical: SD of the Gaussian that smoothes the image, in diameters; null: "
-        "tuned, or 0.05",
+        description="classical: SD of the Gaussian filter, in diameters; null: tuned, or 0.05",
     )
-    separation: float | None = Field(
+    min_distance: float | None = Field(
         None,
         gt=0,
         le=2,
-        description="classical: smallest distance between centres of objects, in diameters; less "
-        "splits more; null: tuned, or 0.3",
+        description="classical: smallest distance between the centres of objects, in diameters; "
+        "lower values split more; null: tuned, or 0.3",
     )

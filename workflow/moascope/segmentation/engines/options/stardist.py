@@ -11,13 +11,17 @@ class StarDistOptions(TrainedNetwork):
     """Options of StarDist."""
 
     n_rays: int = Field(
-        32, ge=3, le=256, description="stardist: directions in which the border is looked for"
+        32,
+        ge=3,
+        le=256,
+        description="stardist: number of rays (directions) in which the distance to the border is "
+        "predicted",
     )
     grid: int = Field(
         2,
         ge=1,
         le=8,
-        description="stardist: side (1, 2, 4 or 8 px) of what shares a prediction",
+        description="stardist: downsampling factor of the predictions (1, 2, 4 or 8)",
     )
     prob_threshold: float | None = Field(
         None,
@@ -29,5 +33,6 @@ class StarDistOptions(TrainedNetwork):
         None,
         ge=0,
         le=1,
-        description="stardist: largest overlap of two objects; null: that of the model",
+        description="stardist: largest overlap of two objects in non-maximum suppression; null: "
+        "that of the model",
     )

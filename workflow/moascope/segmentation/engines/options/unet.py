@@ -16,45 +16,48 @@ class Network(Section):
 
     encoder: Literal["efficientnet-lite0", "none"] = Field(
         "efficientnet-lite0",
-        description="pretrained on ImageNet, or convolutions trained from scratch",
+        description="encoder pretrained on ImageNet; none: convolutions trained from scratch",
     )
     depth: int = Field(
-        4, ge=1, le=6, description="how often the resolution is halved; at most 5 if pretrained"
+        4,
+        ge=1,
+        le=6,
+        description="number of downsampling steps; at most 5 with a pretrained encoder",
     )
-    filters: int = Field(8, ge=1, le=256, description="channels at full resolution")
+    filters: int = Field(8, ge=1, le=256, description="number of filters at full resolution")
     normalization: Literal["batch", "group", "none"] = Field(
-        "none", description="after every convolution but those of a pretrained encoder"
+        "none", description="normalization after every convolution outside a pretrained encoder"
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="at the lowest resolution")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate at the lowest resolution")
     outputs: Literal["classes", "distance", "both"] = Field(
         "both",
-        description="background, interior and boundary; the distance to the border of the object, "
-        "relative to its centre; or both",
+        description="predicted maps. classes: background, interior and boundary; distance: "
+        "distance to the border of the object, relative to its centre",
     )
     deep_supervision: bool = Field(
-        False, description="learn from coarser predictions of deeper levels as well"
+        False, description="also compute the loss for coarser predictions of deeper levels"
     )
     binning: typing.Annotated[Literal[1, 2, 4, 8], Whole] = Field(
         1,
-        description="side in pixels of the squares that are averaged before the network sees them; "
-        "2 or more for objects of some 100 px and above, which then take a quarter of the time "
-        "and are seen whole; objects are cut out at full resolution",
+        description="binning of pixels before the network, as a side in pixels; objects have full "
+        "resolution. 2 or more suits objects of about 100 px or larger: the network sees them "
+        "whole, in a quarter of the time",
     )
 
 
 class UNetOptions(TrainedNetwork):
     """Options of the U-Net."""
 
-    network: Network = Field(default_factory=Network, description="unet: what it looks like")
+    network: Network = Field(default_factory=Network, description="unet: architecture")
     ensemble: int = Field(
         1,
         ge=1,
         le=20,
-        description="unet: networks that are trained with the seeds `seed`, `seed` + 1 and so on, "
-        "and whose maps are averaged",
+        description="unet: number of networks whose predictions are averaged, trained with the "
+        "seeds `seed`, `seed` + 1 and so on",
     )
     test_time_augmentation: bool = Field(
-        False, description="unet: average the maps of all eight flips and quarter turns"
+        False, description="unet: average the predictions for all eight flips and quarter turns"
     )
     tile: int = Field(
         1280,
@@ -66,25 +69,28 @@ class UNetOptions(TrainedNetwork):
         None,
         ge=0,
         le=2048,
-        description="unet: overlap of tiles in pixels; null: 320, with which maps of a trained "
-        "default network differ by less than 0.0001 from those of the whole image, but at most "
-        "half a tile",
+        description="unet: overlap of tiles in pixels; null: 320, but at most half a tile. With "
+        "320, maps of a trained default network differ by less than 0.0001 from those of the "
+        "whole image",
     )
     prominence: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="unet: height of a peak above the saddle to a higher one that makes it an "
-        "object of its own; less splits more; null: tuned",
+        description="unet: smallest prominence of an object's peak (height above the saddle to a "
+        "higher peak); lower values split more; null: tuned",
     )
     seed_threshold: float | None = Field(
-        None, ge=0, le=1, description="unet: lowest top of an object; null: tuned"
+        None, ge=0, le=1, description="unet: lowest peak value of an object; null: tuned"
     )
     mask_threshold: float | None = Field(
-        None, ge=0, le=1, description="unet: lowest foreground of a pixel of an object; null: tuned"
+        None,
+        ge=0,
+        le=1,
+        description="unet: lowest foreground value of a pixel of an object; null: tuned",
     )
     export: bool = Field(
         False,
-        description="unet: also write the network as a BioImage.IO package with ONNX weights, "
-        "which holds an annotated image as its test; needs the extra `export`",
+        description="unet: also write a BioImage.IO package with ONNX weights and one annotated "
+        "image as its test; needs the extra `export`",
     )
