@@ -1,7 +1,13 @@
 """Images that tests of engines share."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from small_unets import OPTIONS, USE, discs
+
+from moascope.segmentation.data.annotated_set import AnnotatedSet
+from moascope.segmentation.data.dataset import write
+from moascope.segmentation.data.masks import Mask
 
 
 @pytest.fixture(scope="module")
@@ -14,3 +20,54 @@ def nuclei() -> tuple[np.ndarray, np.ndarray]:
         labels[(y - cy) ** 2 + (x - cx) ** 2 <= 100] = number
     image = 300 + 2000 * (labels > 0) + rng.normal(0, 60, labels.shape)
     return image.astype(np.uint16)[np.newaxis], labels
+
+
+@pytest.fixture(scope="package")
+def fitted_unet(tmp_path_factory):
+    """A tuned U-Net, with its training curve."""
+    # Not for tests of StarDist, which need a process without Keras 3.
+    from moascope.segmentation.implementations.unet_training import fit
+    from moascope.segmentation.implementations.unet_tuning import tune_saved
+
+    folder = tmp_path_factory.mktemp("unet")
+    pairs = [discs(k) for k in range(6)]
+    rows = pd.DataFrame(
+        {
+            "name": [f"i{k}" for k in range(6)],
+            "set": ["train"] * 4 + ["validation", "test"],
+            "group": [f"g{k}" for k in range(6)],
+            "image": range(6),
+            "mask": range(6),
+        }
+    )
+    files = folder / "set.h5", folder / "set.parquet"
+    write(
+        rows,
+        ["DNA"],
+        *files,
+        read_image=lambda k: pairs[k][0],
+        read_labels=lambda k: Mask(pairs[k][1], ()),
+    )
+    network, checkpoint = folder / "unet.network.keras", folder / "checkpoint.npz"
+    with AnnotatedSet(*files) as annotated:
+        history = fit(annotated, ["DNA"], OPTIONS, network, seed=1, checkpoint=checkpoint)
+        tune_saved([network], annotated, ["DNA"], USE, folder / "unet.keras")
+    return folder / "unet.keras", history
+
+
+@pytest.fixture
+def of_another_lab(tmp_path):
+    """Annotated images of other channels, in another order."""
+    pairs = [discs(20 + k) for k in range(3)]
+    names = ["a", "b", "c"]
+    rows = pd.DataFrame({"name": names, "group": names, "image": range(3), "mask": range(3)})
+    files = tmp_path / "set.h5", tmp_path / "set.parquet"
+    write(
+        rows.assign(set=["train", "validation", "test"]),
+        ["Actin", "Hoechst"],
+        *files,
+        read_image=lambda k: np.concatenate([pairs[k][0][:, ::-1], pairs[k][0]]),
+        read_labels=lambda k: Mask(pairs[k][1], ()),
+    )
+    with AnnotatedSet(*files) as annotated:
+        yield annotated
