@@ -125,7 +125,7 @@ def test_editing_a_module_behind_a_script_changes_its_digest(library):
         "pipeline/devices.py",
         "pipeline/job.py",
         "pipeline/job_logs.py",
-        "screen/plate_wording.py",
+        "core/text/plate_words.py",
     ],
 )
 def test_editing_what_decides_no_result_changes_nothing(library, module):

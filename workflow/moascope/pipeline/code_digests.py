@@ -23,7 +23,7 @@ WITHOUT_RESULTS = frozenset(
         "moascope.pipeline.job",
         "moascope.pipeline.job_logs",
         "moascope.pipeline.nvidia",
-        "moascope.screen.plate_wording",
+        "moascope.core.text.plate_words",
     }
 )
 """Modules that decide where files are, on which device a job computes and what it prints, and

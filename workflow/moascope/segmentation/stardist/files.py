@@ -138,7 +138,7 @@ def _read(kind: Any, folder: Path, given: Path, channels: Sequence[str]) -> Any:
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """Unpack the files of a model into a folder that goes away again."""
+    """Extract the files of a model to a folder that goes away again."""
     with scratch_folder() as place:
         folder = place / "model"
         folder.mkdir()

@@ -1,6 +1,6 @@
 """Words of messages for plates."""
 
-from moascope.screen.plate_wording import plate_words
+from moascope.core.text.plate_words import plate_words
 
 
 def test_parts_are_not_called_plates():
