@@ -11,7 +11,7 @@ from moascope.core.paths import Paths, target_of
 from moascope.pipeline.inputs.segmentation import EngineInputs
 from moascope.segmentation.engines.registry import METHODS
 
-CHECKPOINTS = {"member_checkpoint", "fold_checkpoint"}  # kept by no rule
+CHECKPOINTS = {"member_checkpoint", "fold_checkpoint", "final_checkpoint"}  # kept by no rule
 
 
 def made_by_rules(repository):
@@ -84,6 +84,7 @@ def test_the_rule_of_a_file_is_found(path, target):
         "results/a/segmentation/nuclei.0.keras",
         "results/a/segmentation/nuclei.0.device.json",
         "results/a/segmentation/nuclei.of-a-new-engine.zip",
+        "results/a/models/lenet.keras",
         "results/a/segmentation/nuclei.labels.h5",
     ],
 )

@@ -107,27 +107,6 @@ def test_axes_say_what_files_do_not(folder, options):
         np.testing.assert_array_equal(annotated.image(0), stack)
 
 
-def test_what_is_packed_is_read_back(folder, options):
-    rows = read_annotations(folder / "sheet.csv", options).assign(well="B02")
-    table = pack(folder, rows)
-    assert table["n_objects"].tolist() == [2] * 4
-    assert table[["height", "width"]].to_numpy().tolist() == [list(s) for s in SIZES.values()]
-    assert table["well"].unique().tolist() == ["B02"]
-    with AnnotatedSet(folder / "set.h5", folder / "set.parquet") as annotated:
-        pd.testing.assert_frame_equal(annotated.table, table)
-        assert annotated.channels == ["DNA"]
-        assert len(annotated) == 4
-        assert annotated.rows("train").tolist() == [0, 1]
-        for i, name in enumerate(SIZES):
-            image = imagecodecs.png_decode((folder / "images" / f"{name}.png").read_bytes())
-            np.testing.assert_array_equal(annotated.image(i), image[None])
-            assert annotated.image(i).dtype == np.uint16
-            raw = labels_of(SIZES[name])
-            np.testing.assert_array_equal(
-                annotated.labels(i), np.select([raw == 7, raw == 40], [1, 2])
-            )
-
-
 def test_the_file_is_as_others_read_it(folder, options):
     pack(folder, read_annotations(folder / "sheet.csv", options))
     with h5py.File(folder / "set.h5") as file:

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from moascope.segmentation.engines import base
+from moascope.segmentation.engines.options.base import MethodOptions
 
 ADVICE = base.SizeAdvice("min_area", "max_area")
 
@@ -14,7 +15,7 @@ def method(**more):
     return base.Method(
         **{
             "name": "dots",
-            "options": base.MethodOptions,
+            "options": MethodOptions,
             "load": "dots:load",
             "environment": "dots",
             "finding_keys": (),

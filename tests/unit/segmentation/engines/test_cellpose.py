@@ -1,4 +1,4 @@
-"""Cellpose as data."""
+"""Cellpose as a method."""
 
 from moascope.segmentation.engines.cellpose import CELLPOSE
 

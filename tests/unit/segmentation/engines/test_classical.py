@@ -1,4 +1,4 @@
-"""Threshold and watershed as data."""
+"""Threshold and watershed as a method."""
 
 from moascope.segmentation.engines.classical import CLASSICAL
 from moascope.segmentation.engines.options.classical import USUAL_DIAMETER

@@ -1,4 +1,4 @@
-"""StarDist as data."""
+"""StarDist as a method: keys that do not go together."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The U-Net as data."""
+"""The U-Net as a method: keys that do not go together."""
 
 import pytest
 

@@ -1,13 +1,15 @@
-"""Images that tests of engines share."""
+"""Images and trained networks that tests of engines share."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from small_unets import OPTIONS, USE, discs
+from annotated_discs import write_discs
 
 from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.data.dataset import write
 from moascope.segmentation.data.masks import Mask
+
+# StarDist and the U-Net need different Keras, so that only their fixtures import them.
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +24,16 @@ def nuclei() -> tuple[np.ndarray, np.ndarray]:
     return image.astype(np.uint16)[np.newaxis], labels
 
 
-@pytest.fixture(scope="package")
-def fitted_unet(tmp_path_factory):
-    """A tuned U-Net, with its training curve."""
-    # Not for tests of StarDist, which need a process without Keras 3.
+@pytest.fixture(scope="session")
+def trained_unet(tmp_path_factory):
+    """Train and tune a small U-Net on discs; return its path and its training curve."""
+    import small_unet
+
     from moascope.segmentation.implementations.unet_training import fit
     from moascope.segmentation.implementations.unet_tuning import tune_saved
 
     folder = tmp_path_factory.mktemp("unet")
-    pairs = [discs(k) for k in range(6)]
+    pairs = [small_unet.discs(k) for k in range(6)]
     rows = pd.DataFrame(
         {
             "name": [f"i{k}" for k in range(6)],
@@ -50,24 +53,21 @@ def fitted_unet(tmp_path_factory):
     )
     network, checkpoint = folder / "unet.network.keras", folder / "checkpoint.npz"
     with AnnotatedSet(*files) as annotated:
-        history = fit(annotated, ["DNA"], OPTIONS, network, seed=1, checkpoint=checkpoint)
-        tune_saved([network], annotated, ["DNA"], USE, folder / "unet.keras")
+        options = small_unet.OPTIONS
+        history = fit(annotated, ["DNA"], options, network, seed=1, checkpoint=checkpoint)
+        tune_saved([network], annotated, ["DNA"], small_unet.USE, folder / "unet.keras")
     return folder / "unet.keras", history
 
 
-@pytest.fixture
-def of_another_lab(tmp_path):
-    """Annotated images of other channels, in another order."""
-    pairs = [discs(20 + k) for k in range(3)]
-    names = ["a", "b", "c"]
-    rows = pd.DataFrame({"name": names, "group": names, "image": range(3), "mask": range(3)})
-    files = tmp_path / "set.h5", tmp_path / "set.parquet"
-    write(
-        rows.assign(set=["train", "validation", "test"]),
-        ["Actin", "Hoechst"],
-        *files,
-        read_image=lambda k: np.concatenate([pairs[k][0][:, ::-1], pairs[k][0]]),
-        read_labels=lambda k: Mask(pairs[k][1], ()),
-    )
-    with AnnotatedSet(*files) as annotated:
-        yield annotated
+@pytest.fixture(scope="session")
+def trained_stardist(tmp_path_factory):
+    """Train a StarDist model on discs for a moment; return its path and its training curve."""
+    import small_stardist
+
+    from moascope.segmentation.implementations.stardist_training import fit
+
+    folder = tmp_path_factory.mktemp("stardist")
+    out = folder / "model.zip"
+    with write_discs(folder) as annotated:
+        history = fit(annotated, small_stardist.OPTIONS, out, seed=1)
+    return out, history

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 from annotated_discs import write_discs
-from small_stardist import needs_stardist, read_zip
+from small_stardist import needs_stardist
 
 from moascope.core.errors import InputError
 from moascope.segmentation.engines.options.stardist import StarDistOptions
@@ -15,11 +15,16 @@ from moascope.segmentation.matching import scores, tally
 from moascope.segmentation.stardist.files import shown_channels
 
 
+def read_zip(path, name):
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read(name))
+
+
 @needs_stardist
 @pytest.mark.parametrize("factor", [1.0, 2.0])
-def test_thresholds_of_a_given_model_are_tuned_in_a_copy(fitted_stardist, tmp_path, factor):
+def test_thresholds_of_a_given_model_are_tuned_in_a_copy(trained_stardist, tmp_path, factor):
     start, out = tmp_path / "given", tmp_path / "tuned.zip"
-    with zipfile.ZipFile(fitted_stardist[0]) as archive:
+    with zipfile.ZipFile(trained_stardist[0]) as archive:
         archive.extractall(start)
     poor = {"prob": 0.99, "nms": 0.1}
     (start / "thresholds.json").write_text(json.dumps(poor))
@@ -31,7 +36,7 @@ def test_thresholds_of_a_given_model_are_tuned_in_a_copy(fitted_stardist, tmp_pa
         image, labels = annotated.image(row), annotated.labels(row)
     assert {file.name: file.read_bytes() for file in start.iterdir()} == files
     assert read_zip(out, "thresholds.json")["prob"] < 0.9
-    about, before = read_zip(out, "moascope.json"), read_zip(fitted_stardist[0], "moascope.json")
+    about, before = read_zip(out, "moascope.json"), read_zip(trained_stardist[0], "moascope.json")
     assert about["tuned_from"] == {"model": str(start), "thresholds": poor}
     assert about["channels"] == ["DNA"]
     assert about["diameter"] == before["diameter"]
@@ -42,9 +47,9 @@ def test_thresholds_of_a_given_model_are_tuned_in_a_copy(fitted_stardist, tmp_pa
 
 
 @needs_stardist
-def test_a_model_without_a_description_is_tuned(fitted_stardist, tmp_path):
+def test_a_model_without_a_description_is_tuned(trained_stardist, tmp_path):
     start, out = tmp_path / "plain.zip", tmp_path / "tuned.zip"
-    with zipfile.ZipFile(fitted_stardist[0]) as whole, zipfile.ZipFile(start, "w") as archive:
+    with zipfile.ZipFile(trained_stardist[0]) as whole, zipfile.ZipFile(start, "w") as archive:
         for name in whole.namelist():
             if name != "moascope.json":
                 archive.writestr(name, whole.read(name))

@@ -63,9 +63,9 @@ def test_running_means_of_the_weights_are_validated_and_training_goes_on_without
         learner = build(*arguments)
         step = learner.train_on_batch
 
-        def spied_step(*batch):
+        def spied_step(*batch, **options):
             before.append(flat(learner))
-            loss = step(*batch)
+            loss = step(*batch, **options)
             after.append(flat(learner))
             return loss
 

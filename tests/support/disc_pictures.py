@@ -1,10 +1,10 @@
-"""Discs of one diameter, with their label image."""
+"""Noisy pictures of discs."""
 
 import numpy as np
 from skimage.draw import disk
 
 
-def dense_discs(diameter, side, n, seed):
+def draw_discs(diameter, side, n, seed):
     """Draw `n` bright discs (1, side, side) on a dark, noisy ground, with their labels."""
     rng = np.random.default_rng(seed)
     labels = np.zeros((side, side), np.int32)

@@ -1,16 +1,15 @@
-"""U-Nets that learn to find bright discs within seconds."""
+"""Options of a small U-Net, and discs that it learns to find."""
 
 import numpy as np
 
 from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
 from moascope.segmentation.engines.options.unet import Network, UNetOptions
+from moascope.segmentation.implementations.unet_training import fit
 
 USE = UNetOptions(tile=64, overlap=16)
-
 TRAINING = NetworkTraining(
     steps=250, batch_size=4, patch_size=32, validate_every=125, learning_rate=0.01
 )
-
 OPTIONS = UNetOptions(
     network=Network(encoder="none", depth=2, filters=4, normalization="none"),
     training=TRAINING,
@@ -24,7 +23,7 @@ def changed(options, **values):
 
 
 def discs(seed, size=64):
-    """Draw five bright discs: an image (1, Y, X) and its labels (Y, X)."""
+    """Draw five discs, uint16 (1, Y, X), and their labels."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size]
     labels = np.zeros((size, size), np.int32)
@@ -42,9 +41,7 @@ FURTHER = UNetOptions(
 
 
 def train_further(annotated, folder, start, options=FURTHER):
-    """Train a given network on images of other channels."""
-    from moascope.segmentation.implementations.unet_training import fit
-
+    """Train a network further; return its path and its training curve."""
     out, checkpoint = folder / "network.keras", folder / "further.npz"
     seen = ["Actin", "Hoechst"]
     return out, fit(annotated, seen, options, out, seed=1, checkpoint=checkpoint, start=start)
