@@ -1,9 +1,9 @@
 """ZIP archives of stored (uncompressed) entries, written as fast as the disk takes them.
 
-The standard library's writer takes 60 µs per entry and computes a slow checksum in the one thread
-that writes; a plate has ten thousand entries and its pixels are compressed in many threads. This
-writer lays out the same few records (PKWARE APPNOTE 6.3.10), always with 64-bit sizes as OME-NGFF
-RFC-9 recommends. Reading is left to the standard library.
+With `zipfile` in its place, ingest of small files (256 x 256 px, zlib) falls from 0.57 to 0.51 of
+the speed of a bare loop that only reads them, since checksums are then computed again in the one
+thread that writes. This writer lays out the same few records (PKWARE APPNOTE 6.3.10), always with
+64-bit sizes as OME-NGFF RFC-9 recommends. Reading is left to the standard library.
 """
 
 from __future__ import annotations
