@@ -118,7 +118,7 @@ rule fit_head:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
         split=MODELS.split_of_model,
         seed=CONFIG.seed,
         code=CODE["classification/fit_head.py"],
@@ -181,7 +181,8 @@ rule fit_keras_head:
         runtime=720,
         gpu=gpus(),
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
+        training=MODELS.head_training,
         compute=CONFIG.section("compute"),
         checkpoint=MODELS.checkpoints_of_folds,
         tensorboard=MODELS.tensorboard_of_folds,
@@ -215,7 +216,8 @@ rule final_model:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.final_options,
+        network=MODELS.network_of_final_model,
+        training=MODELS.head_training,
         candidates=MODELS.choices_of,
         split=MODELS.split_of_model,
         channels=SCREEN.channels,
@@ -299,6 +301,30 @@ rule collect_folds:
         code=CODE["classification/collect_folds.py"],
     script:
         "../scripts/classification/collect_folds.py"
+
+
+rule ensemble:
+    input:
+        predictions=MODELS.predictions_of_members,
+    output:
+        predictions=PATHS.predictions,
+    log:
+        PATHS.log("models/{model}"),
+    benchmark:
+        PATHS.benchmark("models/{model}")
+    wildcard_constraints:
+        model=match_names(CONFIG.ensembles),
+    conda:
+        environment("learning")
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        options=MODELS.ensemble_options,
+        code=CODE["classification/ensemble.py"],
+    script:
+        "../scripts/classification/ensemble.py"
 
 
 rule final_network:
@@ -387,7 +413,7 @@ rule refit_null:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
         aggregate=CONFIG.evaluation.aggregate,
         design=CONFIG.design(),
         exchanged=MODELS.exchanged,

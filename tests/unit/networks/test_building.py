@@ -17,8 +17,6 @@ from moascope.networks.saving import load_model, save_model
 OWN = [backbone.name for backbone in BACKBONES if not backbone.has_imagenet]
 LEAST = {"convnet": 16, "lenet5": 16, "keras-course": 16, "alexnet": 67, "zeiler-fergus": 53}
 SMALL = {"resnet34": 32, "resnet18": 32, "googlenet": 32, "fly-eye": 29, "mlp": 16, "lenet-lab": 16}
-
-
 MLP = find_backbone("mlp")
 
 

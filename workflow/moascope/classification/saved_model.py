@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pandas as pd
 
@@ -12,8 +12,21 @@ from moascope.networks.feature_columns import HAND_CRAFTED
 from moascope.networks.keras_defaults import keras
 from moascope.networks.saving import save_model
 
+if TYPE_CHECKING:
+    from moascope.classification.selection import FinalChoice
+
 HAND_CRAFTED_INPUT = "hand_crafted"
 """Name of the input of a model that takes hand-crafted features."""
+
+
+class PreparedUnits(TypedDict):
+    """Keys of the configuration that decide how units are prepared, as plain values."""
+
+    channels: list[str]
+    normalization: dict[str, Any]
+    """The section `normalization`."""
+    unit_size: int | None
+    """The key `units.size`."""
 
 
 def save_classifier(
@@ -21,10 +34,10 @@ def save_classifier(
     path: str | os.PathLike[str],
     classes: Sequence[str],
     statistics: pd.DataFrame,
-    given: Mapping[str, Any],
+    given: PreparedUnits,
     *,
     unit_shape: Sequence[int],
-    choice: Mapping[str, Any] | None = None,
+    choice: FinalChoice | None = None,
 ) -> None:
     """Write a classifier with a description of the units that it takes.
 
@@ -38,12 +51,12 @@ def save_classifier(
         Their names, in the order of the probabilities.
     statistics : pandas.DataFrame
         Normalization statistics of the plates.
-    given : mapping
-        `channels`, `normalization` and `unit_size` of the configuration.
+    given : PreparedUnits
+        How the units were prepared; other keys are left out.
     unit_shape : (int, int)
         Height and width of the units in pixels.
-    choice : mapping or None
-        Name of the chosen candidate, and score of each.
+    choice : FinalChoice or None
+        The chosen candidate, and the score of each.
     """
     inputs = []
     for tensor in model.inputs:
@@ -55,11 +68,14 @@ def save_classifier(
         )
         inputs.append({"name": tensor.name, "shape": list(tensor.shape[1:]), "content": content})
     metadata = {
-        **{key: given[key] for key in ("channels", "normalization", "unit_size")},
+        "channels": given["channels"],
+        "normalization": given["normalization"],
+        "unit_size": given["unit_size"],
         "unit_shape": list(unit_shape),
         "inputs": inputs,
         "classes": list(classes),
         "statistics": statistics.to_dict("records"),
-        **({"selection": dict(choice)} if choice else {}),
     }
+    if choice:
+        metadata["selection"] = dict(choice)
     save_model(model, path, metadata)

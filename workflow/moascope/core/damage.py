@@ -18,8 +18,16 @@ _MAX_MODEL_BYTES = 4 * 10**9
 # Errors of the system that are about the file or its path. All others are about the machine.
 _OF_THE_FILE = frozenset(
     {
-        *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO),
-        *(errno.ENAMETOOLONG, errno.ELOOP, errno.EOVERFLOW, errno.ESPIPE, errno.EBADMSG),
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EINVAL,
+        errno.ENXIO,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EOVERFLOW,
+        errno.ESPIPE,
+        errno.EBADMSG,
     }
 )
 _NO_MEMORY = re.compile(
@@ -69,8 +77,8 @@ def machine_error(path: str | os.PathLike[str], error: BaseException) -> Machine
             advice = _ADVICE.get(code, "Check the disk or the file server, and run again.")
             reason = cause.strerror if isinstance(cause, OSError) else None
             return MachineError(
-                f"{os.fspath(path)}: cannot be read ({reason or os.strerror(code)}), although it "
-                f"may be whole. {advice}"
+                f"{os.fspath(path)}: cannot be read ({reason or os.strerror(code)}); the file "
+                f"may be intact. {advice}"
             )
     return None
 

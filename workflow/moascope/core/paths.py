@@ -441,6 +441,7 @@ _OUTPUTS = {
         "fold_model",
         "fold_device",
     ),
+    "ensemble": ("predictions",),
     "collect_folds": ("predictions", "history", "embedding", "model_device"),
     "refit_null": ("null",),
     "evaluate": ("evaluation",),

@@ -135,12 +135,18 @@ class StoredZip:
             )
         )
         self._file.write(b"PK\x06\x07" + struct.pack("<LQL", 0, end, 1))
+        shown_count = min(count, 0xFFFF)
+        shown_size, shown_start = min(end - start, _SEE_EXTRA), min(start, _SEE_EXTRA)
         self._file.write(
             b"PK\x05\x06"
             + struct.pack(
                 "<4H2LH",
-                *(0, 0, min(count, 0xFFFF), min(count, 0xFFFF)),
-                *(min(end - start, _SEE_EXTRA), min(start, _SEE_EXTRA)),
+                0,
+                0,
+                shown_count,
+                shown_count,
+                shown_size,
+                shown_start,
                 len(self._comment),
             )
             + self._comment

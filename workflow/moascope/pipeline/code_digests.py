@@ -156,7 +156,8 @@ def _absolute(source: str, file: Path) -> str:
     if not file.is_relative_to(LIBRARY):
         return ""
     package = [PACKAGE, *file.relative_to(LIBRARY).parts[:-1]]
-    return ".".join([*package[: len(package) - level + 1], *([name] if name else [])])
+    parents = package[: len(package) - level + 1]
+    return ".".join([*parents, name] if name else parents)
 
 
 def _file_of(module: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from moascope.classification.ensemble_options import Ensemble
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.training.options import Augmentation
 from moascope.core.options import Section
@@ -45,5 +46,6 @@ class ReportedRun(BaseModel):
     segmentation: Segmentation = Field(default_factory=Segmentation)
     splits: dict[str, Split] = {}
     augmentation: list[Augmentation] = []
+    ensembles: dict[str, Ensemble] = {}
     evaluation: Evaluation = Field(default_factory=Evaluation)
     report: Report = Field(default_factory=Report)

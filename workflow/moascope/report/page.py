@@ -58,7 +58,7 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         lstrip_blocks=True,
     )
     options = context.options
-    nothing: dict[str, Any] = {"models": [], "splits": [], "augmentation": []}
+    nothing: dict[str, Any] = {"models": [], "ensembles": [], "splits": [], "augmentation": []}
     screen = _screen_sections(context) if context.has_screen else nothing
     page = environment.get_template("report.html.j2").render(
         title=options.report.title or options.run,
@@ -72,6 +72,7 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         levels=_level_names(context),
         checks=checks.collect_checks(context),
         scores=scores.score_table(context),
+        ladder=scores.ladder_rows(context) if context.ensembles else [],
         confidence=percent(options.confidence, 0),
         accuracy=scores.accuracy_figure(context) if context.models else None,
         narrow_accuracy=scores.accuracy_figure(context, narrow=True) if context.models else None,
@@ -122,6 +123,7 @@ def _screen_sections(context: Context) -> dict[str, Any]:
         "bar_um": painter.bar_um,
         "splits": [splits.split_section(context, name) for name in context.splits],
         "models": sections,
+        "ensembles": models.ensemble_sections(context, painter),
     }
 
 

@@ -115,6 +115,14 @@ class EngineInputs(RuleInputs):
         """Return the options of the engine that segments the screen."""
         return self.engines[str(self.measuring)].finding_options()
 
+    def told_diameter(self) -> float | str | None:
+        """Return the key `diameter` of the engine that segments the screen."""
+        return self.engines[str(self.measuring)].diameter
+
+    def model_to_measure_with(self) -> str | None:
+        """Return the given model of the engine that segments the screen, unless it is tuned."""
+        return self.options_to_measure_with().get("model")
+
     def size_advice(self) -> dict[str, str]:
         """Return what to change where objects of the screen have an unlikely size."""
         return asdict(self.measuring_method.advice)
@@ -136,6 +144,10 @@ class EngineInputs(RuleInputs):
     def learning_options(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of a network that decide how it is trained."""
         return self.engines[wildcards.engine].learning_options()
+
+    def training_options(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the section `training` of a network that this run trains."""
+        return self.all_training_options()[wildcards.engine]
 
     def all_training_options(self) -> dict[str, dict[str, Any]]:
         """Return the training options of every network that this run trains, by name."""
@@ -348,10 +360,8 @@ class EngineInputs(RuleInputs):
     def devices(self) -> list[str]:
         """Return the notes on which device each engine was trained and tested."""
         networks = [name for name in self.scored if self.engines[name].kind().is_network()]
-        return [
-            *(file for name in self.trained for file in self.training_devices(name)),
-            *fill(self.paths.test_device, engine=networks),
-        ]
+        trained = [file for name in self.trained for file in self.training_devices(name)]
+        return trained + fill(self.paths.test_device, engine=networks)
 
     def needed_packages(self, planned: set[str]) -> list[str]:
         """Return the optional packages that the jobs of a run need.
@@ -387,8 +397,7 @@ class EngineInputs(RuleInputs):
         if missing:
             raise InputError(
                 f"not installed, but needed for this run: {', '.join(missing)}. Run with --sdm "
-                "conda, which makes the environments for it, or: uv pip install "
-                f"{' '.join(missing)}"
+                f"conda, which installs them, or: uv pip install {' '.join(missing)}"
             )
 
 

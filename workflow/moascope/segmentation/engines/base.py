@@ -5,7 +5,7 @@ This imports neither NumPy nor any network, so that a configuration is checked i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -89,6 +89,6 @@ class Method:
         """Return whether engines are tuned wherever there are annotated images."""
         return self.tune is not None and self.train is None
 
-    def backend(self, compute: Mapping[str, Any]) -> str | None:
-        """Return the library that computes, given the section `compute`; None without a network."""
-        return compute["keras_backend"] if self.library == "keras" else self.library
+    def backend(self, keras_backend: str) -> str | None:
+        """Return the library that computes, given that of Keras; None without a network."""
+        return keras_backend if self.library == "keras" else self.library

@@ -114,7 +114,7 @@ class UNet:
     def __init__(
         self,
         network: keras.Model,
-        about: dict[str, Any],
+        about: saving.NetworkDescription,
         options: UNetOptions,
     ) -> None:
         self.network, self.about = network, about

@@ -172,7 +172,7 @@ def _published(kind: Any) -> list[str]:
     return list(models)
 
 
-def pack(network: Any, about: Mapping[str, Any], out: str | os.PathLike[str]) -> None:
+def pack(network: Any, about: dict[str, Any], out: str | os.PathLike[str]) -> None:
     """Write a network and its description to a zip file, as `load_network` reads it.
 
     Parameters
