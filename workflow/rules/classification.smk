@@ -6,7 +6,7 @@ rule check_models:
         sites=[] if MODELS.image_shape() else PATHS.sites,
         target=PATHS.image_target if MODELS.needs_target_size() else [],
         weights=list(MODELS.weights.values()),
-        networks=[ENGINES.engines[name].model for name in ENGINES.given_unets],
+        networks=[ENGINES.engines[name].model for name in ENGINES.checked],
     output:
         PATHS.models_checked,
     log:
@@ -28,13 +28,14 @@ rule check_models:
         models=MODELS.all_network_options(),
         channels=SCREEN.channels,
         engine_channels=ENGINES.seen_channels,
-        given_unets=ENGINES.channel_maps_of_given_unets(),
+        engines=ENGINES.checks(),
         image_shape=MODELS.image_shape(),
         reading=CONFIG.section("input", "axes", "on_size_mismatch"),
         units=CONFIG.section("units", "size", "tiles"),
         augmentation=MODELS.augmentation(),
         compute=CONFIG.section("compute"),
-        code=CODE["classification/check_models.py"],
+        code=CODE["classification/check_models.py"]
+        + "".join(map(digest_function, ENGINES.functions_of_checks())),
     script:
         "../scripts/classification/check_models.py"
 

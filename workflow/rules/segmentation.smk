@@ -113,8 +113,8 @@ for METHOD in ENGINES.methods:
             name:
                 f"tune_{METHOD.name}"
             input:
-                networks=ENGINES.members_of(PATHS.unet_network),
-                histories=ENGINES.members_of(PATHS.unet_history),
+                networks=ENGINES.members_of(PATHS.member_network),
+                histories=ENGINES.members_of(PATHS.member_history),
                 images=PATHS.annotated,
                 table=PATHS.annotated_table,
             output:

@@ -6,7 +6,8 @@ from moascope.classification.training.options import Augmentation, read_network
 from moascope.core.files import write_json
 from moascope.core.options import restore
 from moascope.pipeline import network_checks
-from moascope.pipeline.network_checks import GivenUNet, check_given, check_networks
+from moascope.pipeline.network_checks import GivenEngine, check_given, check_networks
+from moascope.segmentation.engines.unet import UNET
 
 LENET = {"backbone": "lenet", "weights": "none", "transfer": "full", "input_size": 32}
 
@@ -40,7 +41,7 @@ def test_large_units_are_warned_of():
 
 
 def test_given_networks_that_cannot_be_read_are_problems(tmp_path):
-    missing = GivenUNet("nuclei", str(tmp_path / "none.keras"), {})
+    missing = GivenEngine("nuclei", str(tmp_path / "none.keras"), str(UNET.check), {})
     (problem,) = check_given([missing], ["DNA"])
     assert problem.startswith("segmentation.engines.nuclei: ")
 

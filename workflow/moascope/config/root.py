@@ -27,7 +27,9 @@ from moascope.core.options import (
     without_effect,
 )
 from moascope.core.text.suggestions import unknown
-from moascope.preprocessing.options import Normalization, Quality, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.report.options import Report
 from moascope.screen.formats.registry import has_plates
 from moascope.screen.free_groups import RESERVED

@@ -5,23 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from moascope.classification.training import augmentation, fine_tuning
 from moascope.classification.training.options import Augmentation, FineTuning
 from moascope.core.errors import InputError, RunWarning
 from moascope.core.files import read_json, read_parquet
+from moascope.core.named_functions import load_function
 from moascope.images import readers
 from moascope.networks.keras_defaults import keras
 from moascope.networks.options import FrozenNetwork
-from moascope.segmentation.channel_maps import matched_channels
-from moascope.segmentation.unet import saving
+from moascope.segmentation.implementations.base import Job
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class GivenUNet:
-    """U-Net that is given as a file.
+class GivenEngine:
+    """Engine whose model is given as a file.
 
     Parameters
     ----------
@@ -29,13 +30,16 @@ class GivenUNet:
         Name of the engine.
     path : str
         The file.
-    channel_map : mapping of str to str
-        See `channel_maps.matched_channels`.
+    check : str
+        Function that checks it, see `Method.check`.
+    options : mapping of str to any
+        Options for the check.
     """
 
     engine: str
     path: str
-    channel_map: Mapping[str, str]
+    check: str
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -121,12 +125,12 @@ def check_networks(
     return checked
 
 
-def check_given(networks: Sequence[GivenUNet], channels: Sequence[str]) -> list[str]:
-    """Check that given U-Nets can be read, and that their channels are there.
+def check_given(engines: Sequence[GivenEngine], channels: Sequence[str]) -> list[str]:
+    """Check that given models can be read, and that their channels are there.
 
     Parameters
     ----------
-    networks : sequence of GivenUNet
+    engines : sequence of GivenEngine
         The files.
     channels : sequence of str
         Of the images, in the order that engines see them.
@@ -137,10 +141,10 @@ def check_given(networks: Sequence[GivenUNet], channels: Sequence[str]) -> list[
         A sentence per problem.
     """
     problems = []
-    for network in networks:
+    for given in engines:
+        job = Job({"model": given.path}, {}, channels, given.options)
         try:
-            _, about = saving.load(network.path)
-            matched_channels(about["channels"], channels, network.channel_map, network.path)
+            load_function(given.check)(job)
         except InputError as error:
-            problems.append(f"segmentation.engines.{network.engine}: {error}")
+            problems.append(f"segmentation.engines.{given.engine}: {error}")
     return problems

@@ -19,8 +19,8 @@ import pandas as pd
 from moascope.core.errors import InputError
 from moascope.images.store_protocol import Store, batch_size
 from moascope.preprocessing.normalization_methods.base import Float32, Float64, PlateImages
+from moascope.preprocessing.normalization_methods.options import Normalization, NormalizationStep
 from moascope.preprocessing.normalization_methods.registry import find_method
-from moascope.preprocessing.options import Normalization, NormalizationStep
 
 log = logging.getLogger(__name__)
 

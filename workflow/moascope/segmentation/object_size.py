@@ -197,7 +197,7 @@ def diameter_of_foreground(mask: NDArray[np.bool_]) -> float | None:
 
 @dataclass(frozen=True)
 class Rescaled:
-    """An engine that sees images at another magnification; see `engines.Engine`.
+    """An engine that sees images at another magnification; see `implementations.base.Engine`.
 
     Parameters
     ----------

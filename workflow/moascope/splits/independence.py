@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from moascope.core.errors import InputError
-from moascope.screen.wording import plural_of
+from moascope.core.text.plurals import plural_of
 from moascope.splits.options import Split
 
 AUTO = "auto"

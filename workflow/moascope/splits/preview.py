@@ -135,7 +135,7 @@ def preview(planned: PlannedSplit, audited: Sequence[str], held_out: Sequence[st
     Parameters
     ----------
     planned : PlannedSplit
-        From `splits.check_sites`.
+        From `make.check_sites`.
     audited : sequence of str
         Columns, or several joined with "+", whose values may be on one side only.
     held_out : sequence of str

@@ -31,11 +31,11 @@ checked = network_checks.check_networks(
     unit_shape,
     [restore(Augmentation, each) for each in params.augmentation],
 )
-unets = [
-    network_checks.GivenUNet(name, path, channel_map)
-    for path, (name, channel_map) in zip(given.networks, params.given_unets.items(), strict=True)
+engines = [
+    network_checks.GivenEngine(name, path, **check)
+    for path, (name, check) in zip(given.networks, params.engines.items(), strict=True)
 ]
-problems = checked.problems + network_checks.check_given(unets, params.engine_channels)
+problems = checked.problems + network_checks.check_given(engines, params.engine_channels)
 if problems:
     raise InputError.collect(problems, "networks cannot be used as configured")
 made_with = versions.computed_with(params.compute["keras_backend"], device)

@@ -13,7 +13,7 @@ from moascope.pipeline import devices
 given, params = snakemake.input, snakemake.params
 devices.choose("never", params.compute["keras_backend"])
 
-from moascope.classification import extractors, final_model, predictions, selection
+from moascope.classification import extractors, final_model, predictions, saved_model, selection
 from moascope.classification.training.options import Training
 from moascope.core.files import read_array, read_parquet
 from moascope.core.options import restore
@@ -40,6 +40,6 @@ extractor = extractors.build_for_choice(
 )
 model = final_model.classifier(extractor, head, seen.shape[1] - extractors.count_outputs(extractor))
 statistics, keys = read_parquet(given.statistics), dict(params.items())
-final_model.save_classifier(
+saved_model.save_classifier(
     model, snakemake.output[0], classes, statistics, keys, unit_shape=shape, choice=scores
 )

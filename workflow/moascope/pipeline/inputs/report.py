@@ -33,7 +33,7 @@ class ReportInputs(RuleInputs):
     @property
     def has_networks(self) -> bool:
         """Return whether there are networks to check before the run."""
-        return self.has_screen and bool(self.config.models or self.engines.given_unets)
+        return self.has_screen and bool(self.config.models or self.engines.checked)
 
     @property
     def evaluated(self) -> list[str]:

@@ -14,7 +14,6 @@ from moascope.segmentation.data.plate_sets import divide_plates
 from moascope.segmentation.engines import optional_packages
 from moascope.segmentation.engines.base import Method
 from moascope.segmentation.engines.registry import METHODS
-from moascope.segmentation.engines.unet import UNET
 from moascope.segmentation.options import Engine
 
 _SIZED_PLATES = 4  # with more, the size would be measured again whenever a plate is added
@@ -80,9 +79,25 @@ class EngineInputs(RuleInputs):
         return [name for name, engine in self.engines.items() if engine.export]
 
     @property
-    def given_unets(self) -> list[str]:
-        """Return the U-Nets that are given as a file."""
-        return [name for name in self.of_method(UNET) if self.engines[name].model]
+    def checked(self) -> list[str]:
+        """Return the engines whose given model is checked at the start of a run."""
+        return [
+            name for name, engine in self.engines.items() if engine.model and engine.kind().check
+        ]
+
+    def checks(self) -> dict[str, dict[str, Any]]:
+        """Return the function that checks each given model, and its options, by engine."""
+        return {
+            name: {
+                "check": self.engines[name].kind().check,
+                "options": {"channel_map": self.engines[name].channel_map},
+            }
+            for name in self.checked
+        }
+
+    def functions_of_checks(self) -> list[str]:
+        """Return the functions that check given models, each once."""
+        return sorted({str(self.engines[name].kind().check) for name in self.checked})
 
     @property
     def measuring(self) -> str | None:
@@ -145,10 +160,6 @@ class EngineInputs(RuleInputs):
         """Return which channel of the images each channel of a network sees."""
         return self.engines[wildcards.engine].finding_options()["channel_map"]
 
-    def channel_maps_of_given_unets(self) -> dict[str, dict[str, str]]:
-        """Return the channel maps of the U-Nets that are given as a file, by name."""
-        return {name: self.engines[name].channel_map for name in self.given_unets}
-
     def seed_of_member(self, wildcards: Wildcards) -> int:
         """Return the seed of a member of an ensemble; that of the run for a single network."""
         return self.config.seed + int(wildcards.get("member", 0))
@@ -159,9 +170,9 @@ class EngineInputs(RuleInputs):
         """Return the files that one training writes, with wildcards for engine and member."""
         if method.is_ensemble:
             return {
-                "model": self.paths.unet_network,
-                "history": self.paths.unet_history,
-                "device": self.paths.unet_device,
+                "model": self.paths.member_network,
+                "history": self.paths.member_history,
+                "device": self.paths.member_device,
             }
         return {
             "model": self.fitted_path(method),
@@ -175,7 +186,7 @@ class EngineInputs(RuleInputs):
 
     def checkpoint_of(self, method: Method) -> str | None:
         """Return the file from which a killed training continues; None where it starts again."""
-        return self.paths.unet_checkpoint if method.is_ensemble else None
+        return self.paths.member_checkpoint if method.is_ensemble else None
 
     def test_files(self, method: Method) -> dict[str, str]:
         """Return the files that a job writes that segments annotated images."""
@@ -186,8 +197,7 @@ class EngineInputs(RuleInputs):
 
     def fitted_path(self, method: Method) -> str:
         """Return the path of a fitted engine, with a wildcard for the engine."""
-        path: str = getattr(self.paths, str(method.model_path))
-        return path
+        return self.paths.fitted_engine.replace("{model}", str(method.model_file))
 
     def fitted(self, name: str) -> dict[str, Any]:
         """Return the files of an engine that was fitted or is given by path; none for others."""
@@ -344,7 +354,7 @@ class EngineInputs(RuleInputs):
     def training_devices(self, name: str) -> list[str]:
         """Return the notes on which device an engine was trained."""
         if self.engines[name].kind().is_ensemble:
-            return self.members(self.paths.unet_device, name)
+            return self.members(self.paths.member_device, name)
         return [self.paths.engine_device.format(engine=name)]
 
     def devices(self) -> list[str]:

@@ -64,8 +64,12 @@ class Method:
     """Keys without effect where a model is given."""
     continues_training: bool = False
     """A given model with the key `training` is trained further."""
-    model_path: str | None = None
-    """Property of `Paths` that names the file of a fitted engine."""
+    model_file: str | None = None
+    """End of the name of the file of a fitted engine, such as `keras`; None: never fitted."""
+    check: str | None = None
+    """Takes a `Job` with a given `model`, and raises an `InputError` if the model is none or does
+    not fit the channels. It runs before images are read, in the environment `tensorflow`; None: a
+    model is looked at first when it is used."""
     is_always_file: bool = False
     """A given model is a path, never the name of a published model."""
     problems: Callable[[Any], list[str]] | None = None
