@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from moascope.classification.training import augmentation
 from moascope.classification.training.augmentation_methods import AUGMENTATIONS
@@ -45,6 +46,14 @@ def test_nothing_happens_outside_training(name):
 def test_a_uniform_image_stays_uniform_to_its_corners(name):
     x = np.full((4, 24, 24, 2), 0.7, "float32")
     np.testing.assert_allclose(augmented(x, {"name": name}), x, atol=1e-5)
+
+
+def test_pixel_shifts_are_the_same_in_a_compiled_step():
+    x = images(n=8)
+    layers = augmentation.build([Augmentation(name="pixel_shift")], 1)
+    compiled = tf.function(lambda batch: augmentation.apply(layers, batch))
+    shifted = compiled.get_concrete_function(tf.TensorSpec((None, 24, 24, 5)))(tf.constant(x))
+    np.testing.assert_array_equal(shifted, augmented(x, {"name": "pixel_shift"}))
 
 
 def test_pixel_shifts_move_whole_pixels_and_repeat_the_rim():

@@ -67,9 +67,9 @@ class RandomPixelShift(_RandomLayer):
         """Move each image by its own draw."""
         n, height, width = ops.shape(inputs)[0], inputs.shape[1], inputs.shape[2]
         low, high = -self.pixels, self.pixels + 1
-        rows, columns = keras.random.randint((2, n, 1), low, high, seed=self.generator)
-        rows = ops.clip(rows + ops.arange(height)[None], 0, height - 1)
-        columns = ops.clip(columns + ops.arange(width)[None], 0, width - 1)
+        draws = keras.random.randint((2, n, 1), low, high, seed=self.generator)
+        rows = ops.clip(draws[0] + ops.arange(height)[None], 0, height - 1)
+        columns = ops.clip(draws[1] + ops.arange(width)[None], 0, width - 1)
         shifted = ops.take_along_axis(inputs, rows[:, :, None, None], axis=1)
         return ops.take_along_axis(shifted, columns[:, None, :, None], axis=2)
 
