@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 from moascope.images.plate_store import PlateStore
+from moascope.networks import saving
 
 
 def with_input(config, **changes):
@@ -33,7 +34,7 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
         "folds": {"method": "group-k-fold", "group": ["compound"], "folds": 2, "validation": 0.3}
     }
     config["augmentation"] = [{"name": "flip"}, {"name": "noise"}]
-    training = {"epochs": 2, "batch_size": 4}
+    training = {"epochs": 2, "batch_size": 4, "tensorboard": True}
     config["models"] = {
         "lenet": {
             "split": "folds",
@@ -60,6 +61,9 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     assert set(history["fold"]) == {0, 1}
     assert (results / "folds/lenet/1.keras").stat().st_size > 0
     assert not list(results.glob("checkpoints/**/*.npz"))
+    final, about = saving.load_model(results / "models/lenet.keras")
+    assert final.output_shape == (None, len(about["classes"]))
+    assert list((project.folder / "logs/small/tensorboard/lenet/final/train").iterdir())
     assert "Training curves" in (results / "report.html").read_text()
     network = results / "folds/lenet/1.keras"
     network.rename(project.folder / "1.keras")
@@ -78,6 +82,10 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     assert not reruns(model="mlp", views=4)
     assert reruns(augment=False)
     assert reruns(architecture={"activation": "elu"})
+    assert not reruns(model="mlp", training={**training, "ema": 0.9})
+    assert project.planned()["fit_keras_head"] == 1
+    assert reruns(training={**training, "ema": 0.9})
+    assert "fit_keras_head" not in project.planned()
 
 
 # --- forms of sample sheets -------------------------------------------------------------------

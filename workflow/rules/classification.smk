@@ -183,6 +183,7 @@ rule fit_keras_head:
         options=MODELS.head_options,
         compute=CONFIG.section("compute"),
         checkpoint=MODELS.checkpoints_of_folds,
+        tensorboard=MODELS.tensorboard_of_folds,
         seed=CONFIG.seed,
         code=CODE["classification/fit_keras_head.py"],
     script:
@@ -262,6 +263,7 @@ rule train_fold:
         compute=CONFIG.section("compute"),
         unit_size=CONFIG.units.size,
         checkpoint=PATHS.fold_checkpoint,
+        tensorboard=PATHS.tensorboard("{model}/{fold}"),
         seed=CONFIG.seed,
         code=CODE["classification/train_fold.py"],
     script:
@@ -296,6 +298,44 @@ rule collect_folds:
         code=CODE["classification/collect_folds.py"],
     script:
         "../scripts/classification/collect_folds.py"
+
+
+rule final_network:
+    input:
+        unpack(MODELS.weights_of),
+        units=PATHS.units,
+        pixels=SCREEN.all_plates(PATHS.pixels),
+        statistics=PATHS.all_statistics,
+        groups=MODELS.of_split(PATHS.groups),
+        history=PATHS.history,
+    output:
+        PATHS.model,
+    log:
+        PATHS.log("models/{model}.final"),
+    benchmark:
+        PATHS.benchmark("models/{model}.final")
+    wildcard_constraints:
+        model=match_names(MODELS.tuned),
+    conda:
+        environment("tensorflow")
+    threads: 8
+    resources:
+        mem_mb=memory(12000),
+        runtime=1440,
+        gpu=gpus(),
+    params:
+        options=MODELS.tuning_options,
+        augmentation=MODELS.augmentation_of,
+        channels=SCREEN.channels,
+        normalization=CONFIG.section("normalization"),
+        compute=CONFIG.section("compute"),
+        unit_size=CONFIG.units.size,
+        checkpoint=PATHS.final_checkpoint,
+        tensorboard=PATHS.tensorboard("{model}/final"),
+        seed=CONFIG.seed,
+        code=CODE["classification/final_network.py"],
+    script:
+        "../scripts/classification/final_network.py"
 
 
 rule baselines:

@@ -155,6 +155,10 @@ def test_a_network_that_is_frozen_is_read_as_such():
             {"training": "transfer 'frozen' and head.type 'lda'"},
         ),
         (
+            {"backbone": "mlp", "weights": "none", "architecture": {"l2": 0.1, "l1": 0.1}},
+            {"architecture.l1": "transfer 'frozen'", "architecture.l2": "transfer 'frozen'"},
+        ),
+        (
             {"head": {"type": "mlp"}, "training": {}, "candidates": {"a": {}, "b": {}}},
             {"training": "candidates"},
         ),
@@ -209,7 +213,8 @@ def test_all_keys_of_all_models_without_effect_come_at_once():
     raw["splits"]["loco"]["folds"] = 3
     assert problem_lines(raw) == [
         "splits.loco: folds has no effect with method 'leave-one-compound-out'; remove it",
-        "models.m.training: momentum has no effect with optimizer 'adam'; remove it",
+        "models.m.training: momentum has no effect without optimizer; set optimizer to sgd or "
+        "rmsprop, or remove momentum",
         "models.m: unfreeze_from has no effect with transfer 'frozen'; remove it",
         "models.m: training has no effect with transfer 'frozen' and head.type 'lda'; remove it",
     ]

@@ -4,9 +4,18 @@ import sys
 import pytest
 import yaml
 from pydantic import ValidationError
-from raw_configs import CHANNELS, MINIMAL, SCREEN, problem_lines, problems, with_model
+from raw_configs import (
+    CHANNELS,
+    MINIMAL,
+    SCREEN,
+    model,
+    problem_lines,
+    problems,
+    with_model,
+)
 
 from moascope.config import loading
+from moascope.core.errors import InputError
 
 
 def with_split(**options):
@@ -22,6 +31,47 @@ def test_a_minimal_file_gets_every_default():
     assert loaded.seed == 1
     assert loaded.section("quality")["exclude_flagged"] is True
     assert loaded.models == {}
+
+
+@pytest.mark.parametrize(
+    "options", [{"transfer": "full", "weights": "none"}, {"head": {"type": "mlp"}}]
+)
+def test_patience_needs_validation_units(options):
+    raw = {**model(**options, training={"patience": 3})}
+    message = (
+        r"models\.m\.training\.patience: there are no validation units whose loss could stop the "
+        r"training; set splits\.loco\.validation, for example to 0\.2, or remove patience"
+    )
+    with pytest.raises(InputError, match=message):
+        loading.load(raw)
+    raw["splits"]["loco"]["validation"] = 0.2
+    assert loading.load(raw).models["m"].training.patience == 3
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"beta1": 0.5}, "models.m.training.beta1: unknown key 'beta1'; did you mean 'beta_1'?"),
+        ({"optimizer": "adma"}, "got 'adma'; did you mean 'adam'?"),
+        ({"schedule": "cosin"}, "got 'cosin'; did you mean 'cosine'?"),
+        ({"loss": "focl"}, "got 'focl'; did you mean 'focal'?"),
+        (
+            {"optimizer": "sgd", "beta_1": 0.5},
+            "models.m.training: beta_1 has no effect with optimizer 'sgd'; set optimizer to adam",
+        ),
+    ],
+)
+def test_wrong_names_of_training_options_are_answered_with_the_nearest(training, message):
+    with pytest.raises(InputError) as raised:
+        loading.load(model(transfer="full", weights="none", training=training))
+    assert message in str(raised.value)
+
+
+def test_tensorboard_logs_need_tensorflow():
+    raw = {**model(head={"type": "mlp"}, training={"tensorboard": True})}
+    assert loading.load(raw)
+    with pytest.raises(InputError, match=r"its logs need compute\.keras_backend tensorflow"):
+        loading.load({**raw, "compute": {"keras_backend": "jax"}})
 
 
 def test_units_of_a_fixed_list_may_calibrate(tmp_path):

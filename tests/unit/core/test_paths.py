@@ -11,7 +11,7 @@ from moascope.core.paths import Paths, target_of
 from moascope.pipeline.inputs.segmentation import EngineInputs
 from moascope.segmentation.engines.registry import METHODS
 
-CHECKPOINTS = {"unet_checkpoint", "fold_checkpoint"}  # kept by no rule
+CHECKPOINTS = {"unet_checkpoint", "fold_checkpoint", "final_checkpoint"}  # kept by no rule
 
 
 def made_by_rules(repository):
@@ -89,6 +89,7 @@ def test_the_rule_of_a_file_is_found(path, target):
         "results/a/predictions/lenet.parquet",
         "results/a/segmentation/annotated.h5",
         "results/a/segmentation/nuclei.keras",
+        "results/a/models/lenet.keras",
         "results/a/segmentation/nuclei.labels.h5",
     ],
 )

@@ -90,12 +90,12 @@ def test_a_model_of_keras_alone_is_refused(tmp_path):
         saving.load_model(tmp_path / "m.keras")
 
 
-def test_a_damaged_model_of_a_run_is_named_with_its_rule(tmp_path, monkeypatch):
+def test_a_damaged_model_of_a_run_is_made_again_by_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = Path("results/screen/models/lite0.keras")
     file.parent.mkdir(parents=True)
     file.write_bytes(b"PK")
-    with pytest.raises(InputError, match=r"run again, or run with --forcerun final_model\.$"):
+    with pytest.raises(InputError, match=r"run with --forcerun results/screen/\S+\.$"):
         saving.load_model(file)
 
 

@@ -71,6 +71,7 @@ def fit_final_head(
             raise ValueError("a multilayer perceptron needs options of its training")
         none = np.empty(0, dtype=np.int64)
         sets = {"train": rows, "validation": none, "test": none}
+        training = training.without_validation(is_fine_tuned=False)
         return fit_mlp(features, labels, sets, classes, head, training, seed=seed).model
     names = np.asarray(classes)[labels]
     fitted = fit_head(features[rows], names[rows], head, seed)

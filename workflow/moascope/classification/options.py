@@ -19,6 +19,7 @@ from moascope.core.options import (
     restore,
     without_effect,
 )
+from moascope.networks.architectures import TRAINING_KEYS
 from moascope.networks.options import FrozenNetwork
 
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
@@ -91,7 +92,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
             reasons["rgb_channels"] = f"channel_mapping {self.channel_mapping!r}"
         if self.transfer != "frozen":
             reasons |= dict.fromkeys(("views", "features", "candidates"), transfer)
-            return without_effect(self, reasons)
+            return [*without_effect(self, reasons), *self._idle_keys_of_training()]
         reasons["augment"] = transfer
         if self.candidates:
             reasons["training"] = "candidates"
@@ -100,7 +101,23 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
             reasons["training"] = f"{transfer} and head.type {self.head.type!r}"
         if not self.uses_network():
             reasons |= dict.fromkeys(_KEYS_OF_NETWORKS, "features [hand-crafted]")
-        return without_effect(self, reasons)
+        return [*without_effect(self, reasons), *self._idle_keys_of_training()]
+
+    def _idle_keys_of_training(self) -> list[str]:
+        """Return the keys that only the training of the network, or of parts of it, uses."""
+        reasons: dict[str, str] = {}
+        of_network: list[str] = []
+        if self.transfer == "frozen":
+            idle = dict.fromkeys(TRAINING_KEYS, "transfer 'frozen'")
+            of_network = without_effect(self.architecture, idle)
+            keys = ("head_epochs", "head_learning_rate", "layer_decay", "freeze_batch_norm")
+            reasons = dict.fromkeys(keys, "transfer 'frozen'")
+        elif self.weights == "none":
+            reasons["head_epochs"] = "weights 'none'"
+        return [
+            *(f"training.{sentence}" for sentence in without_effect(self.training, reasons)),
+            *(f"architecture.{sentence}" for sentence in of_network),
+        ]
 
     def _replaced_keys(self) -> list[str]:
         """Return the keys of the model that no candidate takes over."""
@@ -212,6 +229,12 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
     def uses_hand_crafted(self) -> bool:
         """Return whether a candidate sees hand-crafted features."""
         return any(HAND_CRAFTED in choice.features for choice in self.choices().values())
+
+    def is_trained(self) -> bool:
+        """Return whether a network is trained, be it only a head."""
+        if self.transfer != "frozen":
+            return True
+        return not self.candidates and get(self.head.type).is_network
 
     def calibrates(self) -> bool:
         """Return whether probabilities are calibrated on validation units."""

@@ -86,7 +86,6 @@ def problems_of_classes(config: Any) -> list[str]:
         *_problems_of_input(config.input),
         *_problems_of_splits(config),
         *_problems_of_normalization(config),
-        *_problems_of_cells(config),
     ]
 
 
@@ -122,12 +121,3 @@ def _problems_of_normalization(config: Any) -> Iterator[str]:
                 f"normalization.steps[{number}].scope: {step.scope!r} takes statistics from "
                 f"{what}, and format {config.input.format!r} knows none; use image"
             )
-
-
-def _problems_of_cells(config: Any) -> Iterator[str]:
-    if config.segmentation.engines:
-        yield (
-            "segmentation.engines: objects are not searched in images of format "
-            f"{config.input.format!r}; remove them, or list the images in a sheet with plates "
-            "and wells (format table)"
-        )

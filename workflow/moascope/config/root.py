@@ -103,8 +103,23 @@ class Config(Section):
                     f"temperature to; set splits.{model.split}.validation, for example to 0.2, or "
                     "calibrate to auto"
                 )
+            elif (
+                model.is_trained()
+                and model.training.patience is not None
+                and not self.splits[model.split].may_validate()
+            ):
+                problems.append(
+                    f"models.{name}.training.patience: there are no validation units whose loss "
+                    f"could stop the training; set splits.{model.split}.validation, for example to "
+                    "0.2, or remove patience"
+                )
             elif not problems:
                 problems += self._problems_of_independence(model.split)
+            if model.training.tensorboard and self.compute.keras_backend != "tensorflow":
+                problems.append(
+                    f"models.{name}.training.tensorboard: its logs need compute.keras_backend "
+                    "tensorflow; remove it"
+                )
             channels = list(self.input.channels) if self.input else []
             for channel in model.rgb_channels or []:
                 if channel not in channels:

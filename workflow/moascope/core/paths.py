@@ -37,6 +37,10 @@ class Paths:
         """Return the path of a log file."""
         return f"logs/{self.run}/{name}.log"
 
+    def tensorboard(self, name: str) -> str:
+        """Return the folder of the TensorBoard logs of a training."""
+        return f"logs/{self.run}/tensorboard/{name}"
+
     def benchmark(self, name: str) -> str:
         """Return the path of a benchmark table."""
         return f"benchmarks/{self.run}/{name}.tsv"
@@ -353,7 +357,7 @@ class Paths:
 
     @property
     def model(self) -> str:
-        """A frozen backbone and its head, fitted to all labelled units, with all they need."""
+        """A backbone and its head, fitted to all labelled units, with all they need."""
         return self.result("models/{model}.keras")
 
     @property
@@ -365,6 +369,11 @@ class Paths:
     def fold_checkpoint(self) -> str:
         """State of an unfinished training; removed when the fold is complete."""
         return self.result("checkpoints/{model}/{fold}.npz")
+
+    @property
+    def final_checkpoint(self) -> str:
+        """State of an unfinished training on all labelled units; removed when it is complete."""
+        return self.result("checkpoints/{model}/final.npz")
 
     @property
     def predictions(self) -> str:
@@ -434,6 +443,7 @@ _OUTPUTS = {
     "select_head": ("predictions", "selection"),
     "fit_keras_head": ("predictions", "history", "model_device"),
     "final_model": ("model",),
+    "final_network": ("model",),
     "train_fold": (
         "fold_predictions",
         "fold_history",

@@ -7,7 +7,7 @@ import logging
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,11 @@ def save_checkpoint(
 
 
 def restore_checkpoint(
-    path: str | os.PathLike[str], task: str, learner: keras.Model, core: keras.Model
+    path: str | os.PathLike[str],
+    task: str,
+    learner: keras.Model,
+    core: keras.Model,
+    prepare: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
 ) -> tuple[list[dict[str, float]], list[np.ndarray]]:
     """Restore the state of a training from a checkpoint of the same task, if there is one.
 
@@ -73,6 +77,8 @@ def restore_checkpoint(
         Compiled, with a built optimizer; it gets the saved state.
     core : keras.Model
         The model whose weights `best` are.
+    prepare : callable or None
+        Takes the saved history, and compiles the learner as it was when it was saved.
 
     Returns
     -------
@@ -91,6 +97,8 @@ def restore_checkpoint(
                     "%s belongs to other data or options: starting from the beginning", path
                 )
                 return [], []
+            if prepare is not None:
+                prepare(about["history"])
             variables = _state(learner)
             values = [saved[f"state{i}"] for i in range(len(variables))]
             n_best = len(core.weights) if "best0" in saved.files else 0
@@ -102,5 +110,5 @@ def restore_checkpoint(
         return [], []
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-    logger.info("continuing from %s, after epoch %d", path, len(about["history"]))
+    logger.info("continuing from %s, after %d epochs or validations", path, len(about["history"]))
     return about["history"], best

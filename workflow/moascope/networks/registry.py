@@ -105,7 +105,7 @@ class InputScale:
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """Request for a network: its size, weights and options."""
+    """Request for a network: its name, weights, size, channels and options."""
 
     name: str
     """Name of the backbone."""

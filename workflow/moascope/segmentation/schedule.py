@@ -120,17 +120,18 @@ def _cut_short(steps: Sequence[int], training: NetworkTraining) -> str:
     )
 
 
-def log_validation(row: Mapping[str, float], training: NetworkTraining) -> None:
-    """Log how far the training is."""
+def log_validation(row: Mapping[str, float], training: NetworkTraining, progress: str = "") -> None:
+    """Log how far the training is; `progress` says how fast it is."""
     validation = ""
     if not math.isnan(row["mean_ap"]):
         validation = f", validation AP@0.5 {row['ap_50']:.3f}, mean AP {row['mean_ap']:.3f}"
     logger.info(
-        "step %d/%d: loss %.4f%s (rate %.2g, %.1f min)",
+        "step %d/%d: loss %.4f%s (rate %.2g, %.1f min%s)",
         row["step"],
         training.steps,
         row["loss"],
         validation,
         row["learning_rate"],
         row["minutes"],
+        f", {progress}" if progress else "",
     )

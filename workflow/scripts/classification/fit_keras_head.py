@@ -21,19 +21,29 @@ from moascope.classification.training import perceptron
 from moascope.classification.training.options import Training
 from moascope.core.files import read_array, write_json, write_parquet
 from moascope.core.options import restore
+from moascope.networks.training.callbacks import log_to_tensorboard
 from moascope.pipeline import versions
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
 checkpoints = [Path(params.checkpoint.format(fold=fold)) for fold in range(len(task.folds))]
+training = restore(Training, params.options["training"])
+
+
+def make_callbacks(fold):
+    is_logged = training.tensorboard
+    return log_to_tensorboard(params.tensorboard.format(fold=fold)) if is_logged else ()
+
+
 predictions, history = perceptron.fit_mlp_folds(
     read_array(given.features, mapped=True),
     task,
     MlpOptions.model_validate(params.options["head"]),
-    restore(Training, params.options["training"]),
+    training,
     seed=params.seed,
     checkpoints=checkpoints,
     code=params.code,
+    callbacks=make_callbacks,
 )
 write_parquet(predictions, output.predictions)
 write_parquet(history, output.history)

@@ -21,22 +21,25 @@ from moascope.classification.training import fine_tuning
 from moascope.classification.training.options import Augmentation, FineTuning
 from moascope.core.files import read_parquet, write_array, write_json, write_parquet
 from moascope.core.options import restore
+from moascope.networks.training.callbacks import log_to_tensorboard
 from moascope.pipeline import versions
 
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
 fold = task.folds[int(snakemake.wildcards.fold)]
+options = restore(FineTuning, params.options)
 trained = fine_tuning.fit_fold(
     given.pixels,
     task.labels,
     fold.rows,
     task.classes,
     params.channels,
-    restore(FineTuning, params.options),
+    options,
     [restore(Augmentation, each) for each in params.augmentation],
     seed=params.seed + fold.repeat,
     checkpoint=params.checkpoint,
     code=params.code,
+    callbacks=log_to_tensorboard(params.tensorboard) if options.training.tensorboard else (),
 )
 final_model.save_classifier(
     trained.model,

@@ -6,7 +6,9 @@ import sys
 import textwrap
 from pathlib import Path
 
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -19,6 +21,7 @@ from moascope.classification.training.options import (
     Training,
     read_network,
 )
+from moascope.classification.training.samples import Samples
 from moascope.config import loading
 from moascope.core.errors import InputError
 from moascope.core.options import restore
@@ -33,9 +36,7 @@ TRAINING = {
     "batch_size": 8,
     "optimizer": "adam",
     "learning_rate": 2e-3,
-    "momentum": 0.9,
     "schedule": "constant",
-    "patience": 10,
     "class_weights": True,
     "label_smoothing": 0.0,
     "mixed_precision": False,
@@ -171,6 +172,50 @@ def test_batch_normalization_learns_from_scratch(screen):
     assert all(layer.trainable for layer in model.get_layer("trunk").layers)
 
 
+def test_batch_normalization_of_pretrained_networks_is_trained_where_the_user_says_so():
+    training = {**TRAINING, "freeze_batch_norm": False}
+    options = {**LITE0, "transfer": "full", "training": training}
+    model = fine_tuning.build_classifier(restore(FineTuning, options), ["a", "b"], 2, (32, 32))
+    assert all(layer.trainable for layer in model.get_layer("trunk").layers)
+
+
+def test_the_head_is_trained_first(screen):
+    training = {"epochs": 3, "head_epochs": 2, "head_learning_rate": 0.01}
+    history = fit(screen, LITE0, training=training).history
+    assert history["learning_rate"].tolist() == [0.01, 0.01, 2e-3]
+
+
+def curves(*losses):
+    """Training curves of folds, from their validation losses."""
+    rows = [
+        {"repeat": 0, "fold": fold, "epoch": epoch + 1, "val_loss": loss}
+        for fold, of_fold in enumerate(losses)
+        for epoch, loss in enumerate(of_fold)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_final_training_takes_the_median_of_the_best_epochs():
+    assert fine_tuning.choose_epochs(curves([3, 2, 1], [2, 1, 3], [1, 2, 3])) == 2
+    assert fine_tuning.choose_epochs(curves([3, 2, 1], [2, 1, 3])) == 3  # of 2.5
+    unknown = [np.nan, np.nan, np.nan]
+    assert fine_tuning.choose_epochs(curves(unknown)) == 3
+    assert fine_tuning.choose_epochs(curves(unknown, [1, 2, 3], [1, 2, 3])) == 1
+
+
+def test_a_final_network_is_trained_on_all_labelled_units_for_the_chosen_epochs(screen, caplog):
+    paths, labels, _ = screen
+    some = np.where(np.arange(60) < 4, -1, labels)
+    options = {**LENET, "training": {**TRAINING, "epochs": 9, "patience": 3}}
+    given = (paths, some, CLASSES, ["a", "b"], restore(FineTuning, options), [])
+    with caplog.at_level("INFO"):
+        model = fine_tuning.fit_all(*given, curves([3, 2, 1, 4, 5, 6]), seed=1)
+    assert "epoch 3/3" in caplog.text
+    assert "epoch 4" not in caplog.text
+    units = np.concatenate([np.load(path) for path in paths])
+    assert (model.predict_on_batch(units).argmax(axis=1) == labels).mean() > 0.8
+
+
 @pytest.mark.parametrize("mapping", ["inflate", "per-channel"])
 def test_fine_tuning_takes_any_channel_mapping(screen, mapping):
     options = {"channel_mapping": mapping, "rgb_channels": None}
@@ -193,25 +238,19 @@ def test_early_stopping_keeps_the_best_epoch(screen):
 def test_a_run_resumed_after_two_epochs_equals_one_that_was_never_cut(screen, tmp_path):
     checkpoint = tmp_path / "fold.npz"
     whole = fit(screen, training={"epochs": 4, "schedule": "plateau"})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "train_epoch", _interrupted_after(2))
-        with pytest.raises(KeyboardInterrupt):
-            fit(screen, training={"epochs": 4, "schedule": "plateau"}, checkpoint=checkpoint)
+    cut = {"epochs": 4, "schedule": "plateau"}
+    with pytest.raises(KeyboardInterrupt):
+        fit(screen, training=cut, checkpoint=checkpoint, callbacks=[StopAfterTwo()])
     resumed = fit(screen, training={"epochs": 4, "schedule": "plateau"}, checkpoint=checkpoint)
     assert resumed.history["epoch"].tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(resumed.history, whole.history, rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(resumed.predictions, whole.predictions, atol=2e-3)
 
 
-def _interrupted_after(n_epochs):
-    original = loop.train_epoch
-
-    def epoch(learner, samples, options, seed, history):
-        if len(history) == n_epochs:
+class StopAfterTwo(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
             raise KeyboardInterrupt
-        return original(learner, samples, options, seed, history)
-
-    return epoch
 
 
 def test_a_killed_process_goes_on_from_its_last_epoch(screen, tmp_path):
@@ -259,7 +298,7 @@ def task_of(screen, monkeypatch, **changes):
     tasks = []
 
     def stop(*given):
-        tasks.append(given[6])
+        tasks.append(given[3].task)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -403,7 +442,7 @@ def test_units_that_cannot_be_turned_are_refused_before_anything_is_computed():
 
 def test_validation_passes_are_counted_in_pixels(screen, monkeypatch):
     paths, labels, rows = screen
-    samples = loop.Samples([np.load(path) for path in paths], labels, rows, CLASSES)
+    samples = Samples([np.load(path) for path in paths], labels, rows, CLASSES)
     model = fine_tuning.build_classifier(
         restore(FineTuning, {**LITE0, "transfer": "full"}), ["a", "b"], len(CLASSES), (32, 32)
     )

@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from moascope.classification.options import Model
 from moascope.classification.training.options import (
     Augmentation,
     Training,
@@ -44,3 +45,50 @@ def test_plain_values_of_checked_options_are_restored():
 def test_options_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         Training().epochs = 4
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"optimizer": "adamv"}, "Input should be 'adam'"),
+        ({"optimizer": "adam", "momentum": 0.5}, "momentum has no effect with optimizer 'adam'"),
+        ({"momentum": 0.5}, "momentum has no effect without optimizer; set optimizer to sgd or"),
+        ({"optimizer": "rmsprop", "rho": 2}, "less than 1"),
+        ({"schedule": "cosine", "decay": 0.5}, "decay has no effect with schedule 'cosine'"),
+        ({"focal_gamma": 1}, "focal_gamma has no effect with loss 'cross-entropy'"),
+        ({"class_weights": True, "balanced_sampling": True}, "class_weights has no effect with"),
+        ({"clip_norm": 1, "clip_value": 1}, "clip_norm and clip_value exclude each other"),
+        ({"clip_norm": 1, "layer_decay": 0.9}, "clip_norm cannot be used with layer_decay"),
+        ({"head_epochs": 10}, r"head_epochs \(10\) must be below epochs \(10\)"),
+        ({"head_learning_rate": 0.1}, "head_learning_rate has no effect with head_epochs 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(given, message):
+    with pytest.raises(ValidationError, match=message):
+        Training(**given)
+
+
+def test_pretrained_networks_are_trained_with_small_steps_after_a_warm_up():
+    tuned = Training().complete(is_fine_tuned=True)
+    assert (tuned.optimizer, tuned.learning_rate, tuned.warm_up) == ("adamw", 1e-4, 0.1)
+    constant = Training(schedule="constant", optimizer="sgd").complete(is_fine_tuned=True)
+    assert (constant.optimizer, constant.warm_up) == ("sgd", 0.0)
+
+
+def test_new_networks_keep_larger_steps():
+    new = Training().complete(is_fine_tuned=False)
+    assert (new.optimizer, new.learning_rate, new.warm_up) == ("adam", 1e-3, 0.0)
+    assert Training(schedule="one-cycle").complete(is_fine_tuned=False).warm_up == 0.3
+
+
+def test_a_plateau_waits_for_half_of_the_patience():
+    assert Training(patience=4).complete(is_fine_tuned=False).plateau_epochs == 2
+    final = Training(patience=4).without_validation(is_fine_tuned=False)
+    assert (final.patience, final.plateau_epochs) == (None, 2)
+
+
+def test_keys_of_pretrained_layers_have_no_effect_on_heads():
+    with pytest.raises(ValidationError, match=r"training\.layer_decay has no effect with transfer"):
+        Model(split="s", head={"type": "mlp"}, training={"layer_decay": 0.5})
+    with pytest.raises(ValidationError, match=r"training\.head_epochs has no effect with weights"):
+        Model(split="s", transfer="full", weights="none", training={"head_epochs": 1})

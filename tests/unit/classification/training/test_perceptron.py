@@ -1,9 +1,11 @@
+import keras
 import numpy as np
 import pytest
 
 from moascope.classification.heads.kinds.mlp import MlpOptions
-from moascope.classification.training import loop, perceptron
+from moascope.classification.training import perceptron
 from moascope.classification.training.options import Training
+from moascope.core.errors import InputError
 
 TRAINING = Training(epochs=3, batch_size=8, learning_rate=2e-3, schedule="constant")
 
@@ -15,7 +17,7 @@ def test_every_input_of_a_perceptron_is_part_of_the_task(monkeypatch):
     tasks = []
 
     def stop(*given):
-        tasks.append(given[6])
+        tasks.append(given[3].task)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(perceptron, "fit", stop)
@@ -59,32 +61,33 @@ def test_a_killed_perceptron_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     rows = {"train": np.arange(30), "validation": np.arange(30, 40), "test": np.arange(40, 60)}
     head = MlpOptions(hidden=[4], dropout=0.1)
     options = TRAINING.model_copy(update={"epochs": 5, "patience": 99})
-    epoch, done = loop.train_epoch, []
+    done = []
 
-    def killed_in_the_fourth(*given):
-        if len(done) == 3:
-            raise KeyboardInterrupt
-        done.append(1)
-        return epoch(*given)
+    class KilledInTheFourth(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if len(done) == 3:
+                raise KeyboardInterrupt
+            done.append(epoch)
 
-    def fit(seed=0, checkpoint=None):
+    def fit(seed=0, checkpoint=None, callbacks=()):
         given = (features, labels, rows, list("ab"), head, options)
-        return perceptron.fit_mlp(*given, seed=seed, checkpoint=checkpoint)
+        more = {"checkpoint": checkpoint, "callbacks": callbacks}
+        return perceptron.fit_mlp(*given, seed=seed, **more)
 
     whole = fit()
     monkeypatch.setattr(perceptron, "_SHORT_EPOCHS", 2)
-    monkeypatch.setattr(loop, "train_epoch", killed_in_the_fourth)
+    saved = {"checkpoint": tmp_path / "fold.npz", "callbacks": [KilledInTheFourth()]}
     with pytest.raises(KeyboardInterrupt):
-        fit(checkpoint=tmp_path / "fold.npz")
+        fit(**saved)
     done.clear()
-    resumed = fit(checkpoint=tmp_path / "fold.npz")
-    assert len(done) == 3  # the third epoch was not saved
+    resumed = fit(**saved)
+    assert done == [2, 3, 4]  # the third epoch was not saved
     np.testing.assert_array_equal(resumed.predictions, whole.predictions)
     assert len(resumed.history) == 5
-    again = fit(checkpoint=tmp_path / "fold.npz")  # which is complete now: nothing is trained
+    again = fit(**saved)  # which is complete now: nothing is trained
     np.testing.assert_array_equal(again.predictions, whole.predictions)
     with pytest.raises(KeyboardInterrupt):
-        fit(seed=1, checkpoint=tmp_path / "fold.npz")
+        fit(seed=1, **saved)
 
 
 def test_class_weights_change_what_a_rare_class_is_worth():
@@ -102,3 +105,12 @@ def test_class_weights_change_what_a_rare_class_is_worth():
         return perceptron.fit_mlp(*given, seed=0).predictions[:, 1].mean()
 
     assert share_of_the_rare_class(True) > 2 * share_of_the_rare_class(False)
+
+
+def test_features_that_are_nan_are_named():
+    features = np.ones((20, 3), "float32")
+    features[[2, 4], 1] = np.nan
+    rows = {"train": np.arange(10), "test": np.arange(10, 20)}
+    given = (features, np.arange(20) % 2, rows, list("ab"), MlpOptions(), TRAINING)
+    with pytest.raises(InputError, match="those of 2 training units are NaN or infinite"):
+        perceptron.fit_mlp(*given, seed=0)

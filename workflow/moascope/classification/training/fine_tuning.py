@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from moascope.classification.features import with_views
 from moascope.classification.streaming import check_alike
 from moascope.classification.training import augmentation
-from moascope.classification.training.loop import (
-    Samples,
-    Trained,
-    check_samples,
-    fingerprint,
-    fit,
-    predict,
-)
+from moascope.classification.training.loop import Plan, Trained, Trunk, fit, predict
 from moascope.classification.training.options import Augmentation, FineTuning
 from moascope.classification.training.perceptron import add_head
+from moascope.classification.training.samples import Samples, check_samples, fingerprint
 from moascope.core.digests import array_digest, file_digest
 from moascope.core.errors import InputError
 from moascope.core.files import read_array
@@ -30,6 +27,8 @@ from moascope.networks.layers import pool
 from moascope.networks.options import BackboneOptions, FrozenNetwork
 from moascope.networks.registry import ChannelMapping, find_backbone
 from moascope.networks.saving import precision_policy
+
+logger = logging.getLogger(__name__)
 
 _LARGE_UNITS = 512  # px
 _ANY_SIDE = 224  # px: usual for networks pretrained on ImageNet
@@ -47,6 +46,8 @@ def fit_fold(
     seed: int,
     checkpoint: str | os.PathLike[str] | None = None,
     code: str = "",
+    last_epoch: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trained:
     """Fine-tune a backbone on the training units of one fold, and predict its test units.
 
@@ -64,8 +65,8 @@ def fit_fold(
     channels : sequence of str
         Channel names, in the order of the units' last axis.
     options : FineTuning
-        Network, head and training. Batch normalization keeps its statistics and weights wherever
-        the backbone is pretrained.
+        Network, head and training. Nulls of the training stand for what suits pretrained weights
+        or, without them, new ones.
     augmentations : sequence of Augmentation
         Used where `options.augment` is true.
     seed : int
@@ -76,6 +77,10 @@ def fit_fold(
         files.
     code : str
         Digest of the code that trains, see `code_digests.digest_code`; it is part of the task.
+    last_epoch : int or None
+        Epoch after which the training ends, with the learning rates of `options.training`.
+    callbacks : sequence of keras.callbacks.Callback
+        Called as `Model.fit` does.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def fit_fold(
     samples = Samples(stacks, np.asarray(labels), rows, list(classes))
     check_samples(samples)
     keras.utils.set_random_seed(seed)
-    training = options.training
+    training = options.training.complete(is_fine_tuned=options.weights != "none")
     height, width = stacks[0].shape[1:3]
     with precision_policy(training.mixed_precision):
         core = build_classifier(options, channels, len(classes), (height, width))
@@ -102,12 +107,92 @@ def fit_fold(
         task = ""
         if checkpoint is not None:
             plain = [options.model_dump(mode="json"), [each.model_dump() for each in augmentations]]
-            given = [list(channels), *plain, seed, code, _weights_digest(options)]
+            given = [list(channels), *plain, seed, code, _weights_digest(options), last_epoch]
             task = fingerprint(samples, [array_digest(stack) for stack in stacks], given)
-        history = fit(learner, core, samples, training, seed, checkpoint, task)
+        plan = Plan(training, seed, checkpoint, task, last_epoch=last_epoch, callbacks=callbacks)
+        network = core.get_layer("trunk")
+        trunk = Trunk(partial(freeze, network, options), network.layers)
+        history = fit(learner, core, samples, plan, trunk)
         both = keras.Model(core.input, [core.get_layer("embedding").output, core.output])
         embedding, predictions = predict(both, samples, "test", training.batch_size)
     return Trained(core, history, predictions, embedding)
+
+
+def fit_all(
+    unit_files: Sequence[str | os.PathLike[str]],
+    labels: np.ndarray,
+    classes: Sequence[str],
+    channels: Sequence[str],
+    options: FineTuning,
+    augmentations: Sequence[Augmentation],
+    history: pd.DataFrame,
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None = None,
+    code: str = "",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.Model:
+    """Fine-tune a backbone on all labelled units, which leaves none to test it.
+
+    Parameters
+    ----------
+    unit_files, classes, channels, options, augmentations, seed, checkpoint, code, callbacks
+        As for `fit_fold`.
+    labels : numpy.ndarray
+        int `(N,)`, class index of every unit; -1 for units without label or outside of the split.
+    history : pandas.DataFrame
+        Training curves of all folds, see `choose_epochs`.
+
+    Returns
+    -------
+    keras.Model
+        From images to probabilities.
+
+    Raises
+    ------
+    InputError
+        As of `fit_fold`.
+    """
+    last_epoch = choose_epochs(history)
+    logger.info("training on all labelled units for %d epochs", last_epoch)
+    training = options.training.without_validation(is_fine_tuned=options.weights != "none")
+    trained = fit_fold(
+        unit_files,
+        labels,
+        {"train": np.flatnonzero(np.asarray(labels) >= 0)},
+        classes,
+        channels,
+        options.model_copy(update={"training": training}),
+        augmentations,
+        seed=seed,
+        checkpoint=checkpoint,
+        code=code,
+        last_epoch=last_epoch,
+        callbacks=callbacks,
+    )
+    return trained.model
+
+
+def choose_epochs(history: pd.DataFrame) -> int:
+    """Choose the number of epochs of a training without validation units.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        Training curves of all folds: `HISTORY_COLUMNS`, repeat and fold.
+
+    Returns
+    -------
+    int
+        Median over folds of the epoch with the lowest validation loss, rounded up; of the last
+        epoch for folds without validation units.
+    """
+    best = []
+    for _, curve in history.groupby(["repeat", "fold"]):
+        is_last = curve["epoch"] == curve["epoch"].max()
+        is_lowest = curve["val_loss"] == curve["val_loss"].min()
+        best.append(curve.loc[is_lowest if is_lowest.any() else is_last, "epoch"].iloc[-1])
+    return int(np.ceil(np.median(best)))
 
 
 def check_model(
@@ -215,12 +300,28 @@ def build_classifier(
         unit_shape=unit_shape,
         architecture=options.own_architecture(),
     )
-    _freeze(features.get_layer("trunk"), options)
+    freeze(features.get_layer("trunk"), options, is_head_only=False)
     output = add_head(pool(features.output, options.pooling), options.head, n_classes)
     return keras.Model(features.input, output, name=features.name)
 
 
-def _freeze(trunk: keras.Model, options: FineTuning) -> None:
+def freeze(trunk: keras.Model, options: FineTuning, is_head_only: bool) -> None:
+    """Set which layers of a network learn.
+
+    Parameters
+    ----------
+    trunk : keras.Model
+        The network without its head.
+    options : FineTuning
+        Transfer, first layer that learns, and batch normalization.
+    is_head_only : bool
+        Whether all of its layers keep their weights for now.
+
+    Raises
+    ------
+    InputError
+        For options that do not go together, or an unknown layer.
+    """
     is_pretrained = options.weights != "none"
     first = options.unfreeze_from
     if options.transfer not in ("partial", "full"):
@@ -240,10 +341,13 @@ def _freeze(trunk: keras.Model, options: FineTuning) -> None:
                 "transfer: partial needs the first layer that is to learn."
             )
         n_frozen = names.index(first)
+    # The statistics of a few small batches are worse than the ones that came with it.
+    keeps_norm = options.training.freeze_batch_norm
+    keeps_norm = is_pretrained if keeps_norm is None else keeps_norm
     for i, layer in enumerate(trunk.layers):
         is_norm = isinstance(layer, layers.BatchNormalization)
-        # The statistics of a few small batches are worse than the ones that came with it.
-        layer.trainable = i >= n_frozen and not (is_norm and is_pretrained)
+        learns = i >= n_frozen and not (is_norm and keeps_norm)
+        layer.trainable = learns and not is_head_only
 
 
 def _with_augmentation(core: keras.Model, augmenters: Sequence[layers.Layer]) -> keras.Model:

@@ -1,66 +1,34 @@
-"""Training loop of classifiers: streamed from disk, and resumed after a stop.
+"""Training of classifiers: streamed from disk, and resumed after a stop.
 
-The loop feeds batches by itself instead of through `Model.fit`. It runs alike on every Keras
-backend and needs no tf.data, whose autotuning stalls in TensorFlow 2.19 to 2.21. An epoch depends
-only on the seed and its number, so that a killed run continues from its last checkpoint.
+An epoch depends only on the seed and its number, see `networks.training.loop`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import os
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from moascope.classification.streaming import images_per_call, read_batches, unit_places
-from moascope.classification.training.options import Training
-from moascope.classification.training.schedules import learning_rate
+from moascope.classification.training.options import USUAL_PATIENCE, Training
+from moascope.classification.training.samples import Samples
 from moascope.core.errors import InputError
-from moascope.core.text.suggestions import unknown
-from moascope.networks.checkpoints import restore_checkpoint, save_checkpoint
-from moascope.networks.divergence import check_loss
-from moascope.networks.keras_defaults import keras
+from moascope.networks.keras_defaults import keras, layers
+from moascope.networks.training import loop
+from moascope.networks.training.losses import LOSSES, build_loss
+from moascope.networks.training.optimizers import OPTIMIZERS, Limits, build_optimizer
+from moascope.networks.training.schedules import SCHEDULES, compute_rate
 
 logger = logging.getLogger(__name__)
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 
-OPTIMIZERS: dict[str, tuple[str, ...]] = {"adam": (), "sgd": ("momentum",)}
-"""Names of optimizers in Keras, with the options that they take next to the learning rate."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Training data: arrays that stay on disk, their labels, and the rows of each set.
-
-    Parameters
-    ----------
-    stacks : sequence of arrays
-        Units `(n, H, W, C)` or features `(n, d)`, memory-mapped or not.
-    labels : numpy.ndarray
-        int, class index per row of the arrays taken one after the other; -1 where unknown.
-    rows : mapping
-        Row numbers of `train`, `validation` (may be empty or absent) and `test`.
-    classes : sequence of str
-        Class names, in the order of their indices.
-    """
-
-    stacks: Sequence[np.ndarray]
-    labels: np.ndarray
-    rows: Mapping[str, np.ndarray]
-    classes: Sequence[str]
-
-    def of(self, name: str) -> np.ndarray:
-        """Return the row numbers of a set, int64; empty where there is none."""
-        return np.asarray(self.rows.get(name, ()), dtype=np.int64)
+_MOST_CHECKED = 20  # training units per class
 
 
 @dataclass(frozen=True)
@@ -77,15 +45,41 @@ class Trained:
     """float32 (n_test, d), the input of the last layer, of networks that see images."""
 
 
+@dataclass(frozen=True)
+class Trunk:
+    """The part of a network that is pretrained, and how much of it learns."""
+
+    freeze: Callable[[bool], None]
+    """Sets which of its layers learn: none of them for true, else those of the options."""
+    layers: Sequence[keras.layers.Layer]
+    """Its layers, from the image on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training, without what is trained."""
+
+    training: Training
+    seed: int
+    """Of the order of the rows."""
+    checkpoint: str | os.PathLike[str] | None = None
+    """Written every `save_every` epochs. A checkpoint of the same task is continued."""
+    task: str = ""
+    """From `samples.fingerprint`."""
+    save_every: int = 1
+    """Epochs between checkpoints."""
+    last_epoch: int | None = None
+    """Epoch after which the training ends; None: as the options say. Rates stay as they are."""
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    """Called as `Model.fit` does."""
+
+
 def fit(
     learner: keras.Model,
     core: keras.Model,
     samples: Samples,
-    training: Training,
-    seed: int,
-    checkpoint: str | os.PathLike[str] | None,
-    task: str,
-    save_every: int = 1,
+    plan: Plan,
+    trunk: Trunk | None = None,
 ) -> pd.DataFrame:
     """Train until the last epoch or no more progress; leave the best weights in `core`.
 
@@ -97,16 +91,10 @@ def fit(
         The part of the learner that is kept; it returns probabilities `(n, k)`.
     samples : Samples
         Training and validation data.
-    training : Training
-        Options.
-    seed : int
-        Of the order of the rows.
-    checkpoint : path or None
-        Written every `save_every` epochs. A checkpoint of the same task is continued.
-    task : str
-        From `fingerprint`.
-    save_every : int
-        Epochs between checkpoints.
+    plan : Plan
+        Options, which are complete, seed and checkpoint.
+    trunk : Trunk or None
+        Pretrained part of the core; None: all of it is new.
 
     Returns
     -------
@@ -116,142 +104,278 @@ def fit(
     Raises
     ------
     InputError
-        For an unknown optimizer or schedule, or a training that diverges.
+        For a batch of one with batch normalization, a patience without validation units, or a
+        training that diverges.
     """
-    learner.compile(
-        optimizer=make_optimizer(training),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
-        metrics=["accuracy"],
-        # XLA is far slower for depthwise networks on a CPU, and needs a matching CUDA compiler.
-        jit_compile=False,
+    course = ClassifierCourse(learner, core, samples, plan, trunk)
+    history = loop.train(
+        learner,
+        core,
+        course,
+        checkpoint=plan.checkpoint,
+        task=plan.task,
+        save_every=plan.save_every,
+        callbacks=plan.callbacks,
     )
-    learner.optimizer.build(learner.trainable_variables)
-    history: list[dict[str, float]] = []
-    best: list[np.ndarray] = []
-    if checkpoint is not None:
-        history, best = restore_checkpoint(checkpoint, task, learner, core)
-    saved = len(history)
-    watched = "val_loss" if len(samples.of("validation")) else "loss"
-    for epoch in range(len(history), training.epochs):
-        if _is_over(history, watched, training.patience):
-            break
-        started = time.perf_counter()
-        row = {"epoch": epoch + 1, **train_epoch(learner, samples, training, seed, history)}
-        row.update(_scores(core, samples, "validation", training.batch_size))
-        history.append(row)
-        if watched == "val_loss" and row["val_loss"] <= min(r["val_loss"] for r in history):
-            best = core.get_weights()
-        if checkpoint is not None and len(history) - saved >= save_every:
-            save_checkpoint(checkpoint, task, learner, history, best)
-            saved = len(history)
-        _log(row, training.epochs, time.perf_counter() - started)
-    if checkpoint is not None and len(history) > saved:
-        save_checkpoint(checkpoint, task, learner, history, best)
-    if best:
-        core.set_weights(best)
+    for text in find_warnings(core, samples, history, plan.training):
+        logger.warning("%s", text)
     return pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"epoch": "int64"})
 
 
-def train_epoch(
-    learner: keras.Model,
-    samples: Samples,
-    training: Training,
-    seed: int,
-    history: Sequence[Mapping[str, float]],
-) -> dict[str, float]:
-    """Train for one epoch.
+class ClassifierCourse(loop.Course):
+    """Epochs of a classifier, until the last one or no better validation loss.
 
     Parameters
     ----------
-    learner, samples, training, seed
+    learner, core, samples, plan, trunk
         As for `fit`.
-    history : sequence of mappings
-        A row per epoch so far.
-
-    Returns
-    -------
-    dict
-        Loss, accuracy and the last learning rate.
-
-    Raises
-    ------
-    InputError
-        If the training has diverged.
     """
-    epoch = len(history)
-    order = np.random.default_rng([seed, epoch]).permutation(samples.of("train"))
-    step = min(training.batch_size, len(order))
-    n_steps = len(order) // step
-    # The rest after whole batches is left out of this epoch; each epoch has another order.
-    order = order[: n_steps * step]
-    one_hot = np.eye(len(samples.classes), dtype="float32")
-    weight_of = compute_class_weights(samples) if training.class_weights else None
-    sums = np.zeros(2)
-    rate = 0.0
-    places = unit_places(samples.stacks)[order]
-    for i, batch in enumerate(read_batches(samples.stacks, places, step)):
-        rate = learning_rate(training, epoch + i / n_steps, history)
-        learner.optimizer.learning_rate = rate
-        labels = samples.labels[order[i * step : (i + 1) * step]]
-        # One batch's own figures: Keras resets its metrics before each.
-        logs = learner.train_on_batch(
-            batch,
-            one_hot[labels],
-            sample_weight=None if weight_of is None else weight_of[labels],
-            return_dict=True,
+
+    def __init__(
+        self,
+        learner: keras.Model,
+        core: keras.Model,
+        samples: Samples,
+        plan: Plan,
+        trunk: Trunk | None,
+    ) -> None:
+        self._learner, self._core, self._samples = learner, core, samples
+        self._plan, self._trunk = plan, trunk
+        self._training = plan.training
+        self._is_head_only: bool | None = None  # not compiled yet
+        self._is_validated = len(samples.of("validation")) > 0
+        if self._training.patience is not None and not self._is_validated:
+            raise InputError(
+                "training.patience: there are no validation units whose loss could stop the "
+                "training. Remove it, or set validation units aside in the split."
+            )
+        self._batch_size = min(self._training.batch_size, len(samples.of("train")))
+        self._weight_of = None
+        if self._training.class_weights and not self._training.balanced_sampling:
+            self._weight_of = samples.class_weights()
+        self.learning_rate = float(self._training.learning_rate or math.nan)
+        self.averages_weights = self._training.ema is not None
+        self.counted = "images" if samples.stacks[0].ndim == 4 else "units"
+
+    def prepare(self, history: loop.History) -> None:
+        """Compile for the head alone, or for all that learns, where that changes."""
+        is_head_only = self._trunk is not None and len(history) < self._training.head_epochs
+        if is_head_only is self._is_head_only:
+            return
+        self._is_head_only = is_head_only
+        if self._trunk is not None:
+            self._trunk.freeze(is_head_only)
+        if self._batch_size == 1 and _learns_batch_statistics(self._core):
+            raise InputError(
+                "training.batch_size: batch normalization cannot learn from one unit per step. "
+                "Raise batch_size, or set freeze_batch_norm to true."
+            )
+        training = self._training
+        limits = Limits(training.clip_norm, training.clip_value, training.ema)
+        factors = None
+        if self._trunk is not None and training.layer_decay < 1 and not is_head_only:
+            factors = compute_layer_factors(self._trunk.layers, training.layer_decay)
+        name = training.optimizer or ""
+        self._learner.compile(
+            optimizer=build_optimizer(
+                name, OPTIMIZERS.own(training, name), self.learning_rate, limits, factors
+            ),
+            loss=build_loss(
+                training.loss, LOSSES.own(training, training.loss), training.label_smoothing
+            ),
+            metrics=["accuracy"],
+            # XLA is far slower for depthwise networks on a CPU, and needs a matching CUDA compiler.
+            jit_compile=False,
         )
-        sums += logs["loss"], logs["accuracy"]
-    loss, accuracy = (float(value) for value in sums / n_steps)
-    check_loss(loss, f"epoch {epoch + 1}", training.learning_rate, "switch mixed_precision off")
-    return {"loss": loss, "accuracy": accuracy, "learning_rate": rate}
+        self._learner.optimizer.build(self._learner.trainable_variables)
+
+    def batches(self, history: loop.History) -> Iterator[loop.Batch]:
+        """Yield the batches of an epoch, in an order of its own."""
+        samples, step = self._samples, self._batch_size
+        is_balanced = self._training.balanced_sampling
+        order = samples.order_of_epoch(self._plan.seed, len(history), is_balanced=is_balanced)
+        n_steps = len(order) // step
+        # The rest after whole batches is left out of this epoch; each epoch has another order.
+        order = order[: n_steps * step]
+        one_hot = np.eye(len(samples.classes), dtype="float32")
+        places = unit_places(samples.stacks)[order]
+        for i, batch in enumerate(read_batches(samples.stacks, places, step)):
+            labels = samples.labels[order[i * step : (i + 1) * step]]
+            weights = None if self._weight_of is None else self._weight_of[labels]
+            yield loop.Batch(self._rate(history, i / n_steps), batch, one_hot[labels], weights)
+
+    def _rate(self, history: loop.History, part: float) -> float:
+        """Compute the learning rate in an epoch, a part of which is over."""
+        training = self._training
+        if self._is_head_only:
+            return float(training.head_learning_rate or math.nan)
+        n_before = training.head_epochs if self._trunk is not None else 0
+        return compute_rate(
+            training.schedule,
+            SCHEDULES.own(training, training.schedule),
+            self.learning_rate,
+            training.warm_up or 0.0,
+            len(history) - n_before + part,
+            training.epochs - n_before,
+            history[n_before:],
+        )
+
+    def name_step(self, history: loop.History, number: int) -> str:
+        """Return epoch and batch."""
+        n_steps = len(self._samples.of("train")) // self._batch_size
+        return f"epoch {len(history) + 1}/{self._n_epochs}, batch {number + 1}/{n_steps}"
+
+    @property
+    def _n_epochs(self) -> int:
+        return self._plan.last_epoch or self._training.epochs
+
+    def share(self, history: loop.History, n_steps: int) -> float:
+        """Return the share of all epochs."""
+        of_epoch = n_steps / (len(self._samples.of("train")) // self._batch_size)
+        return (len(history) + of_epoch) / self._n_epochs
+
+    def complete(self, history: loop.History, row: loop.Row) -> loop.Row:
+        """Predict the validation units, and return their scores with those of training."""
+        return {"epoch": len(history) + 1, **row, **self._validate()}
+
+    def _validate(self) -> loop.Row:
+        samples, rows = self._samples, self._samples.of("validation")
+        if not len(rows):
+            return {"val_loss": math.nan, "val_accuracy": math.nan}
+        (probabilities,) = predict(self._core, samples, "validation", self._training.batch_size)
+        labels = samples.labels[rows]
+        weights = np.ones(len(rows))
+        if self._training.class_weights or self._training.balanced_sampling:
+            weights = 1 / np.bincount(labels)[labels]
+        true = np.maximum(probabilities[np.arange(len(rows)), labels], keras.config.epsilon())
+        is_right = probabilities.argmax(axis=1) == labels
+        return {
+            "val_loss": float(np.average(np.log(1 / true), weights=weights)),
+            "val_accuracy": float(np.average(is_right, weights=weights)),
+        }
+
+    def is_best(self, history: loop.History) -> bool:
+        """Return whether the last epoch has the lowest validation loss."""
+        last = history[-1]["val_loss"]
+        return self._is_validated and last <= min(row["val_loss"] for row in history)
+
+    def is_over(self, history: loop.History) -> bool:
+        """Return whether all epochs are over, or the validation loss no longer falls."""
+        if len(history) >= self._n_epochs:
+            return True
+        if not self._is_validated or not history:
+            return False
+        since = len(history) - 1 - int(np.argmin([row["val_loss"] for row in history]))
+        is_stuck = since >= (self._training.patience or USUAL_PATIENCE)
+        if is_stuck:
+            logger.info("no better validation loss for %d epochs: stopped early", since)
+        return is_stuck
+
+    def log(self, history: loop.History, progress: str) -> None:
+        """Log the scores of the last epoch."""
+        row, validation = history[-1], ""
+        if not math.isnan(row["val_loss"]):
+            validation = (
+                f", validation loss {row['val_loss']:.4f} accuracy {row['val_accuracy']:.3f}"
+            )
+        logger.info(
+            "epoch %d/%d: loss %.4f accuracy %.3f%s (rate %.2g, %s)",
+            row["epoch"],
+            self._n_epochs,
+            row["loss"],
+            row["accuracy"],
+            validation,
+            row["learning_rate"],
+            progress,
+        )
 
 
-def _is_over(history: Sequence[Mapping[str, float]], watched: str, patience: int | None) -> bool:
-    """Return whether the validation loss has not fallen for `patience` epochs."""
-    if not patience or watched != "val_loss" or not history:
-        return False
-    losses = [row["val_loss"] for row in history]
-    since = len(losses) - 1 - int(np.argmin(losses))
-    if since >= patience:
-        logger.info("no better validation loss for %d epochs: stopped early", since)
-    return since >= patience
-
-
-def make_optimizer(training: Training) -> keras.optimizers.Optimizer:
-    """Build the optimizer of a training.
+def compute_layer_factors(
+    trunk: Sequence[keras.layers.Layer], layer_decay: float
+) -> dict[str, float]:
+    """Compute factors of learning rates that fall from the head to the image.
 
     Parameters
     ----------
-    training : Training
-        Names it, with its learning rate and its momentum.
+    trunk : sequence of keras.layers.Layer
+        Layers below the head, from the image on.
+    layer_decay : float
+        Factor from each layer with weights that learn to the one before it.
 
     Returns
     -------
-    keras.optimizers.Optimizer
-        As Keras knows it by that name.
-
-    Raises
-    ------
-    InputError
-        If its name is none of `OPTIMIZERS`.
+    dict of str to float
+        By path of a variable; `layer_decay` for the last layer, its square for the one before it,
+        and so on.
     """
-    if training.optimizer not in OPTIMIZERS:
-        raise InputError(
-            f"training.optimizer: {unknown('optimizer', training.optimizer, OPTIMIZERS)}"
+    learning = [layer for layer in trunk if layer.trainable_variables]
+    return {
+        variable.path: layer_decay**depth
+        for depth, layer in enumerate(reversed(learning), start=1)
+        for variable in layer.trainable_variables
+    }
+
+
+def _learns_batch_statistics(model: keras.Model) -> bool:
+    """Return whether a layer normalizes by the statistics of a batch."""
+    return any(
+        _learns_batch_statistics(layer)
+        if isinstance(layer, keras.Model)
+        else isinstance(layer, layers.BatchNormalization) and layer.trainable
+        for layer in model.layers
+    )
+
+
+def find_warnings(
+    model: keras.Model, samples: Samples, history: loop.History, training: Training
+) -> list[str]:
+    """Find signs that a classifier has not learned what it should.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Trained; returns probabilities `(n, k)`.
+    samples : Samples
+        Training and validation data. Without validation units, some training units are predicted.
+    history : sequence of mappings
+        A row per epoch.
+    training : Training
+        Options.
+
+    Returns
+    -------
+    list of str
+        A sentence per sign: a class that is never predicted, and validation at chance where all
+        training units are right.
+    """
+    name = "validation" if len(samples.of("validation")) else "train"
+    checked = samples.take(name, _MOST_CHECKED if name == "train" else None)
+    (probabilities,) = predict(model, checked, name, training.batch_size)
+    labels = checked.labels[checked.of(name)]
+    n_predicted = np.bincount(probabilities.argmax(axis=1), minlength=len(samples.classes))
+    n_true = np.bincount(labels, minlength=len(samples.classes))
+    kind = {"validation": "validation", "train": "training"}[name]
+    found = [
+        f"class {each!r} is never predicted, although {n_true[i]} of {len(labels)} {kind} units "
+        "that were looked at have it. Train for longer, or check class_weights and labels."
+        for i, each in enumerate(samples.classes)
+        if n_true[i] and not n_predicted[i]
+    ]
+    if name == "train" or not history:
+        return found
+    best = min(history, key=lambda row: row["val_loss"])
+    shares = n_true[n_true > 0] / len(labels)
+    is_weighted = training.class_weights or training.balanced_sampling
+    chance = 1 / len(shares) if is_weighted else float(shares.max())
+    spread = math.sqrt(chance * (1 - chance) / len(labels))
+    if len(shares) > 1 and best["accuracy"] == 1 and best["val_accuracy"] <= chance + 2 * spread:
+        found.append(
+            f"all training units are classified correctly, but only {best['val_accuracy']:.0%} of "
+            f"the validation units, and chance is {chance:.0%}: the network has learned the "
+            "training units by heart. Use augmentation, dropout or fewer trained layers, and check "
+            "the labels."
         )
-    own = {name: getattr(training, name) for name in OPTIMIZERS[training.optimizer]}
-    options = {"learning_rate": training.learning_rate, **own}
-    return keras.optimizers.get({"class_name": training.optimizer, "config": options})
-
-
-def compute_class_weights(samples: Samples) -> np.ndarray:
-    """Return a weight per class, n / (k * n_class), that makes all classes count the same."""
-    labels = samples.labels[samples.of("train")]
-    counts = np.bincount(labels, minlength=len(samples.classes))
-    present = counts > 0
-    weights = np.zeros(len(counts), dtype="float32")
-    weights[present] = len(labels) / (present.sum() * counts[present])
-    return weights
+    return found
 
 
 def predict(model: keras.Model, samples: Samples, name: str, batch_size: int) -> list[np.ndarray]:
@@ -271,7 +395,12 @@ def predict(model: keras.Model, samples: Samples, name: str, batch_size: int) ->
     Returns
     -------
     list of numpy.ndarray
-        float32 `(n, ...)`, one per output.
+        float32 `(n, ...)`, one per output, probabilities last.
+
+    Raises
+    ------
+    InputError
+        If a prediction is NaN.
     """
     rows = samples.of(name)
     shapes = [output.shape[1:] for output in model.outputs]
@@ -287,82 +416,10 @@ def predict(model: keras.Model, samples: Samples, name: str, batch_size: int) ->
         for result, output in zip(results, outputs, strict=True):
             result[done : done + n_wanted] = np.asarray(output)[:n_wanted]
         done += n_wanted
+    broken = rows[~np.isfinite(results[-1]).all(axis=-1)]
+    if len(broken):
+        raise InputError(
+            f"units: {len(broken)} of the {len(rows)} {name} units, such as number {broken[0]}, "
+            "lead to predictions that are NaN. Check the images that they are made from."
+        )
     return results
-
-
-def _scores(core: keras.Model, samples: Samples, name: str, batch_size: int) -> dict[str, float]:
-    rows = samples.of(name)
-    if not len(rows):
-        return {"val_loss": math.nan, "val_accuracy": math.nan}
-    (probabilities,) = predict(core, samples, name, batch_size)
-    labels = samples.labels[rows]
-    true = np.maximum(probabilities[np.arange(len(rows)), labels], keras.config.epsilon())
-    return {
-        "val_loss": float(np.log(1 / true).mean()),
-        "val_accuracy": float((probabilities.argmax(axis=1) == labels).mean()),
-    }
-
-
-def _log(row: Mapping[str, float], n_epochs: int, seconds: float) -> None:
-    validation = ""
-    if not math.isnan(row["val_loss"]):
-        validation = f", validation loss {row['val_loss']:.4f} accuracy {row['val_accuracy']:.3f}"
-    logger.info(
-        "epoch %d/%d: loss %.4f accuracy %.3f%s (rate %.2g, %.1f s)",
-        row["epoch"],
-        n_epochs,
-        row["loss"],
-        row["accuracy"],
-        validation,
-        row["learning_rate"],
-        seconds,
-    )
-
-
-def fingerprint(samples: Samples, contents: Sequence[str], given: Sequence[Any]) -> str:
-    """Compute a digest of everything that a checkpoint must agree with.
-
-    Parameters
-    ----------
-    samples : Samples
-        Their labels, rows and classes count.
-    contents : sequence of str
-        Digests of the stacks.
-    given : sequence
-        Options, seed and the digest of the code, ready for JSON.
-
-    Returns
-    -------
-    str
-        Hexadecimal.
-    """
-    versions = [keras.__version__, keras.backend.backend()]
-    about = [versions, list(contents), list(samples.classes), *given]
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=list).encode())
-    for rows in (samples.labels, *(samples.of(name) for name in ("train", "validation", "test"))):
-        values = np.ascontiguousarray(rows, dtype=np.int64)
-        digest.update(f"{len(values)} ".encode() + values.tobytes())
-    return digest.hexdigest()
-
-
-def check_samples(samples: Samples) -> None:
-    """Check that a model can be trained on samples.
-
-    Raises
-    ------
-    InputError
-        For another number of labels than of rows, no training rows, or rows without a class.
-    """
-    n = sum(len(stack) for stack in samples.stacks)
-    if len(samples.labels) != n:
-        raise InputError(f"labels: {len(samples.labels)} labels for {n} units; give one for each.")
-    if not len(samples.of("train")):
-        raise InputError("split: a fold without training units. Check the groups of the split.")
-    for name in ("train", "validation"):
-        labels = samples.labels[samples.of(name)]
-        n_unknown = int(((labels < 0) | (labels >= len(samples.classes))).sum())
-        if n_unknown:
-            raise InputError(
-                f"labels: {n_unknown} {name} units have no class. Leave unlabelled units out of "
-                "the split, or label them."
-            )

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from moascope.classification.heads.kinds.mlp import MlpOptions
-from moascope.classification.training.loop import (
-    Samples,
-    Trained,
-    check_samples,
-    fingerprint,
-    fit,
-    predict,
-)
+from moascope.classification.training.loop import Plan, Trained, fit, predict
 from moascope.classification.training.options import Training
+from moascope.classification.training.samples import Samples, check_samples, fingerprint
 from moascope.core.digests import array_digest
+from moascope.core.errors import InputError
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.saving import precision_policy
 
@@ -72,6 +67,7 @@ def fit_mlp(
     checkpoint: str | os.PathLike[str] | None = None,
     code: str = "",
     digest: str | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trained:
     """Train a multilayer perceptron on frozen features.
 
@@ -92,6 +88,8 @@ def fit_mlp(
         As for `fit_fold`.
     digest : str or None
         `digests.array_digest` of `features`, where it is known already.
+    callbacks : sequence of keras.callbacks.Callback
+        Called as `Model.fit` does.
 
     Returns
     -------
@@ -101,12 +99,19 @@ def fit_mlp(
     Raises
     ------
     InputError
-        For unlabelled training rows, or a training that diverges.
+        For unlabelled training rows, features that are NaN, or a training that diverges.
     """
     samples = Samples([features], np.asarray(labels), rows, list(classes))
     check_samples(samples)
+    training = training.complete(is_fine_tuned=False)
     keras.utils.set_random_seed(seed)
     fitted_on = np.asarray(features[samples.of("train")], dtype="float64")
+    n_broken = int((~np.isfinite(fitted_on).all(axis=1)).sum())
+    if n_broken:
+        raise InputError(
+            f"features: those of {n_broken} training units are NaN or infinite. Check the images "
+            "that they are of."
+        )
     # A constant feature carries no information, and its variance cannot be divided by.
     variance = np.where(fitted_on.var(axis=0) > 0, fitted_on.var(axis=0), 1.0)
     with precision_policy(training.mixed_precision):
@@ -124,7 +129,8 @@ def fit_mlp(
                 contents,
                 [head.model_dump(mode="json"), training.model_dump(mode="json"), seed, code],
             )
-        history = fit(model, model, samples, training, seed, checkpoint, task, _SHORT_EPOCHS)
+        plan = Plan(training, seed, checkpoint, task, _SHORT_EPOCHS, callbacks=callbacks)
+        history = fit(model, model, samples, plan)
         (predictions,) = predict(model, samples, "test", training.batch_size)
     return Trained(model, history, predictions)
 
@@ -138,6 +144,7 @@ def fit_mlp_folds(
     seed: int,
     checkpoints: Sequence[str | os.PathLike[str]],
     code: str = "",
+    callbacks: Callable[[int], Sequence[keras.callbacks.Callback]] = lambda number: (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train a multilayer perceptron in every fold, and predict its test units.
 
@@ -155,6 +162,8 @@ def fit_mlp_folds(
         As for `fit_mlp`, one per fold.
     code : str
         As for `fit_mlp`.
+    callbacks : callable
+        Takes the number of a fold, and returns what `fit_mlp` takes.
 
     Returns
     -------
@@ -170,7 +179,7 @@ def fit_mlp_folds(
     """
     tables, histories = [], []
     digest = array_digest(features)
-    for fold, checkpoint in zip(task.folds, checkpoints, strict=True):
+    for number, (fold, checkpoint) in enumerate(zip(task.folds, checkpoints, strict=True)):
         trained = fit_mlp(
             features,
             task.labels,
@@ -182,6 +191,7 @@ def fit_mlp_folds(
             checkpoint=checkpoint,
             code=code,
             digest=digest,
+            callbacks=callbacks(number),
         )
         tables.append(task.predictions(trained.predictions, fold))
         histories.append(trained.history.assign(repeat=fold.repeat, fold=fold.fold))

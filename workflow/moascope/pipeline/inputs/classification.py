@@ -196,6 +196,10 @@ class ModelInputs(RuleInputs):
         """Return the pattern of the checkpoints of a model, with the fold in braces."""
         return self.paths.fold_checkpoint.replace("{model}", wildcards.model)
 
+    def tensorboard_of_folds(self, wildcards: Wildcards) -> str:
+        """Return the folder of the TensorBoard logs of a model, with the fold in braces."""
+        return self.paths.tensorboard(f"{wildcards.model}/{{fold}}")
+
     def image_shape(self) -> list[int] | None:
         """Return height and width in px of what units are cut from.
 

@@ -1,7 +1,6 @@
 """Training a segmentation network: streamed patches, early stopping on validation AP, resume.
 
-What a step does depends only on the seed and the number of the step, so that a killed run goes on
-from its last checkpoint as if nothing had happened.
+What a step does depends only on the seed and the number of the step, see `networks.training.loop`.
 """
 
 from __future__ import annotations
@@ -9,27 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from moascope.core.digests import file_digest
 from moascope.core.errors import InputError
 from moascope.core.options import Section
 from moascope.networks import transforms
-from moascope.networks.checkpoints import restore_checkpoint, save_checkpoint
-from moascope.networks.divergence import check_loss
 from moascope.networks.keras_defaults import keras
 from moascope.networks.saving import precision_policy
+from moascope.networks.training import loop
 from moascope.segmentation.data.annotated_set import AnnotatedSet
 from moascope.segmentation.data.patches import Patches
 from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
@@ -147,27 +141,11 @@ def train(
         jit_compile=False,
     )
     learner.optimizer.build(learner.trainable_variables)
-    predict, multiple = architecture.predictor(core), architecture.multiple(network)
-    history: list[dict[str, float]] = []
-    best: list[NDArray[Any]] = []
-    if checkpoint is not None:
-        history, best = restore_checkpoint(checkpoint, task, learner, core)
-    while stopped_by(history, training) is None:
-        started = time.perf_counter()
-        row = _stretch(learner, patches, training, history)
-        with _averaged(learner):
-            tallies = list(validate(predict, annotated, watched, multiple, parameters))
-            weights = core.get_weights()
-        row |= scores_of(tallies)
-        row["minutes"] = position(history)[1] + (time.perf_counter() - started) / 60
-        history.append(row)
-        if is_best(history):
-            best = weights
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, task, learner, history, best)
-        log_validation(row, training)
+    multiple = architecture.multiple(network)
+    predict = architecture.predictor(core)
+    course = _Course(training, patches, annotated, watched, multiple, parameters, predict)
+    history = loop.train(learner, core, course, checkpoint=checkpoint, task=task)
     log_stop(history, training)
-    core.set_weights(best)
     frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
     return {"model": transforms.fold_normalization(core), "history": frame}
 
@@ -209,41 +187,96 @@ def validate(
 # --- the loop ---------------------------------------------------------------------------------
 
 
-@contextmanager
-def _averaged(learner: keras.Model) -> Iterator[None]:
-    """Set the running means in place of the weights for a while."""
-    own = learner.get_weights()
-    learner.optimizer.finalize_variable_values(learner.trainable_variables)
-    yield
-    learner.set_weights(own)
+class _Course(loop.Course):
+    """Steps between two validations by AP, until the steps or the time are over.
 
+    Parameters
+    ----------
+    training : NetworkTraining
+        Options.
+    patches : Patches
+        What is learned from.
+    annotated : AnnotatedSet
+        Validated on.
+    watched : sequence of int
+        Its images that are validated on.
+    multiple : int
+        What height and width of the network's input must be multiples of.
+    parameters : InstanceParameters
+        How objects are cut out.
+    predict : callable
+        From `architecture.predictor`.
+    """
 
-def _stretch(
-    learner: keras.Model,
-    patches: Patches,
-    training: NetworkTraining,
-    history: Sequence[Mapping[str, float]],
-) -> dict[str, float]:
-    """Train until the next validation; give its number of steps and their mean loss."""
-    step, minutes = position(history)
-    first, losses, rate = step, [], 0.0
-    started = time.perf_counter()
-    batches = patches.batches(step, training.batch_size)
-    now = minutes
-    while step < min(first + training.validate_every, training.steps):
-        if is_out_of_time(training, now):
-            break
-        rate = rate_of(training, step)
-        learner.optimizer.learning_rate = rate
-        losses.append(float(learner.train_on_batch(*next(batches))))
-        check_loss(
-            losses[-1], f"step {step + 1}", training.learning_rate, "switch mixed_precision off"
+    counted = "patches"
+    averages_weights = True
+
+    def __init__(
+        self,
+        training: NetworkTraining,
+        patches: Patches,
+        annotated: AnnotatedSet,
+        watched: Sequence[int],
+        multiple: int,
+        parameters: InstanceParameters,
+        predict: Function,
+    ) -> None:
+        self.learning_rate = training.learning_rate
+        self._training, self._patches = training, patches
+        self._annotated, self._watched = annotated, watched
+        self._multiple, self._parameters = multiple, parameters
+        self._predict = predict
+        self._started, self._step = 0.0, 0
+
+    def prepare(self, history: loop.History) -> None:
+        """Change nothing: the learner stays as it was compiled."""
+
+    def batches(self, history: loop.History) -> Iterator[loop.Batch]:
+        """Yield batches until the next validation, or until the time is over."""
+        training = self._training
+        step, minutes = position(history)
+        first, now = step, minutes
+        self._started = time.perf_counter()
+        self._step = step
+        patches = self._patches.batches(step, training.batch_size)
+        while step < min(first + training.validate_every, training.steps):
+            if is_out_of_time(training, now):
+                break
+            yield loop.Batch(rate_of(training, step), *next(patches))
+            step += 1
+            self._step = step
+            now = minutes + (time.perf_counter() - self._started) / 60
+        patches.close()
+
+    def name_step(self, history: loop.History, number: int) -> str:
+        """Return the number of the step."""
+        return f"step {position(history)[0] + number + 1}"
+
+    def share(self, history: loop.History, n_steps: int) -> float:
+        """Return the share of all steps."""
+        return (position(history)[0] + n_steps) / self._training.steps
+
+    def complete(self, history: loop.History, row: loop.Row) -> loop.Row:
+        """Segment the validation images, and return loss, AP and time."""
+        tallies = list(
+            validate(
+                self._predict, self._annotated, self._watched, self._multiple, self._parameters
+            )
         )
-        step += 1
-        now = minutes + (time.perf_counter() - started) / 60
-    batches.close()
-    mean = float(np.mean(losses)) if losses else math.nan
-    return {"step": step, "loss": mean, "learning_rate": rate}
+        minutes = position(history)[1] + (time.perf_counter() - self._started) / 60
+        return {"step": self._step, **row, **scores_of(tallies), "minutes": minutes}
+
+    def is_best(self, history: loop.History) -> bool:
+        """Return whether the last validation has the highest mean AP."""
+        return is_best(history)
+
+    def is_over(self, history: loop.History) -> bool:
+        """Return whether steps, time or patience are over."""
+        return stopped_by(history, self._training) is not None
+
+    def log(self, history: loop.History, progress: str) -> None:
+        """Log the last validation."""
+        log_validation(history[-1], self._training, progress)
 
 
 def _supervised(network: Network, name: str) -> Any:

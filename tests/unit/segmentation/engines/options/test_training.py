@@ -1,10 +1,10 @@
 """Options of the training of segmentation networks."""
 
 import pytest
-from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
 from pydantic import ValidationError
 
 from moascope.core.options import restore
+from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
 
 
 def test_keys_of_deformed_patches_have_no_effect_without_them():
