@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from moascope.classification import baseline_registry
-from moascope.classification.ensemble_options import Ensemble, problems_of_ensembles
+from moascope.classification.ensembles.options import Ensemble, problems_of_ensembles
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.options import Model
 from moascope.classification.training.options import Augmentation

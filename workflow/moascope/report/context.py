@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import numpy as np
 import pandas as pd
 
-from moascope.classification.ensemble_options import Ensemble
+from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.documents import Mistake, ModelScores
 from moascope.core.files import read_array, read_json, read_parquet
 from moascope.core.options import restore
