@@ -21,9 +21,8 @@ steps = restore(Normalization, params.normalization)
 sites, measured = read_parquet(paths.roles), read_parquet(paths.ingested)
 
 with PlateStore(paths.store) as store:
-    flagged = quality.flag(
-        measured[measured["status"] == "ok"], options=restore(Quality, params.quality)
-    )
+    readable = measured[measured["status"] == "ok"]
+    flagged = quality.flag(readable, options=restore(Quality, params.quality))
     statistics = normalization.fit_plate(
         store, sites=units.with_flags(sites, flagged), options=steps
     )

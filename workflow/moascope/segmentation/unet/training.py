@@ -143,7 +143,7 @@ def train(
     learner.optimizer.build(learner.trainable_variables)
     multiple = architecture.multiple(network)
     predict = architecture.predictor(core)
-    course = _Course(training, patches, annotated, watched, multiple, parameters, predict)
+    course = _Course(training, patches, annotated, watched.tolist(), multiple, parameters, predict)
     history = loop.train(learner, core, course, checkpoint=checkpoint, task=task)
     log_stop(history, training)
     frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
