@@ -164,4 +164,5 @@ def _or_null(field: FieldInfo, description: str) -> tuple[Any, FieldInfo]:
     annotation: Any = field.annotation
     for limit in field.metadata:
         annotation = Annotated[annotation, limit]
-    return annotation | None, Field(None, description=description)
+    key: FieldInfo = Field(None, description=description)  # type: ignore[assignment]
+    return annotation | None, key
