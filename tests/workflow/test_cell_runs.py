@@ -88,22 +88,33 @@ def test_engines_are_compared_on_annotated_images(annotated):
 
 
 BRIGHTEST = """
+import json
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 from pydantic import Field
 from scipy import ndimage
 
 from moascope.core.options import restore
 from moascope.segmentation.engines.base import Method, SizeAdvice
-from moascope.segmentation.engines.options.base import MethodOptions
+from moascope.segmentation.engines.options.base import TrainedNetwork
 from moascope.segmentation.implementations.base import Loaded, OneStep
 
 
-class BrightestOptions(MethodOptions, frozen=True):
+class BrightestOptions(TrainedNetwork, frozen=True):
     level: float = Field(0.5, gt=0, lt=1, description="brightest: share of the highest intensity")
 
 
-def load(job):
+def train(job, annotated, training):
     level = restore(BrightestOptions, job.options).level
+    Path(job.out["model"]).write_text(json.dumps({"level": level, "seed": training.seed}))
+    row = {"step": 1, "loss": 0.1, "ap_50": 1.0, "mean_ap": 1.0}
+    return pd.DataFrame([{**row, "learning_rate": 0.1, "minutes": 0.0}])
+
+
+def load(job):
+    level = json.loads(Path(job.given["model"]).read_text())["level"]
 
     def segment(image):
         return ndimage.label(image[0] > level * image[0].max())[0].astype(np.int32)
@@ -116,8 +127,11 @@ BRIGHTEST = Method(
     options=BrightestOptions,
     load="moascope.segmentation.engines.brightest:load",
     environment="imaging",
-    finding_keys=("level",),
+    finding_keys=(),
     advice=SizeAdvice("level", "level"),
+    train="moascope.segmentation.engines.brightest:train",
+    learning_keys=("level",),
+    model_file="brightest.json",
 )
 """
 
@@ -140,6 +154,8 @@ def test_a_new_method_of_segmentation_is_one_file_and_its_line(repository, annot
     annotated.snakemake("results/small/segmentation/e.scores.json")
     scores = json.loads((annotated.folder / "results/small/segmentation/e.scores.json").read_text())
     assert scores["ap"]["0.5"] > 0.5
+    trained = annotated.folder / "results/small/segmentation/e.brightest.json"
+    assert json.loads(trained.read_text())["level"] == 0.4
     annotated.write(annotated_config(engines={"e": {"method": "brightest", "grid": 2}}))
     code, output = annotated.snakemake("-n", check=False)
     assert code
@@ -400,6 +416,39 @@ def test_single_cells_are_classified(project, small_config):
         images = [name for name in archive.namelist() if name.endswith("/c/0/0/0")]
     labels = [name for name in images if "/labels/Nuclei/" in name]
     assert len(images) == 2 * len(labels) > 0
+
+
+def test_cells_of_images_without_plates_are_classified(project):
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :96]
+    for label, radius in (("small", 5), ("large", 9)):
+        folder = project.folder / "images" / label
+        folder.mkdir(parents=True)
+        for number in range(8):
+            image = np.full((96, 96), 100.0)
+            for place in rng.choice(9, 5, replace=False):
+                cy, cx = 16 + 32 * (place // 3), 16 + 32 * (place % 3)
+                image[(y - cy) ** 2 + (x - cx) ** 2 < radius**2] = 900
+            tifffile.imwrite(folder / f"{number}.tif", rng.poisson(image).astype(np.uint16))
+    project.write(
+        {
+            "run": "small",
+            "input": {"format": "classes", "images": "images", "channels": {"DNA": 0}},
+            "segmentation": {"engines": {"classical": {"method": "classical", "diameter": 14}}},
+            "units": {"cells": {"crop": 32, "per_site": 5}},
+            "splits": {"folds": {"method": "stratified-k-fold", "folds": 2}},
+            "models": {"hand": {"split": "folds", "features": ["hand-crafted"]}},
+            "evaluation": {"permutations": 200},
+        }
+    )
+    project.snakemake()
+    summary = project.summary()
+    assert summary["cells"]["objects"] == 80
+    assert summary["classification"]["hand"]["accuracy"]["value"] > 0.9
+    page = (project.folder / "results/small/report.html").read_text()
+    assert "found 80 nuclei in 16 images" in page
+    assert "Images to check" in page
+    assert "Objects per site in the wells" not in page
 
 
 def test_a_unet_learns_on_some_plates_of_a_screen_and_segments_others(project, small_config):

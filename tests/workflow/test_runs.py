@@ -80,6 +80,7 @@ def test_networks_are_trained_fold_by_fold(project, small_config):
     assert reruns(augmentation=[{"name": "flip"}])
     assert not reruns(model="mlp", views=4)
     assert reruns(augment=False)
+    assert reruns(architecture={"activation": "elu"})
     assert not reruns(model="mlp", training={**training, "ema": 0.9})
     assert project.planned()["fit_keras_head"] == 1
     assert reruns(training={**training, "ema": 0.9})

@@ -69,7 +69,7 @@ SHEET_WAS_READ = Path(PATHS.sheet_is_read).exists()
 wildcard_constraints:
     plate=r"[^/]+",
     split=match_names(CONFIG.splits),
-    model=match_names(CONFIG.models),
+    model=match_names([*CONFIG.models, *CONFIG.ensembles]),
     engine=match_names(CONFIG.segmentation.engines),
     fold=r"\d+",
 

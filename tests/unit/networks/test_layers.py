@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -34,3 +35,22 @@ def test_the_mean_of_stacked_views_is_that_of_each_image(views):
 def test_an_unknown_pooling_is_an_error():
     with pytest.raises(InputError, match="pooling: 'max' is neither mean nor mean"):
         layers.pool(images((1, 2, 2, 1)), "max")
+
+
+def test_local_response_is_its_formula():
+    x = 10 * images((1, 2, 3, 7))
+    expected = np.empty_like(x)
+    for channel in range(7):
+        near = x[..., max(0, channel - 2) : channel + 3]
+        expected[..., channel] = x[..., channel] / (2 + 1e-4 * (near**2).sum(axis=-1)) ** 0.75
+    np.testing.assert_allclose(np.asarray(layers.LocalResponse()(x)), expected, rtol=1e-5)
+
+
+def test_batch_normalization_is_found_where_it_learns():
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization()])
+    outer = keras.Sequential([keras.Input((4,)), inner, keras.layers.Dense(2)])
+    assert layers.has_batch_normalization(outer)
+    inner.layers[0].trainable = False
+    assert not layers.has_batch_normalization(outer)
+    plain = keras.Sequential([keras.Input((4,)), keras.layers.LayerNormalization()])
+    assert not layers.has_batch_normalization(plain)

@@ -19,6 +19,7 @@ from moascope.core.options import (
     restore,
     without_effect,
 )
+from moascope.networks.architectures import TRAINING_KEYS
 from moascope.networks.options import FrozenNetwork
 
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
@@ -36,8 +37,15 @@ class Candidate(Section):
 
 
 _KEYS_OF_NETWORKS = (
-    *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels", "input_size"),
-    *("feature_layers", "pooling", "views"),
+    "backbone",
+    "weights",
+    "architecture",
+    "channel_mapping",
+    "rgb_channels",
+    "input_size",
+    "feature_layers",
+    "pooling",
+    "views",
 )
 """Keys of a model that only features of the network depend on."""
 
@@ -103,14 +111,20 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         return [*without_effect(self, reasons), *self._idle_keys_of_training()]
 
     def _idle_keys_of_training(self) -> list[str]:
-        """Return the keys of the training that only networks with pretrained layers use."""
+        """Return the keys that only the training of the network, or of parts of it, uses."""
         reasons: dict[str, str] = {}
+        of_network: list[str] = []
         if self.transfer == "frozen":
+            idle = dict.fromkeys(TRAINING_KEYS, "transfer 'frozen'")
+            of_network = without_effect(self.architecture, idle)
             keys = ("head_epochs", "head_learning_rate", "layer_decay", "freeze_batch_norm")
             reasons = dict.fromkeys(keys, "transfer 'frozen'")
         elif self.weights == "none":
             reasons["head_epochs"] = "weights 'none'"
-        return [f"training.{sentence}" for sentence in without_effect(self.training, reasons)]
+        return [
+            *(f"training.{sentence}" for sentence in without_effect(self.training, reasons)),
+            *(f"architecture.{sentence}" for sentence in of_network),
+        ]
 
     def _replaced_keys(self) -> list[str]:
         """Return the keys of the model that no candidate takes over."""
@@ -129,7 +143,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         ]
 
     def _problems_of_features(self) -> list[str]:
-        lists = [self.features, *(each.features for each in self.candidates.values())]
+        lists = [self.features] + [each.features for each in self.candidates.values()]
         return [
             f"features names {names[0]!r} twice; remove one"
             for names in lists

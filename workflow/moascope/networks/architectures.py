@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from moascope.core.options import OneOf, Section, consistency_check, refuse, without_effect
+from moascope.core.options import OneOf, Section, without_effect
 
 ACTIVATIONS = (
     "celu",
@@ -57,6 +57,9 @@ INITIALIZERS = (
 )
 """Random initializers of kernels by their names in Keras; a test compares the two."""
 
+TRAINING_KEYS = ("dropout", "l1", "l2", "max_norm")
+"""Keys without effect on a network that is not trained."""
+
 Activation = Annotated[str, OneOf(ACTIVATIONS)]
 Initializer = Annotated[str, OneOf(INITIALIZERS)]
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -64,6 +67,10 @@ Width = Annotated[int, Field(ge=1, le=8192)]
 
 class NetworkOptions(Section):
     """Options of an architecture; this class is that of networks that have none."""
+
+    def problems(self) -> list[str]:
+        """Return a sentence for each option that does not go with the others."""
+        return []
 
 
 class LayerOptions(NetworkOptions):
@@ -114,11 +121,10 @@ class PerceptronOptions(DropoutOptions, LayerOptions):
 
     hidden: list[Width] = Field([100], min_length=1, description="units of each hidden layer")
 
-    @consistency_check
-    def _uses_dropout(self) -> PerceptronOptions:
-        if len(self.hidden) == 1:
-            refuse(without_effect(self, {"dropout": "one hidden layer"}))
-        return self
+    def problems(self) -> list[str]:
+        """Return a sentence for each option that does not go with the others."""
+        is_idle = len(self.hidden) == 1
+        return without_effect(self, {"dropout": "one hidden layer"}) if is_idle else []
 
 
 class ConvnetOptions(ConvolutionalOptions):
@@ -135,8 +141,46 @@ class ConvnetOptions(ConvolutionalOptions):
     )
     dense: list[Width] = Field([100], description="units of each dense layer")
 
-    @consistency_check
-    def _uses_dropout(self) -> ConvnetOptions:
-        if not self.dense:
-            refuse(without_effect(self, {"dropout": "dense []"}))
-        return self
+    def problems(self) -> list[str]:
+        """Return a sentence for each option that does not go with the others."""
+        return [] if self.dense else without_effect(self, {"dropout": "dense []"})
+
+
+class LeNet5Options(ConvolutionalOptions):
+    """Options of LeNet-5, with the defaults of its paper."""
+
+    activation: Activation = "tanh"
+    initializer: Initializer = "lecun_uniform"
+    pooling: Literal["max", "average"] = "average"
+
+
+class ResponseOptions(PoolingOptions, LayerOptions):
+    """Options of networks with local response normalization."""
+
+    initializer: Initializer = "he_normal"
+    local_response: bool = Field(
+        True, description="divide responses by those of neighbouring channels, as in the paper"
+    )
+
+
+class AlexNetOptions(DropoutOptions, ResponseOptions):
+    """Options of AlexNet and of the network of Zeiler and Fergus."""
+
+    dropout: float = Field(0.5, ge=0, lt=1)
+
+
+class GoogLeNetOptions(ResponseOptions):
+    """Options of GoogLeNet."""
+
+
+class ResNetOptions(PoolingOptions, LayerOptions):
+    """Options of residual networks, with the defaults of their paper."""
+
+    initializer: Initializer = "he_normal"
+    normalization: Literal["none", "batch", "layer", "group"] = "batch"
+
+
+class FlyEyeOptions(LayerOptions):
+    """Options of the eye of the fly."""
+
+    initializer: Initializer = "he_normal"

@@ -187,6 +187,102 @@ def pool(features: Any, pooling: str) -> Any:
 
 
 @keras.saving.register_keras_serializable("moascope")
+class LocalResponse(layers.Layer):
+    """Responses divided by those of five neighbouring channels (Krizhevsky et al. 2012).
+
+    `(n, h, w, c)` to `(n, h, w, c)`: `x / (2 + 1e-4 * sum of squares) ** 0.75`.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Normalize channel-last `inputs`."""
+        squares = ops.pad(ops.square(inputs), [[0, 0], [0, 0], [0, 0], [2, 2]])
+        n_channels = inputs.shape[-1]
+        total = sum(squares[..., start : start + n_channels] for start in range(5))
+        return inputs / (2.0 + 1e-4 * total) ** 0.75
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape of the input."""
+        return tuple(input_shape)
+
+
+# The places of a hexagonal ring around a pixel, on rows that are each shifted by half a pixel.
+_RING = ((0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1))
+
+
+@keras.saving.register_keras_serializable("moascope")
+class HexagonalRing(layers.Layer):
+    """Convolution with the six hexagonal neighbours of a pixel, without the pixel itself.
+
+    `(n, h, w, c)` to `(n, h, w, filters)`.
+
+    Parameters
+    ----------
+    filters : int
+        Number of output channels.
+    activation, use_bias, kernel_initializer, kernel_regularizer, kernel_constraint
+        As of `keras.layers.Conv2D`. The kernel has the shape (1, 6, c, filters).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters, self.use_bias = filters, use_bias
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Add kernel and bias."""
+        self.kernel = self.add_weight(
+            (1, len(_RING), input_shape[-1], self.filters),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        if self.use_bias:
+            self.bias = self.add_weight((self.filters,), initializer="zeros", name="bias")
+
+    def call(self, inputs: Any) -> Any:
+        """Convolve channel-last `inputs`, padded with zeros."""
+        places = np.zeros((9, len(_RING)), "float32")
+        for number, (row, column) in enumerate(_RING):
+            places[3 * row + column, number] = 1.0
+        ring = ops.reshape(self.kernel, (len(_RING), -1))
+        window = ops.matmul(ops.cast(places, ring.dtype), ring)
+        window = ops.reshape(window, (3, 3, inputs.shape[-1], self.filters))
+        output = ops.conv(inputs, window, padding="same")
+        if self.use_bias:
+            output = output + ops.cast(self.bias, output.dtype)
+        return self.activation(output)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape with the number of output channels."""
+        return (*input_shape[:-1], self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that the layer is built with."""
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+        }
+
+
+@keras.saving.register_keras_serializable("moascope")
 class RadialKernel(layers.Layer):
     """Similarity to support vectors: `(n, d)` to `(n, n_support)`, float32.
 
@@ -273,3 +369,24 @@ class TreeSums(layers.Layer):
         """Return the arguments that the layer is built with."""
         own = {"n_rounds": self.n_rounds, "n_outputs": self.n_outputs, "depth": self.depth}
         return {**super().get_config(), **own}
+
+
+def has_batch_normalization(model: keras.Model) -> bool:
+    """Return whether statistics over the batch are part of the training of a model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Models within it count as well.
+
+    Returns
+    -------
+    bool
+        Whether it has a batch normalization that learns; a frozen one uses its stored statistics.
+    """
+    return any(
+        has_batch_normalization(layer)
+        if isinstance(layer, keras.Model)
+        else isinstance(layer, layers.BatchNormalization) and layer.trainable
+        for layer in model.layers
+    )

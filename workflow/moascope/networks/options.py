@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, create_model
+from pydantic import BeforeValidator, Field, create_model, model_serializer
 
-from moascope.core.options import FilePath, Section, Whole, consistency_check, refuse
+from moascope.core.options import (
+    FilePath,
+    Section,
+    Whole,
+    consistency_check,
+    refuse,
+    restore,
+    without_effect,
+)
 from moascope.networks.architectures import NetworkOptions
 from moascope.networks.registry import APPLICATIONS, BACKBONES, Backbone, find_backbone
 
@@ -17,9 +25,14 @@ Weights = Annotated[FilePath, BeforeValidator(lambda value: "none" if value is N
 class ArchitectureSection(Section):
     """Section `architecture` without the keys of networks, which `join_sections` adds."""
 
+    @model_serializer
     def given(self) -> dict[str, Any]:
-        """Return the keys that were set, with their values; null is as if absent."""
-        values = {key: getattr(self, key) for key in self.model_fields_set}
+        """Return the keys that were set, with their values; null is as if absent.
+
+        Plain values of the section are no more than these, so that keys of new networks change no
+        parameters of rules.
+        """
+        values = {key: getattr(self, key) for key in type(self).model_fields}
         return {key: value for key, value in values.items() if value is not None}
 
 
@@ -123,7 +136,12 @@ class BackboneOptions(Section):
             if key not in backbone.options.model_fields
         ]
         if not problems:
-            problems = self._problems_of_architecture()
+            found = self.own_architecture().problems()
+            problems = [f"architecture.{sentence}" for sentence in found]
+        if self.weights not in ("none", "imagenet"):
+            reasons = {"initializer": f"weights {self.weights!r}"}
+            idle = without_effect(self.architecture, reasons) if not problems else []
+            problems += [f"architecture.{sentence}" for sentence in idle]
         if self.weights == "imagenet" and not backbone.has_imagenet:
             problems.append(
                 f"weights: there are no imagenet weights for {backbone.name}; set weights to none "
@@ -132,18 +150,10 @@ class BackboneOptions(Section):
         refuse(problems)
         return self
 
-    def _problems_of_architecture(self) -> list[str]:
-        try:
-            self.own_architecture()
-        except ValidationError as error:
-            texts = [detail["msg"].removeprefix("Value error, ") for detail in error.errors()]
-            return [f"architecture.{line}" for text in texts for line in text.split("\n")]
-        return []
-
     def own_architecture(self) -> NetworkOptions:
         """Return the options of the network, with its own defaults for what is not set."""
         options = find_backbone(self.backbone).options
-        return options.model_validate(self.architecture.given())
+        return restore(options, self.architecture.given())
 
 
 class FrozenNetwork(BackboneOptions):

@@ -12,10 +12,15 @@ from typing import TypeVar
 from moascope.core.errors import InputError
 from moascope.core.text.suggestions import FEW_NAMES, hint_at, similar_names, unknown
 from moascope.networks.architectures import (
+    AlexNetOptions,
     ConvnetOptions,
     ConvolutionalOptions,
+    FlyEyeOptions,
+    GoogLeNetOptions,
+    LeNet5Options,
     NetworkOptions,
     PerceptronOptions,
+    ResNetOptions,
 )
 
 _Options = TypeVar("_Options", bound=NetworkOptions)
@@ -100,7 +105,7 @@ class InputScale:
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """What a network is built from."""
+    """Request for a network: its name, weights, size, channels and options."""
 
     name: str
     """Name of the backbone."""
@@ -113,6 +118,12 @@ class NetworkRequest:
     """Number of its input channels."""
     options: NetworkOptions
     """Of the class that the backbone names."""
+
+    @property
+    def input_shape(self) -> tuple[int | None, int | None, int]:
+        """Return height, width and channels of its images; sides of any size are None."""
+        height, width = self.size or (None, None)
+        return height, width, self.n_inputs
 
     def options_of(self, kind: type[_Options]) -> _Options:
         """Return the options as of the class that the network is built with."""
@@ -143,30 +154,55 @@ class Backbone:
     """Whether it must know the size of its images."""
 
 
-_APPLICATIONS = "moascope.networks.zoo.applications"
+_LITE_SCALE = InputScale(scale=(255 / 128,) * 3, offset=(-127 / 128,) * 3)
 
-BACKBONES = (
+_PUBLISHED = tuple(
     Backbone(
-        "efficientnet-lite0",
-        "moascope.networks.zoo.efficientnet_lite0:build",
+        name,
+        "moascope.networks.zoo.efficientnet_lite:build",
         has_imagenet=True,
-        input_scale=InputScale(scale=(255 / 128,) * 3, offset=(-127 / 128,) * 3),
-    ),
+        input_scale=_LITE_SCALE,
+    )
+    for name in ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+)
+_FROM_SCRATCH = (
     Backbone("mlp", "moascope.networks.zoo.mlp:build", PerceptronOptions, needs_size=True),
     Backbone("convnet", "moascope.networks.zoo.convnet:build", ConvnetOptions, needs_size=True),
+    Backbone("lenet5", "moascope.networks.zoo.lenet:build_lenet5", LeNet5Options, needs_size=True),
     Backbone(
         "lenet-lab", "moascope.networks.zoo.lenet:build_lab", ConvolutionalOptions, needs_size=True
     ),
-    *(
-        Backbone(
-            name,
-            f"{_APPLICATIONS}:build",
-            has_imagenet=True,
-            input_scale=f"{_APPLICATIONS}:measure_input_scale",
-        )
-        for name in APPLICATIONS
+    Backbone(
+        "keras-course",
+        "moascope.networks.zoo.convnet:build_course",
+        ConvolutionalOptions,
+        needs_size=True,
     ),
+    Backbone(
+        "alexnet", "moascope.networks.zoo.alexnet:build_alexnet", AlexNetOptions, needs_size=True
+    ),
+    Backbone(
+        "zeiler-fergus",
+        "moascope.networks.zoo.alexnet:build_zeiler_fergus",
+        AlexNetOptions,
+        needs_size=True,
+    ),
+    Backbone("googlenet", "moascope.networks.zoo.googlenet:build", GoogLeNetOptions),
+    Backbone("resnet18", "moascope.networks.zoo.resnet:build", ResNetOptions),
+    Backbone("resnet34", "moascope.networks.zoo.resnet:build", ResNetOptions),
+    Backbone("fly-eye", "moascope.networks.zoo.fly_eye:build", FlyEyeOptions),
 )
+_APPLICATIONS = tuple(
+    Backbone(
+        name,
+        "moascope.networks.zoo.applications:build",
+        has_imagenet=True,
+        input_scale="moascope.networks.zoo.applications:measure_input_scale",
+    )
+    for name in APPLICATIONS
+)
+
+BACKBONES = (*_PUBLISHED, *_FROM_SCRATCH, *_APPLICATIONS)
 """All backbones, in the order of the documentation."""
 
 FORMER_NAMES = {"lenet": "lenet-lab"}
@@ -220,8 +256,8 @@ def canonical_name(name: str) -> str:
     near = [by_key[key] for key in similar_names(_key(name), by_key, n=3, ratio=FEW_NAMES)]
     own = ", ".join(each.name for each in BACKBONES if each.name not in APPLICATIONS)
     raise InputError(
-        f"backbone: there is no {name!r}. {hint_at(near)}"
-        f"Known are {own} and every model of keras.applications."
+        f"backbone: there is no {name!r}. {hint_at(near)}Fix: set {own} or a model of "
+        "keras.applications."
     )
 
 

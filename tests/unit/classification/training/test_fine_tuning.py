@@ -109,6 +109,13 @@ def test_a_network_trained_from_scratch_tells_left_from_right(screen):
     assert result.embedding.shape == (10, 1024)
 
 
+def test_the_architecture_is_that_of_the_options():
+    options = restore(FineTuning, {**LENET, "backbone": "mlp", "architecture": {"hidden": [7]}})
+    model = fine_tuning.build_classifier(options, ["a", "b"], 2, (32, 32))
+    assert model.get_layer("embedding").output.shape == (None, 7)
+    assert model.get_layer("trunk").count_params() == (32 * 32 * 2 + 1) * 7
+
+
 def test_the_history_has_a_row_per_epoch(screen):
     history = fit(screen).history
     assert tuple(history.columns) == loop.HISTORY_COLUMNS

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import zoo
 
 from moascope.core.errors import InputError
 from moascope.networks.architectures import ConvnetOptions
@@ -19,6 +20,12 @@ def test_two_blocks_and_a_dense_layer_have_the_shapes_and_parameters_of_the_ladd
     assert network.get_layer("pool2").output.shape == (None, 4, 4, 40)
     convolutions = (25 * 1 * 20 + 20) + (25 * 20 * 40 + 40)
     assert network.count_params() == convolutions + 4 * 4 * 40 * 100 + 100
+
+
+def test_the_network_of_the_keras_course_has_the_parameters_of_its_layers():
+    network = zoo.build("keras-course", 28, channels=1)
+    assert network.get_layer("pool2").output.shape == (None, 4, 4, 64)
+    assert zoo.count_parameters(network, 10) == 832 + 51_264 + 1_025_000 + 10_010
 
 
 def test_options_reach_the_layers():

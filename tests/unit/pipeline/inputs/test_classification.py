@@ -61,6 +61,35 @@ def test_models_with_equal_passes_share_one(inputs):
     assert find_columns(of("hand")) == []
 
 
+def test_an_architecture_reaches_the_jobs_of_its_model_alone():
+    scratch = {"split": "loco", "backbone": "mlp", "weights": "none"}
+    network = {**scratch, "architecture": {"hidden": [7]}}
+    models = {"frozen": network, "tuned": {**network, "transfer": "full"}, "other": scratch}
+
+    def plain(models):
+        found = build(ModelInputs, splits=SPLITS, models=models)
+        return {
+            "frozen": [
+                found.feature_options(of("frozen")),
+                found.network_of_final_model(of("frozen")),
+            ],
+            "tuned": [found.tuning_options(of("tuned"))],
+            "other": [
+                found.feature_options(of("other")),
+                found.network_of_final_model(of("other")),
+            ],
+        }
+
+    before = plain(models)
+    changed = {**network, "architecture": {"hidden": [8]}}
+    for name in ("frozen", "tuned"):
+        after = plain({**models, name: {**models[name], **changed}})
+        assert {key for key in before if after[key] != before[key]} == {name}
+    assert all(each["architecture"] == {"hidden": [7]} for each in before["tuned"])
+    assert before["frozen"][1]["architecture"] == {"hidden": [7]}
+    assert before["other"][0]["architecture"] == {}
+
+
 def test_hand_crafted_features_are_joined(inputs):
     assert inputs.joined == ["hand", "both", "nested"]
     assert inputs.features_of(of("both")) == "results/small/features/both.joined.npy"
@@ -73,11 +102,14 @@ def test_a_model_is_compared_with_earlier_models_of_its_split(inputs):
 
 
 def test_training_options_belong_to_heads_that_are_networks(inputs):
-    assert set(inputs.head_options(of("lda"))) == {"head"}
-    assert set(inputs.head_options(of("mlp"))) == {"head", "training"}
-    assert inputs.final_options(of("lda"))["training"] is None
-    assert inputs.final_options(of("mlp"))["training"] is not None
-    assert inputs.final_options(of("hand"))["network"] is None
+    assert inputs.head_options(of("lda"))["type"] == "lda"
+    assert inputs.head_training(of("lda")) is None
+    assert "epochs" in inputs.head_training(of("mlp"))
+
+
+def test_hand_crafted_features_alone_need_no_network(inputs):
+    assert inputs.network_of_final_model(of("hand")) is None
+    assert "feature_layers" not in inputs.network_of_final_model(of("lda"))
 
 
 def test_candidates_are_plain_values(inputs):

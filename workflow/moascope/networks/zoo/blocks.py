@@ -56,9 +56,9 @@ def convolve(
         activation=options.activation if is_plain and is_activated else None,
         use_bias=is_plain,
         name=name if is_plain else f"{name}_conv",
-        **_of_kernel(options, [0, 1, 2]),
+        **options_of_kernel(options, [0, 1, 2]),
     )
-    return _finish(layer(x), options, name, is_activated=is_activated)
+    return finish(layer(x), options, name, is_activated=is_activated)
 
 
 def add_dense(x: Any, options: LayerOptions, n_units: int, name: str) -> Any:
@@ -86,9 +86,9 @@ def add_dense(x: Any, options: LayerOptions, n_units: int, name: str) -> Any:
         activation=options.activation if is_plain else None,
         use_bias=is_plain,
         name=name if is_plain else f"{name}_dense",
-        **_of_kernel(options, [0]),
+        **options_of_kernel(options, [0]),
     )
-    return _finish(layer(x), options, name, is_activated=True)
+    return finish(layer(x), options, name, is_activated=True)
 
 
 def add_dense_layers(
@@ -193,8 +193,21 @@ def check_size(request: NetworkRequest, windows: Sequence[tuple[int, int]]) -> N
         )
 
 
-def _of_kernel(options: LayerOptions, axes: list[int]) -> dict[str, Any]:
-    """Return what the options say about a kernel whose units sum over some axes."""
+def options_of_kernel(options: LayerOptions, axes: list[int]) -> dict[str, Any]:
+    """Return the arguments of a layer that are about its kernel.
+
+    Parameters
+    ----------
+    options : LayerOptions
+        Of the network.
+    axes : list of int
+        Axes of the kernel that a unit sums over.
+
+    Returns
+    -------
+    dict
+        Initializer, regularizer and constraint.
+    """
     is_penalized = options.l1 > 0 or options.l2 > 0
     return {
         "kernel_initializer": options.initializer,
@@ -207,8 +220,25 @@ def _of_kernel(options: LayerOptions, axes: list[int]) -> dict[str, Any]:
     }
 
 
-def _finish(x: Any, options: LayerOptions, name: str, *, is_activated: bool) -> Any:
-    """Add normalization and activation behind a layer that has neither."""
+def finish(x: Any, options: LayerOptions, name: str, *, is_activated: bool) -> Any:
+    """Add normalization and activation behind a layer that has neither, if there is any.
+
+    Parameters
+    ----------
+    x : keras tensor
+        Output of the layer.
+    options : LayerOptions
+        Of the network.
+    name : str
+        Of the activation; of the normalization with the ending `_norm`.
+    is_activated : bool
+        Whether an activation follows the normalization.
+
+    Returns
+    -------
+    keras tensor
+        Of the same shape; `x` itself without normalization, as the layer has its activation then.
+    """
     if options.normalization == "none":
         return x
     x = _normalization(options.normalization, int(x.shape[-1]), f"{name}_norm")(x)

