@@ -355,14 +355,14 @@ def find_warnings(
     ]
     if name == "train" or not history:
         return found
-    best = min(history, key=lambda row: row["val_loss"])
+    last = history[-1]
     shares = n_true[n_true > 0] / len(labels)
     is_weighted = training.class_weights or training.balanced_sampling
     chance = 1 / len(shares) if is_weighted else float(shares.max())
     spread = math.sqrt(chance * (1 - chance) / len(labels))
-    if len(shares) > 1 and best["accuracy"] == 1 and best["val_accuracy"] <= chance + 2 * spread:
+    if len(shares) > 1 and last["accuracy"] == 1 and last["val_accuracy"] <= chance + 2 * spread:
         found.append(
-            f"all training units are classified correctly, but only {best['val_accuracy']:.0%} of "
+            f"all training units are classified correctly, but only {last['val_accuracy']:.0%} of "
             f"the validation units, and chance is {chance:.0%}: the network has learned the "
             "training units by heart. Use augmentation, dropout or fewer trained layers, and check "
             "the labels."
