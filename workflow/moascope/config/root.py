@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from moascope.classification import baseline_registry
+from moascope.classification.ensemble_options import Ensemble, problems_of_ensembles
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.options import Model
 from moascope.classification.training.options import Augmentation
@@ -26,7 +27,9 @@ from moascope.core.options import (
     without_effect,
 )
 from moascope.core.text.suggestions import unknown
-from moascope.preprocessing.options import Normalization, Quality, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.report.options import Report
 from moascope.screen.formats.registry import has_plates
 from moascope.screen.free_groups import RESERVED
@@ -71,6 +74,7 @@ class Config(Section):
         [], description="augmentations in order, for training only"
     )
     models: dict[Name, Model] = Field({}, description="models by name")
+    ensembles: dict[Name, Ensemble] = Field({}, description="ensembles of models, by name")
     evaluation: Evaluation = Field(
         default_factory=Evaluation, description="aggregation, intervals, null and baselines"
     )
@@ -133,6 +137,7 @@ class Config(Section):
                     f"{len(channels)}; name three under rgb_channels (repeats are allowed) or use "
                     "'inflate' or 'per-channel'"
                 )
+        problems += problems_of_ensembles(self.ensembles, self.models, self.splits)
         refuse([*problems, *self._idle_keys()])
         return self
 
@@ -176,12 +181,12 @@ class Config(Section):
         if self.input is None and section.annotated is None:
             return ["input: this key is required (or segmentation.annotated)"]
         if section.annotated is not None and not section.engines:
-            return ["segmentation.engines: name at least one engine for the annotated images"]
+            return ["segmentation.engines: add at least one engine for the annotated images"]
         problems = []
         finds_cells = self.input is not None and section.engines
         if section.labelled_plates and not finds_cells:
             problems.append(
-                "segmentation.labelled_plates: there is no screen whose cells an engine finds"
+                "segmentation.labelled_plates: there is no screen with an engine; remove it"
             )
         shown = section.seen_channels(list(self.input.channels) if self.input else [])
         for name, engine in section.engines.items():
@@ -196,7 +201,7 @@ class Config(Section):
             return problems
         if self.units.cells is not None and not section.engines:
             problems.append(
-                "units.cells: there is no engine that finds cells; name one in segmentation.engines"
+                "units.cells: there is no engine for cells; add one to segmentation.engines"
             )
         channels = list(self.input.channels)
         for channel in section.seen_channels(channels):
@@ -279,21 +284,19 @@ def _problems_without_masks(engines: Mapping[str, Engine]) -> list[str]:
     trained = [name for name, engine in engines.items() if engine.is_trained()]
     if trained:
         problems.append(
-            f"segmentation.engines.{trained[0]}: there are no reference masks to learn from; name "
-            "their column in input.columns.mask, give segmentation.annotated, or a model"
+            f"segmentation.engines.{trained[0]}: there are no reference masks for training; set "
+            "input.columns.mask, segmentation.annotated or a model"
         )
     tuned = [name for name, engine in engines.items() if engine.tune]
     if tuned:
         problems.append(
-            f"segmentation.engines.{tuned[0]}.tune: there are no annotated images to tune on; name "
-            "the column of masks in input.columns.mask, give segmentation.annotated, or leave tune "
-            "out"
+            f"segmentation.engines.{tuned[0]}.tune: there are no annotated images for tuning; "
+            "set input.columns.mask or segmentation.annotated, or remove tune"
         )
     exported = [name for name, engine in engines.items() if engine.export]
     if exported:
         problems.append(
             f"segmentation.engines.{exported[0]}.export: there is no annotated image to test the "
-            "package with; name the column of masks in input.columns.mask, or give "
-            "segmentation.annotated"
+            "package; set input.columns.mask or segmentation.annotated"
         )
     return problems

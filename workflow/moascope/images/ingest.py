@@ -22,6 +22,7 @@ from moascope.core.errors import ImageError, InputError, MissingImageError
 from moascope.core.files import atomic_path
 from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.core.read_ahead import map_ahead
+from moascope.core.text.plate_words import plate_words
 from moascope.core.zip_files import StoredZip
 from moascope.images.ome_zarr import (
     ARCHIVE_COMMENT,
@@ -36,7 +37,6 @@ from moascope.images.ome_zarr import (
 )
 from moascope.images.readers import check_axes, plane_of, read_pixel_size, read_pixels
 from moascope.images.sizes import Size, check_rule, fit
-from moascope.screen.plates import plate_words
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def _check_one_plate(sites: pd.DataFrame) -> None:
     plates = sites["plate"].unique()
     if len(plates) != 1:
         raise InputError(
-            f"a plate store is made from the sites of one plate, not of {len(plates)} "
+            f"a plate store holds the sites of one plate, not of {len(plates)} "
             f"({', '.join(map(str, plates[:5]))}). Give the rows of one plate."
         )
 

@@ -119,6 +119,12 @@ class NetworkRequest:
     options: NetworkOptions
     """Of the class that the backbone names."""
 
+    @property
+    def input_shape(self) -> tuple[int | None, int | None, int]:
+        """Return height, width and channels of its images; sides of any size are None."""
+        height, width = self.size or (None, None)
+        return height, width, self.n_inputs
+
     def options_of(self, kind: type[_Options]) -> _Options:
         """Return the options as of the class that the network is built with."""
         if not isinstance(self.options, kind):
@@ -250,8 +256,8 @@ def canonical_name(name: str) -> str:
     near = [by_key[key] for key in similar_names(_key(name), by_key, n=3, ratio=FEW_NAMES)]
     own = ", ".join(each.name for each in BACKBONES if each.name not in APPLICATIONS)
     raise InputError(
-        f"backbone: there is no {name!r}. {hint_at(near)}"
-        f"Known are {own} and every model of keras.applications."
+        f"backbone: there is no {name!r}. {hint_at(near)}Fix: set {own} or a model of "
+        "keras.applications."
     )
 
 

@@ -11,8 +11,7 @@ from moascope.core.errors import InputError
 _HEADING = "--- why this job stopped ---"
 _MAX_BYTES = 100_000  # at the end of a log, in which the reason is looked for
 _UNKNOWN = (
-    "its log does not say why; it may have been killed, for example because it ran out of memory "
-    "or time"
+    "its log has no reason; it may have been killed, for example by a limit of memory or time"
 )
 
 
@@ -61,7 +60,8 @@ def read_reason(log: str | os.PathLike[str], lines: int = 30) -> str:
         return _UNKNOWN
     found = text.strip().splitlines()
     rest = len(found) - lines
-    return "\n".join([*found[:lines], *([f"... and {rest} more lines"] if rest > 0 else [])])
+    more = [f"... and {rest} more lines"] if rest > 0 else []
+    return "\n".join(found[:lines] + more)
 
 
 def failures_text(failed: Sequence[tuple[str, str]], jobs: int = 5) -> str:

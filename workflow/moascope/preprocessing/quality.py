@@ -16,9 +16,9 @@ import pandas as pd
 
 from moascope.core.errors import InputError
 from moascope.images.store_protocol import Store, batch_size
-from moascope.preprocessing.options import Quality
 from moascope.preprocessing.quality_measures import registry
 from moascope.preprocessing.quality_measures.base import Images, PlateChannel
+from moascope.preprocessing.quality_measures.options import Quality
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ def measure_plate(store: Store, brightfield: Sequence[str] = ()) -> pd.DataFrame
     """
     if min(store.shape[1:]) < MIN_SIDE:
         raise InputError(
-            f"images of {store.shape[1]} x {store.shape[2]} pixels are too small to judge; they "
-            f"need at least {MIN_SIDE} pixels a side"
+            f"images of {store.shape[1]} x {store.shape[2]} pixels are too small for quality "
+            f"control; they need at least {MIN_SIDE} pixels per side"
         )
     is_brightfield = [channel in brightfield for channel in store.channels]
     batches, ceiling = [], None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.core.files import read_parquet
-from moascope.segmentation.engines.base import SizeAdvice
+
+if TYPE_CHECKING:  # a change of engines does not fit baselines again
+    from moascope.segmentation.engines.base import SizeAdvice
 
 KEYS = ["site_id", "plate", "well", "site"]
 
@@ -53,7 +55,7 @@ def summarise(
     Parameters
     ----------
     cell_files : sequence of path
-        Tables of `measuring.measure_plate`, one per plate; one is in memory at a time.
+        Tables of `measure_plate.measure_plate`, one per plate; one is in memory at a time.
     sites : pandas.DataFrame
         The sites table of the screen: site_id, plate, well, row, col and site.
     quality : pandas.DataFrame
@@ -164,8 +166,8 @@ def doubts(
     if by_pixel > _SHARE_OF_CRUMBS * median:
         texts.append(
             f"Half of the {noun} have less than {median:.0f} px, but most of their area is in "
-            f"objects of about {by_pixel:.0f} px. The small ones may be noise or crumbs: set "
-            f"min_area of the engine. If the large ones are debris, set max_area."
+            f"objects of about {by_pixel:.0f} px. The small ones may be noise or debris: set "
+            "min_area of the engine. If the large ones are debris, set max_area."
         )
     return texts
 

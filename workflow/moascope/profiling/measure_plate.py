@@ -34,13 +34,13 @@ def measure_plate(
     store : path
         The plate store.
     labels : path
-        Label images of its sites, from `segmenting.segment_plate`.
+        Label images of its sites, from `predict.segment_plate`.
     quality : pandas.DataFrame
         From `quality.flag`: site_id, flagged (bool), and `foreground:{channel}`.
     cells : path
         Gets a parquet table with one row per object: site_id, plate, well, site, flagged (the
-        quality of the site), ObjectNumber and the measurements of `cells.measure`. Grey levels of
-        textures are those of the plate. Images without plates have no well.
+        quality of the site), ObjectNumber and the measurements of `cell_measurements.measure`. Grey
+        levels of textures are those of the plate. Images without plates have no well.
     objects : str
         What they are called.
 

@@ -227,7 +227,7 @@ def _model_checks(context: Context) -> Iterable[dict[str, str]]:
         yield _check(
             "note",
             "The headline is the best of several models",
-            f"It was chosen among {len(context.models)} models by the same test scores, so its "
+            f"It was selected among {len(context.models)} models by the same test scores, so its "
             "score is slightly too high.",
         )
 

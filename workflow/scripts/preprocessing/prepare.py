@@ -12,7 +12,9 @@ from moascope.core.files import read_parquet, write_parquet
 from moascope.core.options import restore
 from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import normalization, plate_units, quality, units
-from moascope.preprocessing.options import Normalization, Quality, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
 
 paths, params, output = snakemake.input, snakemake.params, snakemake.output
 steps = restore(Normalization, params.normalization)

@@ -34,4 +34,4 @@ def test_all_keys_of_training_that_only_the_unet_has_are_named_at_once():
 def test_tuning_needs_a_threshold_that_is_not_set():
     assert problems(tune=True, prob_threshold=0.5) == []
     (text,) = problems(tune=True, prob_threshold=0.5, nms_threshold=0.3)
-    assert "nothing is left to tune" in text
+    assert "there is nothing to tune" in text

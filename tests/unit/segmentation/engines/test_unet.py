@@ -37,7 +37,7 @@ def test_a_pretrained_encoder_halves_at_most_five_times():
 def test_augmentation_is_for_training():
     assert problems(model="u.keras", augmentation={}, training={}) == []
     (text,) = problems(model="u.keras", augmentation={})
-    assert text.startswith("augmentation is for training, but the given model is used as it is")
+    assert text.startswith("augmentation has no effect, since the given model is not trained")
 
 
 def test_tiles_overlap_by_half_at_most():

@@ -16,6 +16,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC
 
 from moascope.classification.evaluation.sampling import sample_alike
+from moascope.classification.heads.base import LayerPlan
 from moascope.classification.heads.linear import ROWS_PER_BLOCK, standardize
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,16 @@ class KernelHead:
         ]
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
 
+    def plan_layers(self) -> LayerPlan:
+        """Return the similarity to the support vectors, and the weights behind it."""
+        parts = (self.support, self.mean, self.scale)
+        return LayerPlan(
+            "RadialKernel",
+            self.weights,
+            options={"n_support": len(self.support), "gamma": self.gamma, "name": "radial_kernel"},
+            arrays=tuple(part.astype("float32") for part in parts),
+        )
+
 
 def fit_svm(
     features: Matrix,
@@ -97,7 +108,7 @@ def fit_svm(
     """
     if len(features) > MOST_ROWS:
         logger.warning(
-            "svm: learns from %d of %d training units, drawn alike from all classes, since time "
+            "svm: fitted to %d of %d training units, sampled evenly from all classes, since time "
             "and memory grow with their square",
             MOST_ROWS,
             len(features),

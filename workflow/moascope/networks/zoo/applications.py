@@ -31,12 +31,11 @@ def build(request: NetworkRequest) -> keras.Model:
         If it cannot be built for that size, or its weights cannot be downloaded or do not fit.
     """
     name, weights = request.name, request.weights
-    shape = (*(request.size or (None, None)), request.n_inputs)
     try:
         network = getattr(keras.applications, name)(
             include_top=False,
             weights="imagenet" if weights == "imagenet" else None,
-            input_shape=shape,
+            input_shape=request.input_shape,
         )
     except InputError:
         raise
@@ -44,14 +43,14 @@ def build(request: NetworkRequest) -> keras.Model:
         # Keras reports a failed download as a bare Exception, a bad size as ValueError.
         if weights != "imagenet" or isinstance(error, ValueError | TypeError):
             raise InputError(
-                f"input_size: {name} cannot be built for images of {shape}: {error}. "
+                f"input_size: {name} cannot be built for images of {request.input_shape}: {error}. "
                 "Give an input_size that it takes."
             ) from error
         raise InputError(
-            f"weights: the imagenet weights of {name} are not on this machine and could not "
-            "be downloaded. Fetch its 'notop' weights file on a machine with a network and "
-            "give its path as weights, or use backbone efficientnet-lite0, whose weights "
-            "come with the environment, or weights: none to train from scratch."
+            f"weights: the imagenet weights of {name} are not on this machine and could not be "
+            "downloaded. Fix: download its 'notop' weights file elsewhere and set weights to "
+            "its path. Or set backbone: efficientnet-lite0, whose weights are installed, or "
+            "weights: none to train from scratch."
         ) from error
     if weights not in (None, "imagenet"):
         load_weights(network, str(weights))

@@ -97,7 +97,7 @@ def write(
         Height and width that images had before all were made one size, by the content of the
         column image. Masks of that size are treated likewise.
     size_rule : str
-        How that was done, see `image_sizes.fit`.
+        How that was done, see `sizes.fit`.
     pixel_size_um : float or None
         Width of a pixel in micrometres; None: not known.
     source : path or None
@@ -260,8 +260,8 @@ def _warn_of_single_objects(values: Sequence[Values | None]) -> None:
     single = [mask.single for mask in values if mask is not None]
     if len(single) > 1 and all(single):
         logger.warning(
-            "segmentation.binary_masks is labels, and none of %d masks has more than one value, so "
-            "that every image has one object",
+            "segmentation.binary_masks is labels, and none of %d masks has more than one value, "
+            "so every image has one object",
             len(single),
         )
 

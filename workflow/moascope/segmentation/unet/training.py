@@ -91,7 +91,7 @@ def train(
         on from it. To be removed by the caller once the results are safe. The task is all that is
         given here, with every byte of the annotated set.
     code : str
-        Digest of the code that trains, see `provenance.code_digest`; it is part of the task.
+        Digest of the code that trains, see `code_digests.digest_code`; it is part of the task.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def validate(
     Parameters
     ----------
     predict : callable
-        From `segmentation.predictor`.
+        From `architecture.predictor`.
     annotated : AnnotatedSet
         Where the images are.
     rows : iterable of int
