@@ -75,7 +75,7 @@ def measure_plate(
 
 
 def _well_and_site(site_id: str, plate: str) -> tuple[str, str]:
-    """Return the parts of a name such as P1/B02/1; without a plate, the name is that of an image."""
+    """Return well and site of a name such as P1/B02/1; other names are those of images."""
     if not site_id.startswith(f"{plate}/"):
         return "", site_id
     _, well, site = site_id.split("/", 2)
