@@ -5,10 +5,13 @@ import pytest
 from scipy.special import softmax
 
 from moascope.classification import features, final_model
+from moascope.classification.choices import Choice
 from moascope.classification.heads.registry import read_options
 from moascope.classification.training.options import Training
 from moascope.core.errors import InputError
+from moascope.core.options import restore
 from moascope.networks import backbones, saving
+from moascope.networks.options import FrozenNetwork
 from moascope.networks.registry import ChannelMapping
 from moascope.preprocessing import handcrafted_features
 
@@ -109,3 +112,44 @@ def test_a_head_without_layers_is_an_error():
 
     with pytest.raises(TypeError, match="OddHead has no Keras layers"):
         final_model.classifier(None, OddHead(), n_hand_crafted=2)
+
+
+SHAPE = (32, 32)
+NETWORK = restore(
+    FrozenNetwork,
+    {"backbone": "efficientnet-lite0", "weights": "none", "channel_mapping": "inflate", "views": 1},
+)
+
+
+def choice(*features):
+    options = {"feature_layers": ["block2_add"], "pooling": "mean", "head": {"type": "lda"}}
+    return Choice.model_validate({"features": list(features), **options})
+
+
+def test_hand_crafted_features_alone_need_no_network():
+    assert final_model.build_for_choice(choice("hand-crafted"), None, ["a"], SHAPE) is None
+    assert final_model.count_output(None) == 0
+
+
+def test_the_chosen_layer_gives_the_features():
+    model = final_model.build_for_choice(choice("network"), NETWORK, ["a", "b"], SHAPE)
+    assert final_model.count_output(model) == 24  # channels of the second block
+    assert model.input_shape == (None, *SHAPE, 2)
+
+
+def test_random_weights_do_not_depend_on_what_was_fitted_before():
+    units = np.random.default_rng(0).random((2, *SHAPE, 1)).astype("float32")
+    maps = []
+    for draws in (0, 3):
+        keras.utils.set_random_seed(5)
+        keras.layers.Dense(draws + 1).build((None, 4))
+        model = final_model.build_for_choice(
+            choice("network"), NETWORK, ["a"], SHAPE, weights_seed=1
+        )
+        maps.append(model.predict_on_batch(units))
+    np.testing.assert_array_equal(*maps)
+
+
+def test_a_network_that_is_missing_is_an_error():
+    with pytest.raises(ValueError, match="there is no network"):
+        final_model.build_for_choice(choice("network"), None, ["a"], SHAPE)

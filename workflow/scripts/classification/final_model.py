@@ -13,7 +13,7 @@ from moascope.pipeline import devices
 given, params = snakemake.input, snakemake.params
 devices.choose("never", params.compute["keras_backend"])
 
-from moascope.classification import extractors, final_model, predictions, selection
+from moascope.classification import final_model, predictions, selection
 from moascope.classification.training.options import Training
 from moascope.core.files import read_array, read_parquet
 from moascope.core.options import restore
@@ -35,10 +35,10 @@ groups = inner_folds.inner_groups(units, members, held_out)
 seen = table[:, chosen.columns]
 head = final_model.fit_final_head(seen, labels, classes, chosen.head, training, params.seed, groups)
 network = restore(FrozenNetwork, params.network) if params.network else None
-extractor = extractors.build_for_choice(
+extractor = final_model.build_for_choice(
     choices[chosen.name], network, params.channels, shape, params.weights_seed
 )
-model = final_model.classifier(extractor, head, seen.shape[1] - extractors.count_outputs(extractor))
+model = final_model.classifier(extractor, head, seen.shape[1] - final_model.count_output(extractor))
 statistics, keys = read_parquet(given.statistics), dict(params.items())
 final_model.save_classifier(
     model, snakemake.output[0], classes, statistics, keys, unit_shape=shape, choice=scores
