@@ -81,6 +81,12 @@ def finished(repository, tmp_path_factory, small_config):
     return project
 
 
+@pytest.fixture(scope="session")
+def new_project(repository, tmp_path_factory):
+    """Return a function that makes an empty project for tests that share a run."""
+    return lambda name: Project(repository, tmp_path_factory.mktemp(name))
+
+
 @pytest.fixture
 def project(repository, tmp_path):
     return Project(repository, tmp_path)

@@ -46,7 +46,7 @@ rule summary:
         runtime=30,
     params:
         run=CONFIG.run,
-        models=list(CONFIG.models),
+        models=RESULTS.evaluated,
         splits=list(CONFIG.splits),
         engines=ENGINES.scored,
         training=ENGINES.all_training_options(),

@@ -69,7 +69,7 @@ SHEET_WAS_READ = Path(PATHS.sheet_is_read).exists()
 wildcard_constraints:
     plate=r"[^/]+",
     split=match_names(CONFIG.splits),
-    model=match_names(CONFIG.models),
+    model=match_names([*CONFIG.models, *CONFIG.ensembles]),
     engine=match_names(CONFIG.segmentation.engines),
     fold=r"\d+",
 
@@ -81,6 +81,7 @@ def check_start():
         if not workflow.deployment_settings.deployment_method and not workflow.touch:
             planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
             ENGINES.check_packages(planned)
+            MODELS.check_packages()
     removed = remove_leftovers(PATHS.folder())
     if removed:
         logger.warning(

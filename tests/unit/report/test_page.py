@@ -15,6 +15,7 @@ from report_contexts import context_of, model_of, split_of
 from report_pages import Outline, changed
 from unit_tables import make_split
 
+from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
 from moascope.classification.evaluation.options import Evaluation
@@ -23,6 +24,7 @@ from moascope.pipeline import versions
 from moascope.report import context as report_context
 from moascope.report import page as report
 from moascope.report import summary
+from moascope.report.context import EnsembleContext
 
 FORBIDDEN = r"\b(wells?|treatments?|compounds?|mechanisms?|sites?|fields?|part-\d)\b"
 
@@ -98,6 +100,16 @@ def classes_page():
         held_out=["patient"],
         design=Design(has_plates=False, groups=["patient"]),
     )
+    joined = scoring.evaluate(
+        predictions,
+        units,
+        Evaluation.model_validate(config["evaluation"]),
+        models={"lite0": predictions},
+        unit="image",
+        split="patients",
+        held_out=["patient"],
+        design=Design(has_plates=False, groups=["patient"]),
+    )
     audit = {
         "groups": {"patient": {"shared": 0, "examples": []}},
         **dict.fromkeys(("near_duplicates", "overlaps", "adjacent_crops")),
@@ -136,6 +148,7 @@ def classes_page():
                 embedding=embedding,
             )
         },
+        ensembles={"both": EnsembleContext(Ensemble(members=["lite0"], combine="vote"), joined)},
         images={name: rng.random((32, 32, 1), dtype=np.float32) for name in units["unit_id"]},
     )
     return report.build(context)
@@ -328,3 +341,22 @@ def test_patients_are_a_level_of_the_scores(words):
 
 def test_baselines_that_are_left_out_are_said(words):
     assert "There are no baselines of plate layout and cell counts" in words
+
+
+def test_the_ladder_counts_the_errors_of_models_and_ensembles(words):
+    flat = re.sub(r"\s+", " ", words)
+    ladder = flat.partition("Errors on the test images")[2].partition("Ensemble both")[0]
+    wrong = int(re.search(r"(\d+) of \d+ images were misclassified", flat)[1])
+    rows = re.findall(r"(lite0|both) (\d+) (\d+) (\d+ to \d+) ([\d.]+)", ladder)
+    assert [row[0] for row in rows] == ["lite0", "both"]
+    assert {int(row[2]) for row in rows} == {wrong}
+    for _, n, errors, interval, share in rows:
+        low, high = map(int, interval.split(" to "))
+        assert low <= int(errors) <= high
+        assert float(share) == pytest.approx(100 * wrong / int(n), abs=0.005)
+
+
+def test_the_images_that_an_ensemble_misreads_are_shown_with_both_classes(classes_page):
+    section = classes_page.partition('id="ensemble-both"')[2].partition("</section>")[0]
+    wrong = int(re.search(r"(\d+) of \d+ images were misclassified", section)[1])
+    assert section.count("<img") == section.count("true: ") == section.count("predicted: ") == wrong

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from moascope.classification import baseline_registry
+from moascope.classification.ensembles.options import Ensemble, problems_of_ensembles
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.options import Model
 from moascope.classification.training.options import Augmentation
@@ -26,7 +27,9 @@ from moascope.core.options import (
     without_effect,
 )
 from moascope.core.text.suggestions import unknown
-from moascope.preprocessing.options import Normalization, Quality, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.report.options import Report
 from moascope.screen.formats.registry import has_plates
 from moascope.screen.free_groups import RESERVED
@@ -71,6 +74,7 @@ class Config(Section):
         [], description="augmentations in order, for training only"
     )
     models: dict[Name, Model] = Field({}, description="models by name")
+    ensembles: dict[Name, Ensemble] = Field({}, description="ensembles of models, by name")
     evaluation: Evaluation = Field(
         default_factory=Evaluation, description="aggregation, intervals, null and baselines"
     )
@@ -133,6 +137,7 @@ class Config(Section):
                     f"{len(channels)}; name three under rgb_channels (repeats are allowed) or use "
                     "'inflate' or 'per-channel'"
                 )
+        problems += problems_of_ensembles(self.ensembles, self.models, self.splits)
         refuse([*problems, *self._idle_keys()])
         return self
 

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 import numpy as np
 import pandas as pd
 
+from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.documents import Mistake, ModelScores
 from moascope.core.files import read_array, read_json, read_parquet
 from moascope.core.options import restore
@@ -62,6 +63,14 @@ class ModelContext:
     predictions: pd.DataFrame
     history: pd.DataFrame | None
     embedding: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class EnsembleContext:
+    """One ensemble: its options and its scores."""
+
+    config: Ensemble
+    evaluation: ModelScores
 
 
 @dataclass(frozen=True)
@@ -164,6 +173,8 @@ class Context:
         Rows of one unit each: unchanged, then augmented.
     segmentation : SegmentationContext or None
         None where nothing was segmented.
+    ensembles : dict
+        By name, in the order of the configuration.
     """
 
     config: dict[str, Any]
@@ -178,6 +189,7 @@ class Context:
     pixel_um: float | None
     augmentation: Array | None
     segmentation: SegmentationContext | None
+    ensembles: dict[str, EnsembleContext] = field(default_factory=dict)
 
     @cached_property
     def options(self) -> RunOptions:
@@ -234,6 +246,8 @@ class ScreenFiles:
         npy.
     splits, models : dict
         By name, in the order of the configuration.
+    ensembles : dict of str to path
+        Evaluations by name, in the order of the configuration.
     """
 
     units: str | Path
@@ -242,6 +256,7 @@ class ScreenFiles:
     augmentation: str | Path | None
     splits: dict[str, SplitFiles]
     models: dict[str, ModelFiles]
+    ensembles: Mapping[str, str | Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -269,7 +284,9 @@ def load_context(files: ReportFiles, config: Mapping[str, Any]) -> Context:
         Only the pixels that the report shows are read.
     """
     run = restore(ReportedRun, config)
-    screen = _Screen() if files.screen is None else _load_screen(files.screen, run, config)
+    screen = (
+        _Screen() if files.screen is None else _load_screen(files.screen, run, config["models"])
+    )
     return Context(
         config=dict(config),
         has_screen=files.screen is not None,
@@ -279,6 +296,7 @@ def load_context(files: ReportFiles, config: Mapping[str, Any]) -> Context:
         units=screen.units,
         splits=screen.splits,
         models=screen.models,
+        ensembles=screen.ensembles,
         images=screen.images,
         pixel_um=screen.pixel_um,
         augmentation=screen.augmentation,
@@ -301,6 +319,8 @@ class ScreenInputs(TypedDict, total=False):
     embedded: list[str]
     histories: list[str]
     """Only of models with training curves."""
+    ensembles: list[str]
+    """Their evaluations."""
     augmentation: list[str]
     """One or none."""
 
@@ -310,6 +330,7 @@ def screen_files(
     splits: Sequence[str],
     models: Sequence[str],
     has_curves: Sequence[bool],
+    ensembles: Sequence[str] = (),
 ) -> ScreenFiles | None:
     """Sort the files of a screen by split and model.
 
@@ -317,7 +338,7 @@ def screen_files(
     ----------
     given : ScreenInputs
         Flat lists of files; empty without a screen.
-    splits, models : sequence of str
+    splits, models, ensembles : sequence of str
         Their names, in the order of the files.
     has_curves : sequence of bool
         By model.
@@ -351,6 +372,7 @@ def screen_files(
             )
             for number, name in enumerate(models)
         },
+        ensembles=dict(zip(ensembles, given.get("ensembles", []), strict=True)),
     )
 
 
@@ -363,20 +385,22 @@ class _Screen:
     units: pd.DataFrame = field(default_factory=pd.DataFrame)
     splits: dict[str, SplitContext] = field(default_factory=dict)
     models: dict[str, ModelContext] = field(default_factory=dict)
+    ensembles: dict[str, EnsembleContext] = field(default_factory=dict)
     images: dict[str, Array] = field(default_factory=dict)
     pixel_um: float | None = None
     augmentation: Array | None = None
 
 
-def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]) -> _Screen:
+def _load_screen(
+    files: ScreenFiles, run: ReportedRun, models: Mapping[str, dict[str, Any]]
+) -> _Screen:
     units = read_parquet(files.units)
     options = RunOptions.of(run)
     sites = read_parquet(files.quality)
     unread = sites["status"] == "quarantined"
     quality = sites[~unread].astype({"flagged": bool}).reset_index(drop=True)
-    models = {
-        name: _load_model(found, config["models"][name], options.seed)
-        for name, found in files.models.items()
+    shown_models = {
+        name: _load_model(found, models[name], options.seed) for name, found in files.models.items()
     }
     examples = example_units(
         units,
@@ -386,8 +410,15 @@ def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]
     )
     shown = {unit for _, chosen in examples for unit in chosen}
     shown.update(flagged_units(units, quality)["unit_id"])
-    for model in models.values():
+    for model in shown_models.values():
         shown.update(mistake["unit_id"] for mistake in shown_mistakes(model.evaluation))
+    ensembles = {
+        name: EnsembleContext(run.ensembles[name], read_json(path))
+        for name, path in files.ensembles.items()
+    }
+    for ensemble in ensembles.values():
+        mistakes = ensemble.evaluation["details"]["mistakes"]
+        shown.update(mistake["unit_id"] for mistake in mistakes)
     images = _read_images(files.pixels, units["unit_id"], shown)
     preview = files.augmentation
     return _Screen(
@@ -403,7 +434,8 @@ def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]
             )
             for name, found in files.splits.items()
         },
-        models=models,
+        models=shown_models,
+        ensembles=ensembles,
         images=images,
         pixel_um=_pixel_size(options, quality, images.values()),
         augmentation=read_array(preview)[:MAX_PREVIEWS] if preview else None,

@@ -66,6 +66,49 @@ def model_section(context: Context, name: str, painter: Painter) -> dict[str, An
     }
 
 
+def ensemble_sections(context: Context, painter: Painter) -> list[dict[str, Any]]:
+    """Return the texts, the comparisons and the misread units of every ensemble.
+
+    Parameters
+    ----------
+    context : Context
+        From `context.load_context`.
+    painter : Painter
+        Draws the tiles.
+
+    Returns
+    -------
+    list of dict
+        For the template.
+    """
+    units = context.units.set_index("unit_id")
+    sections = []
+    for name, ensemble in context.ensembles.items():
+        entry = ensemble.evaluation
+        mistakes = entry["details"]["mistakes"]
+        shown = [mistake for mistake in mistakes if mistake["unit_id"] in context.images]
+        sections.append(
+            {
+                "name": name,
+                "members": ensemble.config.members,
+                "combine": ensemble.config.combine,
+                "units": wording.name_units(entry),
+                "n": entry["n"],
+                "comparisons": report_scores.comparison_rows(entry),
+                "n_mistakes": round((1 - (entry["accuracy"]["value"] or 0.0)) * entry["n"]),
+                "mistakes": [
+                    {
+                        **painter.tile(mistake["unit_id"], units),
+                        "true": mistake["moa"],
+                        "called": mistake["predicted"],
+                    }
+                    for mistake in shown
+                ],
+            }
+        )
+    return sections
+
+
 def confusion_figures(name: str, entry: ModelScores) -> list[dict[str, str]]:
     """Draw the confusion matrix of a model at every level that was scored.
 

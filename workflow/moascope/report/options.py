@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.training.options import Augmentation
 from moascope.core.options import Section
-from moascope.preprocessing.options import Normalization, Quality, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.screen.options import Input
 from moascope.segmentation.options import Segmentation
 from moascope.splits.options import Split
@@ -43,5 +46,6 @@ class ReportedRun(BaseModel):
     segmentation: Segmentation = Field(default_factory=Segmentation)
     splits: dict[str, Split] = {}
     augmentation: list[Augmentation] = []
+    ensembles: dict[str, Ensemble] = {}
     evaluation: Evaluation = Field(default_factory=Evaluation)
     report: Report = Field(default_factory=Report)

@@ -12,6 +12,7 @@ import yaml
 
 from moascope.classification.evaluation.documents import ModelScores
 from moascope.classification.evaluation.levels import scored_levels
+from moascope.core.text.plurals import plural_of
 from moascope.report import (
     checks,
     models,
@@ -26,7 +27,7 @@ from moascope.report import (
 from moascope.report.context import Context, ModelContext
 from moascope.report.figures import pictures, style
 from moascope.report.wording import percent
-from moascope.screen.wording import plural_of, sentence_case
+from moascope.screen.wording import sentence_case
 from moascope.splits.independence import plural
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         lstrip_blocks=True,
     )
     options = context.options
-    nothing: dict[str, Any] = {"models": [], "splits": [], "augmentation": []}
+    nothing: dict[str, Any] = {"models": [], "ensembles": [], "splits": [], "augmentation": []}
     screen = _screen_sections(context) if context.has_screen else nothing
     page = environment.get_template("report.html.j2").render(
         title=options.report.title or options.run,
@@ -71,6 +72,7 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         levels=_level_names(context),
         checks=checks.collect_checks(context),
         scores=scores.score_table(context),
+        ladder=scores.ladder_rows(context) if context.ensembles else [],
         confidence=percent(options.confidence, 0),
         accuracy=scores.accuracy_figure(context) if context.models else None,
         narrow_accuracy=scores.accuracy_figure(context, narrow=True) if context.models else None,
@@ -121,6 +123,7 @@ def _screen_sections(context: Context) -> dict[str, Any]:
         "bar_um": painter.bar_um,
         "splits": [splits.split_section(context, name) for name in context.splits],
         "models": sections,
+        "ensembles": models.ensemble_sections(context, painter),
     }
 
 

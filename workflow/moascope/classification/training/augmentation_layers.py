@@ -56,6 +56,29 @@ class RandomQuarterTurn(_RandomLayer):
 
 
 @keras.saving.register_keras_serializable("moascope")
+class RandomPixelShift(_RandomLayer):
+    """Shifts by whole pixels along each axis, without interpolation; the rim is repeated."""
+
+    def __init__(self, pixels: float, seed: int, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.pixels = int(pixels)
+
+    def augment(self, inputs: Any) -> Any:
+        """Move each image by its own draw."""
+        n, height, width = ops.shape(inputs)[0], inputs.shape[1], inputs.shape[2]
+        low, high = -self.pixels, self.pixels + 1
+        draws = keras.random.randint((2, n, 1), low, high, seed=self.generator)
+        rows = ops.clip(draws[0] + ops.arange(height)[None], 0, height - 1)
+        columns = ops.clip(draws[1] + ops.arange(width)[None], 0, width - 1)
+        shifted = ops.take_along_axis(inputs, rows[:, :, None, None], axis=1)
+        return ops.take_along_axis(shifted, columns[:, None, :, None], axis=2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what builds the layer again."""
+        return {**super().get_config(), "pixels": self.pixels}
+
+
+@keras.saving.register_keras_serializable("moascope")
 class RandomChannelGain(_RandomLayer):
     """Factors of every channel of every image, from [1 - fraction, 1 + fraction]."""
 

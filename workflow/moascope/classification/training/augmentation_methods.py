@@ -123,6 +123,17 @@ SHIFT = AugmentationMethod(
 )
 
 
+def _shift_pixels(values: Mapping[str, float], **options: Any) -> layers.Layer:
+    return _own_layers().RandomPixelShift(values["pixels"], **options)
+
+
+PIXEL_SHIFT = AugmentationMethod(
+    "pixel_shift",
+    (_shift_pixels,),
+    {"pixels": Parameter(1.0, 1.0, 64.0, "largest shift per axis, in whole pixels")},
+)
+
+
 def _zoom(values: Mapping[str, float], **options: Any) -> layers.Layer:
     return _keras_layers().RandomZoom(values["fraction"], fill_mode="reflect", **options)
 
@@ -218,6 +229,7 @@ AUGMENTATIONS = [
     QUARTER_TURN,
     ROTATION,
     SHIFT,
+    PIXEL_SHIFT,
     ZOOM,
     SHEAR,
     CHANNEL_GAIN,

@@ -35,7 +35,7 @@ History = Sequence[Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Batch:
-    """Units of a training step, with its learning rate."""
+    """Units and targets of a step, with its learning rate."""
 
     rate: float
     inputs: np.ndarray

@@ -10,10 +10,23 @@ from moascope.classification import baseline_registry
 from moascope.classification.heads import registry as heads
 from moascope.classification.heads.base import HeadType
 from moascope.classification.options import Model
+from moascope.core.errors import InputError
 from moascope.core.files import read_parquet
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.pipeline.inputs.splits import split_options
+from moascope.segmentation.engines import optional_packages
 from moascope.splits.independence import held_out_columns
+
+_KEYS_OF_FINAL_NETWORKS = (
+    "backbone",
+    "weights",
+    "architecture",
+    "channel_mapping",
+    "rgb_channels",
+    "input_size",
+    "views",
+)
+"""Keys of the network of a final model, but for those that candidates set."""
 
 
 class ModelInputs(RuleInputs):
@@ -77,8 +90,11 @@ class ModelInputs(RuleInputs):
     def before(self, name: str) -> list[str]:
         """Return the models of the same split that are named before this one.
 
-        Not all others, so that a new model leaves the results of the old ones as they are.
+        Not all others, so that a new model leaves the results of the old ones as they are. Those
+        of an ensemble are its members.
         """
+        if name in self.config.ensembles:
+            return list(self.config.ensembles[name].members)
         names = list(self.models)
         split = self.models[name].split
         earlier = names[: names.index(name)]
@@ -166,31 +182,28 @@ class ModelInputs(RuleInputs):
         return self.augmentation() if self.models[wildcards.model].augment else []
 
     def head_options(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return the options of a model that its head depends on."""
+        """Return the options of the head of a model without candidates."""
+        own = next(iter(self.models[wildcards.model].choices().values()))
+        return own.head.model_dump(mode="json")
+
+    def head_training(self, wildcards: Wildcards) -> dict[str, Any] | None:
+        """Return how the head of a model is trained; None for heads that are no networks."""
         name = wildcards.model
-        own = next(iter(self.models[name].choices().values()))
-        options = {"head": own.head.model_dump(mode="json")}
-        if name in self.keras_heads:
-            options["training"] = self.config.section(f"models.{name}.training")
-        return options
+        if name not in self.keras_heads:
+            return None
+        return self.config.section(f"models.{name}.training")
 
     def choices_of(self, wildcards: Wildcards) -> dict[str, dict[str, Any]]:
         """Return features and head of every candidate; one choice without candidates."""
         choices = self.models[wildcards.model].choices()
         return {name: choice.model_dump(mode="json") for name, choice in choices.items()}
 
-    def final_options(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return the options that the network and the head of a final model are built with."""
+    def network_of_final_model(self, wildcards: Wildcards) -> dict[str, Any] | None:
+        """Return the options of the network of a final model, without those of its candidates."""
         name = wildcards.model
-        keys = (
-            *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels"),
-            *("input_size", "views"),
-        )
-        is_keras, has_network = name in self.keras_heads, name in self.pass_of
-        return {
-            "network": self.config.section(f"models.{name}", *keys) if has_network else None,
-            "training": self.config.section(f"models.{name}.training") if is_keras else None,
-        }
+        if name not in self.pass_of:
+            return None
+        return self.config.section(f"models.{name}", *_KEYS_OF_FINAL_NETWORKS)
 
     def checkpoints_of_folds(self, wildcards: Wildcards) -> str:
         """Return the pattern of the checkpoints of a model, with the fold in braces."""
@@ -219,15 +232,18 @@ class ModelInputs(RuleInputs):
 
     def of_split(self, pattern: str) -> Callable[[Wildcards], str]:
         """Return an input function: the file of the split that a model is evaluated on."""
-        return lambda wildcards: pattern.format(split=self.models[wildcards.model].split)
+        return lambda wildcards: pattern.format(split=self.split_name(wildcards))
 
     def split_name(self, wildcards: Wildcards) -> str:
-        """Return the name of the split that a model is evaluated on."""
-        return self.models[wildcards.model].split
+        """Return the name of the split that a model or an ensemble is evaluated on."""
+        name = wildcards.model
+        if name in self.config.ensembles:
+            name = self.config.ensembles[name].members[0]
+        return self.models[name].split
 
     def split_of_model(self, wildcards: Wildcards) -> dict[str, Any]:
         """Return the options of the split that a model is evaluated on."""
-        return split_options(self.config, self.models[wildcards.model].split)
+        return split_options(self.config, self.split_name(wildcards))
 
     def held_out_by_model(self, wildcards: Wildcards) -> list[str]:
         """Return the columns that the split of a model holds out."""
@@ -257,6 +273,14 @@ class ModelInputs(RuleInputs):
         """Return the predictions of the models that a model is compared with."""
         return fill(self.paths.predictions, model=self.others(wildcards))
 
+    def predictions_of_members(self, wildcards: Wildcards) -> list[str]:
+        """Return the predictions of the members of an ensemble."""
+        return fill(self.paths.predictions, model=self.config.ensembles[wildcards.model].members)
+
+    def ensemble_options(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the options of an ensemble."""
+        return self.config.ensembles[wildcards.model].model_dump(mode="json")
+
     def baseline_names(self) -> list[str]:
         """Return the baselines; without cells there is no cell count."""
         baselines = [baseline_registry.get(name) for name in self.config.baselines()]
@@ -268,6 +292,22 @@ class ModelInputs(RuleInputs):
         baselines = [baseline_registry.get(name) for name in self.baseline_names()]
         needs_cells = any(each.needs_cells for each in baselines)
         return {"counts": self.paths.cell_counts} if needs_cells else {}
+
+    def check_packages(self) -> None:
+        """Check that the optional packages that trainings need are installed.
+
+        Raises
+        ------
+        InputError
+            Naming the models that need one that is missing.
+        """
+        logged = [name for name, model in self.models.items() if model.training.tensorboard]
+        if logged and optional_packages.missing(["tensorboard"]):
+            raise InputError(
+                f"models.{logged[0]}.training.tensorboard: the package tensorboard is not "
+                "installed. Fix: run with --sdm conda, install the extra `tensorboard`, or remove "
+                "this key."
+            )
 
     # --- Results ---
 

@@ -33,7 +33,12 @@ class ReportInputs(RuleInputs):
     @property
     def has_networks(self) -> bool:
         """Return whether there are networks to check before the run."""
-        return self.has_screen and bool(self.config.models or self.engines.given_unets)
+        return self.has_screen and bool(self.config.models or self.engines.checked)
+
+    @property
+    def evaluated(self) -> list[str]:
+        """Return the models and the ensembles, whose predictions are evaluated."""
+        return [*self.config.models, *self.config.ensembles]
 
     def deliverables(self) -> list[str]:
         """Return the files that users take from a run besides its report.
@@ -41,10 +46,11 @@ class ReportInputs(RuleInputs):
         They are targets, so that a run makes deleted ones again.
         """
         paths, engines = self.paths, self.engines
+        fitted = [file for name in engines.fitted_here for file in engines.fitted(name).values()]
         files = [
-            *fill(paths.predictions, model=self.config.models),
+            *fill(paths.predictions, model=self.evaluated),
             *fill(paths.model, model=self.config.models),
-            *(file for name in engines.fitted_here for file in engines.fitted(name).values()),
+            *fitted,
             *fill(paths.exported, engine=engines.exported),
         ]
         if self.finds_cells:
@@ -58,19 +64,18 @@ class ReportInputs(RuleInputs):
     def targets(self) -> list[str]:
         """Return the files of a whole run, but for the networks of folds."""
         paths = self.paths
-        return [
-            paths.report,
-            paths.summary,
-            *([paths.checked] if self.has_screen else []),
-            *([paths.models_checked] if self.has_networks else []),
-            *self.deliverables(),
-        ]
+        files = [paths.report, paths.summary]
+        if self.has_screen:
+            files.append(paths.checked)
+        if self.has_networks:
+            files.append(paths.models_checked)
+        return files + self.deliverables()
 
     def devices(self) -> list[str]:
         """Return the notes on which device each network was computed."""
         return [*self.models.devices(), *self.engines.devices()]
 
-    def _cells(self) -> dict[str, str]:
+    def _cells(self) -> SegmentationInputs:
         paths = self.paths
         if not self.finds_cells:
             return {}
@@ -86,7 +91,7 @@ class ReportInputs(RuleInputs):
             "inputs": paths.inputs,
             "quality": paths.all_quality,
             "review": paths.quality_review,
-            "evaluations": fill(paths.evaluation, model=self.config.models),
+            "evaluations": fill(paths.evaluation, model=self.evaluated),
             "audits": fill(paths.audit, split=self.config.splits),
             "checked_models": [paths.models_checked] if self.has_networks else [],
             "sizes": [] if self.is_simulated else [paths.image_sizes],
@@ -107,6 +112,7 @@ class ReportInputs(RuleInputs):
             "audits": fill(paths.audit, split=splits),
             "evaluations": fill(paths.evaluation, model=models),
             "predictions": fill(paths.predictions, model=models),
+            "ensembles": fill(paths.evaluation, model=self.config.ensembles),
             "embeddings": [array for array, _ in embeddings],
             "embedded": [table for _, table in embeddings],
             "histories": fill(paths.history, model=self.models.curves()),
