@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from moascope.classification.training import augmentation
 from moascope.classification.training.augmentation_methods import AUGMENTATIONS
+from moascope.classification.training.augmentation_mixing import mix
 from moascope.classification.training.options import Augmentation
 
 NAMES = [method.name for method in AUGMENTATIONS]
@@ -38,11 +39,14 @@ def test_the_seed_decides(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_happens_outside_training(name):
     x = images()
-    for layer in augmentation.build([Augmentation(name=name)], 0):
-        np.testing.assert_array_equal(np.asarray(layer(x, training=False)), x)
+    unchanged, _ = mix(augmentation.build([Augmentation(name=name)], 0), x, training=False)
+    np.testing.assert_array_equal(np.asarray(unchanged), x)
 
 
-@pytest.mark.parametrize("name", ["rotation", "shift", "pixel_shift", "zoom", "shear"])
+WARPS = ["stretch", "perspective", "elastic", "lens"]
+
+
+@pytest.mark.parametrize("name", ["rotation", "shift", "pixel_shift", "zoom", "shear", *WARPS])
 def test_a_uniform_image_stays_uniform_to_its_corners(name):
     x = np.full((4, 24, 24, 2), 0.7, "float32")
     np.testing.assert_allclose(augmented(x, {"name": name}), x, atol=1e-5)
@@ -75,12 +79,66 @@ def test_flips_and_quarter_turns_only_move_pixels(names):
     assert len(seen) == (8 if len(names) == 2 else 4)
 
 
-def test_a_probability_of_zero_means_never():
+@pytest.mark.parametrize("name", NAMES)
+def test_a_probability_of_zero_means_never(name):
     x = images()
-    unchanged = augmented(
-        x, {"name": "blur", "probability": 0.0}, {"name": "erase", "probability": 0.0}
-    )
+    unchanged = augmented(x, {"name": name, "probability": 0.0})
     np.testing.assert_allclose(unchanged, x, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["noise", "perspective", "mask", "cutmix", "rand_augment"])
+def test_a_probability_is_the_share_of_the_units_that_change(name):
+    x = images(n=200, size=16, channels=2)
+
+    def share(probability):
+        changed = augmented(x, {"name": name, "probability": probability}) != x
+        return changed.any(axis=(1, 2, 3)).mean()
+
+    always = share(1.0)
+    assert always >= 0.9
+    assert share(0.3) == pytest.approx(0.3 * always, abs=0.08)
+
+
+def test_a_probability_of_one_changes_nothing_in_what_is_drawn():
+    x = images()
+    steps = [{"name": "flip"}, {"name": "rotation"}, {"name": "noise"}]
+    given = [{**step, "probability": 1.0} for step in steps]
+    np.testing.assert_array_equal(augmented(x, *steps), augmented(x, *given))
+
+
+def test_the_draws_of_earlier_versions_are_kept():
+    seeds = np.random.SeedSequence(9).generate_state(4) >> 1
+    steps = [Augmentation(name=name) for name in ("flip", "channel_gain")]
+    built = augmentation.build(steps, 9)
+    assert [layer.seed for layer in built] == seeds[:3].tolist()
+
+
+@pytest.mark.parametrize(
+    "name", [*WARPS, "mask", "channel_dropout", "mixup", "cutmix", "rand_augment"]
+)
+def test_values_stay_in_range_for_any_channels_and_shapes(name):
+    for n_channels in (2, 7):
+        x = np.random.default_rng(1).random((6, 20, 28, n_channels)).astype("float16")
+        changed = augmented(x, {"name": name})
+        assert changed.shape == x.shape
+        assert changed.dtype == np.float32
+        assert changed.min() >= -1e-6
+        assert changed.max() <= 1 + 1e-6
+
+
+def test_entries_are_applied_in_order():
+    x = images(n=4)
+    mask, gain = {"name": "mask", "fill": "mean"}, {"name": "noise", "sd": 0.3}
+    covered_last = augmented(x, gain, mask)
+    covered_first = augmented(x, mask, gain)
+    # Only what is covered last is constant.
+    assert has_repeats(covered_last)
+    assert not has_repeats(covered_first)
+
+
+def has_repeats(x):
+    neighbours = (x[:, 1:, :-1] == x[:, :-1, :-1]) & (x[:, 1:, :-1] == x[:, 1:, 1:])
+    return bool(neighbours.all(axis=-1).any())
 
 
 def test_erasing_blanks_one_rectangle_in_all_channels():
@@ -91,9 +149,18 @@ def test_erasing_blanks_one_rectangle_in_all_channels():
     assert ((share > 0) & (share <= 0.3)).all()
 
 
-def test_preview_shows_the_original_and_its_versions():
-    x = images(n=2)
-    sheet = augmentation.preview(x, [Augmentation(name="flip"), Augmentation(name="noise")], 3, 4)
-    assert sheet.shape == (2, 5, 24, 24, 5)
-    np.testing.assert_array_equal(sheet[:, 0], x)
-    assert (sheet[:, 1] != sheet[:, 2]).any()
+def test_preview_shows_every_augmentation_by_itself_and_then_all():
+    x = images(n=3)
+    steps = [Augmentation(name="flip"), Augmentation(name="noise", probability=0.0)]
+    sheet = augmentation.preview(x, steps, 3, 4)
+    assert sheet.shape == (5, 5, 24, 24, 5)
+    np.testing.assert_array_equal(sheet[:, 0], x[[0, 0, 0, 1, 2]])
+    flipped, noisy, both = sheet[0, 1:], sheet[1, 1:], sheet[2, 1:]
+    assert all(np.allclose(np.sort(each, axis=None), np.sort(x[0], axis=None)) for each in flipped)
+    assert all((each != x[0]).all() for each in noisy)
+    assert all(np.allclose(np.sort(each, axis=None), np.sort(x[0], axis=None)) for each in both)
+
+
+def test_preview_shows_mixed_units():
+    sheet = augmentation.preview(images(n=3), [Augmentation(name="mixup", alpha=10.0)], 3, 6)
+    assert (sheet[0, 0] != sheet[0, 1:]).any()

@@ -11,6 +11,7 @@ from moascope.core.options import restore
 
 def test_defaults_are_filled_in():
     assert Augmentation(name="blur", sigma=2).values() == {"sigma": 2.0, "probability": 0.5}
+    assert Augmentation(name="flip").values() == {"probability": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from moascope.classification.training.augmentation_methods import find_method
+from moascope.classification.training.augmentation_draws import Sometimes
+from moascope.classification.training.augmentation_methods import derive_seeds, find_method
+from moascope.classification.training.augmentation_mixing import mix
 from moascope.classification.training.options import Augmentation
 from moascope.networks.keras_defaults import layers, ops
 
@@ -32,15 +34,20 @@ def build(augmentations: Sequence[Augmentation], seed: int) -> list[layers.Layer
     InputError
         For an unknown name.
     """
-    steps = [
-        (make, each.values()) for each in augmentations for make in find_method(each.name).layers
-    ]
-    seeds = np.random.SeedSequence(seed).generate_state(len(steps) + 1) >> 1
     # float32 also under mixed precision: half precision would bin the intensities.
-    return [
-        make(values, seed=int(own), dtype="float32")
-        for (make, values), own in zip(steps, seeds, strict=False)
-    ]
+    options = {"dtype": "float32"}
+    n_steps = sum(len(find_method(each.name).layers) for each in augmentations)
+    seeds = iter(derive_seeds([seed], n_steps))
+    built: list[layers.Layer] = []
+    for number, each in enumerate(augmentations):
+        method, values = find_method(each.name), each.values()
+        steps = [make(values, seed=next(seeds), **options) for make in method.layers]
+        if values["probability"] < 1 and not method.draws_units:
+            # A seed apart, so that the other steps draw the same as without it.
+            (own,) = derive_seeds([seed, number], 1)
+            steps = [Sometimes(steps, values["probability"], seed=own, **options)]
+        built += steps
+    return built
 
 
 def check(
@@ -60,7 +67,7 @@ def check(
     Raises
     ------
     InputError
-        If units that are not square would have to be turned.
+        If units that are not square would have to be turned, or the only channel dropped.
     """
     apply(build(augmentations, seed=0), np.zeros((1, *unit_shape, n_channels), np.float32))
 
@@ -80,9 +87,8 @@ def apply(augmentation_layers: Sequence[layers.Layer], images: Any) -> Any:
     tensor
         Of the same shape.
     """
-    for layer in augmentation_layers:
-        images = layer(images, training=True)
-    return images
+    changed, _ = mix(augmentation_layers, images, training=True)
+    return changed
 
 
 def preview(
@@ -104,12 +110,22 @@ def preview(
     Returns
     -------
     numpy.ndarray
-        float32 `(m, n + 1, H, W, C)`: first the image, then its augmented versions.
+        float32 `(k + m, n + 1, H, W, C)`: first the image, then its augmented versions. A row for
+        each of the k augmentations by itself, with probability 1, on the first image; then a row
+        per image with all of them.
     """
     original = np.asarray(images, dtype="float32")
+    rows = [_draw_versions(original, [each.always()], seed, n)[:1] for each in augmentations]
+    return np.concatenate([*rows, _draw_versions(original, augmentations, seed, n)])
+
+
+def _draw_versions(
+    images: np.ndarray, augmentations: Sequence[Augmentation], seed: int, n: int
+) -> np.ndarray:
+    """Return images and their versions, float32 `(m, n + 1, H, W, C)`."""
     augmenters = build(augmentations, seed)
-    versions = [original] + [
-        np.asarray(ops.convert_to_numpy(apply(augmenters, ops.convert_to_tensor(original))))
+    versions = [images] + [
+        np.asarray(ops.convert_to_numpy(apply(augmenters, ops.convert_to_tensor(images))))
         for _ in range(n)
     ]
     return np.stack(versions, axis=1).astype("float32")

@@ -9,7 +9,7 @@ from moascope.core.errors import InputError
 from moascope.networks.keras_defaults import keras, layers, ops
 
 
-class _RandomLayer(layers.Layer):
+class RandomLayer(layers.Layer):
     """Layer that draws from its own seeded generator, in training only."""
 
     def __init__(self, seed: int, **kwargs: Any) -> None:
@@ -18,15 +18,19 @@ class _RandomLayer(layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
+        """Change images `(n, H, W, C)` in training, and return them as they are otherwise."""
         return self.augment(inputs) if training else inputs
 
     def augment(self, inputs: Any) -> Any:
+        """Change images `(n, H, W, C)` at random."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape of the images, which stays."""
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
+        """Return what builds the layer again."""
         return {**super().get_config(), "seed": self.seed}
 
     def _coin(self, inputs: Any) -> Any:
@@ -35,7 +39,7 @@ class _RandomLayer(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("moascope")
-class RandomQuarterTurn(_RandomLayer):
+class RandomQuarterTurn(RandomLayer):
     """Turns of square images by 0, 90, 180 or 270 degrees, without interpolation."""
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -56,7 +60,7 @@ class RandomQuarterTurn(_RandomLayer):
 
 
 @keras.saving.register_keras_serializable("moascope")
-class RandomPixelShift(_RandomLayer):
+class RandomPixelShift(RandomLayer):
     """Shifts by whole pixels along each axis, without interpolation; the rim is repeated."""
 
     def __init__(self, pixels: float, seed: int, **kwargs: Any) -> None:
@@ -79,7 +83,7 @@ class RandomPixelShift(_RandomLayer):
 
 
 @keras.saving.register_keras_serializable("moascope")
-class RandomChannelGain(_RandomLayer):
+class RandomChannelGain(RandomLayer):
     """Factors of every channel of every image, from [1 - fraction, 1 + fraction]."""
 
     def __init__(self, fraction: float, seed: int, **kwargs: Any) -> None:
@@ -99,7 +103,7 @@ class RandomChannelGain(_RandomLayer):
 
 
 @keras.saving.register_keras_serializable("moascope")
-class RandomNoise(_RandomLayer):
+class RandomNoise(RandomLayer):
     """Gaussian noise."""
 
     def __init__(self, sd: float, seed: int, **kwargs: Any) -> None:
@@ -116,3 +120,60 @@ class RandomNoise(_RandomLayer):
     def get_config(self) -> dict[str, Any]:
         """Return what builds the layer again."""
         return {**super().get_config(), "sd": self.sd}
+
+
+class RandomMask(RandomLayer):
+    """Covers every image with rectangles of one size at random places, which may overlap.
+
+    As the random masking of Schneider et al., against batch effects.
+    """
+
+    def __init__(self, rectangles: float, side: float, fill: str, seed: int, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.rectangles, self.side, self.fill = int(rectangles), side, fill
+
+    def augment(self, inputs: Any) -> Any:
+        """Draw the places of each image."""
+        n = ops.shape(inputs)[0]
+        in_rows = self._cover(n, inputs.shape[1])
+        in_columns = self._cover(n, inputs.shape[2])
+        covered = ops.logical_and(in_rows[:, :, :, None], in_columns[:, :, None, :])
+        value = ops.zeros_like(inputs)
+        if self.fill == "mean":
+            value = value + ops.mean(inputs, axis=(1, 2), keepdims=True)
+        return ops.where(ops.any(covered, axis=1)[..., None], value, inputs)
+
+    def _cover(self, n: Any, length: int) -> Any:
+        """Draw which pixels of an axis each rectangle covers, bool `(n, rectangles, length)`."""
+        size = max(1, min(length, round(self.side * length)))
+        first = keras.random.randint(
+            (n, self.rectangles, 1), 0, length - size + 1, seed=self.generator
+        )
+        pixels = ops.arange(length, dtype=first.dtype)
+        return ops.logical_and(pixels >= first, pixels < first + size)
+
+
+class RandomChannelDropout(RandomLayer):
+    """Sets channels of every image to zero; at least one is kept."""
+
+    def __init__(self, fraction: float, seed: int, **kwargs: Any) -> None:
+        super().__init__(seed, **kwargs)
+        self.fraction = fraction
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Check that there is more than one channel."""
+        if input_shape[-1] == 1:
+            raise InputError(
+                "augmentation: channel_dropout needs at least two channels; these units have one. "
+                "Remove it, or use mask."
+            )
+        super().build(input_shape)
+
+    def augment(self, inputs: Any) -> Any:
+        """Draw the channels of each image."""
+        shape = (ops.shape(inputs)[0], 1, 1, inputs.shape[-1])
+        draws = keras.random.uniform(shape, dtype="float32", seed=self.generator)
+        is_kept = ops.logical_or(
+            draws >= self.fraction, draws == ops.max(draws, axis=-1, keepdims=True)
+        )
+        return ops.where(is_kept, inputs, ops.zeros_like(inputs))

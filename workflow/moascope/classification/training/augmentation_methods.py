@@ -7,10 +7,18 @@ imports Keras when it is called.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from moascope.classification.training.augmentation_parameters import (
+    AnyParameter,
+    NameParameter,
+    NamesParameter,
+    Parameter,
+)
 from moascope.core.errors import InputError
 from moascope.core.text.suggestions import unknown
 
@@ -20,15 +28,8 @@ if TYPE_CHECKING:
 LayerMaker = Callable[..., "layers.Layer"]
 """Takes the values of the parameters by name, then `seed` and `dtype` as keywords."""
 
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number that an augmentation depends on."""
-
-    default: float
-    lowest: float
-    highest: float
-    description: str
+PROBABILITY = Parameter(1.0, 0.0, 1.0, "share of the units that it is applied to")
+"""Of every augmentation without a probability of its own."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,40 @@ class AugmentationMethod:
     name: str
     layers: tuple[LayerMaker, ...]
     """Makers of its Keras layers, which are applied in this order."""
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    parameters: Mapping[str, AnyParameter] = field(default_factory=dict)
+    """Without `probability`, where `Sometimes` draws the units; with it where its layers do."""
+    strength: str | None = None
+    """Parameter that `rand_augment` scales; None: `rand_augment` cannot draw the method."""
+
+    @property
+    def draws_units(self) -> bool:
+        """Whether its layers draw the units that they are applied to."""
+        return "probability" in self.parameters
+
+    @property
+    def all_parameters(self) -> dict[str, AnyParameter]:
+        """Return the parameters, with `probability`."""
+        return {"probability": PROBABILITY, **self.parameters}
+
+    def scale(self, magnitude: float) -> dict[str, Any]:
+        """Return the values of all parameters, with a multiple of the default strength.
+
+        Parameters
+        ----------
+        magnitude : float
+            Factor of the default. The range of the parameter limits the result.
+
+        Returns
+        -------
+        dict
+            By name. The method is applied to all units.
+        """
+        values = {key: each.default for key, each in self.all_parameters.items()}
+        number = self.parameters[self.strength or ""]
+        if not isinstance(number, Parameter):
+            raise TypeError(f"{self.name}: the strength {self.strength} is not a number")
+        scaled = min(max(number.default * magnitude, number.lowest), number.highest)
+        return {**values, str(self.strength): scaled, "probability": 1.0}
 
 
 def find_method(name: str) -> AugmentationMethod:
@@ -79,6 +113,30 @@ def _own_layers() -> Any:
     return augmentation_layers
 
 
+def _warps() -> Any:
+    from moascope.classification.training import (  # noqa: PLC0415  (slow to import)
+        augmentation_warps,
+    )
+
+    return augmentation_warps
+
+
+def _mixing() -> Any:
+    from moascope.classification.training import (  # noqa: PLC0415  (slow to import)
+        augmentation_mixing,
+    )
+
+    return augmentation_mixing
+
+
+def _draws() -> Any:
+    from moascope.classification.training import (  # noqa: PLC0415  (slow to import)
+        augmentation_draws,
+    )
+
+    return augmentation_draws
+
+
 # RandomFlip("horizontal_and_vertical") draws once for both, and so only ever makes half turns.
 def _flip_horizontally(_: Mapping[str, float], **options: Any) -> layers.Layer:
     return _keras_layers().RandomFlip("horizontal", **options)
@@ -108,6 +166,7 @@ ROTATION = AugmentationMethod(
     "rotation",
     (_rotate,),
     {"degrees": Parameter(180.0, 0.0, 180.0, "largest angle, to either side, in degrees")},
+    strength="degrees",
 )
 
 
@@ -120,6 +179,7 @@ SHIFT = AugmentationMethod(
     "shift",
     (_shift,),
     {"fraction": Parameter(0.1, 0.0, 0.5, "largest shift per axis, as a fraction of the side")},
+    strength="fraction",
 )
 
 
@@ -142,6 +202,7 @@ ZOOM = AugmentationMethod(
     "zoom",
     (_zoom,),
     {"fraction": Parameter(0.1, 0.0, 0.5, "largest change of scale, in or out, as a fraction")},
+    strength="fraction",
 )
 
 
@@ -154,6 +215,7 @@ SHEAR = AugmentationMethod(
     "shear",
     (_shear,),
     {"fraction": Parameter(0.1, 0.0, 0.5, "largest shear per axis, as a fraction of the side")},
+    strength="fraction",
 )
 
 
@@ -169,6 +231,7 @@ CHANNEL_GAIN = AugmentationMethod(
             0.25, 0.0, 0.9, "largest change of a channel's intensity, as a fraction"
         )
     },
+    strength="fraction",
 )
 
 
@@ -189,6 +252,7 @@ BLUR = AugmentationMethod(
         "sigma": Parameter(1.0, 0.1, 5.0, "largest standard deviation of the Gaussian, in pixels"),
         "probability": Parameter(0.5, 0.0, 1.0, "share of the images that are blurred"),
     },
+    strength="sigma",
 )
 
 
@@ -200,6 +264,7 @@ NOISE = AugmentationMethod(
     "noise",
     (_add_noise,),
     {"sd": Parameter(0.02, 0.0, 0.5, "standard deviation of Gaussian noise, on the [0, 1] range")},
+    strength="sd",
 )
 
 
@@ -222,7 +287,210 @@ ERASE = AugmentationMethod(
             0.1, 0.01, 0.5, "largest area of the rectangle, as a fraction of the image"
         ),
     },
+    strength="area",
 )
+
+
+def _stretch(values: Mapping[str, float], **options: Any) -> layers.Layer:
+    share = values["fraction"]
+    return _keras_layers().RandomZoom(share, share, fill_mode="reflect", **options)
+
+
+STRETCH = AugmentationMethod(
+    "stretch",
+    (_stretch,),
+    {
+        "fraction": Parameter(
+            0.1, 0.0, 0.5, "largest change of scale, of either axis by itself, as a fraction"
+        )
+    },
+    strength="fraction",
+)
+
+
+def _change_perspective(values: Mapping[str, float], **options: Any) -> layers.Layer:
+    return _warps().RandomPerspective(values["fraction"], **options)
+
+
+# Beyond a quarter, corners could pass each other.
+PERSPECTIVE = AugmentationMethod(
+    "perspective",
+    (_change_perspective,),
+    {
+        "fraction": Parameter(
+            0.1, 0.0, 0.2, "largest shift of a corner per axis, as a fraction of the side"
+        )
+    },
+    strength="fraction",
+)
+
+
+def _deform(values: Mapping[str, float], **options: Any) -> layers.Layer:
+    return _warps().RandomElastic(values["fraction"], values["nodes"], **options)
+
+
+ELASTIC = AugmentationMethod(
+    "elastic",
+    (_deform,),
+    {
+        "fraction": Parameter(
+            0.05, 0.0, 0.2, "largest shift of a pixel per axis, as a fraction of the side"
+        ),
+        "nodes": Parameter(
+            4.0, 2.0, 16.0, "nodes per axis of the grid that moves; more nodes bend more finely"
+        ),
+    },
+    strength="fraction",
+)
+
+
+def _distort(values: Mapping[str, float], **options: Any) -> layers.Layer:
+    return _warps().RandomLens(values["fraction"], **options)
+
+
+# Beyond a third, the image would fold over itself.
+LENS = AugmentationMethod(
+    "lens",
+    (_distort,),
+    {
+        "fraction": Parameter(
+            0.15,
+            0.0,
+            0.3,
+            "largest shift of the corners from or to the centre, as a fraction of their distance",
+        )
+    },
+    strength="fraction",
+)
+
+
+def _mask(values: Mapping[str, Any], **options: Any) -> layers.Layer:
+    return _own_layers().RandomMask(values["rectangles"], values["side"], values["fill"], **options)
+
+
+MASK = AugmentationMethod(
+    "mask",
+    (_mask,),
+    {
+        "rectangles": Parameter(4.0, 1.0, 64.0, "number of rectangles, which may overlap"),
+        "side": Parameter(0.2, 0.01, 0.9, "their sides, as a fraction of the unit's"),
+        "fill": NameParameter(
+            "zero", ("zero", "mean"), "their value: zero, or the mean of the channel in the unit"
+        ),
+    },
+    strength="side",
+)
+
+
+def _drop_channels(values: Mapping[str, float], **options: Any) -> layers.Layer:
+    return _own_layers().RandomChannelDropout(values["fraction"], **options)
+
+
+CHANNEL_DROPOUT = AugmentationMethod(
+    "channel_dropout",
+    (_drop_channels,),
+    {
+        "fraction": Parameter(
+            0.2, 0.0, 0.9, "probability of every channel to be set to zero; at least one is kept"
+        )
+    },
+)
+
+
+def _mix_up(values: Mapping[str, float], **options: Any) -> layers.Layer:
+    return _mixing().Mixup(values["alpha"], values["probability"], **options)
+
+
+MIXUP = AugmentationMethod(
+    "mixup",
+    (_mix_up,),
+    {
+        "probability": Parameter(1.0, 0.0, 1.0, "share of the units that are mixed with another"),
+        "alpha": Parameter(
+            0.2, 0.05, 10.0, "both parameters of the beta distribution of the unit's own share"
+        ),
+    },
+)
+
+
+def _cut_and_mix(values: Mapping[str, float], **options: Any) -> layers.Layer:
+    return _mixing().Cutmix(values["alpha"], values["probability"], **options)
+
+
+CUTMIX = AugmentationMethod(
+    "cutmix",
+    (_cut_and_mix,),
+    {
+        "probability": Parameter(
+            0.5, 0.0, 1.0, "share of the units that get a rectangle of another"
+        ),
+        "alpha": Parameter(
+            1.0, 0.05, 10.0, "both parameters of the beta distribution of the unit's own share"
+        ),
+    },
+)
+
+_DRAWN = (
+    ROTATION,
+    SHIFT,
+    ZOOM,
+    STRETCH,
+    SHEAR,
+    PERSPECTIVE,
+    ELASTIC,
+    LENS,
+    CHANNEL_GAIN,
+    BLUR,
+    NOISE,
+    MASK,
+    ERASE,
+)
+
+
+def _draw_methods(values: Mapping[str, Any], seed: int, **options: Any) -> layers.Layer:
+    methods = [find_method(name) for name in values["methods"]]
+    made = [
+        [
+            make(method.scale(values["magnitude"]), seed=own, **options)
+            for make, own in zip(
+                method.layers, derive_seeds([seed, number], len(method.layers)), strict=True
+            )
+        ]
+        for number, method in enumerate(methods)
+    ]
+    return _draws().RandAugment(made, values["n"], seed=seed, **options)
+
+
+RAND_AUGMENT = AugmentationMethod(
+    "rand_augment",
+    (_draw_methods,),
+    {
+        "n": Parameter(2.0, 1.0, 13.0, "number of methods that change each unit"),
+        "magnitude": Parameter(1.0, 0.0, 3.0, "factor of the default strength of all methods"),
+        "methods": NamesParameter(
+            tuple(method.name for method in _DRAWN), "methods to draw from, applied in this order"
+        ),
+    },
+)
+
+
+def derive_seeds(entropy: Sequence[int], n: int) -> list[int]:
+    """Derive seeds of generators from other numbers.
+
+    Parameters
+    ----------
+    entropy : sequence of int
+        Not negative.
+    n : int
+        Number of seeds.
+
+    Returns
+    -------
+    list of int
+        Below 2**31.
+    """
+    return [int(seed) for seed in np.random.SeedSequence(list(entropy)).generate_state(n) >> 1]
+
 
 AUGMENTATIONS = [
     FLIP,
@@ -236,4 +504,13 @@ AUGMENTATIONS = [
     BLUR,
     NOISE,
     ERASE,
+    STRETCH,
+    PERSPECTIVE,
+    ELASTIC,
+    LENS,
+    MASK,
+    CHANNEL_DROPOUT,
+    MIXUP,
+    CUTMIX,
+    RAND_AUGMENT,
 ]

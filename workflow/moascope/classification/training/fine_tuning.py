@@ -13,6 +13,7 @@ import pandas as pd
 from moascope.classification.features import with_views
 from moascope.classification.streaming import check_alike
 from moascope.classification.training import augmentation
+from moascope.classification.training.augmentation_mixing import MixingLayer, MixingLearner
 from moascope.classification.training.loop import Plan, Trained, Trunk, fit, predict
 from moascope.classification.training.options import Augmentation, FineTuning
 from moascope.classification.training.perceptron import add_head
@@ -354,6 +355,8 @@ def _with_augmentation(core: keras.Model, augmenters: Sequence[layers.Layer]) ->
     """Build a learner that augments in training, so that augmentation is not saved."""
     if not augmenters:
         return core
+    if any(isinstance(layer, MixingLayer) for layer in augmenters):
+        return MixingLearner(core, augmenters)
     image = keras.Input(core.input_shape[1:], name="unit")
     x = image
     for layer in augmenters:

@@ -35,28 +35,35 @@ class Augmentation(BaseModel):
 
     @consistency_check
     def _known(self) -> Augmentation:
-        parameters = find_method(self.name).parameters
+        parameters = find_method(self.name).all_parameters
         problems = []
         for key, value in (self.model_extra or {}).items():
-            if key not in parameters:
+            if key in parameters:
+                problems += parameters[key].find_problems(f"{self.name}.{key}", value)
+            else:
                 problems.append(unknown(f"parameter of {self.name}", key, parameters))
-                continue
-            low, high = parameters[key].lowest, parameters[key].highest
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not low <= value <= high:
-                problems.append(
-                    f"{self.name}.{key} must be between {low} and {high}, got {value!r}"
-                )
         refuse(problems)
+        values = self.values()
+        if "methods" in values and values["n"] > len(values["methods"]):
+            refuse(
+                [
+                    f"{self.name}.n ({values['n']:g}) must be at most the number of methods "
+                    f"({len(values['methods'])})"
+                ]
+            )
         return self
 
-    def values(self) -> dict[str, float]:
+    def values(self) -> dict[str, Any]:
         """Return the values of all parameters, with defaults for those that are not set."""
-        defaults = {
-            key: parameter.default for key, parameter in find_method(self.name).parameters.items()
+        given = self.model_extra or {}
+        return {
+            key: parameter.read(given.get(key, parameter.default))
+            for key, parameter in find_method(self.name).all_parameters.items()
         }
-        given = {key: float(value) for key, value in (self.model_extra or {}).items()}
-        return {**defaults, **given}
+
+    def always(self) -> Augmentation:
+        """Return the augmentation with probability 1."""
+        return Augmentation(**{**self.model_dump(), "probability": 1.0})
 
 
 class TrainingSection(Section):
