@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypedDict, Union
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from moascope.classification.training.augmentation_methods import AUGMENTATIONS
+from moascope.classification.training.augmentation_methods import AUGMENTATIONS, PROBABILITY
 from moascope.config.problems import sections
 from moascope.config.root import Config
 from moascope.core.options import OneOf
@@ -51,12 +51,21 @@ def key_tables() -> str:
             add(path, section)
 
     add("", Config)
-    lines.extend(["### Augmentations", "", "| name | parameter | default | range | meaning |"])
+    lines.extend(
+        [
+            "### Augmentations",
+            "",
+            "Every augmentation also takes `probability`, the share of the units that it is "
+            f"applied to. It is {PROBABILITY.default} unless the table says otherwise.",
+            "",
+        ]
+    )
+    lines.extend(["| name | parameter | default | range | meaning |"])
     lines.append("|---|---|---|---|---|")
     for method in AUGMENTATIONS:
         lines.extend(
-            f"| `{method.name}` | `{name}` | {parameter.default} | "
-            f"{parameter.lowest} to {parameter.highest} | {parameter.description} |"
+            f"| `{method.name}` | `{name}` | {parameter.default_words} | "
+            f"{parameter.range_words} | {parameter.description} |"
             for name, parameter in method.parameters.items()
         )
         if not method.parameters:

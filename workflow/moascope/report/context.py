@@ -13,6 +13,7 @@ import pandas as pd
 
 from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.documents import Mistake, ModelScores
+from moascope.classification.training.options import Augmentation
 from moascope.core.files import read_array, read_json, read_parquet
 from moascope.core.options import restore
 from moascope.report import segmentation as report_segmentation
@@ -27,7 +28,6 @@ from moascope.splits.options import Split
 
 MAX_MISTAKES = 24
 MAX_FLAGGED = 12
-MAX_PREVIEWS = 4
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ class RunOptions:
         Level of intervals, in (0, 1).
     normalization : tuple of (str, str)
         Method and scope of each step.
-    augmentation : tuple of str
-        Names of the steps.
+    augmentation : tuple of Augmentation
+        In order.
     crop : int or None
         Side of a cell unit in px; None where units are sites or tiles.
     tile_columns : int
@@ -116,7 +116,7 @@ class RunOptions:
     exclude_flagged: bool
     confidence: float
     normalization: tuple[tuple[str, str], ...]
-    augmentation: tuple[str, ...]
+    augmentation: tuple[Augmentation, ...]
     crop: int | None
     tile_columns: int
 
@@ -138,7 +138,7 @@ class RunOptions:
             exclude_flagged=config.quality.exclude_flagged,
             confidence=config.evaluation.confidence,
             normalization=tuple((step.method, step.scope) for step in config.normalization.steps),
-            augmentation=tuple(step.name for step in config.augmentation),
+            augmentation=tuple(config.augmentation),
             crop=cells.crop if cells else None,
             tile_columns=config.units.tiles[1],
         )
@@ -170,7 +170,7 @@ class Context:
     pixel_um : float or None
         Side of a pixel of `images` in micrometres.
     augmentation : ndarray, shape (n, k, H, W, C), or None
-        Rows of one unit each: unchanged, then augmented.
+        Unchanged, then augmented: a row for each augmentation, then rows for all together.
     segmentation : SegmentationContext or None
         None where nothing was segmented.
     ensembles : dict
@@ -438,7 +438,7 @@ def _load_screen(
         ensembles=ensembles,
         images=images,
         pixel_um=_pixel_size(options, quality, images.values()),
-        augmentation=read_array(preview)[:MAX_PREVIEWS] if preview else None,
+        augmentation=read_array(preview) if preview else None,
     )
 
 

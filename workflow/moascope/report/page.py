@@ -118,7 +118,6 @@ def _screen_sections(context: Context) -> dict[str, Any]:
         "examples": tiles.examples_section(context, painter),
         "no_examples": tiles.explain_no_examples(context),
         "augmentation": tiles.augmentation_section(context, painter),
-        "augmentation_names": [name.replace("_", " ") for name in context.options.augmentation],
         "channels": painter.colours,
         "bar_um": painter.bar_um,
         "splits": [splits.split_section(context, name) for name in context.splits],

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from moascope.classification.training.options import Augmentation
 from moascope.images.channel_colours import channel_colours
 from moascope.report.context import Context, example_units
 from moascope.report.figures import pictures
@@ -137,18 +138,46 @@ def examples_section(context: Context, painter: Painter) -> list[dict[str, Any]]
     ]
 
 
-def augmentation_section(context: Context, painter: Painter) -> list[list[dict[str, str]]]:
-    """Return rows of tiles, each of one unit: unchanged, then augmented."""
+def augmentation_section(context: Context, painter: Painter) -> list[dict[str, Any]]:
+    """Return a row for each augmentation by itself, and rows for all of them together.
+
+    Returns
+    -------
+    list of dict
+        name, settings, and the tiles: unchanged, then augmented.
+    """
     preview = context.augmentation
     if preview is None:
         return []
-    return [
-        [
+    steps = context.options.augmentation
+    rows = []
+    for number, images in enumerate(preview):
+        step = steps[number] if number < len(steps) else None
+        name = step.name.replace("_", " ") if step else "all together"
+        tiles = [
             {
                 "src": painter.source(image),
-                "alt": f"Unit {number + 1}, " + (f"augmented, version {k}" if k else "unchanged"),
+                "alt": f"{name}, version {k}" if k else f"Unit of {name}, unchanged",
             }
-            for k, image in enumerate(row)
+            for k, image in enumerate(images)
         ]
-        for number, row in enumerate(preview)
-    ]
+        rows.append({"name": name, "settings": _settings(step) if step else "", "tiles": tiles})
+    return rows
+
+
+def _settings(step: Augmentation) -> str:
+    """Return the parameters of an augmentation in words."""
+    words = []
+    for key, value in step.values().items():
+        if key == "probability":
+            continue
+        if isinstance(value, float):
+            words.append(f"{key} {value:g}")
+        elif isinstance(value, str):
+            words.append(f"{key} {value}")
+        else:
+            words.append(f"{len(value)} {key}")
+    probability = step.values()["probability"]
+    if probability < 1:
+        words.append(f"{probability:.0%} of the units")
+    return ", ".join(words)

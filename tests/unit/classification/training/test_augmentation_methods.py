@@ -25,9 +25,10 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 def test_defaults_lie_in_their_range():
     for method in AUGMENTATIONS:
-        for parameter in method.parameters.values():
-            assert parameter.lowest <= parameter.default <= parameter.highest
+        for parameter in method.all_parameters.values():
+            assert parameter.find_problems("it", parameter.default) == []
             assert parameter.description
+            assert parameter.range_words
 
 
 def test_an_augmentation_is_added_with_one_object_and_one_line(monkeypatch):

@@ -21,7 +21,24 @@ def test_defaults_are_filled_in():
         ({"name": "zoom", "factor": 0.1}, "unknown parameter of zoom 'factor'; did you mean"),
         ({"name": "shift", "fraction": 0.9}, "shift.fraction must be between 0.0 and 0.5, got 0.9"),
         ({"name": "shift", "fraction": True}, "shift.fraction must be between 0.0 and 0.5"),
-        ({"name": "flip", "p": 0.5}, "unknown parameter of flip 'p'; known: none"),
+        ({"name": "flip", "p": 0.5}, "unknown parameter of flip 'p'; known: probability"),
+        ({"name": "elastik"}, "unknown augmentation 'elastik'; did you mean 'elastic'"),
+        ({"name": "lens", "fractoin": 0.1}, "unknown parameter of lens 'fractoin'; did you mean"),
+        ({"name": "flip", "probability": 1.5}, "flip.probability must be between 0.0 and 1.0"),
+        ({"name": "mask", "fill": "meen"}, "value of mask.fill 'meen'; did you mean 'mean'"),
+        (
+            {"name": "rand_augment", "methods": ["rotate"]},
+            "name in rand_augment.methods 'rotate'; did you mean 'rotation'",
+        ),
+        (
+            {"name": "rand_augment", "methods": "rotation"},
+            "must be a list of names, got 'rotation'",
+        ),
+        ({"name": "rand_augment", "methods": ["zoom", "zoom"]}, "has a name twice"),
+        (
+            {"name": "rand_augment", "n": 3, "methods": ["zoom", "shift"]},
+            "rand_augment.n .3. must be at most the number of methods .2.",
+        ),
     ],
 )
 def test_what_is_wrong_is_refused(given, message):
@@ -41,6 +58,8 @@ def test_plain_values_of_checked_options_are_restored():
     assert restore(Training, training.model_dump(mode="json")) == training
     blur = Augmentation(name="blur", sigma=2)
     assert restore(Augmentation, blur.model_dump(mode="json")) == blur
+    drawn = Augmentation(name="rand_augment", n=1, methods=["zoom", "noise"])
+    assert restore(Augmentation, drawn.model_dump(mode="json")).values() == drawn.values()
 
 
 def test_options_cannot_be_changed():

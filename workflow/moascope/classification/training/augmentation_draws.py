@@ -29,6 +29,11 @@ class Sometimes(RandomLayer):
         self.steps = list(steps)
         self.probability = probability
 
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Build the layers."""
+        _build(self.steps, input_shape)
+        super().build(input_shape)
+
     def augment(self, inputs: Any) -> Any:
         """Draw whether each image is changed."""
         n = ops.shape(inputs)[0]
@@ -58,6 +63,12 @@ class RandAugment(RandomLayer):
         self.methods = [list(steps) for steps in methods]
         self.n = int(n)
 
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Build the layers of all methods."""
+        for steps in self.methods:
+            _build(steps, input_shape)
+        super().build(input_shape)
+
     def augment(self, inputs: Any) -> Any:
         """Draw the methods of each image, and keep the values in range."""
         shape = (ops.shape(inputs)[0], len(self.methods))
@@ -68,6 +79,11 @@ class RandAugment(RandomLayer):
             changed = _run(steps, images)
             images = ops.where(is_drawn[:, number, None, None, None], changed, images)
         return ops.clip(images, 0.0, 1.0)
+
+
+def _build(steps: Sequence[layers.Layer], input_shape: Sequence[int | None]) -> None:
+    for layer in steps:
+        layer.build(input_shape)
 
 
 def _run(steps: Sequence[layers.Layer], images: Any) -> Any:
