@@ -88,7 +88,8 @@ def fit(screen, model=LENET, **changes):
     rows = changes.pop("rows", rows)
     options = {**model, **changes.pop("options", {})}
     options["training"] = {**options["training"], **changes.pop("training", {})}
-    augmentations = [Augmentation(**each) for each in AUGMENTATIONS]
+    given = changes.pop("augmentations", AUGMENTATIONS)
+    augmentations = [Augmentation(**each) for each in given]
     return fine_tuning.fit_fold(
         paths,
         changes.pop("labels", labels),
@@ -246,6 +247,44 @@ def test_a_run_resumed_after_two_epochs_equals_one_that_was_never_cut(screen, tm
     assert resumed.history["epoch"].tolist() == [1, 2, 3, 4]
     np.testing.assert_allclose(resumed.history, whole.history, rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(resumed.predictions, whole.predictions, atol=2e-3)
+
+
+MIXTURE = [
+    {"name": "elastic", "probability": 0.5},
+    {"name": "mixup", "alpha": 1.0},
+    {"name": "rand_augment", "methods": ["lens", "noise", "channel_gain"]},
+    {"name": "cutmix"},
+    {"name": "channel_dropout"},
+]
+
+
+def test_a_resumed_training_with_mixed_units_equals_one_that_was_never_cut(screen, tmp_path):
+    training = {"epochs": 3, "balanced_sampling": True, "class_weights": False, "ema": 0.9}
+    changes = {"augmentations": MIXTURE, "training": training}
+    whole, again = fit(screen, **changes), fit(screen, **changes)
+    np.testing.assert_array_equal(again.predictions, whole.predictions)
+    checkpoint = tmp_path / "fold.npz"
+    with pytest.raises(KeyboardInterrupt):
+        fit(screen, **changes, checkpoint=checkpoint, callbacks=[StopAfterTwo()])
+    resumed = fit(screen, **changes, checkpoint=checkpoint)
+    assert resumed.history["epoch"].tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(resumed.history, whole.history)
+    np.testing.assert_array_equal(resumed.predictions, whole.predictions)
+
+
+def test_a_network_learns_from_mixed_units(screen):
+    _, labels, rows = screen
+    mixture = [{"name": "mixup"}, {"name": "cutmix"}]
+    result = fit(screen, augmentations=mixture, training={"epochs": 10})
+    assert (result.predictions.argmax(axis=1) == labels[rows["test"]]).mean() >= 0.9
+    assert result.model.input_shape == (None, 32, 32, 2)
+
+
+@pytest.mark.parametrize("training", [{"mixed_precision": True}, {"head_epochs": 1}])
+def test_mixed_units_go_with_other_options(screen, training):
+    options = {**training, "epochs": 2}
+    result = fit(screen, augmentations=[{"name": "mixup"}], training=options)
+    assert np.isfinite(result.predictions).all()
 
 
 class StopAfterTwo(keras.callbacks.Callback):

@@ -137,6 +137,21 @@ def test_trained_networks_are_augmented_where_they_say_so(inputs):
     assert "split" not in inputs.tuning_options(of("full"))
 
 
+def test_an_edited_augmentation_is_a_change_of_trained_networks_alone(inputs):
+    models = {**MODELS, "full": {**MODELS["full"], "augment": True}}
+    changed = {"name": "flip", "probability": 0.5}
+
+    def parameters(entry):
+        made = build(ModelInputs, splits=SPLITS, models=models, augmentation=[entry])
+        return made.augmentation_of(of("full")), [
+            made.feature_options(of(name)) for name in ("lda", "svm", "mlp", "both", "random")
+        ]
+
+    before, after = parameters({"name": "flip"}), parameters(changed)
+    assert before[0] != after[0] == [changed]
+    assert before[1] == after[1]
+
+
 def test_random_weights_have_a_seed(inputs):
     assert inputs.seed_of_weights(of("random")) == inputs.config.seed
     assert inputs.seed_of_weights(of("lda")) is None
