@@ -1,10 +1,12 @@
 """Tiles of units."""
 
 import base64
+import dataclasses
 
 import numpy as np
 from report_pages import changed
 
+from moascope.classification.training.options import Augmentation
 from moascope.report import tiles as report_tiles
 
 
@@ -15,3 +17,15 @@ def test_a_large_image_does_not_make_a_large_report(context):
     for image in images.values():
         assert max(painter.draw(image).shape) <= 160
         assert len(base64.b64decode(painter.source(image).split(",")[1])) < 60_000
+
+
+def test_every_augmentation_has_a_row_with_its_name_and_settings(context):
+    names = [Augmentation(name="flip", probability=0.5), Augmentation(name="elastic")]
+    options = dataclasses.replace(context.options, augmentation=tuple(names))
+    sheet = np.random.default_rng(0).random((4, 3, 16, 16, 3))
+    shown = changed(context, options=options, augmentation=sheet)
+    rows = report_tiles.augmentation_section(shown, report_tiles.Painter(context))
+    assert [row["name"] for row in rows] == ["flip", "elastic", "all together", "all together"]
+    assert rows[0]["settings"] == "50% of the units"
+    assert rows[1]["settings"] == "fraction 0.05, nodes 4"
+    assert {len(row["tiles"]) for row in rows} == {3}
