@@ -162,6 +162,19 @@ def test_wide_figures_scroll_in_their_own_box(driver, page):
     assert wide > 0
 
 
+def test_tables_of_scores_are_read_on_a_telephone_without_scrolling_sideways(driver, page):
+    show(driver, page, 400)
+    script = """
+    return [...document.querySelectorAll('table.stacked')].map(table => [
+        table.closest('.scroll').scrollWidth - table.closest('.scroll').clientWidth,
+        getComputedStyle(table.querySelector('tbody td'), '::before').content])
+    """
+    tables = driver.execute_script(script)
+    assert len(tables) >= 3
+    assert all(excess <= 0 for excess, _ in tables)
+    assert all(label not in ("none", '""') for _, label in tables)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_has_enough_contrast(driver, page, scheme):
     show(driver, page, scheme=scheme)

@@ -15,8 +15,14 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
+from rule_inputs import PLATES as SCREEN_PLATES
+from rule_inputs import SIMULATED
 
 from moascope.config import documents, loading
+from moascope.core.paths import Paths
+from moascope.pipeline.inputs.classification import ModelInputs
+from moascope.pipeline.inputs.report import ReportInputs
+from moascope.pipeline.inputs.segmentation import EngineInputs
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -162,6 +168,36 @@ def test_the_site_has_every_page(tmp_path):
         pytest.skip("needs mkdocs: uv sync --group docs")
     start = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path)]
     subprocess.run(start, cwd=ROOT, check=True)
+
+
+def figures() -> list[str]:
+    """List the figures of a run with a trained model and an engine, named by wildcards."""
+    sections = {
+        "splits": {"lco": {"method": "leave-one-compound-out"}},
+        "models": {
+            "net": {"split": "lco", "backbone": "lenet", "weights": "none", "transfer": "full"}
+        },
+        "segmentation": {
+            "annotated": {"sheet": "sheet.csv"},
+            "channels": ["DNA"],
+            "engines": {"threshold": {"method": "classical"}},
+        },
+    }
+    config = loading.load({**SIMULATED, **sections})
+    parts = (config, Paths(config.run), SCREEN_PLATES)
+    models, engines = ModelInputs(*parts), EngineInputs(*parts)
+    made = ReportInputs(*parts, models, engines).figures()
+    names = [path.removeprefix(f"{Paths(config.run).folder()}/") for path in made]
+    return [name.replace("lco", "{split}").replace("net", "{model}") for name in names]
+
+
+def test_every_output_is_in_the_reference():
+    run = Paths("{run}")
+    names = [name for name, value in vars(Paths).items() if isinstance(value, property)]
+    outputs = {getattr(run, name).removeprefix(f"{run.folder()}/") for name in names}
+    page = (ROOT / "docs/reference/outputs.md").read_text()
+    listed = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    assert sorted(listed) == sorted(outputs | set(figures()))
 
 
 def test_the_readme_is_short():

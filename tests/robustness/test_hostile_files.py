@@ -333,7 +333,7 @@ def test_names_with_control_characters_are_refused_in_all_tables(tmp_path):
     moa = tmp_path / "moa.csv"
     moa.write_text("compound,moa\ntaxol,Sta\x07bilizer\n")
     message = screen.error(moa_table=str(moa))
-    assert r"line 4, column 'compound': 'tax\x1b[2Jol' has control characters; type" in message
+    assert r"line 4, column 'compound': 'tax\x1b[2Jol' has control characters; correct" in message
     assert rf"{moa}, line 2, column 'moa': 'Sta\x07bilizer' has control characters" in message
 
     screen.lines = ["plate,well,site,dna,actin", "P1,A1,1,a/1d.tif,a/1a.tif"]
@@ -360,9 +360,9 @@ def test_plane_numbers_of_thirty_digits_are_named(tmp_path):
         "P1,A03,a/3d.tif,\u0663",
     ]
     message = screen.error(format="loaddata", channels={"DNA": "dna"}, columns={"site": None})
-    assert f"line 2, channel 'DNA': frame '{number}' is not a number that a plane" in message
-    assert "(5,002 characters) is not a number that a plane can have" in message
-    assert "line 4, channel 'DNA': frame '\u0663' is not a number" in message
+    assert f"line 2, channel 'DNA': frame '{number}' is not a plane number" in message
+    assert "(5,002 characters) is not a plane number" in message
+    assert "line 4, channel 'DNA': frame '\u0663' is not a plane number" in message
 
 
 def test_rows_of_thousands_of_digits_are_no_wells(tmp_path):
@@ -382,8 +382,8 @@ def test_cells_beyond_the_limit_are_named(tmp_path, place):
     with pytest.raises(InputError) as caught:
         read_sheet(path)
     assert str(caught.value) == (
-        f"{path}, line {line}: a cell is longer than 131,072 characters; look for a quotation mark "
-        "that is not closed there, or a file that is no table"
+        f"{path}, line {line}: a cell is longer than 131,072 characters; correct a quotation "
+        "mark that is not closed, or the path of the table"
     )
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 ALONE = (
-    "every class has one {unit} only in the test set, so that the spread between independent units "
-    "is not known. Fix: test several {units} of a class"
+    "every class has only one {unit} in the test set, so the spread between independent units is "
+    "unknown. Fix: test several {units} of a class"
 )
 """Reason of a missing interval."""
 

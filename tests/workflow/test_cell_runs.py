@@ -402,6 +402,39 @@ def test_single_cells_are_classified(project, small_config):
     assert len(images) == 2 * len(labels) > 0
 
 
+def test_cells_of_images_without_plates_are_classified(project):
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:96, :96]
+    for label, radius in (("small", 5), ("large", 9)):
+        folder = project.folder / "images" / label
+        folder.mkdir(parents=True)
+        for number in range(8):
+            image = np.full((96, 96), 100.0)
+            for place in rng.choice(9, 5, replace=False):
+                cy, cx = 16 + 32 * (place // 3), 16 + 32 * (place % 3)
+                image[(y - cy) ** 2 + (x - cx) ** 2 < radius**2] = 900
+            tifffile.imwrite(folder / f"{number}.tif", rng.poisson(image).astype(np.uint16))
+    project.write(
+        {
+            "run": "small",
+            "input": {"format": "classes", "images": "images", "channels": {"DNA": 0}},
+            "segmentation": {"engines": {"classical": {"method": "classical", "diameter": 14}}},
+            "units": {"cells": {"crop": 32, "per_site": 5}},
+            "splits": {"folds": {"method": "stratified-k-fold", "folds": 2}},
+            "models": {"hand": {"split": "folds", "features": ["hand-crafted"]}},
+            "evaluation": {"permutations": 200},
+        }
+    )
+    project.snakemake()
+    summary = project.summary()
+    assert summary["cells"]["objects"] == 80
+    assert summary["classification"]["hand"]["accuracy"]["value"] > 0.9
+    page = (project.folder / "results/small/report.html").read_text()
+    assert "found 80 nuclei in 16 images" in page
+    assert "Images to check" in page
+    assert "Objects per site in the wells" not in page
+
+
 def test_a_unet_learns_on_some_plates_of_a_screen_and_segments_others(project, small_config):
     small = {"plates": 3, "batches": 1, "doses": 1, "controls_per_plate": 2}
     small["bad_wells_per_plate"] = 0

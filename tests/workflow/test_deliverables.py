@@ -33,7 +33,7 @@ def test_a_damaged_file_is_named_with_the_rule_that_makes_it(copied):
     code, _ = copied.snakemake("--forcerun", "fit_head", check=False)
     assert code != 0
     log = (copied.folder / "logs/small/models/lite0.log").read_text()
-    assert "results/small/units.parquet: is damaged, or no file that MoAscope wrote" in log
+    assert "results/small/units.parquet: is damaged, or was not written by MoAscope" in log
     assert "Delete it and run again, or run with --forcerun collect_units." in log
 
 

@@ -44,7 +44,7 @@ def test_a_section_given_twice_is_an_error(project, small_config):
     project.file.write_text(yaml.safe_dump(small_config) + "report: {title: x}\n")
     code, output = project.snakemake("-n", check=False)
     assert code == 1
-    assert "report: is given in line" in after(output, str(project.file))[1]
+    assert "report: is in line" in after(output, str(project.file))[1]
 
 
 def test_what_stopped_a_job_is_repeated_at_the_end(project):

@@ -91,7 +91,7 @@ def test_a_split_that_leaks_stops_the_run_unless_a_warning_is_enough(finished, s
     code, output = finished.snakemake(target, check=False)
     assert code != 0
     assert "split 'random' leaks" in output
-    assert "groups of column 'compound' stand on two sides" in output
+    assert "groups of column 'compound' are in two sets" in output
     assert not (finished.folder / target).exists()
     finished.write(edited(config, "splits.random.audit.on_leak", "warn"))
     finished.snakemake(target)

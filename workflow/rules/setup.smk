@@ -81,6 +81,7 @@ def check_start():
         if not workflow.deployment_settings.deployment_method and not workflow.touch:
             planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
             ENGINES.check_packages(planned)
+            MODELS.check_packages()
     removed = remove_leftovers(PATHS.folder())
     if removed:
         logger.warning(

@@ -16,7 +16,12 @@ from moascope.config import loading
 from moascope.core.options import restore
 from moascope.networks.options import FrozenNetwork
 
-OWN = {"taps": ["a"], "pooling": "mean+sd", "features": ["network"], "head": {"type": "svm"}}
+OWN = {
+    "feature_layers": ["a"],
+    "pooling": "mean+sd",
+    "features": ["network"],
+    "head": {"type": "svm"},
+}
 
 
 @pytest.mark.parametrize(
@@ -150,37 +155,48 @@ def test_a_network_that_is_frozen_is_read_as_such():
             {"training": "transfer 'frozen' and head.type 'lda'"},
         ),
         (
+            {"backbone": "mlp", "weights": "none", "architecture": {"l2": 0.1, "l1": 0.1}},
+            {"architecture.l1": "transfer 'frozen'", "architecture.l2": "transfer 'frozen'"},
+        ),
+        (
             {"head": {"type": "mlp"}, "training": {}, "candidates": {"a": {}, "b": {}}},
             {"training": "candidates"},
         ),
-        ({"triple": ["DNA", "DNA", "DNA"]}, {"triple": "channel_mapping 'inflate'"}),
+        ({"rgb_channels": ["DNA", "DNA", "DNA"]}, {"rgb": "channel_mapping 'inflate'"}),
         (
-            {**TEXTURE, "backbone": "lenet", "weights": "none", "taps": ["a"], "pooling": "mean"},
+            {
+                **TEXTURE,
+                "backbone": "lenet",
+                "weights": "none",
+                "feature_layers": ["a"],
+                "pooling": "mean",
+            },
             dict.fromkeys(
-                ["backbone", "weights", "channel_mapping", "taps", "pooling"],
+                ["backbone", "weights", "channel_mapping", "feature_layers", "pooling"],
                 "features [hand-crafted]",
             ),
         ),
         (
-            {**TEXTURE, "input_size": 96, "views": 1, "triple": ["DNA"] * 3},
+            {**TEXTURE, "input_size": 96, "views": 1, "rgb_channels": ["DNA"] * 3},
             dict.fromkeys(
-                ["channel_mapping", "triple", "input_size", "views"], "features [hand-crafted]"
+                ["channel_mapping", "rgb", "input_size", "views"], "features [hand-crafted]"
             ),
         ),
         (
             {**OWN, "candidates": {"a": OWN, "b": {**OWN, "head": {"type": "lda"}}}},
             dict.fromkeys(
-                ["taps", "pooling", "features", "head"], "candidates that all have their own"
+                ["feature_layers", "pooling", "features", "head"],
+                "candidates that all have their own",
             ),
         ),
         (
-            {"taps": ["a"], "candidates": {"a": {"taps": ["b"]}, "b": TEXTURE}},
-            {"taps": "candidates that all have their own"},
+            {"feature_layers": ["a"], "candidates": {"a": {"feature_layers": ["b"]}, "b": TEXTURE}},
+            {"feature_layers": "candidates that all have their own"},
         ),
         (
-            {"candidates": {"a": {}, "b": {**TEXTURE, "taps": ["x"], "pooling": "mean"}}},
+            {"candidates": {"a": {}, "b": {**TEXTURE, "feature_layers": ["x"], "pooling": "mean"}}},
             {
-                "candidates.b.taps": "features [hand-crafted]",
+                "candidates.b.feature_layers": "features [hand-crafted]",
                 "candidates.b.pooling": "features [hand-crafted]",
             },
         ),
@@ -207,17 +223,31 @@ def test_all_keys_of_all_models_without_effect_come_at_once():
 @pytest.mark.parametrize(
     "options",
     [
-        {"channel_mapping": "inflate", "views": 1, "taps": ["a"], "features": ["network"]},
-        {"triple": ["DNA", "Actin", "DNA"], "unfreeze_from": None},
-        {"channel_mapping": "inflate", "triple": None, "weights": "none"},
+        {
+            "channel_mapping": "inflate",
+            "views": 1,
+            "feature_layers": ["a"],
+            "features": ["network"],
+        },
+        {"rgb_channels": ["DNA", "Actin", "DNA"], "unfreeze_from": None},
+        {"channel_mapping": "inflate", "rgb_channels": None, "weights": "none"},
         {"channel_mapping": "inflate", "head": {"type": "mlp"}, "training": {"epochs": 3}},
         {"channel_mapping": "inflate", "transfer": "full", "augment": False, "training": {}},
-        {"channel_mapping": "inflate", "transfer": "partial", "unfreeze_from": "c", "taps": ["a"]},
-        {"channel_mapping": "inflate", "taps": ["a"], "candidates": {"a": {}, "b": TEXTURE}},
+        {
+            "channel_mapping": "inflate",
+            "transfer": "partial",
+            "unfreeze_from": "c",
+            "feature_layers": ["a"],
+        },
+        {
+            "channel_mapping": "inflate",
+            "feature_layers": ["a"],
+            "candidates": {"a": {}, "b": TEXTURE},
+        },
         {
             "channel_mapping": "inflate",
             **TEXTURE,
-            "taps": ["a"],
+            "feature_layers": ["a"],
             "candidates": {"a": {}, "b": {"features": ["network"]}},
         },
         {

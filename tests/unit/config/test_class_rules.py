@@ -34,3 +34,9 @@ def test_a_screen_with_plates_keeps_its_defaults():
     section = {"format": "simulate", "channels": {"DNA": "DNA"}}
     config = Config.model_validate({**CLASSES, "input": section})
     assert fit_defaults(config) is config
+
+
+def test_cells_are_found_and_classified_in_images_without_plates():
+    segmentation = {"engines": {"c": {"method": "classical"}}}
+    config = {**CLASSES, "segmentation": segmentation, "units": {"cells": {"crop": 32}}}
+    assert loading.load(config).unit() == "cell"

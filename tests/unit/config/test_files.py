@@ -16,10 +16,10 @@ def found(tmp_path, text, name="mine.yaml"):
 def test_a_section_given_twice_is_named_with_both_lines(tmp_path):
     text = "run: a\nmodels:\n  one: {}\ninput:\n  sheet: a\n\nmodels:\n  two: {}\ninput: {}\n"
     assert found(tmp_path, text) == [
-        "models: is given in line 2 and again in line 7, and only the last would count; join the "
-        "two, or remove one",
-        "input: is given in line 4 and again in line 9, and only the last would count; join the "
-        "two, or remove one",
+        "models: is in line 2 and again in line 7; only the last would count. Fix: remove one, "
+        "or join the two",
+        "input: is in line 4 and again in line 9; only the last would count. Fix: remove one, or "
+        "join the two",
     ]
 
 
@@ -28,11 +28,11 @@ def test_a_section_given_twice_is_named_with_both_lines(tmp_path):
     [
         (
             "models:\n  one:\n    views: 1\n    views: 4\n",
-            "models.one.views: is given in line 3 and",
+            "models.one.views: is in line 3 and",
         ),
-        ("a: [{b: 1, b: 2}]\n", "a.0.b: is given in line 1 and again in line 1"),
-        ("1: a\n'1': b\n", "1: is given in line 1 and again in line 2"),  # one name in the end
-        ('{"a": 1,\n "a": 2}', "a: is given in line 1 and again in line 2"),
+        ("a: [{b: 1, b: 2}]\n", "a.0.b: is in line 1 and again in line 1"),
+        ("1: a\n'1': b\n", "1: is in line 1 and again in line 2"),  # one name in the end
+        ('{"a": 1,\n "a": 2}', "a: is in line 1 and again in line 2"),
         ('{\n\t"a": 1,\n\t"a": 2}', "the key 'a' is given twice; remove one"),  # tabs: no YAML
     ],
 )
@@ -83,5 +83,5 @@ def test_files_with_repeated_keys_are_refused(tmp_path):
     first.write_text("run: a\n")
     second.write_text("run: a\nrun: b\n")
     check_repeated_keys([first])
-    with pytest.raises(InputError, match=r"b\.yaml: 1 problem\n.*run: is given in line 1"):
+    with pytest.raises(InputError, match=r"b\.yaml: 1 problem\n.*run: is in line 1"):
         check_repeated_keys([first, second])

@@ -305,9 +305,12 @@ def test_the_home_folder_is_filled_in_before_paths_are_joined(monkeypatch):
 @pytest.mark.parametrize(
     ("path", "advice"),
     [
-        ("$HOME/s.csv", "variables such as $HOME are not filled in; write ~ for the home folder"),
-        ("${DATA}/s.csv", "variables such as $HOME are not filled in"),
-        ("~nobody-of-this-name/s.csv", "this user is not known; write the whole path"),
+        (
+            "$HOME/s.csv",
+            "variables such as $HOME are not expanded; set the path, with ~ for the home folder",
+        ),
+        ("${DATA}/s.csv", "variables such as $HOME are not expanded"),
+        ("~nobody-of-this-name/s.csv", "this user is unknown; set the whole path"),
         ("s.csv", "correct the path"),
     ],
 )

@@ -104,7 +104,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
 
 def test_without_a_screen_there_must_be_annotated_images():
     assert "input: this key is required (or segmentation.annotated)" in problems({"run": "x"})
-    assert "segmentation.engines: name at least one engine" in problems(
+    assert "segmentation.engines: add at least one engine" in problems(
         {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED}}
     )
     alone = {"run": "x", "segmentation": {"channels": ["DNA"], "annotated": ANNOTATED, **UNET}}

@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_written_is_named_before_it_is_needed(tmp_path, 
         with pytest.raises(InputError, match=r"file is a file where a folder is needed. Move it"):
             check_folder(tmp_path / target, writable=False)
     (tmp_path / "link").symlink_to(tmp_path / "gone")
-    with pytest.raises(InputError, match=r"link is a link to a folder that is not there. Make"):
+    with pytest.raises(InputError, match=r"link is a link to a missing folder. Add"):
         check_folder(tmp_path / "link/mine", writable=False)
     monkeypatch.setattr("os.access", lambda *given: False)
     check_folder(tmp_path / "results", writable=False)
@@ -263,7 +263,7 @@ def test_every_cut_of_a_file_is_named_with_its_rule(tmp_path, monkeypatch, kind)
             read(file)
         message = str(raised.value)
         assert "\n" not in message
-        assert message.startswith(f"{file}: is damaged, or no file that MoAscope wrote (")
+        assert message.startswith(f"{file}: is damaged, or was not written by MoAscope (")
         assert message.endswith(" Delete it and run again, or run with --forcerun collect_units.")
     file.unlink()
     with pytest.raises(InputError, match=r"there is no such file. Run again, or with --forcerun c"):
@@ -301,13 +301,15 @@ def test_a_changed_pixel_of_an_annotated_set_is_noticed(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_foreign_files_are_refused_in_one_line(tmp_path, kind, content):
     (tmp_path / "a").write_bytes(content)
-    with pytest.raises(InputError, match=r"a: is damaged, or no file .*Replace it by a whole one"):
+    with pytest.raises(
+        InputError, match=r"a: is damaged, or was not .*Replace it by an intact one"
+    ):
         KINDS[kind][1](tmp_path / "a")
 
 
 def test_an_array_of_python_objects_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match=r"a\.npy: is damaged, or no file that MoAscope wrote"):
+    with pytest.raises(InputError, match=r"a\.npy: is damaged, or was not written by MoAscope"):
         read_array(tmp_path / "a.npy")
 
 
@@ -315,7 +317,7 @@ def test_an_array_that_is_longer_than_its_header_says_is_refused(tmp_path):
     write_array(np.arange(9.0), tmp_path / "a.npy")
     with (tmp_path / "a.npy").open("ab") as file:
         file.write(b"more")
-    with pytest.raises(InputError, match="holds 204 bytes, but its header tells of 200"):
+    with pytest.raises(InputError, match="holds 204 bytes, but its header declares 200"):
         read_array(tmp_path / "a.npy")
 
 

@@ -243,7 +243,7 @@ def test_a_plate_of_bad_images_only_is_an_error(tmp_path, sites):
     [
         (
             -1,
-            "holds 3 planes, and which of them is the channel DNA is not said. Name the column of",
+            "holds 3 planes, but the plane of channel DNA is unknown. Set input.path_column",
         ),
         (3, r"has no plane 3 for the channel DNA; it holds 3 \(counted from 0\)"),
     ],

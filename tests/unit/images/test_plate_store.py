@@ -56,7 +56,7 @@ def test_threads_share_an_open_store(store, images):
 def test_truncated_store_is_refused(store):
     store.write_bytes(store.read_bytes()[:-100])
     with pytest.raises(
-        InputError, match=r"P\.ozx: is damaged, or no file that MoAscope wrote \(BadZipFile"
+        InputError, match=r"P\.ozx: is damaged, or was not written by MoAscope \(BadZipFile"
     ):
         PlateStore(store)
 
@@ -64,14 +64,14 @@ def test_truncated_store_is_refused(store):
 @pytest.mark.parametrize("content", [b"", b"not a zip"])
 def test_foreign_file_is_refused(tmp_path, content):
     (tmp_path / "P.ozx").write_bytes(content)
-    with pytest.raises(InputError, match="is damaged, or no file that MoAscope wrote"):
+    with pytest.raises(InputError, match="is damaged, or was not written by MoAscope"):
         PlateStore(tmp_path / "P.ozx")
 
 
 def test_foreign_zarr_is_refused(tmp_path):
     with ZipStore(tmp_path / "P.ozx", mode="w") as zipped:
         zarr.create_group(zipped)
-    with pytest.raises(InputError, match="is damaged, or no file that MoAscope wrote"):
+    with pytest.raises(InputError, match="is damaged, or was not written by MoAscope"):
         PlateStore(tmp_path / "P.ozx")
 
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from disc_pictures import draw_discs
 from PIL import Image
+from scipy import ndimage
 from skimage.measure import block_reduce
 
 from moascope.images import resampling
+from moascope.images.resampling import resize_labels
 
 
 @pytest.mark.parametrize("shape", [(24, 32), (17, 23), (96, 128), (60, 64), (5, 100)])
@@ -29,3 +32,20 @@ def test_shrinking_keeps_the_mean_brightness():
     small = resampling.resize(images, (64, 64))[0, 0]
     assert small.mean() == pytest.approx(blocks.mean(), abs=0.002)
     assert np.corrcoef(small.ravel(), blocks.ravel())[0, 1] > 0.85
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (7, 9), (120, 55)])
+def test_label_images_come_back_in_the_size_of_the_image(shape):
+    labels = np.arange(20 * 30, dtype=np.int32).reshape(20, 30)
+    found = resize_labels(labels, shape)
+    assert found.shape == shape
+    assert set(np.unique(found)) <= set(np.unique(labels))
+
+
+def test_labels_stay_where_they_are_when_enlarged():
+    _, labels = draw_discs(12.0, 64, 4, 0)
+    half = labels[::2, ::2]
+    again = resize_labels(half, (64, 64))
+    for number in range(1, 5):
+        one = ndimage.center_of_mass(labels == number)
+        assert ndimage.center_of_mass(again == number) == pytest.approx(one, abs=1)

@@ -74,6 +74,14 @@ def test_an_option_without_effect_is_an_error(backbone, architecture, reason):
     assert problem == f"model: architecture.{reason}; remove it"
 
 
+def test_the_initializer_of_weights_from_a_file_is_an_error():
+    (problem,) = problems_of(
+        backbone="mlp", weights="a.h5", architecture={"initializer": "he_normal"}
+    )
+    reason = "initializer has no effect with weights 'a.h5'"
+    assert problem == f"model: architecture.{reason}; remove it"
+
+
 def test_null_is_as_if_absent():
     options = BackboneOptions(backbone="mlp", architecture={"pooling": None, "l2": None}, **SCRATCH)
     assert options.own_architecture() == PerceptronOptions()

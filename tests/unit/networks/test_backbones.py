@@ -138,5 +138,5 @@ def test_an_unknown_channel_is_an_error():
 
 
 def test_rgb_channels_must_be_named_where_there_are_not_three_channels():
-    with pytest.raises(InputError, match="Name the three that are to be red, green and blue"):
+    with pytest.raises(InputError, match="set rgb_channels to three channels"):
         backbones.build("efficientnet-lite0", "none", None, ["x"], ChannelMapping("rgb"))

@@ -55,7 +55,9 @@ def test_a_hostile_file_of_the_user_changes_nothing(tmp_path):
 
 def test_a_file_that_keras_cannot_read_is_named(tmp_path):
     done = run(tmp_path, '{"floatx": "float23"}')
-    assert "InputError: Keras cannot be imported, probably for a wrong value in" in done.stderr
+    assert (
+        "InputError: Keras cannot be imported, probably because of a wrong value in" in done.stderr
+    )
     assert "keras.json" in done.stderr
 
 

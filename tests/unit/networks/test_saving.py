@@ -21,7 +21,7 @@ def test_a_model_of_other_channels_is_refused(tmp_path):
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "m.keras").write_text("hello")
-    with pytest.raises(InputError, match="damaged, or no file that MoAscope wrote"):
+    with pytest.raises(InputError, match="damaged, or was not written by MoAscope"):
         saving.load_model(tmp_path / "m.keras")
 
 
@@ -72,7 +72,7 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path, change):
     with pytest.raises(InputError) as raised:
         saving.load_model(tmp_path / "m.keras")
     message = str(raised.value)
-    assert message.startswith(f"{tmp_path / 'm.keras'}: is damaged, or no file that MoAscope wrote")
+    assert message.startswith(f"{tmp_path / 'm.keras'}: is damaged, or was not written by MoAscope")
     assert "\n" not in message
 
 

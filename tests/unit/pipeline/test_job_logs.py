@@ -32,7 +32,7 @@ def test_a_long_message_is_cut_and_its_lines_counted(tmp_path):
 
 
 def test_a_killed_job_has_no_reason(tmp_path):
-    killed = "its log does not say why; it may have been killed"
+    killed = "its log has no reason; it may have been killed"
     assert read_reason(write(tmp_path, "a.log", None)).startswith(killed)
     assert read_reason(tmp_path / "none.log").startswith(killed)
 

@@ -33,7 +33,9 @@ def test_a_plate_measured_site_by_site_is_the_plate_measured_at_once(rng, monkey
 
 
 def test_images_too_small_to_judge_are_an_error():
-    with pytest.raises(InputError, match=r"8 x 20 pixels are too small to judge.*at least 16"):
+    with pytest.raises(
+        InputError, match=r"8 x 20 pixels are too small for quality control.*at least 16"
+    ):
         measured(np.zeros((2, 1, 8, 20), np.uint8))
 
 

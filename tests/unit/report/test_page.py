@@ -213,6 +213,17 @@ def test_tables_have_captions_and_scoped_headings(outline):
     assert all(heading.get("scope") for heading in outline.all("th"))
 
 
+def test_cells_of_stacked_tables_name_their_columns(outline):
+    is_stacked, cells = False, []
+    for name, attributes in outline.tags:
+        if name == "table":
+            is_stacked = "stacked" in (attributes.get("class") or "")
+        elif name == "td" and is_stacked:
+            cells.append(attributes)
+    assert len(cells) > 20
+    assert all(cell.get("data-label") for cell in cells)
+
+
 def test_what_scrolls_can_be_reached_with_the_keyboard(outline):
     boxes = [
         attributes

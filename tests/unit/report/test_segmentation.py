@@ -159,3 +159,9 @@ def test_crumbs_around_large_objects_are_said(plate, tmp_path):
     text = said["Implausible nuclei"]["text"]
     assert "Half of the nuclei have less than 1 px, but most of their area is in objects" in text
     assert "set min_area of the engine" in text
+
+
+def test_images_without_plates_are_counted_and_get_no_maps(plate, tmp_path):
+    context, _ = counted(plate, tmp_path, {})
+    found = report_segmentation.section(context, 96, 12, has_plates=False)["counts"]
+    assert (found["total"], found["maps"], found["not_drawn"]) == (6, [], 0)

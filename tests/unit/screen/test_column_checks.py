@@ -10,7 +10,7 @@ def test_a_compound_with_two_spellings_is_named_with_both_lines(screen, spelling
     touch(screen.folder, "e/1d.tif", "e/1a.tif")
     assert (
         f"column 'compound': 'taxol' (line 4) and {spelling!r} (line 7) look like one compound, "
-        "but would count as different ones; spell it alike everywhere"
+        "but would count as different ones; correct the spelling"
     ) in screen.error()
 
 
@@ -51,7 +51,7 @@ def test_other_compounds_may_have_similar_names(screen, one, other):
             "as '0.3'); write 0.4",
         ),
         ("P1,B3,1,newone,1,,a,b", "line 7, column 'moa': no MoA is known for 'newone@1'; fill it"),
-        ("P1,B3,1,,,,a,b", "line 7, column 'moa': neither compound nor MoA are given"),
+        ("P1,B3,1,,,,a,b", "line 7, column 'moa': compound and MoA are missing"),
         ("P1,B3,1,taxol", "line 7: 4 cells, but the header has 8"),
         (
             "P1,B3,1,taxol,1,Poison,a,b",

@@ -26,8 +26,8 @@ def test_all_that_is_wrong_with_a_sheet_is_said_at_once(tmp_path):
     with pytest.raises(InputError) as caught:
         read_sites(sheet(tmp_path, text, "1.png", "2.png", "3.png"))
     for sentence in [
-        "line 2, column 'label': blank; fill in the class, or leave the image out",
-        "line 3, column 'set': 'tets' is no set; write train, validation or test",
+        "line 2, column 'label': blank; add the class, or remove the image",
+        "line 3, column 'set': 'tets' is no set; set it to train, validation or test",
         "line 4: image '2.png' was already given in line 3; remove one of the two",
         "'sick' (line 3) and 'Sick' (line 5) look like one class",
     ]:

@@ -37,7 +37,10 @@ def test_the_sheets_of_a_simulation_stand_for_the_one_of_the_input():
         ({"format": "folder", "images": "i", "pattern": "x", "sheet": "s"}, "sheet has no effect"),
         ({"format": "classes", "images": "i", "delimiter": ";"}, "delimiter .* with sheet null"),
         ({"format": "classes", "images": "i", "sheet": "s", "pattern": "x"}, "with sheet 's'"),
-        ({"format": "simulate", "groups": ["a"]}, "groups: a simulated screen has no columns"),
+        (
+            {"format": "simulate", "groups": ["a"]},
+            "groups: a simulated screen has no further columns",
+        ),
         ({"format": "bbbc021", "sheet": "s"}, "also needs images, moa_table"),
     ],
 )

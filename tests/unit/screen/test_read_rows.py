@@ -125,7 +125,7 @@ def test_a_compound_called_na_is_kept_and_said(screen):
 
 def test_a_compound_that_became_a_date_is_said(screen):
     replace(screen, "taxol", "2-Mar")
-    assert any("'2-Mar' in 1 row (first: line 4) looks like a date" in n for n in notes(screen))
+    assert any("'2-Mar' in 1 row (first: line 4) looks like the name" in n for n in notes(screen))
 
 
 # Doses
@@ -165,8 +165,8 @@ def test_vehicles_are_controls_of_a_plate_without_others(screen):
 def test_advice_on_thousands_does_not_change_the_value(screen):
     screen.lines[3] = screen.lines[3].replace("0.3", '"1,000"')
     message = screen.error()
-    assert "'1,000' is 1000 if its comma stands between thousands, and 1 if" in message
-    assert "write 1000 or 1" in message
+    assert "'1,000' is 1000 if its comma separates thousands, and 1 if" in message
+    assert "set 1000 or 1" in message
 
 
 def test_a_semicolon_sheet_with_decimal_commas_is_read_and_it_is_said(screen):

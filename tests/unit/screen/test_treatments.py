@@ -66,8 +66,8 @@ def test_sheet_and_table_must_not_contradict_each_other(screen):
     table = screen.folder / "moa.csv"
     table.write_text("compound,moa\ntaxol,Poison\n")
     assert (
-        "compound 'taxol' has several mechanisms, 'Stabilizer' (line 4) and 'Poison' "
-        f"({table}, line 2); decide for one"
+        f"compound 'taxol' has several mechanisms, 'Stabilizer' (line 4) and 'Poison' ({table}, "
+        "line 2); correct the MoA table so that it has one"
     ) in screen.error(moa_table=str(table))
 
 
@@ -103,10 +103,9 @@ def test_controls_need_a_compound_column(screen):
 
 
 def test_mechanisms_need_compounds(screen):
-    assert (
-        "models need to know which wells were treated alike; name the column of compounds under "
-        "input.columns.compound"
-    ) in screen.error(columns={"compound": None})
+    assert ("models need the compound of every well; set input.columns.compound") in screen.error(
+        columns={"compound": None}
+    )
     screen.lines[3] = screen.lines[3].replace("taxol", "")
     assert "line 4, column 'compound': blank, although the well has a mechanism" in screen.error()
     assert screen.read(columns={"compound": None}, labels_required=False)["role"].iloc[0]

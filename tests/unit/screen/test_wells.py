@@ -93,5 +93,5 @@ def test_wells_are_understood_as_labs_write_them(name):
 
 @pytest.mark.parametrize("name", ["Sep-02", "2-Mar", "02.Dez"])
 def test_a_date_that_a_spreadsheet_made_is_named_as_the_cause(name):
-    with pytest.raises(InputError, match="it looks like a date that a spreadsheet made of it"):
+    with pytest.raises(InputError, match="a spreadsheet probably changed it into a date"):
         parse_well(name, 96)

@@ -27,11 +27,11 @@ def test_channels_are_found_in_the_order_of_the_model(trained, channels, channel
 @pytest.mark.parametrize(
     ("trained", "channels", "channel_map", "message"),
     [
-        (["DNA"], ["Hoechst"], {}, r"which channel of the images is DNA .*\{DNA: Hoechst\}"),
+        (["DNA"], ["Hoechst"], {}, r"the images have no channel for DNA .*\{DNA: Hoechst\}"),
         (["DNA", "Actin"], ["X", "Y"], {}, r"\{DNA: X, Actin: Y\}"),
         (["DNA"], ["Hoechst"], {"Hoechst": "DNA"}, "Hoechst is no channel of the model"),
-        (["DNA"], ["Hoechst"], {"DNA": "DAPI"}, "nothing says which channel of the images is DNA"),
-        (["A", "B"], ["A"], {"B": "A"}, "one channel of the images stands for two of the model"),
+        (["DNA"], ["Hoechst"], {"DNA": "DAPI"}, "the images have no channel for DNA"),
+        (["A", "B"], ["A"], {"B": "A"}, "one channel of the images is used for two of the model"),
     ],
 )
 def test_channels_that_are_not_there_are_refused_with_the_key(

@@ -72,7 +72,9 @@ def test_a_measured_factor_counts_before_all_others():
 
 
 def test_a_diameter_needs_a_model_that_says_what_it_has_learnt():
-    with pytest.raises(InputError, match=r"m: diameter: the model does not say .* set it to auto"):
+    with pytest.raises(
+        InputError, match=r"m: diameter: the model lacks the diameter .* set it to auto"
+    ):
         factor_for(Size(), Size(100.0), "m")
 
 

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
+from disc_pictures import draw_discs
 from scipy import ndimage
-from skimage.draw import disk
 
-from moascope.images.resampling import resize_labels
-from moascope.segmentation.data.object_sizes import diameters, typical_diameter
 from moascope.segmentation.implementations.base import OneStep
 from moascope.segmentation.object_size import (
     Rescaled,
@@ -19,19 +17,6 @@ from moascope.segmentation.object_size import (
 LEARNT = 16.0
 
 
-def _discs(diameter, side, n, seed):
-    """Draw `n` bright discs (1, side, side) on a dark, noisy ground, with their labels."""
-    rng = np.random.default_rng(seed)
-    labels = np.zeros((side, side), np.int32)
-    step = side / np.ceil(np.sqrt(n))
-    for number in range(n):
-        row, column = divmod(number, int(np.ceil(np.sqrt(n))))
-        centre = ((row + 0.5) * step, (column + 0.5) * step)
-        labels[disk(centre, diameter / 2, shape=labels.shape)] = number + 1
-    image = 100 + 400 * (labels > 0) + rng.normal(0, 10, labels.shape)
-    return image[None].astype(np.float32), labels
-
-
 def _tops(image):
     """Areas and peaks of blobs, highest at the trained size (LoG, Lindeberg 1998)."""
     sigma = LEARNT / 2 / np.sqrt(2)
@@ -39,24 +24,6 @@ def _tops(image):
     labels, n = ndimage.label(response > 0.2)
     index = np.arange(1, n + 1)
     return ndimage.sum_labels(labels > 0, labels, index), ndimage.maximum(response, labels, index)
-
-
-def test_a_disc_has_its_diameter():
-    _, labels = _discs(30.0, 128, 4, 0)
-    assert diameters(labels) == pytest.approx([30.0] * 4, abs=0.3)
-
-
-def test_numbers_without_pixels_are_no_objects():
-    labels = np.zeros((8, 8), np.int32)
-    labels[:2, :2] = 5
-    assert diameters(labels) == pytest.approx([2 * np.sqrt(4 / np.pi)])
-
-
-def test_the_typical_diameter_is_the_median_over_objects_of_all_images():
-    small, large = _discs(10.0, 64, 9, 0)[1], _discs(30.0, 64, 1, 0)[1]
-    assert typical_diameter([small, large]) == pytest.approx(10.0, abs=0.3)
-    assert typical_diameter([np.zeros((4, 4), int)]) is None
-    assert typical_diameter([]) is None
 
 
 @pytest.mark.parametrize("diameter", [8, 20, 60])
@@ -70,7 +37,7 @@ def test_the_foreground_tells_the_diameter_of_touching_ellipses(diameter):
 
 
 def test_debris_of_few_pixels_does_not_count_as_much_as_objects():
-    _, labels = _discs(40.0, 256, 4, 0)
+    _, labels = draw_discs(40.0, 256, 4, 0)
     mask = labels > 0
     mask[::24, ::24] = True
     assert diameter_of_foreground(mask) == pytest.approx(40.0 * 1.19, rel=0.1)
@@ -80,23 +47,6 @@ def test_without_foreground_there_is_no_diameter():
     assert diameter_of_foreground(np.zeros((16, 16), bool)) is None
 
 
-@pytest.mark.parametrize("shape", [(40, 60), (7, 9), (120, 55)])
-def test_label_images_come_back_in_the_size_of_the_image(shape):
-    labels = np.arange(20 * 30, dtype=np.int32).reshape(20, 30)
-    found = resize_labels(labels, shape)
-    assert found.shape == shape
-    assert set(np.unique(found)) <= set(np.unique(labels))
-
-
-def test_labels_stay_where_they_are_when_enlarged():
-    _, labels = _discs(12.0, 64, 4, 0)
-    half = labels[::2, ::2]
-    again = resize_labels(half, (64, 64))
-    for number in range(1, 5):
-        one = ndimage.center_of_mass(labels == number)
-        assert ndimage.center_of_mass(again == number) == pytest.approx(one, abs=1)
-
-
 def test_a_rescaled_engine_sees_the_trained_size_and_answers_in_that_of_the_image():
     shapes = []
 
@@ -104,7 +54,7 @@ def test_a_rescaled_engine_sees_the_trained_size_and_answers_in_that_of_the_imag
         shapes.append(image.shape)
         return ndimage.label(image[0] > 300)[0].astype(np.int32)
 
-    image, truth = _discs(64.0, 256, 4, 1)
+    image, truth = draw_discs(64.0, 256, 4, 1)
     engine = Rescaled(OneStep(segment), LEARNT / 64)
     found = engine.label(engine.predict(image))
     assert shapes == [(1, 64, 64)]
@@ -121,21 +71,21 @@ def test_images_of_the_trained_size_are_left_alone():
 
 
 def test_resizing_keeps_the_mean_intensity():
-    image, _ = _discs(20.0, 128, 4, 0)
+    image, _ = draw_discs(20.0, 128, 4, 0)
     assert resized(image, 0.25).shape == (1, 32, 32)
     assert resized(image, 0.25).mean() == pytest.approx(image.mean(), rel=0.02)
 
 
 @pytest.mark.parametrize("diameter", [8.0, 16.0, 48.0])
 def test_the_factor_brings_objects_to_the_trained_size(diameter):
-    images = [_discs(diameter, 160, 4, seed)[0] for seed in range(3)]
+    images = [draw_discs(diameter, 160, 4, seed)[0] for seed in range(3)]
     factor, scores = find_factor(_tops, images)
     assert factor * diameter == pytest.approx(LEARNT, rel=0.3)
     assert max(scores, key=scores.get) == factor
 
 
 def test_a_given_start_is_kept_where_it_is_as_good():
-    images = [_discs(64.0, 160, 4, seed)[0] for seed in range(3)]
+    images = [draw_discs(64.0, 160, 4, seed)[0] for seed in range(3)]
     assert find_factor(_tops, images, start=0.25)[0] == 0.25
 
 

@@ -60,9 +60,9 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ({"segmentation": {"annotated": ANNOTATED}}, "channels must name the channels of the"),
         (
             {"segmentation": {"labelled_plates": True}},
-            "segmentation.labelled_plates: there is no screen whose cells an engine finds",
+            "segmentation.labelled_plates: there is no screen with an engine; remove it",
         ),
-        ({"units": {"cells": {"crop": 32}}}, "units.cells: there is no engine that finds cells"),
+        ({"units": {"cells": {"crop": 32}}}, "units.cells: there is no engine for cells"),
         ({"units": {"cells": {}, "tiles": [2, 2]}}, "cells and tiles exclude each other"),
         (
             {"segmentation": {"engines": {"u": {"method": "unet", "tile": 128, "overlap": 96}}}},
@@ -90,7 +90,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             {"segmentation": {"engines": {"c": {"method": "classical", "ensemble": 2}}}},
-            "segmentation.engines.c: ensemble is for method unet, not classical; leave it out",
+            "segmentation.engines.c: ensemble is for method unet, not classical; remove it out",
         ),
         (
             {
@@ -98,7 +98,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                     "engines": {"u": {"method": "unet", "model": "u.keras", "ensemble": 2}}
                 }
             },
-            "segmentation.engines.u: ensemble has no effect with a given model (u.keras), used",
+            "segmentation.engines.u: ensemble has no effect with a given model (u.keras); remove",
         ),
         (
             {
@@ -106,15 +106,15 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
                     "engines": {"u": {"method": "unet", "model": "u.keras", "export": True}}
                 }
             },
-            "segmentation.engines.u.export: there is no annotated image to test the package with",
+            "segmentation.engines.u.export: there is no annotated image to test the package; set",
         ),
         (
             {"segmentation": {"engines": {"star": {"method": "stardist"}}}},
-            "segmentation.engines.star: there are no reference masks to learn",
+            "segmentation.engines.star: there are no reference masks for training",
         ),
         (
             star(training={"loss": "dice", "steps": 9}),
-            "training.loss: unknown to method 'stardist', whose network and loss are its own",
+            "training.loss: unknown to method 'stardist', which has its own network and loss",
         ),
         (
             star(training={"patch_size": 72}),
@@ -145,7 +145,7 @@ def test_a_segmentation_that_cannot_be_is_refused(changes, message):
         ),
         (
             {"method": "classical", "test_time_augmentation": True},
-            "test_time_augmentation is for method unet, not classical; leave it",
+            "test_time_augmentation is for method unet, not classical; remove it",
         ),
         ({"method": "stardist", "network": {}}, "network is for method unet, not stardist"),
         (
@@ -158,15 +158,15 @@ def test_a_segmentation_that_cannot_be_is_refused(changes, message):
         ),
         (
             {"method": "stardist", "model": "m", "training": {"steps": 9}},
-            "training has no effect with a given model (m), used as it is; leave one of them out",
+            "training has no effect with a given model (m); remove one of them",
         ),
         (
             {"method": "stardist", "model": "m", "n_rays": 32},
-            "n_rays has no effect with a given model (m), used as it is",
+            "n_rays has no effect with a given model (m); remove one",
         ),
         (
             {"method": "unet", "model": "u.keras", "network": {"depth": 3}},
-            "network has no effect with a given model (u.keras), used as it is",
+            "network has no effect with a given model (u.keras); remove one",
         ),
         ({"method": "classical", "polarity": "grey"}, "polarity"),
         ({"method": "classical", "min_distance": 0}, "min_distance"),
@@ -287,13 +287,13 @@ def test_a_given_model_is_tuned_only_where_nothing_else_tunes_it():
     assert "tune is for method unet or stardist" in refusal(engines={"e": cellpose})
     star = {"method": "stardist", "model": "2D_versatile_fluo", "tune": True}
     star |= {"prob_threshold": 0.5, "nms_threshold": 0.3}
-    assert "nothing is left to tune" in refusal(engines={"e": star})
+    assert "there is nothing to tune" in refusal(engines={"e": star})
 
 
 def test_tuning_a_given_model_needs_annotated_images():
     screen = {"format": "table", "sheet": "s.csv", "channels": {"DNA": "h"}}
     engines = {"e": {**GIVEN_UNET, "tune": True}}
-    with pytest.raises(InputError, match=r"engines\.e\.tune: there are no annotated images to t"):
+    with pytest.raises(InputError, match=r"engines\.e\.tune: there are no annotated images for t"):
         loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})
     screen["columns"] = {"mask": "mask"}
     loading.load({"run": "x", "input": screen, "segmentation": {"engines": engines}})

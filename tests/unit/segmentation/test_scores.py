@@ -88,7 +88,8 @@ def test_fewer_than_six_groups_have_no_interval_but_a_reason(packed, tmp_path):
     ci = segmented(packed, without_first, tmp_path)[0]["ci"]
     assert ci["ap_50"] is ci["mean_ap"] is None
     assert ci["reason"].startswith(
-        "the test images with objects are of 3 independent groups, and an interval needs at least 6"
+        "the test images with objects come from 3 independent groups, and an interval needs at "
+        "least 6"
     )
     table = pd.read_parquet(packed[1]).assign(group=["a", "b", "c", "c", "c"])
     table.to_parquet(packed[1])

@@ -35,7 +35,7 @@ def test_a_field_on_two_sides_is_counted_and_named():
     example = result["groups"]["field"]["examples"][0]
     assert example["group"].startswith("plate0/")
     assert set(example["sets"]) == {"train", "test"}
-    assert f"{shared} groups of column 'field' stand on two sides" in result["messages"][0]
+    assert f"{shared} groups of column 'field' are in two sets" in result["messages"][0]
 
 
 def test_the_shared_groups_are_those_of_a_plain_count():
@@ -129,7 +129,7 @@ def test_a_duplicate_under_another_compound_fails_leave_one_compound_out():
     assert result["near_duplicates"]["pairs"] == 1
     (example,) = result["near_duplicates"]["examples"]
     assert (example["a"], example["b"]) == ("plate0/A03/0", "plate0/A06/0")
-    assert "1 pair of nearly identical images stands on two sides" in result["messages"][0]
+    assert "1 pair of nearly identical images is in two sets" in result["messages"][0]
 
 
 def test_a_duplicate_on_one_side_does_not_fail():
@@ -206,7 +206,7 @@ def test_an_audit_without_images_does_not_pass(caplog):
     assert result["not_looked_at"] == [{"what": "images", "reason": "audit.images is false"}]
     caplog.set_level("INFO")
     raise_if_leaking(result, "fields", "error")
-    assert "split fields: not looked at: images (audit.images is false)" in caplog.text
+    assert "split fields: not checked: images (audit.images is false)" in caplog.text
     assert "passed" not in caplog.text
 
 

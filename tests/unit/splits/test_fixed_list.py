@@ -56,7 +56,7 @@ def test_wells_and_failed_formulas_of_a_fixed_list_are_refused_with_their_rows(t
     with pytest.raises(InputError) as caught:
         make_split(screen(), fixed(tmp_path, text), seed=0)
     message = str(caught.value)
-    assert "row 3: 'Sep-02' is not a well name (it looks like a date that a spreadsheet" in message
+    assert "row 3: 'Sep-02' is not a well name (a spreadsheet probably changed it" in message
     assert "row 4: 'A1.5' is not a well name" in message
     text = "compound,fold,set\ncompound0,#N/A,test\ncompound1,#N/A,train\n"
     with pytest.raises(InputError, match=r"line 2 \(and 1 more\), column 'fold': '#N/A' is the"):

@@ -50,7 +50,7 @@ def test_units_finer_than_held_out_compounds_are_refused(chosen):
         independent_unit(["compound"], chosen, "loco")
     assert str(error.value) == (
         f"evaluation.independent_unit: '{chosen}' is finer than what the split 'loco' holds out "
-        "(compound), so that its intervals would be too narrow. Fix: use auto or compound"
+        "(compound), so its intervals would be too narrow. Fix: set it to auto or compound"
     )
 
 

@@ -32,7 +32,7 @@ def test_groups_on_both_sides_of_a_fixed_split_are_found_before_images_are_read(
     planned = check_sites(sites({"x": 8, "y": 8}), {"method": "fixed", "file": str(file)}, 1)
     found = preview(planned, ["patient"])
     assert found.leaks == [
-        "2 groups of column 'patient' stand on two sides, for example 'p2' in train and test of "
+        "2 groups of column 'patient' are in two sets, for example 'p2' in train and test of "
         "repeat 0, fold 'fixed'."
     ]
     assert preview(planned, ["image"]).leaks == []
@@ -65,7 +65,7 @@ def test_many_folds_are_shown_as_ranges():
         (
             4,
             [
-                "class 'y' is tested on 4 units in all; its scores will say little",
+                "class 'y' is tested on 4 units in all; its scores are uncertain",
                 "class 'y' has 2 training units in fold 'fold 1' and fewer than 5 in 1 more",
             ],
         ),
@@ -83,4 +83,4 @@ def test_a_class_that_is_never_tested_is_said(tmp_path):
     rows += [f"y/{k},train" for k in range(8)]
     file.write_text("site_id,set\n" + "\n".join(rows) + "\n")
     planned = check_sites(sites({"x": 12, "y": 8}), {"method": "fixed", "file": str(file)}, 1)
-    assert preview(planned, []).notes == ["class 'y' is tested in no fold; no score is known of it"]
+    assert preview(planned, []).notes == ["class 'y' is tested in no fold; it has no scores"]

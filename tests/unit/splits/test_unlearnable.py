@@ -12,7 +12,7 @@ def test_a_class_with_one_compound_is_refused_with_class_and_compound_named():
     units = pd.concat([units, units_table([("rare", "taxol", "Week1", "plate1", "H01")])])
     with pytest.raises(
         InputError,
-        match=r"class 'rare' has a single compound, 'taxol', so nothing is left to learn it from"
+        match=r"class 'rare' has a single compound, 'taxol', so no training units are left when"
         r"(.|\n)*add units of the class from another compound(.|\n)*drop_unlearnable_classes: true",
     ):
         make_split(units, leave_one_out("compound"), seed=0)

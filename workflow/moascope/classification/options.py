@@ -19,6 +19,7 @@ from moascope.core.options import (
     restore,
     without_effect,
 )
+from moascope.networks.architectures import TRAINING_KEYS
 from moascope.networks.options import FrozenNetwork
 
 Features = Annotated[list[Literal["network", "hand-crafted"]], Field(min_length=1, max_length=2)]
@@ -103,14 +104,20 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         return [*without_effect(self, reasons), *self._idle_keys_of_training()]
 
     def _idle_keys_of_training(self) -> list[str]:
-        """Return the keys of the training that only networks with pretrained layers use."""
+        """Return the keys that only the training of the network, or of parts of it, uses."""
         reasons: dict[str, str] = {}
+        of_network: list[str] = []
         if self.transfer == "frozen":
+            idle = dict.fromkeys(TRAINING_KEYS, "transfer 'frozen'")
+            of_network = without_effect(self.architecture, idle)
             keys = ("head_epochs", "head_learning_rate", "layer_decay", "freeze_batch_norm")
             reasons = dict.fromkeys(keys, "transfer 'frozen'")
         elif self.weights == "none":
             reasons["head_epochs"] = "weights 'none'"
-        return [f"training.{sentence}" for sentence in without_effect(self.training, reasons)]
+        return [
+            *(f"training.{sentence}" for sentence in without_effect(self.training, reasons)),
+            *(f"architecture.{sentence}" for sentence in of_network),
+        ]
 
     def _replaced_keys(self) -> list[str]:
         """Return the keys of the model that no candidate takes over."""

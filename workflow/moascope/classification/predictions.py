@@ -71,8 +71,9 @@ def classes_of_folds(
     unlabelled = rows[labels[rows] == ""]
     if len(unlabelled):
         raise InputError(
-            f"unit {unit_ids[unlabelled[0]]} is in the split but its mechanism is not known "
-            f"({len(unlabelled)} such units); leave it out of the split or complete the MoA table"
+            f"unit {unit_ids[unlabelled[0]]} is in the split, but its mechanism is unknown "
+            f"({len(unlabelled)} such units); remove it from the split, or add it to the MoA "
+            "table"
         )
     return np.unique(labels[rows])
 

@@ -196,6 +196,6 @@ def check_alike(stacks: Sequence[np.ndarray], unit_files: Sequence[str | os.Path
             f"{os.fspath(path)} holds units of {size}" for size, path in sizes.items()
         )
         raise InputError(
-            f"units: plates differ in size (height, width, channels): {found}. Set units.size, so "
-            "that all are brought to one size."
+            f"units: plates differ in size (height, width, channels): {found}. Set units.size, "
+            "to resize all to one size."
         )

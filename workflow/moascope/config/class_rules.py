@@ -33,7 +33,7 @@ def _problems_of_input(section: Any) -> list[str]:
     columns = sorted(section.columns.model_fields_set - own)
     keys += [f"columns.{name}" for name in columns]
     return [
-        f"input.{key}: format {section.format!r} knows no plates, compounds or controls; remove it"
+        f"input.{key}: format {section.format!r} has no plates, compounds or controls; remove it"
         for key in keys
     ]
 
@@ -86,7 +86,6 @@ def problems_of_classes(config: Any) -> list[str]:
         *_problems_of_input(config.input),
         *_problems_of_splits(config),
         *_problems_of_normalization(config),
-        *_problems_of_cells(config),
     ]
 
 
@@ -96,8 +95,8 @@ def _problems_of_splits(config: Any) -> Iterator[str]:
     for name, split in config.splits.items():
         if split.method not in _METHODS:
             yield (
-                f"splits.{name}.method: {split.method!r} holds out what images of format "
-                f"{config.input.format!r} do not have; use stratified-k-fold, fixed, or "
+                f"splits.{name}.method: {split.method!r} holds out groups that format "
+                f"{config.input.format!r} does not have; set stratified-k-fold, fixed, or "
                 f"group-k-fold or leave-one-group-out with `group` (there are: {named})"
             )
         elif split.method in ("group-k-fold", "leave-one-group-out"):
@@ -109,7 +108,7 @@ def _problems_of_splits(config: Any) -> Iterator[str]:
                 )
         if split.include_controls:
             yield (
-                f"splits.{name}.include_controls: format {config.input.format!r} knows no "
+                f"splits.{name}.include_controls: format {config.input.format!r} has no "
                 "controls; remove it"
             )
 
@@ -122,12 +121,3 @@ def _problems_of_normalization(config: Any) -> Iterator[str]:
                 f"normalization.steps[{number}].scope: {step.scope!r} takes statistics from "
                 f"{what}, and format {config.input.format!r} knows none; use image"
             )
-
-
-def _problems_of_cells(config: Any) -> Iterator[str]:
-    if config.segmentation.engines:
-        yield (
-            "segmentation.engines: objects are not searched in images of format "
-            f"{config.input.format!r}; remove them, or list the images in a sheet with plates "
-            "and wells (format table)"
-        )

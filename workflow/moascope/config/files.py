@@ -74,8 +74,8 @@ def _repeated(node: yaml.Node | None, place: str, seen: set[int]) -> Iterator[st
         inner = f"{place}.{name}" if place else name
         if name in lines and key.tag != _MERGE:
             yield (
-                f"{inner}: is given in line {lines[name]} and again in line {line}, and only the "
-                "last would count; join the two, or remove one"
+                f"{inner}: is in line {lines[name]} and again in line {line}; only the last "
+                "would count. Fix: remove one, or join the two"
             )
         lines.setdefault(name, line)
         yield from _repeated(value, inner, seen)

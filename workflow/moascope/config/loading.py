@@ -121,9 +121,9 @@ _VARIABLE = re.compile(r"\$\w|\$\{|%\w+%")
 
 def _path_advice(path: str) -> str:
     if _VARIABLE.search(path):
-        return "variables such as $HOME are not filled in; write ~ for the home folder, or the path"
+        return "variables such as $HOME are not expanded; set the path, with ~ for the home folder"
     if path.startswith("~"):
-        return "this user is not known; write the whole path"
+        return "this user is unknown; set the whole path"
     return "correct the path"
 
 
@@ -135,7 +135,7 @@ def _is_there(path: str, *, or_folder: bool) -> bool:
 
 
 _NOT_TEXT = (
-    "is binary, or has a null character or half of a surrogate pair, which no text has; write text"
+    "is not text: it is binary, or has a null character or half of a surrogate pair; correct it"
 )
 
 

@@ -179,12 +179,12 @@ class Config(Section):
         if self.input is None and section.annotated is None:
             return ["input: this key is required (or segmentation.annotated)"]
         if section.annotated is not None and not section.engines:
-            return ["segmentation.engines: name at least one engine for the annotated images"]
+            return ["segmentation.engines: add at least one engine for the annotated images"]
         problems = []
         finds_cells = self.input is not None and section.engines
         if section.labelled_plates and not finds_cells:
             problems.append(
-                "segmentation.labelled_plates: there is no screen whose cells an engine finds"
+                "segmentation.labelled_plates: there is no screen with an engine; remove it"
             )
         shown = section.seen_channels(list(self.input.channels) if self.input else [])
         for name, engine in section.engines.items():
@@ -199,7 +199,7 @@ class Config(Section):
             return problems
         if self.units.cells is not None and not section.engines:
             problems.append(
-                "units.cells: there is no engine that finds cells; name one in segmentation.engines"
+                "units.cells: there is no engine for cells; add one to segmentation.engines"
             )
         channels = list(self.input.channels)
         for channel in section.seen_channels(channels):
@@ -282,21 +282,19 @@ def _problems_without_masks(engines: Mapping[str, Engine]) -> list[str]:
     trained = [name for name, engine in engines.items() if engine.is_trained()]
     if trained:
         problems.append(
-            f"segmentation.engines.{trained[0]}: there are no reference masks to learn from; name "
-            "their column in input.columns.mask, give segmentation.annotated, or a model"
+            f"segmentation.engines.{trained[0]}: there are no reference masks for training; set "
+            "input.columns.mask, segmentation.annotated or a model"
         )
     tuned = [name for name, engine in engines.items() if engine.tune]
     if tuned:
         problems.append(
-            f"segmentation.engines.{tuned[0]}.tune: there are no annotated images to tune on; name "
-            "the column of masks in input.columns.mask, give segmentation.annotated, or leave tune "
-            "out"
+            f"segmentation.engines.{tuned[0]}.tune: there are no annotated images for tuning; "
+            "set input.columns.mask or segmentation.annotated, or remove tune"
         )
     exported = [name for name, engine in engines.items() if engine.export]
     if exported:
         problems.append(
             f"segmentation.engines.{exported[0]}.export: there is no annotated image to test the "
-            "package with; name the column of masks in input.columns.mask, or give "
-            "segmentation.annotated"
+            "package; set input.columns.mask or segmentation.annotated"
         )
     return problems

@@ -67,8 +67,8 @@ def machine_error(path: str | os.PathLike[str], error: BaseException) -> Machine
             advice = _ADVICE.get(code, "Check the disk or the file server, and run again.")
             reason = cause.strerror if isinstance(cause, OSError) else None
             return MachineError(
-                f"{os.fspath(path)}: cannot be read ({reason or os.strerror(code)}), although it "
-                f"may be whole. {advice}"
+                f"{os.fspath(path)}: cannot be read ({reason or os.strerror(code)}); the file "
+                f"may be intact. {advice}"
             )
     return None
 

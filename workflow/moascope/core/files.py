@@ -222,8 +222,8 @@ def check_folder(path: str | os.PathLike[str], *, writable: bool = True) -> None
     nearest = next(each for each in places if each.exists() or each.is_symlink())
     if not nearest.exists():
         raise InputError(
-            f"{folder}: cannot be written, since {nearest} is a link to a folder that is not "
-            "there. Make that folder, or remove the link."
+            f"{folder}: cannot be written, since {nearest} is a link to a missing folder. Add "
+            "that folder, or remove the link."
         )
     if not nearest.is_dir():
         raise InputError(
@@ -303,7 +303,7 @@ def _free_space(folder: Path) -> str:
         usage = shutil.disk_usage(folder)
         unit, name = (1e9, "GB") if usage.total >= 1e9 else (1e6, "MB")
         return f"{usage.free / unit:,.1f} of {usage.total / unit:,.1f} {name} are free there."
-    return "How much is free there is not known."
+    return "The free space there is unknown."
 
 
 # --- Writing -------------------------------------------------------------------------------------
@@ -418,7 +418,7 @@ def damaged(path: str | os.PathLike[str], error: BaseException | str) -> InputEr
         return InputError(f"{place}: cannot be read ({error.strerror}). Check its permissions.")
     passing = machine_error(path, error) if isinstance(error, BaseException) else None
     return passing or InputError(
-        f"{place}: is damaged, or no file that MoAscope wrote ({reason(error)}). {remedy(path)}"
+        f"{place}: is damaged, or was not written by MoAscope ({reason(error)}). {remedy(path)}"
     )
 
 
@@ -427,7 +427,7 @@ def remedy(path: str | os.PathLike[str]) -> str:
     target = target_of(path)
     if target:
         return f"Delete it and run again, or run with --forcerun {target}."
-    return "Replace it by a whole one."
+    return "Replace it by an intact one."
 
 
 def reason(error: BaseException | str) -> str:
@@ -531,7 +531,7 @@ def read_array(path: str | os.PathLike[str], *, mapped: bool = False) -> np.ndar
             raise ValueError("holds several arrays")
         size, expected = Path(path).stat().st_size, array.offset + array.nbytes
         if size != expected:
-            raise ValueError(f"holds {size} bytes, but its header tells of {expected}")
+            raise ValueError(f"holds {size} bytes, but its header declares {expected}")
     return array if mapped else np.array(array)
 
 

@@ -180,7 +180,7 @@ def _check_one_plate(sites: pd.DataFrame) -> None:
     plates = sites["plate"].unique()
     if len(plates) != 1:
         raise InputError(
-            f"a plate store is made from the sites of one plate, not of {len(plates)} "
+            f"a plate store holds the sites of one plate, not of {len(plates)} "
             f"({', '.join(map(str, plates[:5]))}). Give the rows of one plate."
         )
 

@@ -140,9 +140,9 @@ def plane_of(
     """
     if index == -1 and len(planes) != 1:
         raise ImageError(
-            f"{path}: holds {len(planes)} planes, and which of them is the channel {channel} is "
-            "not said. Name the column of files in input.path_column and give each channel its "
-            f"plane in input.channels ({channel}: 0), or export one channel per file."
+            f"{path}: holds {len(planes)} planes, but the plane of channel {channel} is unknown. "
+            "Set input.path_column to the column of files and input.channels to a plane per "
+            f"channel ({channel}: 0), or export one channel per file."
         )
     if not -1 <= index < len(planes):
         raise ImageError(
@@ -312,7 +312,7 @@ def image_format(path: Path) -> str:
         )
     found = next((name for start, name in SIGNATURES.items() if head.startswith(start)), None)
     if found is None or found not in SUFFIXES.values():
-        kind = "its first bytes are of no known image format" if found is None else f"it is {found}"
+        kind = "its first bytes match no known image format" if found is None else f"it is {found}"
         raise ImageError(
             f"{path}: not a TIFF, PNG or JPEG image ({kind}). Export it again as TIFF."
         )
@@ -403,8 +403,8 @@ def _read_tiff(
         if len(series) != 1:
             shapes = ", ".join(f"{item.axes} {item.shape}" for item in series)
             raise ImageError(
-                f"{path}: holds {len(series)} images of different kinds ({shapes}); which one is "
-                "meant is not known. Export one image per file."
+                f"{path}: holds {len(series)} images of different kinds ({shapes}), and only one "
+                "can be read. Export one image per file."
             )
         array = series[0].asarray(maxworkers=1)  # the callers read files in parallel
         letters = _series_axes(series[0], array.shape, axes, path)
@@ -445,7 +445,7 @@ def _series_axes(
     if length.get("C", 1) > min(length["Y"], length["X"]):
         raise ImageError(
             f"{path}: with input.axes {axes} its shape {shape} means {length['C']} channels of "
-            f"{length['Y']} x {length['X']} px, which is hardly meant. Set input.axes to the order "
+            f"{length['Y']} x {length['X']} px, which is unlikely. Set input.axes to the order "
             "in the file."
         )
     return axes
@@ -463,7 +463,7 @@ def _is_rgb(series: TiffPageSeries, path: Path) -> bool:
         if _is_ramp(page.colormap):
             return False
         raise ImageError(
-            f"{path}: its pixels are numbers of colours in a palette (photometric interpretation "
+            f"{path}: its pixels are indices of a colour palette (photometric interpretation "
             "PALETTE), not intensities. Export it as greyscale or as RGB."
         )
     raise ImageError(

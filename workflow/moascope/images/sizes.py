@@ -202,7 +202,7 @@ def warnings(found: SizeSummary) -> list[RunWarning]:
         return []
     loss = {
         "crop": " What lies outside is lost; on_size_mismatch: resize or pad keeps it.",
-        "resize": " Their magnification differs now, so that sizes in micrometres are not known.",
+        "resize": " Their magnification differs now, so sizes in micrometres are unknown.",
         "pad": " The added pixels are the background of each channel (the median of its rim).",
     }
     text = found["text"] + loss[found["rule"]]
@@ -242,7 +242,7 @@ def check(
     mixed = sizes.loc[sizes["is_mixed"], "site_id"]
     if len(mixed) and on_bad_image == "error":
         problems.append(
-            f"the channels of {len(mixed)} sites, such as {mixed.iloc[0]}, differ in size, so that "
+            f"the channels of {len(mixed)} sites, such as {mixed.iloc[0]}, differ in size, so "
             "they are not one field of view. Export them alike, or correct the paths"
         )
     known = sizes[(sizes["height"] > 0) & ~sizes["is_mixed"]]

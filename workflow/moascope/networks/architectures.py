@@ -57,6 +57,9 @@ INITIALIZERS = (
 )
 """Random initializers of kernels by their names in Keras; a test compares the two."""
 
+TRAINING_KEYS = ("dropout", "l1", "l2", "max_norm")
+"""Keys without effect on a network that is not trained."""
+
 Activation = Annotated[str, OneOf(ACTIVATIONS)]
 Initializer = Annotated[str, OneOf(INITIALIZERS)]
 Width = Annotated[int, Field(ge=1, le=8192)]

@@ -220,8 +220,8 @@ def _sources(mapping: ChannelMapping, channels: list[str]) -> list[list[int]]:
     if named is None or len(named) != 3:
         raise InputError(
             f"rgb_channels: {'nothing' if named is None else list(named)} is given for the "
-            f"{len(channels)} channels {', '.join(channels)}. Name the three that are to be red, "
-            "green and blue (one may stand twice), or use channel_mapping inflate or per-channel."
+            f"{len(channels)} channels {', '.join(channels)}. Fix: set rgb_channels to three "
+            "channels (repeats are allowed), or set channel_mapping to inflate or per-channel."
         )
     unknown = [channel for channel in named if channel not in channels]
     if unknown:

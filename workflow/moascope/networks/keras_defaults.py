@@ -19,8 +19,8 @@ try:
     from keras import layers, ops
 except (ValueError, AttributeError) as error:
     raise InputError(
-        f"Keras cannot be imported, probably for a wrong value in ~/.keras/keras.json ({error}). "
-        "Correct that file, or remove it."
+        "Keras cannot be imported, probably because of a wrong value in ~/.keras/keras.json "
+        f"({error}). Correct that file, or remove it."
     ) from error
 
 pin(keras.config)

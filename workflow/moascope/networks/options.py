@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model, model_serializer
 
-from moascope.core.options import FilePath, Section, Whole, consistency_check, refuse, restore
+from moascope.core.options import (
+    FilePath,
+    Section,
+    Whole,
+    consistency_check,
+    refuse,
+    restore,
+    without_effect,
+)
 from moascope.networks.architectures import NetworkOptions
 from moascope.networks.registry import APPLICATIONS, BACKBONES, Backbone, find_backbone
 
@@ -130,6 +138,10 @@ class BackboneOptions(Section):
         if not problems:
             found = self.own_architecture().problems()
             problems = [f"architecture.{sentence}" for sentence in found]
+        if self.weights not in ("none", "imagenet"):
+            reasons = {"initializer": f"weights {self.weights!r}"}
+            idle = without_effect(self.architecture, reasons) if not problems else []
+            problems += [f"architecture.{sentence}" for sentence in idle]
         if self.weights == "imagenet" and not backbone.has_imagenet:
             problems.append(
                 f"weights: there are no imagenet weights for {backbone.name}; set weights to none "

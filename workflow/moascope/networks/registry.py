@@ -105,7 +105,7 @@ class InputScale:
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """What a network is built from."""
+    """Request for a network: its name, weights, size, channels and options."""
 
     name: str
     """Name of the backbone."""
@@ -250,8 +250,8 @@ def canonical_name(name: str) -> str:
     near = [by_key[key] for key in similar_names(_key(name), by_key, n=3, ratio=FEW_NAMES)]
     own = ", ".join(each.name for each in BACKBONES if each.name not in APPLICATIONS)
     raise InputError(
-        f"backbone: there is no {name!r}. {hint_at(near)}"
-        f"Known are {own} and every model of keras.applications."
+        f"backbone: there is no {name!r}. {hint_at(near)}Fix: set {own} or a model of "
+        "keras.applications."
     )
 
 

@@ -11,8 +11,7 @@ from moascope.core.errors import InputError
 _HEADING = "--- why this job stopped ---"
 _MAX_BYTES = 100_000  # at the end of a log, in which the reason is looked for
 _UNKNOWN = (
-    "its log does not say why; it may have been killed, for example because it ran out of memory "
-    "or time"
+    "its log has no reason; it may have been killed, for example by a limit of memory or time"
 )
 
 

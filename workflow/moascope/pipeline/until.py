@@ -65,8 +65,8 @@ def check_until(
     parser.add_argument("--until", "-U", nargs="+", default=[])
     until = parser.parse_known_args(list(arguments))[0].until
     hints = {
-        rule: f"Snakemake cannot stop at its jobs, since a checkpoint adds some during the run; "
-        f"name {target_of(rule)}, which stands for all of them"
+        rule: "Snakemake cannot stop at its jobs, since a checkpoint adds some during the run; "
+        f"use {target_of(rule)}, which runs all of them"
         if files
         else "this configuration has no such jobs; name another rule"
         for rule, files in targets.items()

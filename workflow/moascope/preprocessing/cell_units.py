@@ -93,7 +93,7 @@ def prepare_plate(
                 file.write(np.ascontiguousarray(units.transpose(0, 2, 3, 1)).data)
                 site_id = store.site_ids[int(index)]
                 rows += [{"site_id": site_id, "tile": int(number)} for number in numbers]
-        # NumPy leaves room in the header for the first axis to grow.
+        # The header of a .npy file has room for a larger first axis.
         file.seek(0)
         write_array_header(file, np.float16, (len(rows), *shape, store.shape[0]))
     logger.info("units: %d cells of %d sites", len(rows), len(store.site_ids))
@@ -144,7 +144,7 @@ def crops(
         raise ValueError(f"border is {border!r}; it can be drop or pad")
     found = find_objects(labels)
     numbers = np.arange(1, len(found.area) + 1, dtype=np.int32)
-    # The square around the centre of the bounding box holds the object, if any such square does.
+    # If any square of this size contains the object, the one centred on its bounding box does.
     box = bounding_boxes(found)
     top, left = (box[:, 0] + box[:, 1] - size) // 2, (box[:, 2] + box[:, 3] - size) // 2
     if border == "drop":

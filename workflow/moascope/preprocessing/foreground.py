@@ -81,7 +81,7 @@ def noise_level(image: np.ndarray) -> float:
     """
     second = np.array([1.0, -2.0, 1.0])
     residue = ndimage.convolve(image.astype(np.float64), np.outer(second, second))
-    # The squared weights add up to 36; the median of the size of a normal variable is 0.6745.
+    # The squared weights sum to 36; the median absolute value of a normal variable is 0.6745.
     return float(np.median(np.abs(residue))) / (6 * 0.6745)
 
 
@@ -132,7 +132,7 @@ def foreground_threshold(sketches: np.ndarray) -> float:
     """
     one, five = (int(q * (sketches.shape[1] - 1)) for q in (0.01, 0.05))
     low = float(np.median(sketches[:, one]))
-    # In a normal distribution the 5th percentile lies 0.68 deviations above the 1st.
+    # The 5th percentile of a normal distribution is 0.68 SD above the 1st.
     noise = float(np.median(sketches[:, five] - sketches[:, one])) / 0.68
     background = low + 2.33 * noise
     pooled = np.sort(sketches, axis=None).astype(np.float64)

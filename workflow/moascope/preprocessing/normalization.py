@@ -182,9 +182,9 @@ def _usable_positions(store: Store, sites: pd.DataFrame, scope: str, plate: str)
         return used
     if scope == "plate":
         raise InputError(
-            f"plate {plate!r}: every site is flagged or unreadable, so nothing is left to take "
-            "normalization statistics from. Leave the plate out, relax the section quality, or "
-            "name the channels that are brightfield under input.brightfield"
+            f"plate {plate!r}: every site is flagged or unreadable, so normalization has no "
+            "statistics. Fix: remove the plate, set higher limits in the section quality, or "
+            "add brightfield channels to input.brightfield"
         )
     controls = int((sites["role"] == "control").sum())
     have = f"all {controls} control sites are flagged or unreadable" if controls else "no control"

@@ -27,8 +27,8 @@ BRIGHTFIELD_SKEW = -0.2
 """Skewness of the intensities of an image below which its background is the bright mode."""
 _RELIEF_SHARPNESS = 0.0  # above it, and without skewness: grey relief as of DIC
 _MOSTLY = 0.5
-# Natural logarithms: what plates of one screen may differ by without a fault. Plates are never
-# judged by less than z times this, however alike the others are.
+# Smallest spread of natural logarithms between intact plates of a screen: a plate fails only if it
+# differs by more than z times this, even if the other plates are more similar.
 _LEAST_SPREAD = {"sharpness": 0.15 * np.log(10), "mean": 0.3, "foreground": 0.3}
 _LEAST_FOREGROUND = 1e-3
 
@@ -56,7 +56,7 @@ def plate_medians(quality: pd.DataFrame, channels: Sequence[str]) -> pd.DataFram
     grouped = read.groupby("plate", sort=True)
     counts = pd.DataFrame({"sites": grouped.size(), "flagged": grouped["flagged"].sum()})
     clipped = grouped[[f"saturated:{channel}" for channel in channels]]
-    # The mean sees cells that clip here and there, the ninth decile that it is not a site or two.
+    # The mean detects saturated cells in many sites; the ninth decile ignores one or two bad sites.
     decile = clipped.quantile(0.9)
     saturated = clipped.mean().where(lambda mean: mean < decile, decile)
     return counts.join(grouped[columns].median()).join(saturated)

@@ -75,8 +75,8 @@ def measure_plate(store: Store, brightfield: Sequence[str] = ()) -> pd.DataFrame
     """
     if min(store.shape[1:]) < MIN_SIDE:
         raise InputError(
-            f"images of {store.shape[1]} x {store.shape[2]} pixels are too small to judge; they "
-            f"need at least {MIN_SIDE} pixels a side"
+            f"images of {store.shape[1]} x {store.shape[2]} pixels are too small for quality "
+            f"control; they need at least {MIN_SIDE} pixels per side"
         )
     is_brightfield = [channel in brightfield for channel in store.channels]
     batches, ceiling = [], None

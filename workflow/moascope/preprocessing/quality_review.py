@@ -191,7 +191,7 @@ def _brightfield_warnings(
             BRIGHTFIELD,
             channel,
             f"Channel “{channel}” looks like brightfield in {sites:,} of {n_read:,} {noun}: dark "
-            "objects on a bright background, or a grey relief. Its foreground is taken to be "
+            "objects on a bright background, or a grey relief. Its foreground is assumed to be "
             f"bright, so good {noun} can be flagged as empty. Set input.brightfield: [{channel}] "
             "if it is.",
         )

@@ -184,8 +184,8 @@ def _tile_shape(shape: Sequence[int], tiles: Sequence[int]) -> tuple[int, int]:
     height, width = shape[0] // tiles[0], shape[1] // tiles[1]
     if min(height, width) < 1:
         raise InputError(
-            f"units.tiles {tuple(tiles)}: images of {shape[0]} x {shape[1]} pixels cannot be cut "
-            "into so many tiles; use fewer"
+            f"units.tiles {tuple(tiles)}: images of {shape[0]} x {shape[1]} pixels are too small "
+            "for this number of tiles; set fewer"
         )
     return height, width
 
@@ -292,9 +292,9 @@ def leave_out(
     on_failed = units["plate"].isin(list(failed_plates))
     if on_failed.any() and on_failed.all():
         raise InputError(
-            f"quality.exclude_flagged_plates: all {len(failed_plates)} plates fail quality control "
-            "as a whole (quality.json says why), so nothing is left to classify. Fix: set it to "
-            "false, or relax the section quality"
+            f"quality.exclude_flagged_plates: all {len(failed_plates)} plates fail quality "
+            "control as a whole (quality.json says why), so no units are left. Fix: set it to "
+            "false, or set higher limits in the section quality"
         )
     unusable = on_failed | (units["flagged"].astype(bool) if flagged else False)
     return units.assign(usable=units["usable"] & ~unusable)

@@ -164,8 +164,8 @@ def doubts(
     if by_pixel > _SHARE_OF_CRUMBS * median:
         texts.append(
             f"Half of the {noun} have less than {median:.0f} px, but most of their area is in "
-            f"objects of about {by_pixel:.0f} px. The small ones may be noise or crumbs: set "
-            f"min_area of the engine. If the large ones are debris, set max_area."
+            f"objects of about {by_pixel:.0f} px. The small ones may be noise or debris: set "
+            "min_area of the engine. If the large ones are debris, set max_area."
         )
     return texts
 

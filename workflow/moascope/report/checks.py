@@ -227,7 +227,7 @@ def _model_checks(context: Context) -> Iterable[dict[str, str]]:
         yield _check(
             "note",
             "The headline is the best of several models",
-            f"It was chosen among {len(context.models)} models by the same test scores, so its "
+            f"It was selected among {len(context.models)} models by the same test scores, so its "
             "score is slightly too high.",
         )
 
@@ -280,7 +280,7 @@ def _count_checks(
     empty = counts[counts["count"] == 0]
     if len(empty):
         flagged = int(empty["flagged"].sum())
-        sites = count(len(empty), "site")
+        sites = count(len(empty), options.words.site)
         yield _check(
             "note" if flagged == len(empty) else "warn",
             f"No {objects.lower()} in {sites}",
@@ -291,7 +291,7 @@ def _count_checks(
     if flagged and options.exclude_flagged:
         yield _check(
             "note",
-            f"Counts of {count(flagged, 'flagged site')} are not used",
+            f"Counts of {count(flagged, f'flagged {options.words.site}')} are not used",
             "The baseline of cell counts leaves them out, as the models do.",
         )
 

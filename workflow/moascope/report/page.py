@@ -76,7 +76,10 @@ def build(context: Context, templates: Path = TEMPLATES) -> str:
         accuracy=scores.accuracy_figure(context) if context.models else None,
         narrow_accuracy=scores.accuracy_figure(context, narrow=True) if context.models else None,
         segmentation=segmentation.section(
-            context.segmentation, options.plate_format, options.report.max_plates
+            context.segmentation,
+            options.plate_format,
+            options.report.max_plates,
+            has_plates=options.words.has_plates,
         ),
         environment=context.summary["environment"],
         config=yaml.safe_dump(context.config, sort_keys=False, allow_unicode=True, width=100),

@@ -304,7 +304,11 @@ def _load_samples(files: SegmentationFiles) -> list[SitePicture]:
 
 
 def section(
-    context: SegmentationContext | None, plate_format: int, max_plates: int
+    context: SegmentationContext | None,
+    plate_format: int,
+    max_plates: int,
+    *,
+    has_plates: bool = True,
 ) -> dict[str, Any] | None:
     """Compose the section for the template.
 
@@ -316,6 +320,8 @@ def section(
         Wells of the plates that were measured.
     max_plates : int
         Plates whose counts are drawn.
+    has_plates : bool
+        Whether images are of plates; no maps are drawn of others.
 
     Returns
     -------
@@ -351,7 +357,7 @@ def section(
             for name, engine in engines.items()
         ],
         "outlines": segmentation.OUTLINES,
-        "counts": _counts(context.counts, plate_format, max_plates),
+        "counts": _counts(context.counts, plate_format, max_plates, has_plates),
         "samples": _samples(context.samples, context.objects.lower()),
         "measured_with": context.measured_with,
     }
@@ -455,7 +461,7 @@ def _source(rgb: RGB) -> str:
 
 
 def _counts(
-    counts: pd.DataFrame | None, plate_format: int, max_plates: int
+    counts: pd.DataFrame | None, plate_format: int, max_plates: int, has_plates: bool
 ) -> dict[str, Any] | None:
     if counts is None:
         return None
@@ -463,7 +469,7 @@ def _counts(
     wells = values.groupby(["plate", "row", "col"], as_index=False).agg(
         value=("value", "mean"), flagged=("flagged", "all")
     )
-    by_plate = list(wells.groupby("plate"))
+    by_plate = list(wells.groupby("plate")) if has_plates else []
     limits = (0.0, max(1.0, float(wells["value"].quantile(0.99))))
     maps = []
     for plate, table in by_plate[:max_plates]:

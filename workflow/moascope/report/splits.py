@@ -95,7 +95,7 @@ def split_figure(context: Context, name: str) -> str:
     if max(first["group"].nunique(), len(folds)) > MAX_SPLIT_CELLS:
         return _split_bars(name, first, members, folds)
     classes = members.groupby("group")["moa"].agg(["first", "nunique"])
-    # A group that mixes classes (a plate, a batch) belongs under no single one.
+    # A group of several classes (a plate, a batch) is not sorted under one of them.
     pure = bool((classes["nunique"] == 1).all())
     sections = classes["first"].to_dict() if pure else {}
     order = sorted(first["group"].unique(), key=lambda group: (sections.get(group, ""), group))

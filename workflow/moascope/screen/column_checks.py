@@ -27,9 +27,9 @@ from moascope.screen.wells import parse_well, well_name
 if TYPE_CHECKING:
     from moascope.screen.read_rows import SampleRows
 
-# A mechanism that is not known has a meaning of its own, see `treatments`.
+# An unknown mechanism is handled separately, see `treatments`.
 _NAMED_ROLES = ("plate", "site", "batch", "compound", "replicate", "field")
-# Line ends and tabs are left: programs write them into cells, and they do no harm.
+# Line ends and tabs are kept: programs write them into cells, and they are harmless.
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 # Cyrillic and Greek letters that look like Latin ones.
 _LOOK_ALIKES = str.maketrans(
@@ -89,7 +89,7 @@ def check_cells(table: pd.DataFrame, role: str, label: str, problems: Problems) 
         cells[cells.str.contains(_CONTROLS) & (not is_checked_later)],
         places,
         label,
-        lambda name: f"{show(name)} has control characters; type the name again",
+        lambda name: f"{show(name)} has control characters; correct the name",
     )
     if role in _NAMED_ROLES:
         _note_odd_names(cells, places, role, label, problems)
@@ -111,8 +111,9 @@ def _note_odd_names(
             problems.note(f"{where} counts as the name of a {role}; if it is none, empty the cells")
         elif role == "compound":
             problems.note(
-                f"{where} looks like a date that a spreadsheet made of the name of a {role}; if so,"
-                " format the column as text in the original table and export it again"
+                f"{where} looks like the name of a {role} that a spreadsheet changed into a "
+                "date; if so, format the column as text in the original table and export it "
+                "again"
             )
 
 
@@ -176,8 +177,8 @@ def check_spellings(names: pd.DataFrame, label: str, noun: str, problems: Proble
         pairs = zip(groups[index]["name"], groups[index]["place"], strict=True)
         listed = " and ".join(f"{name!r} ({place})" for name, place in pairs)
         return (
-            f"{label}: {listed} look like one {noun}, but would count as different ones; spell it "
-            "alike everywhere"
+            f"{label}: {listed} look like one {noun}, but would count as different ones; correct "
+            "the spelling"
         )
 
     problems.rows(groups.index, sentence, f"{noun} names with several spellings")
@@ -185,7 +186,7 @@ def check_spellings(names: pd.DataFrame, label: str, noun: str, problems: Proble
 
 def _loose_spelling(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).translate(_LOOK_ALIKES).casefold()
-    # Between digits a separator tells numbers apart: C-1-12 is not C-11-2.
+    # Separators between digits are kept: C-1-12 is not C-11-2.
     text = re.sub(rf"(?<=\d){_SEPARATORS}(?=\d)", "\0", text)
     return re.sub(_SEPARATORS, "", text)
 
@@ -194,7 +195,7 @@ def check_groups(rows: SampleRows, names: Sequence[str], problems: Problems) -> 
     """Check the free groups of every site.
 
     A blank would be a group of its own, and one name in two spellings would be two groups. Either
-    could stand on both sides of a split.
+    could be in both training and test sets.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def image_columns(
             paths = _names_on_disk(paths, table["root"], label, places, problems)
         planes = _planes(rows, channel, problems)
         columns |= {f"path:{channel}": paths, f"index:{channel}": planes}
-        # Channels that are planes of the same files need not be looked at again.
+        # Channels that are planes of the same files are checked once.
         if label not in images:
             if not leaves_out:
                 _check_blank(rows, channel, label, problems)
@@ -190,7 +190,7 @@ def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
     # Windows sheets have backslashes. Links are followed when the folders are listed.
     slashed = files.str.replace("\\", "/", regex=False)
     joined = slashed.where(slashed.str.startswith("/"), roots + "/" + slashed)
-    # A leading // has a meaning of its own in POSIX and would be kept.
+    # POSIX treats a leading // specially, so normpath would keep it.
     absolute = [os.path.normpath(path).replace("//", "/") for path in joined.tolist()]
     absolute = [path if file else "" for path, file in zip(absolute, files.tolist(), strict=True)]
     return pd.Series(absolute, index=files.index, dtype="str")
@@ -199,7 +199,7 @@ def _absolute_paths(files: pd.Series, roots: pd.Series) -> pd.Series:
 def _names_on_disk(
     paths: pd.Series, roots: pd.Series, label: str, places: pd.Series, problems: Problems
 ) -> pd.Series:
-    # Disks may hold a name in another Unicode form than the sheet, such as NFD of a Mac.
+    # File names on disk may be in another Unicode form than in the sheet, such as NFD on a Mac.
     disks = {root: NamesOnDisk(root) for root in roots.unique()}
     pairs = zip(paths.tolist(), roots.tolist(), strict=True)
     found = pd.Series([disks[root].find(path) for path, root in pairs], index=paths.index)
@@ -208,8 +208,8 @@ def _names_on_disk(
         first = other[0]
         path, name = (text[first].removeprefix(roots[first]) for text in (paths, found))
         problems.note(
-            f"{label}: {amount(len(other), 'path')} not there as written, but under a name that "
-            f"looks alike, which is read, such as {name.lstrip('/')!r} ({places[first]}: "
+            f"{label}: {amount(len(other), 'path')} not there as written, but files with "
+            f"look-alike names are, and are read, such as {name.lstrip('/')!r} ({places[first]}: "
             f"{describe_difference(name.lstrip('/'), path.lstrip('/'))} as in the table)"
         )
     return found.astype("str")
@@ -240,9 +240,7 @@ def _planes(rows: SampleRows, channel: str, problems: Problems) -> pd.Series:
         text[wrong],
         rows.table["place"],
         f"channel {channel!r}",
-        lambda value: (
-            f"frame {show(value)} is not a number that a plane can have; frames count from 0"
-        ),
+        lambda value: f"frame {show(value)} is not a plane number; frames count from 0",
     )
     return text.mask(wrong, "-1").astype("int64")
 
@@ -293,9 +291,9 @@ def _check_missing_share(
         keys = f"input.path_prefix, {keys}"
     named = f"plate {empty[0]!r}" + (f" and {len(empty) - 1} more" if len(empty) > 1 else "")
     problems.add(
-        f"{named}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. "
-        "Where more than half of a plate is missing, the folder is usually wrong or not "
-        f"mounted; correct {keys}, or leave the plate out"
+        f"{named}: {int(lost.sum())} of {len(lost)} sites lack image files{such}. If more than "
+        "half of a plate is missing, the folder is usually wrong or not mounted; correct "
+        f"{keys}, or leave the plate out"
     )
 
 
@@ -370,7 +368,7 @@ def _find_files(
     `absent` takes the files that are not there, with the reason; without it they are problems.
     """
     # Listing a folder once is much faster on a file server than looking up each file, and finds
-    # similar names. Not by pathlib, which raises where a name is too long.
+    # similar names. Pathlib would raise for names that are too long.
     missing = [root for root in every["root"].unique() if not os.path.isdir(root)]  # noqa: PTH112
     for root in missing:
         problems.add(f"input.images: there is no folder {root}; correct the path")
@@ -389,7 +387,7 @@ def _find_files(
                 folder_faults[folder] = str(error.strerror)
                 continue
             found, wrong = {}, {}
-            gone = dict.fromkeys(group["name"], f"is in a folder that is not there ({folder})")
+            gone = dict.fromkeys(group["name"], f"is in a missing folder ({folder})")
         if absent is None:
             way_out = "" if or_folders else f"; {_QUARANTINE_ADVICE}"
             wrong |= {name: why + way_out for name, why in gone.items()}

@@ -108,9 +108,9 @@ def _labels(rows: SampleRows, required: bool, problems: Problems) -> pd.Series:
             table["place"],
             label,
             lambda text: (
-                f"{text!r} is no class; fill in the class, or leave the image out"
+                f"{text!r} is no class; add the class, or remove the image"
                 if text
-                else "blank; fill in the class, or leave the image out"
+                else "blank; add the class, or remove the image"
             ),
         )
     check_cells(table[["label", "place"]].copy(), "label", label, problems)
@@ -127,7 +127,7 @@ def _sets(rows: SampleRows, problems: Problems) -> pd.Series:
         given[wrong],
         rows.table["place"],
         rows.labels.get("set", "set"),
-        lambda text: f"{text!r} is no set; write train, validation or test",
+        lambda text: f"{text!r} is no set; set it to train, validation or test",
     )
     return known.fillna("").astype("str")
 

@@ -336,7 +336,7 @@ def _site_names(rows: SampleRows, sites: pd.DataFrame, problems: Problems) -> pd
 def _fields(rows: SampleRows, problems: Problems) -> pd.Series:
     fields = rows.table["field"]
     if label := rows.labels.get("field"):
-        # A crop whose field is not known could stand on both sides of a split.
+        # Crops of an unknown field could be in both training and test sets.
         problems.values(
             fields[fields == ""],
             rows.table["place"],

@@ -26,7 +26,7 @@ from moascope.screen.tables.numbers import read_numbers
 if TYPE_CHECKING:
     from moascope.screen.options import Input, ScreenOptions
 
-# Relative. Tables write the same dose as 0.3 and 0.300000, or as 0.30000001 after float32.
+# Relative tolerance: tables write the same dose as 0.3, 0.300000 or 0.30000001 (float32).
 _CONCENTRATION_TOLERANCE = 1e-6
 
 
@@ -59,7 +59,7 @@ def annotate(
     sites = sites.assign(compound=rows.table["compound"], concentration=doses)
     sites["treatment"] = _treatments(sites)
     _check_one_treatment_per_well(rows, sites, problems)
-    # Splits tell compounds apart by their names: one with two names could be in both sets.
+    # Splits identify compounds by name: one with two names could be in both sets.
     compounds = pd.DataFrame({"name": sites["compound"], "place": rows.table["place"]})
     label = rows.labels.get("compound", "compound")
     check_spellings(compounds, label, "compound", problems)
@@ -84,7 +84,7 @@ def annotate(
     if section.zero_dose == "vehicle":
         vehicles = _make_vehicles(rows, sites, problems)
     _check_one_mechanism(rows, sites, table, problems)
-    # As a class of their own, controls have one name.
+    # If controls are a class, they have one name.
     names = sites["moa"][(sites["role"] == "control") & ~vehicles].unique()
     sites.loc[vehicles, "moa"] = names[0] if len(names) == 1 else ""
     judged = options.labels_required or options.needs_controls
@@ -213,10 +213,10 @@ def _mechanisms(
     for text, rows in cells[unknown].groupby(cells[unknown], sort=False):
         problems.note(
             f"{label}: {text!r} in {amount(len(rows), 'row')} (first: {places[rows.index[0]]}) "
-            "is no mechanism; wells without another one are not used for classification"
+            "is no mechanism; wells without a mechanism are not used for classification"
         )
     absent = unknown | cells.isin([text for text, word in words.items() if word in NOT_GIVEN])
-    # What programs write is no surprise, what people write may be.
+    # Missing values written by programs need no note; those written by people may be mistakes.
     spoken = absent & ~unknown & ~cells.str.casefold().isin(["", "na", "n/a", "nan", "<na>"])
     for text, rows in cells[spoken].groupby(cells[spoken], sort=False):
         problems.note(
@@ -255,7 +255,10 @@ def _check_one_mechanism(
     several = pairs[pairs.duplicated("compound", keep=False)]
     for compound, group in several.groupby("compound", sort=False):
         listed = " and ".join(f"{row.moa!r} ({row.place})" for row in group.itertuples())
-        problems.add(f"compound {compound!r} has several mechanisms, {listed}; decide for one")
+        problems.add(
+            f"compound {compound!r} has several mechanisms, {listed}; correct the MoA table so "
+            "that it has one"
+        )
 
 
 def _check_labels(
@@ -276,8 +279,7 @@ def _check_labels(
         return
     if "compound" not in rows.labels:
         problems.add(
-            "models need to know which wells were treated alike; name the column of compounds "
-            "under input.columns.compound, or give input.platemap"
+            "models need the compound of every well; set input.columns.compound or input.platemap"
         )
         return
     unnamed = (sites["role"] == "treated") & (sites["compound"] == "")
@@ -293,7 +295,7 @@ def _check_labels(
 
     def why(treatment: str) -> str:
         if not treatment:
-            return "neither compound nor MoA are given; fill them in"
+            return "compound and MoA are missing; add them"
         compound = treatment.rpartition("@")[0] or treatment
         near = None if compound in compounds else nearest(compound, compounds)
         hint = f" (did you mean {near!r}?)" if near else ""

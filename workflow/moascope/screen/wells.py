@@ -14,10 +14,10 @@ PLATE_SHAPES = {96: (8, 12), 384: (16, 24), 1536: (32, 48)}
 _LETTERS = string.ascii_uppercase
 # Between row and column: a blank, a hyphen of any kind, an underscore or a colon.
 _GAP = r" ?[-_:\u2010-\u2015\u2212]? ?"
-# The decimals are those of a column number that a spreadsheet or pandas wrote: A1.0.
+# Spreadsheets and pandas may write column numbers with decimals: A1.0.
 _NAME = re.compile(rf"([A-Za-z]{{1,2}}){_GAP}([0-9]{{1,3}})(?:\.0+)?")
 _COLUMN_FIRST = re.compile(rf"([0-9]{{1,3}}){_GAP}([A-Za-z]{{1,2}})")
-# As Opera and Operetta microscopes write it: r02c06.
+# The notation of Opera and Operetta microscopes: r02c06.
 _ROW_AND_COLUMN = re.compile(r"[Rr]([0-9]{1,2})[Cc]([0-9]{1,2})")
 
 
@@ -132,7 +132,7 @@ def _position(name: str) -> tuple[int, int]:
         return _row_number(match[2]), int(match[1]) - 1
     if match := _ROW_AND_COLUMN.fullmatch(name):
         return int(match[1]) - 1, int(match[2]) - 1
-    cause = " (it looks like a date that a spreadsheet made of it)" if looks_like_date(name) else ""
+    cause = " (a spreadsheet probably changed it into a date)" if looks_like_date(name) else ""
     raise InputError(
         f"{name!r} is not a well name{cause}; write row letter and column number, such as B02"
     )

@@ -54,13 +54,13 @@ def matched_channels(
         pairs = zip(missing, free * len(missing), strict=False)
         example = ", ".join(f"{name}: {channel}" for name, channel in pairs)
         raise InputError(
-            f"{place}: nothing says which channel of the images is {', '.join(missing)} ({names}). "
-            f"Set channel_map of the engine, such as channel_map: {{{example}}}, or correct "
+            f"{place}: the images have no channel for {', '.join(missing)} ({names}). Set "
+            f"channel_map of the engine, such as channel_map: {{{example}}}, or correct "
             "segmentation.channels."
         )
     if len(set(found)) < len(found):
         raise InputError(
-            f"{place}: one channel of the images stands for two of the model ({names}). Give each "
-            "its own."
+            f"{place}: one channel of the images is used for two of the model ({names}). Set a "
+            "different one for each."
         )
     return found

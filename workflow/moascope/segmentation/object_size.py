@@ -118,8 +118,8 @@ def factor_for(
     if shown.diameter is not None:
         if trained.diameter is None:
             raise InputError(
-                f"{name}: diameter: the model does not say how large the objects are that it was "
-                "trained on. Remove diameter, or set it to auto."
+                f"{name}: diameter: the model lacks the diameter of its training objects. Remove "
+                "diameter, or set it to auto."
             )
         return trained.diameter / shown.diameter
     if shown.pixel_size_um is not None and trained.pixel_size_um is not None:

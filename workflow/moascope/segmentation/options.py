@@ -125,7 +125,7 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
                 f"min_area ({self.min_area}) must not exceed max_area ({self.max_area})"
             )
         if self.channel_map and self.model is None:
-            problems.append("channel_map is for a given model; leave it out or set model")
+            problems.append("channel_map is for a given model; remove it, or set model")
         of_method = self.kind().problems
         refuse([*problems, *(of_method(self) if of_method else [])])
         return self
@@ -138,17 +138,16 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
             users = [method.name for method in METHODS if key in method.options.model_fields]
             if self.method not in users:
                 found.append(
-                    f"{key} is for method {' or '.join(users)}, not {self.method}; leave it out"
+                    f"{key} is for method {' or '.join(users)}, not {self.method}; remove it"
                 )
             elif self.model is not None and key in kind.keys_of_model:
                 found.append(
-                    f"{key} has no effect with a given model ({self.model}), used as it is; "
-                    "leave one of them out"
+                    f"{key} has no effect with a given model ({self.model}); remove one of them"
                 )
         if self.diameter == "auto" and kind.measure is None:
             found.append(
-                f"diameter: auto is not possible with method {self.method}; give the diameter in "
-                "pixels, or leave it out"
+                f"diameter: auto is not possible with method {self.method}; set the diameter in "
+                "pixels, or remove it"
             )
         return found
 
@@ -156,13 +155,13 @@ class Engine(*(method.options for method in METHODS), _Named):  # type: ignore[m
         problems = []
         if self.tune and self.model is None:
             problems.append(
-                "tune is for a given model; a network that is trained here is tuned anyway. Leave "
-                "tune out, or set model"
+                "tune is for a given model; trained networks are always tuned. Remove tune, or "
+                "set model"
             )
         elif self.tune and self.is_trained_further():
             problems.append(
-                "tune has no effect with training, after which a network is tuned anyway; leave "
-                "tune out, or leave training out to tune the given model as it is"
+                "tune has no effect with training, which always tunes the network; remove tune, "
+                "or remove training to tune the given model unchanged"
             )
         return problems
 

@@ -114,10 +114,9 @@ def _cut_short(steps: Sequence[int], training: NetworkTraining) -> str:
     """Compose the end of a sentence about networks that were trained for too few steps."""
     counts = " and ".join(f"{step:,}" for step in steps)
     return (
-        f"stopped at max_minutes ({training.max_minutes:g}) after {counts} of "
-        f"{training.steps:,} steps, while the learning rate was still high. The network is worse "
-        "than one that was trained to the end. Raise training.max_minutes, or lower "
-        "training.steps to what the time allows."
+        f"stopped at max_minutes ({training.max_minutes:g}) after {counts} of {training.steps:,} "
+        "steps, while the learning rate was still high. A complete training gives a better "
+        "network. Raise training.max_minutes, or lower training.steps."
     )
 
 

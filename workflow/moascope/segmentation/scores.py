@@ -128,7 +128,7 @@ def _intervals(tallies: Sequence[Tally], groups: Sequence[str], level: float = 0
     matched, objects = matched[objects > 0], objects[objects > 0]  # the others say nothing
     if len(objects) < LEAST_GROUPS:
         reason = (
-            f"the test images with objects are of {len(objects)} independent "
+            f"the test images with objects come from {len(objects)} independent "
             f"{'group' if len(objects) == 1 else 'groups'}, and an interval needs at least "
             f"{LEAST_GROUPS}; test on images of more groups, such as other movies or wells"
         )

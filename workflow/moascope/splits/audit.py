@@ -2,17 +2,17 @@
 
 Every fold is checked for four kinds of leaks; training and validation count as different sides:
 
-- Groups: does a field, a well, another configured column, or what the split itself holds out
-  (its compounds, its batches) have units on two sides?
-- Near-duplicates: are there two units on different sides that show the same picture (copied,
-  encoded again, brightened)? Their thumbnails correlate.
-- Overlaps: are there two units on different sides that share a good part of their content (imaged
-  again, shifted, cropped, turned, mirrored, one channel replaced)? See `overlaps`.
-- Adjacent crops: do the border of one unit and the opposite border of another one continue each
-  other, so that both were cut from one field? This needs no column that says so.
+- Groups: does a field, a well, another configured column, or a group that the split holds out
+  (compound, batch) have units on two sides?
+- Near-duplicates: do two units on different sides show the same image (copied, encoded again,
+  brightened)? Their thumbnails correlate.
+- Overlaps: do two units on different sides share much of their content (imaged again, shifted,
+  cropped, rotated, mirrored, one channel replaced)? See `image_overlaps`.
+- Adjacent crops: does one unit continue at the border of another, so both are crops of one field?
+  This needs no column of fields.
 
-The last three look at pixels only, so they also find what the sample sheet does not tell. What an
-audit could not look at is listed in its result; an audit that compared no images never passes.
+The last three compare pixels, so they find leaks that the sample sheet does not show. The result
+lists what could not be checked; an audit without images never passes.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def audit(
     options : Audit
         The options of the audit.
     images : UnitImages or None
-        One row per row of `units`; without it no pixels are looked at.
+        One row per row of `units`; without it no images are compared.
     held_out : sequence of str
         Columns that are checked in any case, see `independence.held_out_columns`. Names joined with
         "+" are checked as a combination.
@@ -162,7 +162,7 @@ def audit(
     if images is not None and len(images.thumbnails) != len(units):
         raise InputError(
             f"leakage audit: {len(images.thumbnails)} unit images for {len(units)} units; both "
-            "have to come from the same run"
+            "must come from the same run"
         )
     rows = np.flatnonzero(units["unit_id"].isin(groups["unit_id"]).to_numpy())
     chosen = units.iloc[rows].reset_index(drop=True)
@@ -226,7 +226,7 @@ def raise_if_leaking(audit: AuditResult, split_name: str, on_leak: str) -> None:
         If there are leaks and `on_leak` is "error".
     """
     for gap in audit["not_looked_at"]:
-        log.warning("split %s: not looked at: %s (%s)", split_name, gap["what"], gap["reason"])
+        log.warning("split %s: not checked: %s (%s)", split_name, gap["what"], gap["reason"])
     if audit["passed"]:
         log.info("split %s: the leakage audit passed", split_name)
     if not audit["messages"]:
@@ -234,13 +234,12 @@ def raise_if_leaking(audit: AuditResult, split_name: str, on_leak: str) -> None:
     error = InputError.collect(list(audit["messages"]), f"split {split_name!r} leaks")
     if on_leak == "error":
         raise InputError(
-            f"{error}\nScores on this split would be too good. Fix: hold together what belongs "
-            f"together: name its column under splits.{split_name}.group (method group-k-fold), or "
-            "correct the sheet. Images may also look alike by chance, as sparse round nuclei do: "
-            f"look at the two that are named, then raise splits.{split_name}.audit.min_correlation "
-            "(identical images) or min_overlap_correlation (common content), or set "
-            f"splits.{split_name}.audit.on_leak: warn, so that the run goes on and the report "
-            "says so."
+            f"{error}\nScores on this split would be too high. Fix: add the column of these "
+            f"groups to splits.{split_name}.group (method group-k-fold), or correct the sheet. "
+            "Images can also be similar by chance, for example sparse round nuclei: compare the "
+            f"two, then raise splits.{split_name}.audit.min_correlation (identical images) or "
+            "min_overlap_correlation (common content), or set "
+            f"splits.{split_name}.audit.on_leak: warn to continue with a warning in the report."
         )
     log.warning("%s", error)
 
@@ -270,7 +269,7 @@ def _compare_images(
     details = images.details
     n_flat, n_units = count_flat(details), len(rows)
     if n_units - n_flat < 2:
-        reason = f"{n_flat} of {n_units} units have no contrast, so that no pair can be compared"
+        reason = f"{n_flat} of {n_units} units have no contrast, so no pair can be compared"
         return {}, [_Unseen("images", reason, True)]
     unseen = []
     if n_flat:
@@ -370,7 +369,7 @@ def _group_messages(groups: Mapping[str, SharedGroups]) -> list[str]:
         if found["shared"]:
             example = found["examples"][0]
             messages.append(
-                f"{found['shared']} groups of column {column!r} stand on two sides, for example "
+                f"{found['shared']} groups of column {column!r} are in two sets, for example "
                 f"{example['group']!r} in {' and '.join(example['sets'])} of {_place(example)}."
             )
     return messages
@@ -390,7 +389,7 @@ def _pair_messages(pairs: Mapping[PairKind, SharedPairs | None]) -> list[str]:
         if found and found["pairs"]:
             example = found["examples"][0]
             messages.append(
-                f"{_counted(found['pairs'], words)} on two sides, for example {example['a']!r} in "
+                f"{_counted(found['pairs'], words)} in two sets, for example {example['a']!r} in "
                 f"{example['sets'][0]} and {example['b']!r} in {example['sets'][1]} of "
                 f"{_place(example)} ({_correlation(kind, example)})."
             )
@@ -417,7 +416,7 @@ def _correlation(kind: PairKind, example: PairExample) -> str:
 
 def _counted(n: int, pairs: str) -> str:
     """Return a count of pairs with its verb."""
-    return f"{n} {pairs} stand" if n > 1 else f"1 {pairs.replace('pairs', 'pair', 1)} stands"
+    return f"{n} {pairs} are" if n > 1 else f"1 {pairs.replace('pairs', 'pair', 1)} is"
 
 
 def _place(example: Place) -> str:

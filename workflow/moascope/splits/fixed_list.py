@@ -55,7 +55,7 @@ def read_fixed(options: Split, units: pd.DataFrame) -> pd.DataFrame:
     if "set" not in table.columns:
         problems.append("no column 'set': add it, with train, validation or test in every row")
     if not keys:
-        problems.append(f"no column that says which units: add one of {', '.join(FIXED_KEYS)}")
+        problems.append(f"no column identifies units: add one of {', '.join(FIXED_KEYS)}")
     problems += [
         f"column {key!r} is not in the units table: use another one"
         for key in keys
@@ -178,7 +178,7 @@ def assign_fixed(
         )
     chosen, listed = chosen[inside], listed[inside]
     log.info("fixed: %d of %d labelled units are in the list", len(chosen), len(inside))
-    # The rows' own keys make the groups, so a well without its plate means every such well.
+    # The columns of the list form the groups: a well without a plate means this well of all plates.
     codes, combinations = pd.factorize(listed)
     names = np.array(
         [" | ".join(key) if isinstance(key, tuple) else key for key in combinations], dtype=object

@@ -85,7 +85,7 @@ def _shortest_names(parts: pd.DataFrame, columns: list[str]) -> np.ndarray:
         parts = short
     if parts.shape[1] == 1:
         return parts.iloc[:, 0].to_numpy(dtype=object)
-    # A bar inside a value is doubled, so that different groups never get the same name.
+    # Bars inside values are doubled, so different groups have different names.
     rows = parts.to_numpy(dtype=object)
     joined = [" | ".join(value.replace("|", "||") for value in row) for row in rows]
     return np.array(joined, dtype=object)

@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 THUMBNAIL_SIDE = 16
 EDGE_LENGTH = 48
-# A border strip this deep averages out noise and still shows what continues next door.
+# Depth of a border strip: averages out noise, but still shows structures that continue.
 EDGE_DEPTH = 6 / 256
 RIGHT, LEFT, BOTTOM, TOP = range(4)
 
-# A channel that varies less than this (range 0 to 1) over a thumbnail or edge says nothing.
+# Channels that vary less than this (range 0 to 1) over a thumbnail or edge are ignored.
 _FLAT = 1e-4
-# Smooth backgrounds alone correlate, so the fine structure of a duplicate has to agree as well.
+# Smooth backgrounds correlate by chance, so the fine structure must correlate as well.
 _MIN_FINE_CORRELATION = 0.9
 _MIN_EDGE_CORRELATION = 0.5
 # Expected number of false adjacent pairs per audit.
@@ -130,8 +130,8 @@ def near_duplicates(
     ).reshape(len(thumbnails), -1)
     shown = np.flatnonzero(vectors.any(axis=1))
     vectors = vectors[shown]
-    # For unit vectors r = 1 - |x - y|^2 / 2, and a projection P never lengthens x - y, so that
-    # Px.Py - |Px|^2 / 2 - |Py|^2 / 2 >= r - 1: a cheap screen that loses no pair.
+    # For unit vectors r = 1 - |x - y|^2 / 2, and a projection P never lengthens x - y. So
+    # Px.Py - |Px|^2 / 2 - |Py|^2 / 2 >= r - 1: this fast filter keeps all pairs.
     basis = _main_directions(vectors)
     small = vectors @ basis
     half = (small**2).sum(axis=1) / 2
@@ -205,7 +205,7 @@ def adjacent_crops(edges: np.ndarray, plate: np.ndarray) -> pd.DataFrame:
         best, runner_up = _best_references(edges, first, second, ends, (a, b))
         spacing = max(float(np.median(best - runner_up)) / np.log(2), 0.01) if len(a) else 1.0
         margin = np.arctanh(np.minimum(correlation, 0.9999)) - best.max(axis=0)
-        # A border that has no neighbour exceeds all references by chance this often.
+        # Probability that a border without a neighbour exceeds all references by chance.
         n_candidates = np.bincount(plate)[plate[a]] - 1
         chance = n_candidates / (n_candidates + n_references) * np.exp(-margin / spacing)
         keep = (2 * n_units * chance <= _FALSE_PAIRS) & (correlation >= _MIN_EDGE_CORRELATION)
@@ -224,7 +224,7 @@ def _no_pairs() -> pd.DataFrame:
 def _thumbnails(images: np.ndarray) -> np.ndarray:
     n, height, width, channels = images.shape
     by_row = area_weights(height, THUMBNAIL_SIDE) @ images.reshape(n, height, width * channels)
-    # Channels stay interleaved, so that this is one large product and not many narrow ones.
+    # Interleaved channels allow one large matrix product instead of many narrow ones.
     across = np.kron(area_weights(width, THUMBNAIL_SIDE).T, np.eye(channels, dtype=np.float32))
     small = by_row.reshape(-1, width * channels) @ across
     return small.reshape(n, THUMBNAIL_SIDE, THUMBNAIL_SIDE, channels).astype(np.float16)

@@ -1,11 +1,11 @@
 """Pairs of images that share content: shifted, cropped, turned, resized or partly replaced.
 
-Images are compared by small patches around their most conspicuous spots, one channel at a time, so
-that a common part is found wherever it lies and whatever happened to the rest. The search has three
-steps, and each one bounds the work of the next:
+Images are compared by small patches around their strongest spots, one channel at a time. So a
+common part is found anywhere, even if the rest was changed. The search has three steps; each one
+limits the work of the next:
 
-1. Describe: at most 24 patches per image and channel, each in an orientation of its own, so that
-   turned and mirrored copies need no further search.
+1. Describe: at most 24 patches per image and channel, each in an orientation of its own, so rotated
+   and mirrored copies need no further search.
 2. Match: random trees bring similar patches together in small leaves, and every patch keeps its
    four best matches there. Two images are candidates if two matches agree on how one image lies on
    the other one, and an image keeps its best candidates. The cost grows as n log n.
@@ -27,7 +27,7 @@ from scipy.ndimage import maximum_filter
 SIDE = 48
 CENTRE = np.float32((SIDE - 1) / 2)
 
-# Patches of an image, over all its channels.
+# Largest number of patches of an image, over all its channels.
 _PATCHES = 60
 _PATCH_SIDE = 15
 _RADIUS = _PATCH_SIDE // 2
@@ -43,34 +43,33 @@ _MAX_CANDIDATES = 4
 _MAX_SURE_CANDIDATES = 32
 _SCALES = (0.85, 1 / 0.85)
 _CHUNK = 256
-# So many vectors or matches are copied at a time.
+# Number of vectors or matches that are copied at a time.
 _GATHER = 200_000
-# A channel that varies less than this (range 0 to 1) says nothing.
+# Channels that vary less than this (range 0 to 1) are ignored.
 _FLAT = 1e-4
 
-# Candidates that correlate less than this on a coarse grid, before and after a first refinement,
-# are given up early.
+# Smallest correlation of a candidate on a coarse grid, before and after a first refinement.
 _FIRST_GATE = 0.4
 _SECOND_GATE = 0.55
 _BLOCK = 6
-# A smaller common area (share of an image) has too few details to be told from chance.
+# Smallest common area (share of an image): smaller ones correlate by chance.
 _MIN_OVERLAP = 0.25
 _MIN_WHOLE_CORRELATION = 0.7
-# A pair with fewer agreeing matches needs details in at least so many pixels.
+# A pair with fewer agreeing matches needs details in at least this number of pixels.
 _SURE_VOTES = 4
 _MIN_DETAILS = 30
-# Round cells look alike. Two images that do not correlate as much as copies have to correlate
-# clearly better (Fisher's z) with each other than with themselves turned.
+# Round cells are similar. Two images that correlate less than copies (_SAME) must correlate
+# clearly better (Fisher's z) with each other than with rotations of themselves.
 _SAME = 0.975
 _MIN_ASYMMETRY = 0.4
-# A pair a little below the required correlation counts if many matches agree on it. With fewer
-# matches, or if all of three or more channels correlate, neither image may resemble itself turned.
+# A pair slightly below the required correlation counts if many matches agree. With fewer matches,
+# or if three or more channels all correlate, both images must differ from their own rotations.
 _LENIENCE = 0.12
 _LENIENT_VOTES = 5
 _LENIENT_CHANNELS = 3
 _LENIENT_ASYMMETRY = 0.6
 
-# How a turned or mirrored image lies: matrices that act on (y, x). The first is the identity.
+# Rotations and mirror images as matrices that act on (y, x). The first is the identity.
 _TURNS = np.array(
     [
         np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), turn) @ mirror
@@ -252,7 +251,7 @@ def _cut_patches(details: np.ndarray, n_spots: int, orientations: bool) -> tuple
     if not orientations:
         return pixels, image, place, np.zeros(len(image), np.int8), primary
     y, x = grid @ pixels.T
-    # The moments point into one of eight sectors. Noise may move them into the nearest other one.
+    # The moments point into one of eight sectors; noise may move them into a neighbouring one.
     nearest = np.abs(np.stack([y, x, (np.abs(y) - np.abs(x)) / np.sqrt(2)])).argmin(axis=0)
     sign = np.where(y * x < 0, -1, 1)
     second = np.choose(nearest, [-y, y, sign * x]), np.choose(nearest, [x, -x, sign * y])
@@ -334,7 +333,7 @@ def _match(patches: _Patches, generator: np.random.Generator, threads: int) -> p
     found = np.full((n, _MATCHES + 1), -1, np.int32)
     similarity = np.full((n, _MATCHES + 1), -1, np.float32)
     with ThreadPoolExecutor(threads) as pool:
-        # Leaves of one tree have no patch in common, so that threads write to rows of their own.
+        # Leaves of one tree share no patch, so threads write to different rows.
         for _ in range(_TREES if n > _LEAF else 1):
             leaves = list(grow_leaves(patches.vectors, generator, _LEAF))
             list(
@@ -346,7 +345,7 @@ def _match(patches: _Patches, generator: np.random.Generator, threads: int) -> p
     for start in range(0, max(n, 1), _GATHER):
         best = found[start : start + _GATHER, :_MATCHES]
         value = similarity[start : start + _GATHER]
-        # A match is worth as much as it stands above the first that is left out.
+        # The weight of a match is its similarity above that of the first match that is left out.
         worth = value[:, :_MATCHES] - np.maximum(value[:, _MATCHES:], _MIN_SIMILARITY)
         query, rank = np.nonzero(best >= 0)
         parts.append(_lay_over(patches, query + start, best[query, rank], worth[query, rank]))
@@ -569,7 +568,7 @@ def _standardise(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np
 
 def _improve(overlay: _Overlay) -> np.ndarray:
     """Compute the least-squares step of the poses: shift y, x, growth, angle; float32 (n, 4)."""
-    # A channel that does not fit may have been replaced, so it counts less.
+    # A channel that does not fit may have been replaced, so it has less weight.
     weight = np.maximum(overlay.correlation, 0.02)[:, None]
     slope_y, slope_x = overlay.slope_y * weight, overlay.slope_x * weight
     y, x = overlay.arms[..., :1], overlay.arms[..., 1:]

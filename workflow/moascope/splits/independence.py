@@ -142,8 +142,8 @@ def independent_unit(
         is_free = not columns and not has_plates
         held = "the groups of input.groups" if is_free else f"what the split {split!r} holds out"
         raise InputError(
-            f"evaluation.independent_unit: {chosen!r} is finer than {held} ({what}), "
-            f"so that its intervals would be too narrow. Fix: use "
+            f"evaluation.independent_unit: {chosen!r} is finer than {held} ({what}), so its "
+            "intervals would be too narrow. Fix: set it to "
             f"{' or '.join([AUTO, *(name for name in names if name in allowed)])}"
         )
     whole = "compound" in columns if has_plates else found.name == IMAGE or bool(columns)

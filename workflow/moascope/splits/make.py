@@ -133,8 +133,8 @@ def make_split(units: pd.DataFrame, options: Split, seed: int) -> tuple[pd.DataF
         chosen = chosen[~chosen["moa"].isin(labelled.classes[whole])]
         if chosen["moa"].nunique() < 2:
             raise InputError(
-                f"split method {method}: fewer than two classes are left after leaving out what "
-                "cannot be learned. Choose another split method.\n" + "\n".join(dropped)
+                f"split method {method}: fewer than two classes are left after removing classes "
+                "without training units. Choose another split method.\n" + "\n".join(dropped)
             )
     for sentence in dropped:
         log.warning("%s", sentence)
@@ -198,7 +198,7 @@ def check_sites(
         if options.method == "fixed" and options.file and names_units(options.file):
             return None
         tiles = 1
-    # Paths and sizes of images are most of the table and say nothing here.
+    # Paths and sizes of images are most of the table and are not needed.
     units = sites[[column for column in sites.columns if ":" not in column]]
     units = units.loc[units.index.repeat(tiles)].reset_index(drop=True)
     tile = np.tile(np.arange(tiles), len(sites))

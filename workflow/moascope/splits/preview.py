@@ -95,11 +95,11 @@ def _notes(counts: pd.DataFrame) -> list[str]:
         tested = int(part.loc[part["repeat"] == part["repeat"].min(), "test"].sum())
         used = part[(part[list(SETS)].sum(axis=1) > 0) & (part["train"] < FEW_UNITS)]
         if not tested:
-            notes.append(f"class {name!r} is tested in no fold; no score is known of it")
+            notes.append(f"class {name!r} is tested in no fold; it has no scores")
         elif tested < FEW_UNITS:
             notes.append(
                 f"class {name!r} is tested on {tested} unit{'s' if tested > 1 else ''} in all; "
-                "its scores will say little"
+                "its scores are uncertain"
             )
         if len(used):
             worst = used.sort_values("train", kind="stable").iloc[0]

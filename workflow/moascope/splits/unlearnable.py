@@ -54,8 +54,8 @@ def unlearnable_error(
         name, column = labelled.classes[label], LEAVE_ONE_OUT.get(method)
         if column and len(groups) == 1:
             problems.append(
-                f"class {name!r} has a single {column}, {groups[0]!r}, so nothing is left to learn "
-                f"it from when that one is tested: add units of the class from another {column}"
+                f"class {name!r} has a single {column}, {groups[0]!r}, so no training units are "
+                f"left when it is tested: add units of the class from another {column}"
             )
         else:
             problems.append(
@@ -67,8 +67,8 @@ def unlearnable_error(
     error = InputError.collect(problems, f"split method {method}")
     source = "images" if "given_set" in labelled.units else "moa table"
     return InputError(
-        f"{error}\nFix: as said, or take the class out of the {source}, or set "
-        "drop_unlearnable_classes: true to leave such classes out and report them."
+        f"{error}\nOr remove the class from the {source}, or set drop_unlearnable_classes: true "
+        "to leave such classes out and report them."
     )
 
 
@@ -77,8 +77,8 @@ def describe_lost_class(labelled: GroupedUnits, label: int, method: str) -> str:
     groups = labelled.group_names[labelled.counts[:, label] > 0]
     return (
         f"{method}: class {labelled.classes[label]!r} is left out "
-        f"({int(labelled.counts[:, label].sum())} units, in {_listing(groups)}): some fold would "
-        "test it without having learned it"
+        f"({int(labelled.counts[:, label].sum())} units, in {_listing(groups)}): a fold would "
+        "test it without training units"
     )
 
 
@@ -87,7 +87,7 @@ def describe_lost_fold(labelled: GroupedUnits, assignment: Assignment, label: in
     n_units = int(labelled.counts[assignment.sides == TEST].sum())
     return (
         f"fold {assignment.name!r} is left out ({n_units} units of class "
-        f"{labelled.classes[label]!r}): nothing is left to learn this class from"
+        f"{labelled.classes[label]!r}): this class has no training units left"
     )
 
 

@@ -92,7 +92,7 @@ def separate_validation_groups(
     while True:
         shares = [of_value[code] for of_value, code in zip(taken, codes, strict=True)]
         validation, training = shares[0] & shares[1], ~(shares[0] | shares[1])
-        # Per group: its units by class, and itself once for each of its classes.
+        # Per group: its units by class, and a count of one for each of its classes.
         weights = np.hstack([counts, counts > 0]) * training[:, None]
         lost = -weights
         for code in codes:
@@ -167,14 +167,14 @@ def hold_out_validation(
         result.append(replace(assignment, sides=sides))
     if np.any(costs):
         log.warning(
-            "%s: on average validation takes %.0f %% of the training units of a fold, and %.0f %% "
-            "are left out because they share a compound or a batch with it",
+            "%s: validation uses on average %.0f %% of the training units of a fold; %.0f %% are "
+            "left out because they share a compound or batch with it",
             method,
             *(100 * np.mean(costs, axis=0)),
         )
     for label in np.flatnonzero(without):
         log.warning(
-            "class %r has too few training groups to give one to validation in %d of %d folds",
+            "class %r has too few training groups for validation in %d of %d folds",
             labelled.classes[label],
             without[label],
             len(assignments),

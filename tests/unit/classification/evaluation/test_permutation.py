@@ -84,7 +84,7 @@ def test_p_values_count_the_score_itself():
 def test_classes_that_can_be_permuted_in_one_way_have_no_p_value():
     found = permutation.against_null(0.9, np.ones(5), 0.95, 1.0, permutation.LABELS)
     assert found["p"] is None
-    assert found["p_reason"].startswith("there is one way only to permute the classes")
+    assert found["p_reason"].startswith("there is only one permutation of the classes")
 
 
 def test_a_calibrated_head_is_refitted_as_such():

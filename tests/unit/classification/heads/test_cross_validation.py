@@ -95,9 +95,7 @@ def test_a_unit_without_a_mechanism_is_named():
     labels = labels.copy()
     labels[4] = ""
     names = np.array([f"P1/A01/{row}" for row in range(len(labels))])
-    with pytest.raises(
-        InputError, match=r"unit P1/A01/4 .* mechanism is not known \(1 such units\)"
-    ):
+    with pytest.raises(InputError, match=r"unit P1/A01/4 .* mechanism is unknown \(1 such units\)"):
         cross_validation.fit_predict_folds(features, names, labels, thirds(len(labels)), LDA)
 
 

@@ -14,6 +14,8 @@ def test_an_svm_learns_from_a_sample_of_very_many_units_and_says_so(monkeypatch,
     monkeypatch.setattr(kernel, "MOST_ROWS", 100)
     head = fitting.fit_head(features, labels, SVM)
     assert len(head.support) <= 100
-    assert "svm: learns from 100 of 480 training units, drawn alike from all classes" in caplog.text
+    assert (
+        "svm: fitted to 100 of 480 training units, sampled evenly from all classes" in caplog.text
+    )
     called = np.asarray(head.classes)[head.logits(features).argmax(axis=1)]
     assert (called == labels).mean() > 0.9

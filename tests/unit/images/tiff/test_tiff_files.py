@@ -64,7 +64,7 @@ def test_promised_channels_that_are_missing_are_not_zeros(tmp_path, tiff_data):
 
 def test_pages_that_ome_metadata_do_not_mention_are_named(tmp_path):
     path = ome_file(tmp_path / "a.ome.tif", PLANES, 1, '<TiffData IFD="0" PlaneCount="1"/>')
-    expected = r"holds 3 pages, but its OME metadata speaks? of 1, so that 2 would not be read\."
+    expected = r"holds 3 pages, but its OME metadata describes 1, so 2 would not be read\."
     with pytest.raises(ImageError, match=expected):
         read_planes(path)
     with pytest.raises(ImageError, match=r"b.ome.tif: incomplete: .* fewer planes than they list"):
@@ -107,7 +107,7 @@ def test_ome_metadata_cannot_fill_the_memory(tmp_path):
     for axis in "CZT":
         text = text.replace(f'Size{axis}="1"', f'Size{axis}="90000"')
     tifffile.tiffcomment(path, text)
-    with pytest.raises(ImageError, match="speak of more than 1,000,000 planes"):
+    with pytest.raises(ImageError, match="list more than 1,000,000 planes"):
         read_planes(path)
 
 

@@ -60,4 +60,4 @@ def test_weights_that_cannot_be_downloaded_are_an_error_without_a_url(monkeypatc
 
 def test_images_that_are_too_small_are_told_the_least_size():
     with pytest.raises(InputError, match=r"InceptionV3 cannot be built .* at least 75x75"):
-        backbones.build("InceptionV3", "none", None, RGB, TRIPLE, unit_shape=(74, 90))
+        backbones.build("InceptionV3", "none", None, RGB, RGB_MAPPING, unit_shape=(74, 90))

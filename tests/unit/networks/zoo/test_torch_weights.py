@@ -27,7 +27,7 @@ def test_a_file_that_asks_for_other_classes_is_refused_without_running_them(tmp_
 
     path = tmp_path / "trap.pth"
     path.write_bytes(pickle.dumps(Trap()))
-    with pytest.raises(InputError, match="which no state dict needs"):
+    with pytest.raises(InputError, match="which is not part of a state dict"):
         read_state_dict(path)
     assert not (tmp_path / "executed").exists()
 

@@ -4,6 +4,7 @@ from rule_inputs import build, wildcards
 
 from moascope.core.errors import InputError
 from moascope.pipeline.inputs.classification import ModelInputs
+from moascope.segmentation.engines import optional_packages
 
 SPLITS = {
     "loco": {"method": "leave-one-compound-out"},
@@ -178,6 +179,17 @@ def test_cells_are_counted_where_they_are_found(inputs):
 def test_a_baseline_is_left_without_cells():
     inputs = build(ModelInputs, evaluation={"baselines": ["cell-count"]})
     assert inputs.baseline_names() == ["majority"]
+
+
+def test_a_package_that_logs_need_is_named_before_the_run(monkeypatch):
+    tuned = {"full": {**MODELS["full"], "training": {"tensorboard": True}}}
+    inputs = build(ModelInputs, splits=SPLITS, models=tuned)
+    monkeypatch.setattr(optional_packages, "missing", list)
+    with pytest.raises(InputError, match=r"full\.training\.tensorboard: the package"):
+        inputs.check_packages()
+    monkeypatch.setattr(optional_packages, "missing", lambda names: [])
+    inputs.check_packages()
+    assert inputs.tensorboard_of_folds(of("full")) == "logs/small/tensorboard/full/{fold}"
 
 
 def test_there_is_one_file_per_fold(inputs, tmp_path):

@@ -56,8 +56,8 @@ def test_images_outside_class_folders_are_counted(tmp_path):
     section = folder(tmp_path, "a/1.png", "2.png", "3.png")
     notes = read_screen(section)[1]
     assert notes == [
-        f"{tmp_path}: 1 image files are read; left out: 2 image file(s) in no folder of a class, "
-        "such as '2.png'"
+        f"{tmp_path}: 1 image files are read; left out: 2 image file(s) outside the folders of "
+        "classes, such as '2.png'"
     ]
 
 
@@ -154,21 +154,21 @@ def test_splits_by_what_is_not_there_are_refused_with_the_fix(method):
     with pytest.raises(InputError) as caught:
         load(raw(input={"groups": ["patient"]}, splits={"s": {"method": method}}))
     assert (
-        f"splits.s.method: {method!r} holds out what images of format 'classes' do not have; use "
-        "stratified-k-fold, fixed, or group-k-fold or leave-one-group-out with `group` (there are: "
-        "patient)"
+        f"splits.s.method: {method!r} holds out groups that format 'classes' does not have; set "
+        "stratified-k-fold, fixed, or group-k-fold or leave-one-group-out with `group` (there "
+        "are: patient)"
     ) in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"input": {"controls": ["DMSO"]}}, "controls: format 'classes' knows no plates"),
-        ({"input": {"platemap": "p.csv"}}, "platemap: format 'classes' knows no plates"),
-        ({"input": {"columns": {"well": "w"}}}, r"columns\.well: format 'classes' knows"),
+        ({"input": {"controls": ["DMSO"]}}, "controls: format 'classes' has no plates"),
+        ({"input": {"platemap": "p.csv"}}, "platemap: format 'classes' has no plates"),
+        ({"input": {"columns": {"well": "w"}}}, r"columns\.well: format 'classes' has"),
         (
             {"normalization": {"steps": [{"method": "zscore", "scope": "controls"}]}},
-            r"steps\[0\]\.scope: 'controls' takes statistics from controls, and format 'classes'",
+            r"steps\[0\]\.scope: 'controls' takes statistics from controls, which format 'classes'",
         ),
         (
             {"splits": {"s": {"method": "group-k-fold"}}},

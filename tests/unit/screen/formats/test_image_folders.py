@@ -45,8 +45,8 @@ def test_a_folder_that_is_also_found_where_it_lies_is_read_once(root):
     (root / "latest").symlink_to("P1")
     assert plate_names(given(root).input) == ["P1"]
     assert warning(root) == (
-        f"{root}: 2 image files are read; left out: 2 file(s) that are reached a second "
-        "time through a link, such as 'latest/A01_d.tif'"
+        f"{root}: 2 image files are read; left out: 2 file(s) found twice through a link, such "
+        "as 'latest/A01_d.tif'"
     )
 
 
@@ -54,7 +54,7 @@ def test_a_folder_that_is_also_found_where_it_lies_is_read_once(root):
 def test_links_in_a_circle_end(root, target):
     (root / "P1/back").symlink_to(target)
     assert plate_names(given(root).input) == ["P1"]
-    assert "1 link(s) that lead back into a folder above them, such as 'P1/back'" in warning(root)
+    assert "1 link(s) to a folder above themselves, such as 'P1/back'" in warning(root)
 
 
 def test_two_links_in_a_circle_end(root):
@@ -70,7 +70,7 @@ def test_a_link_that_leads_out_is_not_followed_and_said(root, tmp_path, caplog):
     (root / "P2").symlink_to(tmp_path / "rooted")
     assert plate_names(given(root).input) == ["P1"]
     read_sites(given(root))
-    assert "1 link(s) that lead out of" in caplog.text
+    assert "1 link(s) to files outside" in caplog.text
     assert "(set input.images further up), such as 'P2'" in caplog.text
 
 
@@ -78,7 +78,7 @@ def test_a_folder_with_nothing_but_a_link_out_says_so(tmp_path):
     touch(tmp_path / "elsewhere", "A01_d.tif")
     (tmp_path / "root").mkdir()
     (tmp_path / "root/P1").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"a link that leads out of it, 'P1'"):
+    with pytest.raises(InputError, match=r"a link to a file outside it, 'P1'"):
         FORMAT.reader.list_files(given(tmp_path / "root").input)
 
 

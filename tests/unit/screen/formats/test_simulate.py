@@ -18,7 +18,7 @@ def test_it_makes_images_instead_of_reading_a_sheet_of_the_user():
 
 
 def test_free_groups_are_refused_with_the_reason():
-    with pytest.raises(ValidationError, match="a simulated screen has no columns of its own"):
+    with pytest.raises(ValidationError, match="a simulated screen has no further columns"):
         Input(format="simulate", groups={"patient": "p"}, channels={"DNA": "DNA"})
 
 

@@ -30,9 +30,9 @@ def test_numbers_that_can_be_read_in_one_way_are_read(cells, numbers):
 @pytest.mark.parametrize(
     ("cells", "wrong", "message"),
     [
-        (["1,000", "3"], "1,000", "is 1000 if its comma stands between thousands, and 1 if"),
+        (["1,000", "3"], "1,000", "is 1000 if its comma separates thousands, and 1 if"),
         (["1,250", "0.3"], "1,250", "write 1250 or 1.25"),
-        (["0,3", "1.000"], "1.000", "is 1000 if its point stands between thousands, and 1 if"),
+        (["0,3", "1.000"], "1.000", "is 1000 if its point separates thousands, and 1 if"),
         (
             ["0,3", "0.5"],
             "0,3",
@@ -62,6 +62,6 @@ def test_what_programs_write_is_read_back_with_points_and_with_commas(numbers, m
 @given(st.from_regex(r"[1-9]\d{0,2}(,\d{3})", fullmatch=True))
 def test_advice_never_changes_the_value_alone(cell):
     why = read_numbers([cell]).wrong[cell]
-    thousands, _, decimal = why.rpartition("write ")[2].partition(" or ")
+    thousands, _, decimal = why.rpartition("set ")[2].partition(" or ")
     assert float(thousands) == float(cell.replace(",", ""))
     assert float(decimal) == float(cell.replace(",", "."))

@@ -60,7 +60,7 @@ def test_refused_masks_have_one_message_that_names_the_sheet(annotated_set, capl
 
 def test_masks_of_one_value_that_are_taken_as_labels_bring_a_warning(annotated_set, caplog):
     annotated_set([discs(4, 255), discs(2, 255)], binary_masks="labels")
-    assert "none of 2 masks has more than one value, so that every image has one" in caplog.text
+    assert "none of 2 masks has more than one value, so every image has one" in caplog.text
     assert "several unconnected parts" in caplog.text
     caplog.clear()
     annotated_set([discs(4, 0), discs(2, 255)], binary_masks="labels")

@@ -35,7 +35,7 @@ def test_plates_that_cannot_be_dealt_are_named(named, message):
 
 
 def test_two_plates_are_too_few_to_deal():
-    with pytest.raises(InputError, match="2 plates are too few to train, validate and test on"):
+    with pytest.raises(InputError, match="2 plates are too few for training, validation and test"):
         divide_plates(PLATES[:2], NONE, SETS)
 
 

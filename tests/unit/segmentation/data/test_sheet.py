@@ -73,15 +73,17 @@ def test_all_problems_of_a_sheet_are_told_at_once(folder, options):
         read_annotations(folder / "sheet.csv", options)
     message = str(caught.value)
     assert message.startswith(f"{folder / 'sheet.csv'}: 7 problems")
-    assert "line 3, name: 'a' is the name of an image above as well" in message
-    assert "line 4, set: 'trian' is no set that is known; use train, validation, test" in message
+    assert "line 3, name: 'a' is also the name of an image above" in message
+    assert "line 4, set: 'trian' is an unknown set; use train, validation, test" in message
     assert f"line 5, image: {folder.resolve() / 'images' / 'gone.png'} does not exist" in message
     assert f"{folder.resolve() / 'masks' / 'c.png'} does not exist" in message
 
 
 def test_paths_do_not_lead_out_of_the_root(folder, options):
     (folder / "sheet.csv").write_text("id,set\n../../x,train\na,val\nb,test")
-    with pytest.raises(InputError, match=r"line 2, image: 'images/../../x.png' leads out of"):
+    with pytest.raises(
+        InputError, match=r"line 2, image: 'images/../../x.png' is outside the folder"
+    ):
         read_annotations(folder / "sheet.csv", options)
 
 
@@ -118,7 +120,7 @@ def test_a_split_file_that_does_not_fit_is_explained(folder, options):
     message = str(caught.value)
     assert "val: 'zz' is not in the sheet" in message
     assert "test: 'd' is also in the set train; an image belongs to one set" in message
-    assert "'extra' is no set that is known" in message
+    assert "'extra' is an unknown set" in message
 
 
 @pytest.mark.parametrize(
@@ -133,12 +135,12 @@ def test_a_damaged_split_file_is_refused(folder, options, text, message):
 
 def test_a_wrong_set_in_the_mapping_is_refused(folder, options):
     options = replace(options, set_of={"train": "train", "val": "vaal", "test": "test"})
-    with pytest.raises(InputError, match="sets: 'val' is given the set 'vaal'; use train"):
+    with pytest.raises(InputError, match="sets: 'val' has the unknown set 'vaal'; use train"):
         read_annotations(folder / "sheet.csv", options)
 
 
 def test_sets_have_to_be_given(folder, options):
-    with pytest.raises(InputError, match="no sets: name the column that tells the set"):
+    with pytest.raises(InputError, match="no sets: set set_column to the column"):
         read_annotations(folder / "sheet.csv", replace(options, set_column=""))
 
 

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from pydantic import ValidationError
 
 from moascope.segmentation.engines import base
+from moascope.segmentation.engines.options.base import MethodOptions
 
 ADVICE = base.SizeAdvice("min_area", "max_area")
 
@@ -15,7 +15,7 @@ def method(**more):
     return base.Method(
         **{
             "name": "dots",
-            "options": base.MethodOptions,
+            "options": MethodOptions,
             "load": "dots:load",
             "environment": "dots",
             "finding_keys": (),
@@ -45,22 +45,6 @@ def test_only_keras_computes_with_the_backend_of_the_configuration(library, back
 )
 def test_engines_that_learn_nothing_else_are_always_tuned(functions, is_always_tuned):
     assert method(**functions).is_always_tuned() == is_always_tuned
-
-
-@pytest.mark.parametrize("diameter", [None, "auto", 0.5, 30])
-def test_a_diameter_is_measured_given_or_unknown(diameter):
-    assert base.MethodOptions(diameter=diameter).diameter == diameter
-
-
-@pytest.mark.parametrize("keys", [{"diameter": 0}, {"diameter": "large"}, {"min_area": 0}])
-def test_sizes_are_above_0(keys):
-    with pytest.raises(ValidationError, match=next(iter(keys))):
-        base.MethodOptions(**keys)
-
-
-def test_a_path_of_a_model_may_begin_with_the_home_folder(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/anna")
-    assert base.GivenModel(model="~/unet.keras").model == "/home/anna/unet.keras"
 
 
 def test_methods_are_read_without_numpy(repository):

@@ -1,25 +1,6 @@
-"""Options of Cellpose."""
+"""Cellpose as a method."""
 
-import pytest
-from pydantic import ValidationError
-
-from moascope.segmentation.engines.cellpose import CELLPOSE, CellposeOptions
-
-
-def test_thresholds_are_those_of_cellpose_unless_they_are_set():
-    options = CellposeOptions()
-    assert options.flow_threshold is options.cellprob_threshold is options.model is None
-
-
-@pytest.mark.parametrize(
-    ("key", "least", "most"), [("flow_threshold", 0, 10), ("cellprob_threshold", -10, 10)]
-)
-def test_thresholds_are_limited(key, least, most):
-    for value in (least, most):
-        assert getattr(CellposeOptions(**{key: value}), key) == value
-    for value in (least - 0.1, most + 0.1):
-        with pytest.raises(ValidationError, match=key):
-            CellposeOptions(**{key: value})
+from moascope.segmentation.engines.cellpose import CELLPOSE
 
 
 def test_it_is_a_network_that_is_neither_trained_nor_tuned():

@@ -1,35 +1,7 @@
-"""Options of threshold and watershed."""
+"""Threshold and watershed as a method."""
 
-import pytest
-from pydantic import ValidationError
-
-from moascope.segmentation.engines.classical import CLASSICAL, USUAL_DIAMETER, ClassicalOptions
-
-
-def test_objects_are_bright_and_lengths_are_tuned_by_default():
-    options = ClassicalOptions()
-    assert (options.polarity, options.threshold) == ("bright", "otsu")
-    assert options.correction is options.smoothing is options.separation is None
-
-
-@pytest.mark.parametrize(
-    ("keys", "right"),
-    [
-        ({"correction": 0}, 0.01),
-        ({"correction": 10.5}, 10),
-        ({"smoothing": -0.1}, 0),
-        ({"smoothing": 1.1}, 1),
-        ({"separation": 0}, 0.01),
-        ({"separation": 2.1}, 2),
-        ({"threshold": "mean"}, "triangle"),
-        ({"polarity": "grey"}, "dark"),
-    ],
-)
-def test_parameters_are_limited(keys, right):
-    (key,) = keys
-    assert getattr(ClassicalOptions(**{key: right}), key) == right
-    with pytest.raises(ValidationError, match=key):
-        ClassicalOptions(**keys)
+from moascope.segmentation.engines.classical import CLASSICAL
+from moascope.segmentation.engines.options.classical import USUAL_DIAMETER
 
 
 def test_it_is_no_network_and_always_tuned():

@@ -1,9 +1,9 @@
-"""Options of the U-Net."""
+"""The U-Net as a method: keys that do not go together."""
 
 import pytest
-from pydantic import ValidationError
 
-from moascope.segmentation.engines.unet import UNET, Network, UNetOptions
+from moascope.segmentation.engines.options.unet import UNetOptions
+from moascope.segmentation.engines.unet import UNET
 
 
 def problems(**keys):
@@ -37,18 +37,12 @@ def test_a_pretrained_encoder_halves_at_most_five_times():
 def test_augmentation_is_for_training():
     assert problems(model="u.keras", augmentation={}, training={}) == []
     (text,) = problems(model="u.keras", augmentation={})
-    assert text.startswith("augmentation is for training, but the given model is used as it is")
+    assert text.startswith("augmentation has no effect, since the given model is not trained")
 
 
 def test_tiles_overlap_by_half_at_most():
     assert problems(tile=128, overlap=64) == []
     assert problems(tile=128, overlap=65) == ["overlap (65) must be at most half of tile (128)"]
-
-
-def test_binning_may_come_as_text_from_the_command_line():
-    assert Network(binning="4").binning == 4
-    with pytest.raises(ValidationError, match="binning"):
-        Network(binning=3)
 
 
 def test_networks_of_an_ensemble_are_trained_one_by_one():

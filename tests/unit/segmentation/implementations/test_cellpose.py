@@ -9,7 +9,9 @@ import pytest
 
 from moascope.core.errors import InputError
 from moascope.segmentation.implementations import cellpose as cellpose_engine
+from moascope.segmentation.implementations.base import Job
 from moascope.segmentation.implementations.cellpose import cellpose
+from moascope.segmentation.options import Engine
 
 HAS_CELLPOSE = importlib.util.find_spec("cellpose") is not None
 
@@ -40,6 +42,39 @@ def test_weights_that_cannot_be_downloaded_are_explained(monkeypatch):
     )
     with pytest.raises(InputError, match=message):
         cellpose()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {"diameter": None}),
+        (
+            {"flow_threshold": 0.2, "cellprob_threshold": -1.0, "diameter": 50},
+            {"flow_threshold": 0.2, "cellprob_threshold": -1.0, "diameter": 50.0},
+        ),
+    ],
+)
+def test_the_users_thresholds_reach_cellpose(monkeypatch, options, expected):
+    """Without Cellpose, which is not installed everywhere."""
+    seen = {}
+
+    class Network:
+        def __init__(self, **keys):
+            pass
+
+        def eval(self, image, channel_axis, normalize, **keys):
+            seen.update(keys)
+            return (np.zeros(image.shape[:2], np.int32),)
+
+    class Models:
+        MODEL_NAMES = ("cpsam",)
+        CellposeModel = Network
+
+    monkeypatch.setattr(cellpose_engine, "imported", lambda *names: Models)
+    engine = Engine(method="cellpose", **options)
+    loaded = cellpose_engine.load(Job({}, {}, ["DNA"], engine.finding_options()))
+    loaded.engine(np.ones((1, 8, 8), np.uint16))
+    assert seen == expected
 
 
 needs_cellpose = pytest.mark.skipif(not HAS_CELLPOSE, reason="Cellpose is not installed here")

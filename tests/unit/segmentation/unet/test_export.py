@@ -144,7 +144,9 @@ def test_a_conversion_that_changes_the_maps_is_refused(exported, tmp_path, monke
     monkeypatch.setattr(export, "TOLERANCE", -1)
     with (
         write_discs(tmp_path, channels=("DNA", "Actin")) as annotated,
-        pytest.raises(InputError, match=r"engines.u.export: as ONNX the network gives other maps"),
+        pytest.raises(
+            InputError, match=r"engines.u.export: the ONNX and Keras networks give different"
+        ),
     ):
         export.export(
             exported[0],

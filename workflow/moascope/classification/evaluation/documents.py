@@ -157,7 +157,7 @@ class Pictures(TypedDict):
 
 
 class Details(Pictures):
-    """What only the report shows."""
+    """Details that only the report shows."""
 
     folds: list[FoldScores]
     repeats: int

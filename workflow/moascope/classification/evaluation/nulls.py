@@ -25,7 +25,7 @@ from moascope.classification.predictions import FoldLike
 logger = logging.getLogger(__name__)
 
 IN_TRAINING = (
-    "{units} are in training as well, so that fixed predictions cannot tell class and {unit} apart"
+    "{units} are in training as well, so fixed predictions cannot separate class and {unit}"
 )
 
 N_REFITS = 200

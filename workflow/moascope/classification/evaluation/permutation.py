@@ -212,7 +212,7 @@ def against_null(
     """
     known = null[~np.isnan(null)]
     if distinct < 1.5:
-        return no_null("there is one way only to permute the classes")
+        return no_null("there is only one permutation of the classes")
     if observed is None or len(known) == 0:
         return no_null("the score is not defined where mechanisms are permuted")
     tails = [(1 - level) / 2, (1 + level) / 2]

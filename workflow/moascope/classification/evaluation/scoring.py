@@ -212,7 +212,5 @@ def _score_baseline(
         "comparator": not below,
     }
     if below:
-        result["reason"] = (
-            "the split makes its class rarer in training, so that it scores below chance"
-        )
+        result["reason"] = "its class is rarer in the training set, so it scores below chance"
     return result, scored

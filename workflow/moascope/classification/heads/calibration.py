@@ -50,10 +50,10 @@ _LEAST, _MOST = 0.05, 100.0
 """Limits of the search for a temperature."""
 
 TOO_FEW_GROUPS = (
-    "fewer than two classes have two groups or more among the training units, so that no "
-    "prediction of held-out groups is left to calibrate by"
+    "fewer than two classes have two groups or more among the training units, so there are no "
+    "predictions of held-out groups to calibrate on"
 )
-NO_VALIDATION = "there are no validation units of the classes that are learned"
+NO_VALIDATION = "the learned classes have no validation units"
 SWITCHED_OFF = "it is switched off"
 
 

@@ -97,7 +97,7 @@ def fit_svm(
     """
     if len(features) > MOST_ROWS:
         logger.warning(
-            "svm: learns from %d of %d training units, drawn alike from all classes, since time "
+            "svm: fitted to %d of %d training units, sampled evenly from all classes, since time "
             "and memory grow with their square",
             MOST_ROWS,
             len(features),

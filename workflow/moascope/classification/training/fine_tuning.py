@@ -254,9 +254,9 @@ def size_warning(
     return {
         "id": "large-units",
         "about": f"models.{name}",
-        "text": f"Units of {height} x {width} px reach the network of {name} at full size, which "
-        f"takes {factor:.0f} times as long as 256 px. To change that, set units.size, units.tiles "
-        f"or models.{name}.input_size.",
+        "text": f"Units of {height} x {width} px enter the network of {name} at full size, which "
+        f"takes {factor:.0f} times as long as 256 px. For shorter training, set units.size, "
+        f"units.tiles or models.{name}.input_size.",
     }
 
 

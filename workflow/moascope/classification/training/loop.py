@@ -154,6 +154,7 @@ class ClassifierCourse(loop.Course):
         if self._training.class_weights and not self._training.balanced_sampling:
             self._weight_of = samples.class_weights()
         self.learning_rate = float(self._training.learning_rate or math.nan)
+        self._schedule = SCHEDULES.own(self._training, self._training.schedule)
         self.averages_weights = self._training.ema is not None
         self.counted = "images" if samples.stacks[0].ndim == 4 else "units"
 
@@ -212,7 +213,7 @@ class ClassifierCourse(loop.Course):
         n_before = training.head_epochs if self._trunk is not None else 0
         return compute_rate(
             training.schedule,
-            SCHEDULES.own(training, training.schedule),
+            self._schedule,
             self.learning_rate,
             training.warm_up or 0.0,
             len(history) - n_before + part,

@@ -42,8 +42,8 @@ its wells by up to 0.28, of its treatments by up to 0.62, depending on the class
 """
 
 NO_INTERVAL = (
-    "every class has one {unit} only in the test set, so that the spread between independent "
-    "units is not known"
+    "every class has only one {unit} in the test set, so the spread between independent units is "
+    "unknown"
 )
 """Why there is no interval; to be filled with the name of the independent unit."""
 

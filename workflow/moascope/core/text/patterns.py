@@ -76,7 +76,7 @@ def compile_pattern(text: str, key: str) -> re.Pattern[str]:
     except (re.error, OverflowError) as error:
         reason = str(error)
     except (RecursionError, MemoryError):
-        reason = "it is nested or repeated too deeply"
+        reason = "its groups or repeats are nested too deeply"
     raise InputError(f"{key}: {show(text)} is not a regular expression ({reason}); correct it")
 
 

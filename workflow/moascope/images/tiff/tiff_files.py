@@ -86,7 +86,7 @@ def _check_ome_numbers(tiff: TiffFile, path: Path, advice: str) -> None:
         _MAX_PLANES
     ):
         raise DamagedImageError(
-            f"{path}: its OME metadata speak of more than {_MAX_PLANES:,} planes, so they are "
+            f"{path}: its OME metadata list more than {_MAX_PLANES:,} planes, so they are "
             f"damaged. {advice}"
         )
 
@@ -141,8 +141,8 @@ def _check_pages(tiff: TiffFile, path: Path, advice: str) -> None:
         source = {"ome": "OME metadata", "imagej": "ImageJ description"}
         raise DamagedImageError(
             f"{path}: holds {pages} pages, but its {source.get(series.kind, 'description')} "
-            f"speaks of {read}, so that {pages - read} would not be read. Export it again with "
-            "metadata that name all channels, or remove its metadata and set input.axes."
+            f"describes {read}, so {pages - read} would not be read. Export it again with metadata "
+            "that name all channels, or remove its metadata and set input.axes."
         )
 
 

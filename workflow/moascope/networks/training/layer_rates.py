@@ -26,17 +26,19 @@ class LayerRates(keras.optimizers.MultiOptimizer):
         factors: Mapping[str, float],
         learning_rate: float,
     ) -> None:
-        self._by_factor = {factor: build() for factor in sorted({1.0, *factors.values()})}
-        super().__init__(lambda variable: self._by_factor[factors.get(variable.path, 1.0)])
+        by_factor = {factor: build() for factor in sorted({1.0, *factors.values()})}
+        super().__init__(lambda variable: by_factor[factors.get(variable.path, 1.0)])
+        self._rated = tuple(by_factor.items())
         self.learning_rate = learning_rate
 
     @property
     def learning_rate(self) -> float:
         """Learning rate for the factor 1."""
-        return float(self._by_factor[1.0].learning_rate)
+        factor, optimizer = self._rated[-1]
+        return float(optimizer.learning_rate) / factor
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
         """Set the learning rate of all optimizers."""
-        for factor, optimizer in self._by_factor.items():
+        for factor, optimizer in self._rated:
             optimizer.learning_rate = value * factor

@@ -35,7 +35,7 @@ History = Sequence[Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Batch:
-    """What a step learns from, and its learning rate."""
+    """Units and targets of a step, with its learning rate."""
 
     rate: float
     inputs: np.ndarray

@@ -48,10 +48,10 @@ def build(request: NetworkRequest) -> keras.Model:
                 "Give an input_size that it takes."
             ) from error
         raise InputError(
-            f"weights: the imagenet weights of {name} are not on this machine and could not "
-            "be downloaded. Fetch its 'notop' weights file on a machine with a network and "
-            "give its path as weights, or use backbone efficientnet-lite0, whose weights "
-            "come with the environment, or weights: none to train from scratch."
+            f"weights: the imagenet weights of {name} are not on this machine and could not be "
+            "downloaded. Fix: download its 'notop' weights file elsewhere and set weights to "
+            "its path. Or set backbone: efficientnet-lite0, whose weights are installed, or "
+            "weights: none to train from scratch."
         ) from error
     if weights not in (None, "imagenet"):
         load_weights(network, str(weights))

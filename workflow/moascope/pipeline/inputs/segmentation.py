@@ -377,8 +377,7 @@ class EngineInputs(RuleInputs):
         if missing:
             raise InputError(
                 f"not installed, but needed for this run: {', '.join(missing)}. Run with --sdm "
-                "conda, which makes the environments for it, or: uv pip install "
-                f"{' '.join(missing)}"
+                f"conda, which installs them, or: uv pip install {' '.join(missing)}"
             )
 
 

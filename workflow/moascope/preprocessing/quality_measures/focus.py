@@ -27,13 +27,13 @@ from moascope.preprocessing.quality_measures.base import (
 # The power spectrum is fitted from two periods per image up to this many cycles per pixel (half
 # the sampling rate is 0.5); from _NOISE_FREQUENCY in both directions only camera noise is left.
 _FOCUS_FREQUENCY, _NOISE_FREQUENCY = 0.25, 0.4
-# Sharpness compares what lies below and above the second of these with each other.
+# Sharpness is the power above the second of these frequencies over the power between the two.
 _COARSE_FREQUENCY, _FINE_FREQUENCY = 0.025, 0.1
-# The Laplacian is taken of means over blocks of this side, since camera noise, which blur does
-# not touch, would otherwise outweigh everything.
+# The Laplacian is computed on means over blocks of this side (px), to average out camera noise,
+# which does not depend on focus.
 _FOCUS_BLOCK = 3
-# What cells and treatments alone may do, however alike the few sites of a small plate are: the
-# spread of slopes, and that of natural logarithms of the Laplacian.
+# Smallest spread of slopes, and of natural logarithms of the Laplacian, between sites in focus.
+# Few sites of a small plate can be more similar by chance.
 _LEAST_SPREAD = 0.25
 
 
@@ -148,7 +148,7 @@ def _plan(height: int, width: int) -> _Plan:
     radius = np.hypot(y[low[0], None], x[None, low[1]]) * side
     ring = np.rint(radius).astype(int).ravel() - 2
     radii = np.arange(2, int(_FOCUS_FREQUENCY * side) + 1)
-    # Of a real image's spectrum only half is computed: columns but the first stand for two.
+    # Only half the spectrum of a real image is computed: columns after the first count twice.
     weight = np.broadcast_to(np.where(low[1] == 0, 1.0, 2.0), radius.shape).ravel()
     inside = np.flatnonzero((ring >= 0) & (ring < len(radii)))
     total = np.bincount(ring[inside], weight[inside])
@@ -169,7 +169,7 @@ def _plan(height: int, width: int) -> _Plan:
         rings=rings,
         fit=fit,
         radii=radii,
-        # Half of the coefficients repeat the others, and the window halves them again.
+        # Half of the coefficients are redundant, and the window halves their number again.
         counts=total / 4,
         fine=(frequency > _FINE_FREQUENCY).astype(float),
         coarse=((frequency > _COARSE_FREQUENCY) & (frequency <= _FINE_FREQUENCY) & wide) * 1.0,

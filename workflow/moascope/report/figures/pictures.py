@@ -107,7 +107,7 @@ def scale_bar_length(width_um: float) -> float:
     float
         In micrometres: 1, 2 or 5 times a power of ten, at most a third of the width.
     """
-    # Also one power lower, since the logarithm of a round number may be rounded up.
+    # One power lower is also tried, since the logarithm of a round number may be rounded up.
     powers = [10.0 ** (math.floor(math.log10(width_um / 3)) - lower) for lower in (0, 1)]
     lengths = [step * power for power in powers for step in (1, 2, 5)]
     return max(length for length in lengths if length <= width_um / 3)
@@ -139,7 +139,7 @@ def with_scale_bar(rgb: npt.NDArray[np.uint8], length: float) -> npt.NDArray[np.
 def jpeg(rgb: npt.NDArray[np.uint8]) -> bytes:
     """Encode an RGB image as JPEG (quality 88, full colour resolution)."""
     buffer = io.BytesIO()
-    # Without optimize=True, for which the buffer of Pillow is too small for noise.
+    # optimize=True fails for noise: the buffer of Pillow is too small.
     options = {"quality": 88, "subsampling": 0}
     mpl_image.imsave(buffer, rgb, format="jpeg", pil_kwargs=options)
     return buffer.getvalue()

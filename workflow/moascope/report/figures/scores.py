@@ -98,7 +98,7 @@ def _narrow_forest(
             place = (12 / width, bottom / height, (width - 26) / width, pitch * len(rows) / height)
             axes = figure.add_axes(place)
             _forest_panel(axes, rows, metric, None)
-            # Half a row lower, since names are above their points.
+            # Points are half a row below their names.
             axes.set_ylim(len(rows) - 0.3, -0.8)
             for position, (row, label) in enumerate(zip(rows, labels, strict=True)):
                 is_model = row.kind == "model"
@@ -127,7 +127,7 @@ def _forest_panel(
         model = row.kind == "model"
         colour = colour_of("accent" if model else "muted")
         if math.isfinite(low) and math.isfinite(high):
-            # Not clipped at the edge, at 0 or 100 %.
+            # Points at 0 or 100 % are not clipped.
             width = 2.2 if model else 1.4
             axes.plot([low, high], [position] * 2, color=colour, lw=width, clip_on=False)
         axes.plot(
@@ -251,7 +251,7 @@ def _confusion_cell(
         return
     is_correct = row == column
     hue = colour_of("accent" if is_correct else "contrast")
-    # Faint enough for text in both colour schemes; the root separates small shares of errors.
+    # Faint colours keep text readable; the square root separates small shares of errors.
     alpha = 0.08 + 0.40 * (share if is_correct else math.sqrt(share))
     axes.add_patch(Rectangle(corner, 0.94, 0.94, fc=hue, ec="none", alpha=alpha))
     weight = "bold" if is_correct else "normal"
@@ -295,7 +295,7 @@ def reliability_diagram(
         axes.plot([0, 1], [0, 1], color=colour_of("muted"), ls=dashes, lw=1, label="perfect")
         axes.vlines(x, x, y, color=colour_of("contrast"), lw=1.4, alpha=0.7)
         axes.plot(x, y, color=colour_of("accent"), lw=1.4)
-        # Area by the number of predictions.
+        # The area shows the number of predictions.
         area = 15 + 75 * n / n.max() if len(n) else n
         axes.scatter(
             x, y, s=area, color=colour_of("accent"), ec=colour_of("paper"), lw=0.8, zorder=3

@@ -281,7 +281,7 @@ def _enlarged(plane: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
 def _grey(image: npt.NDArray[Any], limits: tuple[float, float]) -> RGB:
     low, high = limits
     share = np.clip((image - low) / max(float(high - low), 1e-9), 0, 1)
-    # A root keeps dim objects visible next to bright ones.
+    # The square root keeps dim objects visible next to bright ones.
     return np.round(255 * share**0.6).astype(np.uint8)
 
 

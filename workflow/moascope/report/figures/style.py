@@ -58,7 +58,7 @@ with the page.
 N_CATEGORIES = 12
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h")
 
-# Matplotlib takes real colours only: each variable is drawn in a colour that no figure uses.
+# Matplotlib needs real colours: each variable is drawn in a colour that no figure uses.
 _SENTINELS = {name: f"#fe0d{index:02x}" for index, name in enumerate(COLOURS)}
 _VARIABLES = {
     sentinel: f"var(--{name},{COLOURS[name][0]})" for name, sentinel in _SENTINELS.items()
@@ -87,7 +87,7 @@ STYLE: dict[Any, Any] = {
     "axes.facecolor": "none",
     "figure.facecolor": "none",
     "text.color": _SENTINELS["fg"],
-    # Colours of invisible lines are also written.
+    # Matplotlib also writes the colours of invisible lines.
     "lines.color": _SENTINELS["fg"],
     "axes.prop_cycle": f"cycler(color=['{_SENTINELS['fg']}'])",
     "xtick.color": _SENTINELS["muted"],

@@ -99,7 +99,11 @@ class ClassReader:
         pattern = compile_pattern(text, "input.pattern")
         if "label" not in pattern.groupindex:
             raise missing_groups(text, {"label"})
-        reason = "that do not match input.pattern" if options.pattern else "in no folder of a class"
+        reason = (
+            "that do not match input.pattern"
+            if options.pattern
+            else "outside the folders of classes"
+        )
         files, left_out = find_images(options.images, pattern, reason)
         if files:
             return files, left_out
@@ -111,8 +115,7 @@ class ClassReader:
             )
         raise InputError(
             f"input.images: no image in {options.images} lies in the folder of a class, "
-            f"{left_out.example()}; make a folder for each class, or give input.sheet or "
-            "input.pattern"
+            f"{left_out.example()}; add a folder per class, or set input.sheet or input.pattern"
         )
 
     def plate_names(
@@ -144,7 +147,7 @@ class ClassReader:
             "name": names,
             "label": [image.label.strip() for image in images],
             "set": [image.given_set for image in images],
-            # A link as the root is the user's choice and stays in the paths.
+            # If the root is a link, paths keep it.
             "root": [root] * len(images),
             "plate": [root] * len(images),
             "part": [parts[name] for name in names],

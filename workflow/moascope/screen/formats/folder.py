@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# As InCell microscopes write it: A - 01.
+# The notation of InCell microscopes: A - 01.
 _SPACED_WELL = re.compile(r"([A-Za-z]{1,2})[ _-]+([0-9]{1,3})")
 
 _Site = tuple[str, str, str]  # plate, well and site
@@ -154,8 +154,8 @@ def _sites(files: Sequence[ImageFile], problems: Problems) -> dict[_Site, dict[s
         file, first, (plate, well, site) = repeated[number]
         return (
             f"file {file.path!r}: plate {plate!r}, well {well!r}, site {site!r} already has "
-            f"{first.path!r} for channel {file.groups.get('channel', '')!r}; make input.pattern "
-            "tell them apart, or move one away"
+            f"{first.path!r} for channel {file.groups.get('channel', '')!r}; correct "
+            "input.pattern so that their names differ, or remove one of the files"
         )
 
     problems.rows(range(len(repeated)), sentence, "files of that kind")
@@ -184,7 +184,7 @@ def _rows(
     columns["site"] = [site for _, _, site in sites]
     columns["batch"] = [file.groups.get("batch", "") for file in firsts]
     columns["place"] = [f"file '{file.path}'" for file in firsts]
-    # A link as the root is the user's choice and stays in the paths.
+    # If the root is a link, paths keep it.
     columns["root"] = [os.path.abspath(str(options.images))] * n_sites  # noqa: PTH100
     named = firsts[0].groups if firsts else {}
     labels: dict[str, str] = {

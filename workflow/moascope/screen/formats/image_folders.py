@@ -14,7 +14,7 @@ from moascope.core.text.patterns import OutOfTimeError, limit_time, too_slow
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".btf")
 # Files that file systems and file managers put into folders.
 _OF_SYSTEMS = frozenset({"thumbs.db", "desktop.ini", "lost+found", "$recycle.bin"})
-# Processor time for matching file names: an honest pattern takes microseconds for each.
+# Limit of the processor time for matching file names; usual patterns take microseconds each.
 _MATCHING_SECONDS = 10.0
 _SECONDS_PER_FILE = 1e-3
 
@@ -88,9 +88,9 @@ class LeftOut:
         kinds = [
             (self.unmatched, f"image file(s) {self.reason}"),
             (hidden, "hidden image file(s), as file attributes of a Mac are"),
-            (self.listing.outside, f"link(s) that lead out of {root} ({up})"),
-            (self.listing.loops, "link(s) that lead back into a folder above them"),
-            (self.twice, "file(s) that are reached a second time through a link"),
+            (self.listing.outside, f"link(s) to files outside {root} ({up})"),
+            (self.listing.loops, "link(s) to a folder above themselves"),
+            (self.twice, "file(s) found twice through a link"),
         ]
         found = [f"{len(paths)} {kind}, such as {show(paths[0])}" for paths, kind in kinds if paths]
         if not found:
@@ -106,9 +106,9 @@ class LeftOut:
         """Return words for an image file that is not matched, or for the lack of image files."""
         if self.unmatched:
             return f"such as {self.unmatched[0]!r}"
-        words = "and there is no image file at all"
+        words = "and there are no image files"
         if self.listing.outside:
-            words += f", but a link that leads out of it, {self.listing.outside[0]!r}"
+            words += f", but a link to a file outside it, {self.listing.outside[0]!r}"
         return words
 
 
@@ -147,7 +147,7 @@ def _list_below(folder: str, below: str, above: tuple[str, ...], listing: Folder
     except OSError as error:
         raise InputError(
             f"input.images: the folder {folder} cannot be listed ({error.strerror}); correct its "
-            "permissions, or move it away"
+            "permissions, or remove it"
         ) from error
     for entry in entries:
         path = f"{below}/{entry.name}" if below else entry.name
@@ -216,7 +216,7 @@ def find_images(
     InputError
         If the folder is missing or cannot be listed, a name is no text, or the pattern is slow.
     """
-    # Not by pathlib, which raises where a name is too long.
+    # Pathlib would raise for names that are too long.
     if not root or not os.path.isdir(root):  # noqa: PTH112
         raise InputError(f"input.images: the folder {show(root)} does not exist; correct the path")
     listing = list_folder(str(root))

@@ -149,7 +149,7 @@ class SheetReader:
             labels["well"] = well_label
         if self.read_sites is not None and "site" not in labels:
             columns["site"], labels["site"] = self.read_sites(sheet)
-        # A link as the root is the user's choice and stays in the paths.
+        # If the root is a link, paths keep it.
         root = os.path.abspath(options.images or sheet.path.parent)  # noqa: PTH100
         columns["root"] = [root] * n_rows
         for channel, source in options.channels.items():
@@ -171,7 +171,7 @@ class SheetReader:
         given = getattr(options.columns, role)
         joined = any(getattr(options, key) and role in _JOINED_ROLES[key] for key in _JOINED_ROLES)
         if joined and given == role and role not in sheet.header:
-            # This is the default name only, and another table supplies the role.
+            # Only the default name is missing, and another table supplies the role.
             return []
         absent = isinstance(given, str) and given not in sheet.header
         if joined and absent and given in _joined_header(options, role):
@@ -197,7 +197,7 @@ class SheetReader:
             problems.attempt(find_columns, sheet.header, getattr(given, role), role, self.layout)
             for role in ("row", "column")
         )
-        # The default name `well` gives way where row and column are named.
+        # Named columns of row and column replace the default name `well`.
         if row and column and given.well in (None, "well") and "well" not in sheet.header:
             cells = zip(sheet.values(row), sheet.values(column), strict=True)
             return [well_from_parts(*parts) for parts in cells], column_label(row + column)

@@ -10,6 +10,6 @@ FORMAT = InputFormat(
     name="simulate",
     description="synthetic screen of the section `simulate`",
     reader=SheetReader(read_channel),
-    refused_keys={"groups": "a simulated screen has no columns of its own"},
+    refused_keys={"groups": "a simulated screen has no further columns"},
     makes_images=True,
 )

@@ -28,7 +28,7 @@ from moascope.core.text.cell_text import (
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _OTHER_DELIMITERS = {"|": "vertical bars", ":": "colons", " ": "spaces"}
-# Of a compressed table; the largest sheets of public screens have some 100 MB.
+# Limit of a decompressed table; the largest sheets of public screens have about 100 MB.
 _MAX_BYTES = 2**30
 _COMPRESSED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstandard"}
 
@@ -171,7 +171,7 @@ def read_sheet(path: str | Path, delimiter: str = "auto") -> Sheet:
     if len(list(filter(None, header))) < 2 and (title := _title(text)):
         raise InputError(
             f"{path}: {title!r} names no columns; if it is a title above the header, remove the "
-            "line, or start it with '#'"
+            "line"
         )
     if len(header) < 2:
         raise InputError(f"{path}: {_one_column(text, delimiter)}")
@@ -228,7 +228,7 @@ def _decompressed(path: Path, content: bytes) -> bytes:
     if len(whole) > _MAX_BYTES:
         raise InputError(
             f"{path}: decompressed, the table has more than {_MAX_BYTES:,} bytes, which is the "
-            "limit; check that this is the table, or divide it"
+            "limit; correct the path, or split the table"
         )
     return whole
 
@@ -259,7 +259,7 @@ def _is_header(line: str, below: str, delimiter: str) -> bool:
     cells = list(filter(str.strip, _first_record(line, mark)))
     if len(cells) < 2 or len(cells) != len(_first_record(below, mark)):
         return False
-    # `# made by the robot, 2024` above two columns is a sentence.
+    # A comment may contain commas, such as `# made by the robot, 2024`.
     return len(cells) > 3 or " " not in cells[0].strip("#! ")
 
 
@@ -311,8 +311,8 @@ def _parse(
         if "field limit" in reason:
             reason = f"a cell is longer than {csv.field_size_limit():,} characters"
         raise InputError(
-            f"{path}, line {line}: {reason}; look for a quotation mark that is not closed there, "
-            "or a file that is no table"
+            f"{path}, line {line}: {reason}; correct a quotation mark that is not closed, or the "
+            "path of the table"
         ) from None
     return header, lines, rows, problems
 
@@ -335,7 +335,7 @@ def _one_column(text: str, delimiter: str) -> str:
     shown = header if len(header) <= 60 else header[:60] + "..."
     start = f"the header is a single column ({shown!r}) when split at {marks[delimiter]}"
     if widths[likely] < 2:
-        return f"{start}; a table needs a column for each kind of thing that it holds"
+        return f"{start}; a table needs several columns"
     advice = (
         f"set input.delimiter to auto or {likely!r}"
         if likely in DELIMITERS

@@ -111,6 +111,6 @@ def _two_readings(cell: str) -> str:
     thousands, decimal = float(re.sub("[,.]", "", cell)), float(cell.replace(",", "."))
     mark = "comma" if "," in cell else "point"
     return (
-        f"{cell!r} is {thousands:.10g} if its {mark} stands between thousands, and {decimal:.10g} "
-        f"if it is a decimal {mark}; write {thousands:.10g} or {decimal:.10g}"
+        f"{cell!r} is {thousands:.10g} if its {mark} separates thousands, and {decimal:.10g} "
+        f"if it is a decimal {mark}; set {thousands:.10g} or {decimal:.10g}"
     )

@@ -71,7 +71,7 @@ def common_folders(paths: Iterable[str]) -> list[tuple[str, int]]:
     groups: dict[tuple[str, ...], list[list[str]]] = {}
     for path in paths:
         parts = _slashed(path).split("/")
-        # Before the first part is what is left of it: nothing, or the two slashes of a server.
+        # The text before the first part is empty, or the two slashes of a server.
         start = next((number for number, part in enumerate(parts) if part), 0)
         groups.setdefault(tuple(parts[: start + 2]), []).append(parts[:-1])
     return [(_common(folders) or "/", len(folders)) for folders in groups.values()]

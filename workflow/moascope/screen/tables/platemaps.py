@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _SUPPLIED = ("compound", "concentration", "moa", "batch")
 _ROLES = ("plate", "well", "row", "column", *_SUPPLIED)
-# Other usual names of the columns of a platemap: the beginning of one of their words.
+# Other common column names of platemaps, by the beginning of one of their words.
 _OFTEN_CALLED = {
     "compound": ("compound", "cpd", "drug", "treatment", "pert"),
     "concentration": ("conc", "dose"),
@@ -87,7 +87,7 @@ def join_platemaps(rows: SampleRows, wells: pd.Series, options: Input, problems:
     _check_mapped_plates(rows, found[mapped], str(source), problems)
     _note_unmatched(lookup, target[mapped.to_numpy()], str(source), problems)
     if "batch" in table:
-        # Wells that the platemap lacks belong to the batch of their plate all the same.
+        # Wells without a row in the platemap still belong to the batch of their plate.
         batch = found["batch"].mask(found["batch"] == "")
         found["batch"] = batch.fillna(batch.groupby(rows.table["plate"]).transform("first"))
     for role in _SUPPLIED:

@@ -77,12 +77,12 @@ def problem_of(masks: Sequence[Values | None]) -> str | None:
         return None
     which = "" if several == count else f"in {several} of them "
     return (
-        f"{count} of {len(filled)} masks have no value but 0 and {value}, though {which}"
-        f"{value} has several unconnected parts (up to {max(parts)}): they tell objects from "
-        "background, but not one object from another. Give label images (a number per object) or a "
-        "folder with one mask per object, or set segmentation.binary_masks: components, which "
-        "numbers the connected parts (objects that touch become one). If each image truly has one "
-        "object, set it to labels"
+        f"{count} of {len(filled)} masks have no value but 0 and {value}, though {which}{value} "
+        f"has several unconnected parts (up to {max(parts)}): they separate objects from "
+        "background, but not from each other. Fix: set the paths of label images (one number "
+        "per object) or of folders with one mask per object. Or set segmentation.binary_masks: "
+        "components, which numbers connected parts (touching objects become one). If each image "
+        "has only one object, set it to labels"
     )
 
 

@@ -260,8 +260,8 @@ def _warn_of_single_objects(values: Sequence[Values | None]) -> None:
     single = [mask.single for mask in values if mask is not None]
     if len(single) > 1 and all(single):
         logger.warning(
-            "segmentation.binary_masks is labels, and none of %d masks has more than one value, so "
-            "that every image has one object",
+            "segmentation.binary_masks is labels, and none of %d masks has more than one value, "
+            "so every image has one object",
             len(single),
         )
 

@@ -51,7 +51,7 @@ def choose(
     is_there = [place in readable for place in zip(masks["plate"], masks["site_id"], strict=True)]
     lost = masks.loc[~np.array(is_there, bool) & masks["plate"].isin(_all(sets)), "site_id"]
     if len(lost):
-        logger.warning("left out, as their images could not be read: %s", ", ".join(lost))
+        logger.warning("left out, because their images could not be read: %s", ", ".join(lost))
     masks = masks[is_there]
     parts = []
     for name, plates in sets.items():

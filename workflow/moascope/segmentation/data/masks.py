@@ -131,8 +131,7 @@ def _read_values(
     found = image_format(path)
     if found == "JPEG":
         raise ImageError(
-            f"{path}: JPEG changes pixel values, so labels cannot be kept in it. Export the mask "
-            "as PNG or TIFF."
+            f"{path}: JPEG compression changes labels. Export the mask as PNG or TIFF."
         )
     try:
         decode = _tiff if found == "TIFF" else decode_png
@@ -191,8 +190,8 @@ def _integers(values: NDArray[Any], path: Path) -> NDArray[Any]:
     if values.min() < 0:
         raise ImageError(
             f"{path}: holds negative labels (such as {values.min():g}); 0 is background, and "
-            "objects are above 0. Set segmentation.ignore_label to the value of pixels that are to "
-            "be left out."
+            "objects are above 0. Set segmentation.ignore_label to the value of pixels to "
+            "ignore."
         )
     return values
 

@@ -52,8 +52,9 @@ def divide_plates(
         sets["test"] = list(plates)
     elif len(plates) < 3:
         problems.append(
-            f"segmentation: {len(plates)} plates are too few to train, validate and test on; use "
-            "segmentation.annotated, or set input.columns.mask: null and give engines a model"
+            f"segmentation: {len(plates)} plates are too few for training, validation and test; "
+            "set segmentation.annotated, or set input.columns.mask: null and a model for the "
+            "engines"
         )
     else:
         quarter = max(1, len(plates) // 4)

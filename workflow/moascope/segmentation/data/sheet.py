@@ -212,8 +212,8 @@ def _sets(sheet: Sheet, names: list[str], options: SheetOptions, problems: Probl
         return [set_of.get(name, UNUSED) for name in names]
     if not options.set_column:
         problems.add(
-            "no sets: name the column that tells the set of each image, or give a JSON file with "
-            "the lists train, validation and test"
+            "no sets: set set_column to the column with the set of each image, or set_file to a "
+            "JSON file with the lists train, validation and test"
         )
         return [UNUSED] * len(names)
     values = _texts(sheet, options.set_column, "set", problems)
@@ -225,7 +225,7 @@ def _sets(sheet: Sheet, names: list[str], options: SheetOptions, problems: Probl
         unknown,
         pd.Series(unknown.index, index=unknown.index),
         options.set_column,
-        lambda value: f"{value!r} is no set that is known; {_advice(options)}",
+        lambda value: f"{value!r} is an unknown set; {_advice(options)}",
     )
     return known.fillna(UNUSED).tolist()
 
@@ -237,7 +237,7 @@ def _known_sets(given: Iterable[str] | Mapping[str, str], problems: Problems) ->
     if isinstance(given, Mapping):
         for value, name in given.items():
             if found[clean(str(value))] is None:
-                problems.add(f"sets: {value!r} is given the set {name!r}; {_advice(None)}")
+                problems.add(f"sets: {value!r} has the unknown set {name!r}; {_advice(None)}")
     return {value: name for value, name in found.items() if name}
 
 
@@ -256,7 +256,7 @@ def _listed_sets(path: Path, names: set[str], problems: Problems) -> dict[str, s
             continue
         values = [clean(str(name)) for name in listed]
         if key.casefold() not in _SET_NAMES:
-            problems.add(f"{path}: {key!r} is no set that is known; {_advice(None)}")
+            problems.add(f"{path}: {key!r} is an unknown set; {_advice(None)}")
             continue
         target = _SET_NAMES[key.casefold()]
         twice = [name for name in values if set_of.get(name, target) != target]
@@ -304,7 +304,7 @@ def _check_names(table: pd.DataFrame, problems: Problems) -> None:
         pd.Series(repeated.index, index=repeated.index),
         "name",
         lambda name: (
-            f"{name!r} is the name of an image above as well; give each image a name of its own, "
+            f"{name!r} is also the name of an image above; set a different name for each image, "
             "by a column or a pattern such as {plate}_{site}"
         ),
     )
@@ -329,7 +329,7 @@ def _fault(text: str, path: str, root: Path, *, or_folder: bool) -> str | None:
     if has_controls(text):
         return f"{show(text)} has control characters; rename the file, and correct its path"
     if not Path(path).resolve().is_relative_to(root.resolve()):
-        return f"{text!r} leads out of {root}; give paths below it, or another root"
+        return f"{text!r} is outside the folder {root}; correct the path, or set another root"
     # Not by pathlib, which raises where a name is too long.
     if or_folder and os.path.isdir(path):  # noqa: PTH112
         problem = mask_folder_problem(Path(path), root)
@@ -351,9 +351,9 @@ def _held_out(table: pd.DataFrame, share: float) -> pd.DataFrame:
 
 def _check_sets(sets: pd.Series, needed: Sequence[str], problems: Problems) -> None:
     advice = {
-        "train": "put images there to train on",
-        "validation": "put images there to tune on, or hold out a share of the training images",
-        "test": "put images there to test on",
+        "train": "add images for training",
+        "validation": "add images for tuning, or set validation to a share of the training images",
+        "test": "add images for testing",
     }
     for name in needed:
         if not (sets == name).any():
@@ -371,7 +371,7 @@ def _check_groups(table: pd.DataFrame, problems: Problems) -> None:
         pd.Series(shared.index, index=shared.index),
         "group",
         lambda group: (
-            f"{group!r} is in the set test, but also in {trained[group]}; put all its images into "
-            "one set, or group them otherwise"
+            f"{group!r} is in the set test, but also in {trained[group]}; correct the sheet so "
+            "that all its images are in one set, or set another group"
         ),
     )

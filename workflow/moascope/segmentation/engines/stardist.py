@@ -13,13 +13,13 @@ def _problems(options: StarDistOptions) -> list[str]:
     given = [f"training.{key}" for key in _OF_UNET if key in options.training.model_fields_set]
     if given:
         found.append(
-            f"{', '.join(sorted(given))}: unknown to method 'stardist', whose network and loss are "
-            "its own; leave it out"
+            f"{', '.join(sorted(given))}: unknown to method 'stardist', which has its own "
+            "network and loss; remove it"
         )
     if options.tune and None not in (options.prob_threshold, options.nms_threshold):
         found.append(
-            "tune: prob_threshold and nms_threshold are both set, so that nothing is left to tune; "
-            "leave one of them out, or tune"
+            "tune: prob_threshold and nms_threshold are both set, so there is nothing to tune; "
+            "remove one of them, or tune"
         )
     if options.grid not in (1, 2, 4, 8):
         return [*found, f"grid ({options.grid}) must be 1, 2, 4 or 8 px"]

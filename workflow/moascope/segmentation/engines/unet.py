@@ -15,8 +15,8 @@ def _problems(options: UNetOptions) -> list[str]:
     is_used_as_it_is = options.model is not None and "training" not in options.model_fields_set
     if is_used_as_it_is and "augmentation" in options.model_fields_set:
         found.append(
-            "augmentation is for training, but the given model is used as it is; add training to "
-            "train it further, or leave augmentation out"
+            "augmentation has no effect, since the given model is not trained; add training to "
+            "train it further, or remove augmentation"
         )
     multiple = options.network.binning * 2**options.network.depth
     if options.model is None and options.training.patch_size % multiple:

@@ -114,8 +114,8 @@ def _cellpose_model(models: Any, model: str | Path, gpu: bool) -> Any:
     except Exception as error:  # a download fails in as many ways as there are networks
         if is_file:
             raise InputError(
-                f"{model}: cannot be read as weights of Cellpose 4 ({error}). Models of other "
-                "versions of Cellpose do not fit."
+                f"{model}: cannot be read as weights of Cellpose 4 ({error}). Fix: set a model "
+                "of Cellpose 4."
             ) from error
         raise InputError(
             f"engine cellpose: the weights {model} cannot be downloaded ({error}). Download them "

@@ -84,7 +84,7 @@ def fit(
         annotated.show(shown)
         digest = saving.sha256_of(start)
         origin = {"started_from": {**before, "model": os.fspath(start), "sha256": digest}}
-        logger.info("training goes on from %s (sha256 %s)", start, digest)
+        logger.info("training continues from %s (sha256 %s)", start, digest)
     done = network_training.train(
         annotated,
         network,

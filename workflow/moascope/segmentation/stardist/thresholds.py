@@ -61,5 +61,5 @@ def tune_thresholds(
             optimize_kwargs={"verbose": 0},
         )
     except RuntimeError:  # no threshold is better than another
-        logger.warning("no object of the validation images is found, whatever the threshold")
+        logger.warning("no object of the validation images is found at any threshold")
     logger.info("tuned on %d validation images: %s", len(rows), network.thresholds)

@@ -134,9 +134,8 @@ def learner(network: keras.Model) -> keras.Model:
     """
     if "maps" not in {layer.name for layer in network.layers}:
         raise InputError(
-            "the model is the mean of several networks, which cannot be trained further as one. "
-            "Set model to one of them, such as segmentation/unet.0.keras of the run that trained "
-            "them."
+            "the model averages several networks and cannot be trained further. Set model to one "
+            "of them, such as segmentation/unet.0.keras of the run that trained them."
         )
     return keras.Model(network.input, network.get_layer("maps").output, name="unet")
 

@@ -213,8 +213,8 @@ def _check_onnx(
     logger.info("ONNX and Keras differ by at most %.2g", largest)
     if not largest <= TOLERANCE:
         raise InputError(
-            f"segmentation.engines.{name}.export: as ONNX the network gives other maps than in "
-            f"Keras (largest difference {largest:.2g}, {TOLERANCE:g} is accepted). Set export to "
+            f"segmentation.engines.{name}.export: the ONNX and Keras networks give different "
+            f"maps (largest difference {largest:.2g}, {TOLERANCE:g} is accepted). Set export to "
             "false, or use the .keras file."
         )
 
@@ -235,5 +235,5 @@ def _check_package(path: Path, name: str) -> None:
     raise InputError.collect(
         errors or [f"status {summary.status}"],
         f"segmentation.engines.{name}.export: bioimageio.core refuses the package (set export to "
-        "false to go on without)",
+        "false to continue without it)",
     )

@@ -70,7 +70,7 @@ def predict_tiled(
     tile, overlap = _fitting(tile, overlap, multiple)
     height, width = image.shape[:2]
     if not height or not width:
-        raise InputError(f"an image of {height} x {width} px has nothing to predict.")
+        raise InputError(f"an image of {height} x {width} px is empty.")
     rows, columns = _Axis(height, tile, overlap, multiple), _Axis(width, tile, overlap, multiple)
     bands = _finished_bands(function, image, rows, columns, batch_size)
     where, maps = next(bands)

@@ -40,8 +40,7 @@ def fit(features: Matrix, labels: Labels, options: SvmOptions, seed: int) -> Fit
 
 SVM = HeadType(
     "svm",
-    "a support vector machine with a radial kernel (one class against the rest, fitted to at most "
-    "10,000 training units)",
+    "a support vector machine (radial kernel, one against the rest, at most 10,000 training units)",
     SvmOptions,
     fit,
 )

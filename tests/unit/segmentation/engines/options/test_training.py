@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from moascope.core.options import restore
-from moascope.segmentation.engines.training_options import NetworkTraining, PatchAugmentation
+from moascope.segmentation.engines.options.training import NetworkTraining, PatchAugmentation
 
 
 def test_keys_of_deformed_patches_have_no_effect_without_them():
