@@ -48,7 +48,7 @@ class ReportInputs(RuleInputs):
         paths, engines = self.paths, self.engines
         files = [
             *fill(paths.predictions, model=self.evaluated),
-            *fill(paths.model, model=self.config.models),
+            *fill(paths.model, model=self.models.kept),
             *(file for name in engines.fitted_here for file in engines.fitted(name).values()),
             *fill(paths.exported, engine=engines.exported),
         ]
