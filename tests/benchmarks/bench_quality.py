@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import plate_quality, quality
 from moascope.preprocessing.foreground import noise_level
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 
 MAX_SITES = 40
 OPTIONS = Quality()

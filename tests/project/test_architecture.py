@@ -1,6 +1,8 @@
 """The library is divided into packages, and packages import in one direction only."""
 
+import ast
 import graphlib
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,11 @@ FLOORS = [
 """Packages may import from the floors before theirs."""
 
 MOST_FILES = 14
+MOST_SCRIPT_LINES = 45
+LONG_SCRIPTS = {"train_fold.py", "fit_keras_head.py", "final_network.py"}
+"""Scripts that train networks, with many named arguments; no other may be longer."""
+MOST_UNTYPED = 20
+"""Parameters that are mappings of any values: raw configurations and rule parameters."""
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,49 @@ def test_the_library_does_not_import_snakemake(library):
     for file in library.rglob("*.py"):
         names = {name.partition(".")[0] for name in imported_names(file)}
         assert "snakemake" not in names, file
+
+
+def untyped_parameters(tree: ast.AST) -> list[str]:
+    """List the parameters of functions that are mappings with any values."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            found += [
+                f"{node.name}({argument.arg})"
+                for argument in arguments
+                if argument.annotation is not None
+                and "Mapping[str, Any]" in ast.unparse(argument.annotation)
+            ]
+    return found
+
+
+def test_few_parameters_are_untyped(library):
+    found = [
+        f"{file.relative_to(library)}: {name}"
+        for file in library.rglob("*.py")
+        for name in untyped_parameters(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+    assert len(found) < MOST_UNTYPED, "\n".join(found)
+
+
+def test_an_untyped_parameter_is_found():
+    code = "def read(a: int, *, b: Mapping[str, Any] | None = None) -> None: ..."
+    assert untyped_parameters(ast.parse(code)) == ["read(b)"]
+
+
+def test_options_are_not_read_by_name(repository):
+    for file in (repository / "workflow").rglob("*.py"):
+        assert not re.search(r"\boptions\[[\"']", file.read_text(encoding="utf-8")), file
+
+
+def test_scripts_are_short(repository):
+    lengths = {
+        file.name: len(file.read_text(encoding="utf-8").splitlines())
+        for file in (repository / "workflow/scripts").rglob("*.py")
+    }
+    found = {name for name, n in lengths.items() if n > MOST_SCRIPT_LINES}
+    assert found <= LONG_SCRIPTS
 
 
 def unmirrored(library: Path, tests: Path) -> list[str]:

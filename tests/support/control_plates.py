@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from moascope.core.options import restore
+from moascope.preprocessing.normalization_methods.options import Normalization
 from moascope.preprocessing.normalization_methods.registry import find_method
-from moascope.preprocessing.options import Normalization
 
 CHANNELS = ["DNA", "Actin"]
 CONTROLS = [0, 3, 4]

@@ -13,7 +13,7 @@ from moascope.classification.evaluation.options import Evaluation
 from moascope.core.files import write_json, write_parquet
 from moascope.pipeline import versions
 from moascope.preprocessing import quality_review
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.report import context as report_context
 from moascope.report import summary
 from moascope.report.context import ModelFiles, ReportFiles, ScreenFiles, SplitFiles

@@ -3,7 +3,7 @@
 from fake_store import FakeStore
 
 from moascope.preprocessing import quality
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 
 OPTIONS = Quality(focus_z=4.0, max_saturated=0.02, min_foreground=0.02, intensity_z=6.0)
 

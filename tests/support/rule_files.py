@@ -26,7 +26,8 @@ def environments_of_scripts(repository):
         names = [fixed[1]] if fixed else [method.environment for method in METHODS]
         pairs += [(script, name) for name in names]
     for method in METHODS:
-        functions = (method.load, method.sees_gpu, method.measure, method.train, method.tune)
+        functions = [method.load, method.sees_gpu, method.check, method.measure]
+        functions += [method.train, method.tune]
         modules = {module_of(function) for function in functions if function}
         pairs += [(code_digests._file_of(module), method.environment) for module in modules]
     return pairs

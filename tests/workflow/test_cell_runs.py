@@ -88,22 +88,33 @@ def test_engines_are_compared_on_annotated_images(annotated):
 
 
 BRIGHTEST = """
+import json
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 from pydantic import Field
 from scipy import ndimage
 
 from moascope.core.options import restore
 from moascope.segmentation.engines.base import Method, SizeAdvice
-from moascope.segmentation.engines.options.base import MethodOptions
+from moascope.segmentation.engines.options.base import TrainedNetwork
 from moascope.segmentation.implementations.base import Loaded, OneStep
 
 
-class BrightestOptions(MethodOptions, frozen=True):
+class BrightestOptions(TrainedNetwork, frozen=True):
     level: float = Field(0.5, gt=0, lt=1, description="brightest: share of the highest intensity")
 
 
-def load(job):
+def train(job, annotated, training):
     level = restore(BrightestOptions, job.options).level
+    Path(job.out["model"]).write_text(json.dumps({"level": level, "seed": training.seed}))
+    row = {"step": 1, "loss": 0.1, "ap_50": 1.0, "mean_ap": 1.0}
+    return pd.DataFrame([{**row, "learning_rate": 0.1, "minutes": 0.0}])
+
+
+def load(job):
+    level = json.loads(Path(job.given["model"]).read_text())["level"]
 
     def segment(image):
         return ndimage.label(image[0] > level * image[0].max())[0].astype(np.int32)
@@ -116,8 +127,11 @@ BRIGHTEST = Method(
     options=BrightestOptions,
     load="moascope.segmentation.engines.brightest:load",
     environment="imaging",
-    finding_keys=("level",),
+    finding_keys=(),
     advice=SizeAdvice("level", "level"),
+    train="moascope.segmentation.engines.brightest:train",
+    learning_keys=("level",),
+    model_file="brightest.json",
 )
 """
 
@@ -140,6 +154,8 @@ def test_a_new_method_of_segmentation_is_one_file_and_its_line(repository, annot
     annotated.snakemake("results/small/segmentation/e.scores.json")
     scores = json.loads((annotated.folder / "results/small/segmentation/e.scores.json").read_text())
     assert scores["ap"]["0.5"] > 0.5
+    trained = annotated.folder / "results/small/segmentation/e.brightest.json"
+    assert json.loads(trained.read_text())["level"] == 0.4
     annotated.write(annotated_config(engines={"e": {"method": "brightest", "grid": 2}}))
     code, output = annotated.snakemake("-n", check=False)
     assert code

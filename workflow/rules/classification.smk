@@ -6,7 +6,7 @@ rule check_models:
         sites=[] if MODELS.image_shape() else PATHS.sites,
         target=PATHS.image_target if MODELS.needs_target_size() else [],
         weights=list(MODELS.weights.values()),
-        networks=[ENGINES.engines[name].model for name in ENGINES.given_unets],
+        networks=[ENGINES.engines[name].model for name in ENGINES.checked],
     output:
         PATHS.models_checked,
     log:
@@ -28,13 +28,14 @@ rule check_models:
         models=MODELS.all_network_options(),
         channels=SCREEN.channels,
         engine_channels=ENGINES.seen_channels,
-        given_unets=ENGINES.channel_maps_of_given_unets(),
+        engines=ENGINES.checks(),
         image_shape=MODELS.image_shape(),
         reading=CONFIG.section("input", "axes", "on_size_mismatch"),
         units=CONFIG.section("units", "size", "tiles"),
         augmentation=MODELS.augmentation(),
         compute=CONFIG.section("compute"),
-        code=CODE["classification/check_models.py"],
+        code=CODE["classification/check_models.py"]
+        + "".join(map(digest_function, ENGINES.functions_of_checks())),
     script:
         "../scripts/classification/check_models.py"
 
@@ -117,7 +118,7 @@ rule fit_head:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
         split=MODELS.split_of_model,
         seed=CONFIG.seed,
         code=CODE["classification/fit_head.py"],
@@ -180,7 +181,8 @@ rule fit_keras_head:
         runtime=720,
         gpu=gpus(),
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
+        training=MODELS.head_training,
         compute=CONFIG.section("compute"),
         checkpoint=MODELS.checkpoints_of_folds,
         tensorboard=MODELS.tensorboard_of_folds,
@@ -214,7 +216,8 @@ rule final_model:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.final_options,
+        network=MODELS.network_of_final_model,
+        training=MODELS.head_training,
         candidates=MODELS.choices_of,
         split=MODELS.split_of_model,
         channels=SCREEN.channels,
@@ -410,7 +413,7 @@ rule refit_null:
         mem_mb=memory(8000),
         runtime=240,
     params:
-        options=MODELS.head_options,
+        head=MODELS.head_options,
         aggregate=CONFIG.evaluation.aggregate,
         design=CONFIG.design(),
         exchanged=MODELS.exchanged,

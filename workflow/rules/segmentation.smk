@@ -95,9 +95,10 @@ for METHOD in ENGINES.methods:
             params:
                 train=METHOD.train,
                 sees_gpu=METHOD.sees_gpu,
-                backend=METHOD.backend(CONFIG.section("compute")),
+                backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.learning_options,
+                training=ENGINES.training_options,
                 channels=ENGINES.seen_channels,
                 checkpoint=ENGINES.checkpoint_of(METHOD),
                 seed=ENGINES.seed_of_member,
@@ -112,8 +113,8 @@ for METHOD in ENGINES.methods:
             name:
                 f"tune_{METHOD.name}"
             input:
-                networks=ENGINES.members_of(PATHS.unet_network),
-                histories=ENGINES.members_of(PATHS.unet_history),
+                networks=ENGINES.members_of(PATHS.member_network),
+                histories=ENGINES.members_of(PATHS.member_history),
                 images=PATHS.annotated,
                 table=PATHS.annotated_table,
             output:
@@ -135,7 +136,7 @@ for METHOD in ENGINES.methods:
             params:
                 tune=METHOD.tune,
                 sees_gpu=METHOD.sees_gpu,
-                backend=METHOD.backend(CONFIG.section("compute")),
+                backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.tuning_options,
                 channels=ENGINES.seen_channels,
@@ -170,7 +171,7 @@ for METHOD in ENGINES.methods:
             params:
                 tune=METHOD.tune,
                 sees_gpu=METHOD.sees_gpu,
-                backend=METHOD.backend(CONFIG.section("compute")),
+                backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.tuning_options,
                 channels=ENGINES.seen_channels,
@@ -204,7 +205,7 @@ for METHOD in ENGINES.methods:
             params:
                 measure=METHOD.measure,
                 sees_gpu=METHOD.sees_gpu,
-                backend=METHOD.backend(CONFIG.section("compute")),
+                backend=METHOD.backend(CONFIG.compute.keras_backend),
                 gpu_mode=CONFIG.compute.gpu,
                 options=ENGINES.given_options,
                 channels=ENGINES.seen_channels,
@@ -238,7 +239,7 @@ for METHOD in ENGINES.methods:
         params:
             load=METHOD.load,
             sees_gpu=METHOD.sees_gpu,
-            backend=METHOD.backend(CONFIG.section("compute")),
+            backend=METHOD.backend(CONFIG.compute.keras_backend),
             gpu_mode=CONFIG.compute.gpu,
             options=ENGINES.test_options,
             channels=ENGINES.seen_channels,
@@ -323,7 +324,7 @@ if ENGINES.finds_cells:
         params:
             load=ENGINES.measuring_method.load,
             sees_gpu=ENGINES.measuring_method.sees_gpu,
-            backend=ENGINES.measuring_method.backend(CONFIG.section("compute")),
+            backend=ENGINES.measuring_method.backend(CONFIG.compute.keras_backend),
             gpu_mode=CONFIG.compute.gpu,
             options=ENGINES.options_to_measure_with(),
             channels=ENGINES.seen_channels,
@@ -401,7 +402,8 @@ if ENGINES.finds_cells:
             runtime=60,
         params:
             engine=ENGINES.measuring,
-            options=ENGINES.options_to_measure_with(),
+            diameter=ENGINES.told_diameter(),
+            model=ENGINES.model_to_measure_with(),
             advice=ENGINES.size_advice(),
             usual_diameter=ENGINES.measuring_method.usual_diameter,
             objects=CONFIG.segmentation.objects,

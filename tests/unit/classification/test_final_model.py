@@ -1,32 +1,15 @@
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from moascope.classification import features, final_model
+from moascope.classification import features, final_model, saved_model
 from moascope.classification.heads.registry import read_options
 from moascope.classification.training.options import Training
 from moascope.core.errors import InputError
 from moascope.networks import backbones, saving
 from moascope.networks.registry import ChannelMapping
 from moascope.preprocessing import handcrafted_features
-
-
-def test_a_saved_classifier_carries_the_statistics_of_its_plates(tmp_path):
-    model = keras.Sequential(
-        [keras.Input((8, 8, 2)), keras.layers.Flatten(), keras.layers.Dense(2)]
-    )
-    statistics = pd.DataFrame({"plate": ["P1"], "channel": ["DNA"], "mean": [0.5]})
-    given = {"channels": ["DNA", "Actin"], "normalization": {"steps": []}, "unit_size": 8}
-    final_model.save_classifier(
-        model, tmp_path / "m.keras", ["x", "y"], statistics, given, unit_shape=(8, 8)
-    )
-    _, about = saving.load_model(tmp_path / "m.keras")
-    assert about["statistics"] == [{"plate": "P1", "channel": "DNA", "mean": 0.5}]
-    assert about["classes"] == ["x", "y"]
-    assert about["unit_shape"] == [8, 8]
-
 
 GRAINS = ["fine", "middling", "rough"]
 
@@ -79,7 +62,7 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
         head.predict_on_batch(table) if kind == "mlp" else softmax(head.logits(table), axis=1)
     )
     statistics = pd.DataFrame({"plate": ["P1"]})
-    final_model.save_classifier(
+    saved_model.save_classifier(
         *(
             final_model.classifier(extractor, head, n_crafted),
             tmp_path / "m.keras",
@@ -101,11 +84,3 @@ def test_a_loaded_classifier_predicts_what_its_head_does(tmp_path, seen, kind):
         )
         with pytest.raises(InputError, match=r"hand-crafted features, and the model takes"):
             final_model.predict_units(model, units[:, :8, :8])
-
-
-def test_a_head_without_layers_is_an_error():
-    class OddHead:
-        weights, bias = np.zeros((2, 3)), np.zeros(3)
-
-    with pytest.raises(TypeError, match="OddHead has no Keras layers"):
-        final_model.classifier(None, OddHead(), n_hand_crafted=2)

@@ -162,7 +162,7 @@ def test_a_network_that_is_frozen_is_read_as_such():
             {"head": {"type": "mlp"}, "training": {}, "candidates": {"a": {}, "b": {}}},
             {"training": "candidates"},
         ),
-        ({"rgb_channels": ["DNA", "DNA", "DNA"]}, {"rgb": "channel_mapping 'inflate'"}),
+        ({"rgb_channels": ["DNA", "DNA", "DNA"]}, {"rgb_channels": "channel_mapping 'inflate'"}),
         (
             {
                 **TEXTURE,
@@ -179,7 +179,8 @@ def test_a_network_that_is_frozen_is_read_as_such():
         (
             {**TEXTURE, "input_size": 96, "views": 1, "rgb_channels": ["DNA"] * 3},
             dict.fromkeys(
-                ["channel_mapping", "rgb", "input_size", "views"], "features [hand-crafted]"
+                ["channel_mapping", "rgb_channels", "input_size", "views"],
+                "features [hand-crafted]",
             ),
         ),
         (

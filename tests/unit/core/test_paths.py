@@ -11,7 +11,7 @@ from moascope.core.paths import Paths, target_of
 from moascope.pipeline.inputs.segmentation import EngineInputs
 from moascope.segmentation.engines.registry import METHODS
 
-CHECKPOINTS = {"unet_checkpoint", "fold_checkpoint", "final_checkpoint"}  # kept by no rule
+CHECKPOINTS = {"member_checkpoint", "fold_checkpoint", "final_checkpoint"}  # kept by no rule
 
 
 def made_by_rules(repository):
@@ -29,21 +29,16 @@ def made_by_rules(repository):
 
 
 def made_by_methods():
-    """Return the paths of fitted engines that the rules of each method make."""
+    """Return the paths that the rules of each method of segmentation make."""
     config = loading.load({"run": "a", "input": {"format": "simulate", "channels": {"DNA": ""}}})
     run = Paths("a")
     inputs = EngineInputs(config, run, [])
     names = {getattr(run, name): name for name, value in vars(Paths).items() if is_path(value)}
-    made = {}
+    made = {"engine_size", "engine_history", "fitted_engine"}
     for method in METHODS:
-        if method.train:
-            files = inputs.trained_files(method).values()
-            made[f"train_{method.name}"] = {names[file] for file in files}
-        if method.is_ensemble:
-            made[f"tune_{method.name}"] = {method.model_path, "engine_history"}
-        if method.tune:
-            given = "tune_given" if method.train else "tune"
-            made[f"{given}_{method.name}"] = {method.model_path}
+        trained = inputs.trained_files(method) if method.train else {}
+        files = [*trained.values(), *inputs.test_files(method).values()]
+        made |= {names.get(file, "fitted_engine") for file in files}
     return made
 
 
@@ -53,14 +48,13 @@ def is_path(value):
 
 def test_the_table_of_outputs_is_that_of_the_rules(repository):
     known = {rule: set(names) for rule, names in paths._OUTPUTS.items()}
-    assert known == made_by_rules(repository) | made_by_methods()
+    assert known == made_by_rules(repository)
 
 
 def test_every_path_is_made_by_a_rule():
     names = {name for name, value in vars(Paths).items() if isinstance(value, property)}
     made = {name for names in paths._OUTPUTS.values() for name in names}
-    by_method = {"engine_size", "test_labels", "test_times", "test_device"}
-    assert names - CHECKPOINTS - by_method == made
+    assert names - CHECKPOINTS - made_by_methods() == made
 
 
 @pytest.mark.parametrize(
@@ -72,10 +66,7 @@ def test_every_path_is_made_by_a_rule():
         ("results/a/sites/files/P1.parquet", "divide_sites"),
         ("results/a/units.parquet", "collect_units"),
         ("results/a/splits/loco.groups.parquet", "split"),
-        ("results/a/segmentation/nuclei.json", "tune_classical"),
         ("results/a/segmentation/nuclei.scores.json", "score_engine"),
-        ("results/a/segmentation/nuclei.0.device.json", "train_unet"),
-        ("results/a/segmentation/nuclei.0.keras", "train_unet"),
         ("results/a/folds/lenet/0.keras", "train_fold"),
     ],
 )
@@ -89,6 +80,10 @@ def test_the_rule_of_a_file_is_found(path, target):
         "results/a/predictions/lenet.parquet",
         "results/a/segmentation/annotated.h5",
         "results/a/segmentation/nuclei.keras",
+        "results/a/segmentation/nuclei.json",
+        "results/a/segmentation/nuclei.0.keras",
+        "results/a/segmentation/nuclei.0.device.json",
+        "results/a/segmentation/nuclei.of-a-new-engine.zip",
         "results/a/models/lenet.keras",
         "results/a/segmentation/nuclei.labels.h5",
     ],
@@ -107,3 +102,12 @@ def test_files_that_no_rule_makes_have_no_target(path):
 
 def test_a_checkpoint_has_no_target():
     assert target_of(Paths("a").fold_checkpoint.format(model="x", fold=0)) is None
+
+
+def test_fitted_engines_have_names_of_their_own():
+    fixed = {name for name, value in vars(Paths).items() if is_path(value)} - {"fitted_engine"}
+    files = {getattr(Paths("a"), name) for name in fixed}
+    endings = [method.model_file for method in METHODS if method.model_file]
+    fitted = [Paths("a").fitted_engine.replace("{model}", ending) for ending in endings]
+    assert len(set(fitted)) == len(fitted)
+    assert not files & set(fitted)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moascope.core.damage import check_declared
 from moascope.core.errors import InputError
-from moascope.core.zip_files import StoredZip, check_declared
+from moascope.core.zip_files import StoredZip
 from moascope.segmentation.stardist.files import unpacked
 
 

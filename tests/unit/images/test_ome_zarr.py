@@ -14,7 +14,7 @@ from ome_zarr_models.v05 import HCS
 from plate_images import CHANNELS
 from zarr.storage import ZipStore
 
-from moascope.core.zip_files import crc32
+from moascope.core.digests import crc32
 from moascope.images.ome_zarr import (
     decode_shard,
     display_windows,

@@ -10,6 +10,7 @@ from moascope.core.errors import InputError
 from moascope.core.named_functions import load_function, module_of
 from moascope.networks import registry
 from moascope.networks.registry import (
+    APPLICATIONS,
     BACKBONES,
     FORMER_NAMES,
     Backbone,
@@ -98,3 +99,11 @@ def test_a_change_of_a_backbone_reruns_the_scripts_that_build_networks(repositor
 def test_an_unknown_channel_mapping_is_an_error():
     with pytest.raises(InputError, match="unknown channel mapping 'rbg'; did you mean 'rgb'"):
         ChannelMapping("rbg")
+
+
+def test_every_network_of_our_own_is_documented(repository):
+    page = (repository / "docs/reference/networks.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for backbone in BACKBONES:
+        if backbone.name not in APPLICATIONS:
+            assert any(f"`{backbone.name}`" in row for row in rows), backbone.name

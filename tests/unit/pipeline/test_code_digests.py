@@ -118,7 +118,15 @@ def test_editing_a_module_behind_a_script_changes_its_digest(library):
 
 
 @pytest.mark.parametrize(
-    "module", ["report/page.py", "core/paths.py", "pipeline/job.py", "pipeline/job_logs.py"]
+    "module",
+    [
+        "report/page.py",
+        "core/paths.py",
+        "pipeline/devices.py",
+        "pipeline/job.py",
+        "pipeline/job_logs.py",
+        "core/text/plate_words.py",
+    ],
 )
 def test_editing_what_decides_no_result_changes_nothing(library, module):
     copy, digest = library
@@ -128,22 +136,24 @@ def test_editing_what_decides_no_result_changes_nothing(library, module):
     assert digest() == before
 
 
+def functions_of(method):
+    functions = [method.load, method.check, method.measure, method.train, method.tune]
+    return [function for function in functions if function]
+
+
 def functions_of_methods():
-    return [
-        function
-        for method in METHODS
-        for function in (method.load, method.measure, method.train, method.tune)
-        if function
-    ]
+    return [function for method in METHODS for function in functions_of(method)]
 
 
-@pytest.mark.parametrize("function", functions_of_methods())
-def test_segmentation_does_not_depend_on_splits_or_other_methods(function):
-    modules = code_digests.library_modules(code_digests._file_of(module_of(function)))
-    assert not {name for name in modules if name.startswith("moascope.splits.")}
-    assert "moascope.simulation.screen" not in modules
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_segmentation_does_not_depend_on_splits_or_other_methods(method):
+    own = {module_of(function) for function in functions_of(method)}
     implementations = {module_of(other) for other in functions_of_methods()}
-    assert modules & implementations <= {module_of(function)}
+    for implementation in own:
+        modules = code_digests.library_modules(code_digests._file_of(implementation))
+        assert not {name for name in modules if name.startswith("moascope.splits.")}
+        assert "moascope.simulation.screen" not in modules
+        assert modules & implementations <= own
 
 
 def test_scripts_of_all_engines_depend_on_no_method(repository):
@@ -165,3 +175,92 @@ def test_the_digest_of_a_function_covers_its_module_and_those_behind_it(library)
     found.append(digest_function("moascope.segmentation.implementations.classical:load"))
     assert found[0] == found[1]
     assert len(set(found)) == 3
+
+
+EVERYWHERE = {"config", "report", "simulation", "pipeline.inputs"}
+"""What decides the result of no heavy job."""
+
+UNET, STARDIST = (
+    "segmentation.implementations.unet",
+    "segmentation.implementations.stardist",
+)
+DATA_OF_ENGINES = {
+    "segmentation.engines.base",
+    "segmentation.engines.registry",
+    *(f"segmentation.engines.{method.name}" for method in METHODS),
+}
+LEARNING = {
+    *DATA_OF_ENGINES,
+    *("classification", "preprocessing", "profiling", "screen", "splits"),
+    *("images.plate_store", "images.readers", "images.ome_zarr", "images.sizes", "images.tiff"),
+    *("segmentation.data.dataset", "segmentation.data.masks", "segmentation.data.sheet"),
+    *("segmentation.image_scale", "segmentation.object_size", "segmentation.parameter_search"),
+    *("segmentation.predict", "segmentation.typical_sites", UNET, STARDIST),
+}
+FINDING = {
+    *DATA_OF_ENGINES,
+    *("classification", "preprocessing", "profiling", "screen", "splits"),
+    *("images.readers", "images.sizes", "images.tiff"),
+    *("segmentation.data.dataset", "segmentation.data.masks", "segmentation.data.patches"),
+    *("segmentation.schedule", "segmentation.unet.training", f"{UNET}_training"),
+    *(f"{STARDIST}_training", f"{UNET}_tuning", f"{STARDIST}_tuning"),
+}
+NETWORKS = {"images", "preprocessing", "screen", "segmentation", "splits.make", "splits.options"}
+INDEPENDENT = {
+    "screen/ingest.py": {
+        *(
+            "classification",
+            "networks",
+            "segmentation",
+            "splits",
+            "screen.formats",
+            "screen.plates",
+        ),
+        *("preprocessing.normalization", "preprocessing.normalization_methods"),
+        *("preprocessing.options", "preprocessing.units"),
+    },
+    "preprocessing/prepare.py": {
+        *("classification", "networks", "segmentation", "splits", "screen"),
+        *("images.ingest", "images.readers", "images.tiff"),
+    },
+    "preprocessing/collect_units.py": {"classification", "screen", "splits", "images.readers"},
+    "classification/features.py": {*NETWORKS, "splits", "classification.heads"},
+    "classification/train_fold.py": {
+        *NETWORKS,
+        *("classification.final_model", "classification.heads.calibration"),
+        *("classification.heads.fitting", "classification.heads.registry", "splits.groups"),
+    },
+    "classification/fit_keras_head.py": {*NETWORKS, "classification.heads.registry"},
+    "classification/fit_head.py": {*NETWORKS - {"screen", "splits.options"}, "screen.formats"},
+    "classification/baselines.py": {"segmentation", "images", "networks", "screen.formats"},
+    "segmentation/train.py": LEARNING,
+    f"{UNET}_training": LEARNING,
+    f"{STARDIST}_training": LEARNING,
+    "segmentation/tune.py": FINDING,
+    "segmentation/measure_size.py": {*FINDING, "images.plate_store"},
+    "segmentation/segment.py": {*FINDING, "segmentation.matching"},
+    UNET: {*FINDING, "segmentation.matching", "segmentation.parameter_search"},
+    STARDIST: {*FINDING, "segmentation.matching", "segmentation.parameter_search"},
+    "segmentation.implementations.classical": FINDING,
+    "segmentation.implementations.cellpose": {*FINDING, "images.plate_store"},
+    "profiling/measure_cells.py": {
+        *("classification", "networks", "screen", "splits", "images.readers", "images.ingest"),
+        *("preprocessing.normalization", "preprocessing.normalization_methods"),
+        *("preprocessing.units", "segmentation.engines", "segmentation.unet"),
+    },
+}
+"""Packages and modules that heavy jobs do not depend on, by script or module."""
+
+
+@pytest.mark.parametrize("job", INDEPENDENT)
+def test_heavy_jobs_do_not_depend_on_what_cannot_change_their_result(repository, job):
+    is_script = job.endswith(".py")
+    scripts = repository / "workflow/scripts"
+    file = scripts / job if is_script else code_digests._file_of(f"moascope.{job}")
+    modules = code_digests.library_modules(file) - code_digests.WITHOUT_RESULTS
+    places = {name: code_digests._file_of(name) for name in modules}
+    found = {name for name, place in places.items() if place.name != "__init__.py"}
+    for other in INDEPENDENT[job] | EVERYWHERE:
+        name = f"moascope.{other}"
+        assert code_digests._file_of(name).is_file(), f"there is no {name} any more"
+        assert not {one for one in found if one == name or one.startswith(f"{name}.")}

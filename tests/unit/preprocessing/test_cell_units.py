@@ -13,7 +13,8 @@ from squares import (
 from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import cell_units
 from moascope.preprocessing.cell_units import crops
-from moascope.preprocessing.options import CellUnits, Normalization
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import CellUnits
 
 IMAGE, LABELS = blobs(0)
 REGIONS = regionprops(LABELS, IMAGE.transpose(1, 2, 0))

@@ -8,7 +8,7 @@ from skimage.filters import threshold_otsu
 from skimage.io import imread
 
 from moascope.preprocessing import foreground, quality
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 
 OPTIONS = Quality()
 

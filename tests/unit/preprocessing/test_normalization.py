@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from moascope.core.errors import InputError
 from moascope.preprocessing import normalization
 from moascope.preprocessing.normalization_methods import percentile
-from moascope.preprocessing.options import Normalization
+from moascope.preprocessing.normalization_methods.options import Normalization
 
 METHODS = ["percentile", "zscore", "minmax"]
 

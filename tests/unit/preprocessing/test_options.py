@@ -1,21 +1,18 @@
-"""Options of quality control, normalization and units."""
+"""Options of units."""
 
 import pytest
-from control_plates import (
-    step,
-)
 from pydantic import ValidationError
 
-from moascope.preprocessing.options import Normalization, NormalizationStep
+from moascope.preprocessing.options import Units
 
 
-def test_statistics_of_the_whole_plate_are_refused_and_the_fix_is_named():
-    with pytest.raises(ValidationError, match=r"steps\[0\].*treated_wells_in_statistics: true"):
-        Normalization(steps=[step("zscore", "plate")])
+def test_cells_and_tiles_exclude_each_other():
+    assert Units(cells={}).cells.crop == 64
+    with pytest.raises(ValidationError, match="cells and tiles exclude each other"):
+        Units(cells={}, tiles=(2, 2))
 
 
-def test_unknown_methods_and_scopes_are_refused():
-    with pytest.raises(ValidationError, match="Input should be 'percentile', 'zscore', 'anscombe'"):
-        NormalizationStep(method="median")
-    with pytest.raises(ValidationError, match="scope"):
-        NormalizationStep(method="zscore", scope="well")
+@pytest.mark.parametrize("tiles", [(0, 1), (1, 65)])
+def test_the_number_of_tiles_is_limited(tiles):
+    with pytest.raises(ValidationError, match="tiles must be between 1 and 64"):
+        Units(tiles=tiles)

@@ -8,7 +8,7 @@ from pictures import brightfield, cells
 from scipy import ndimage
 
 from moascope.preprocessing import plate_quality, quality
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 
 OPTIONS = Quality()
 CHANNEL = ["DNA"]

@@ -6,7 +6,8 @@ import pytest
 from fake_store import FakeStore
 
 from moascope.preprocessing import handcrafted_features, plate_units
-from moascope.preprocessing.options import CellUnits, Normalization, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import CellUnits, Units
 
 CHANNELS = ["DNA", "Actin"]
 

@@ -10,7 +10,7 @@ from skimage.io import imread
 
 from moascope.core.errors import InputError
 from moascope.preprocessing import plate_quality, quality
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.simulation import phenotypes, screen
 from moascope.simulation.options import Simulate
 

@@ -5,7 +5,7 @@ import logging
 import pandas as pd
 import pytest
 
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.preprocessing.quality_review import review
 from moascope.screen.wording import MECHANISM, Words
 

@@ -10,7 +10,8 @@ from pictures import brightfield
 
 from moascope.core.errors import InputError
 from moascope.preprocessing import normalization, quality, units
-from moascope.preprocessing.options import Normalization, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
 
 CHANNELS = ["DNA", "Actin"]
 STEPS = Normalization(steps=[{"method": "minmax", "scope": "image"}])

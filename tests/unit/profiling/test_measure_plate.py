@@ -46,3 +46,15 @@ def test_textures_are_those_of_the_plate(plate, tmp_path, monkeypatch):
     monkeypatch.setattr(measure_plate, "measure", measure)
     segment_plate(plate, tmp_path)
     assert limits == [[100, 100, 1100, 3100]] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("P1/B02/s/1", ("B02", "s/1")),
+        ("large/00.tif", ("", "large/00.tif")),
+        ("0.png", ("", "0.png")),
+    ],
+)
+def test_images_without_plates_have_no_well(name, expected):
+    assert measure_plate._well_and_site(name, "P1") == expected

@@ -15,7 +15,7 @@ from report_contexts import context_of, model_of, split_of
 from report_pages import Outline, changed
 from unit_tables import make_split
 
-from moascope.classification.ensemble_options import Ensemble
+from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation import scoring
 from moascope.classification.evaluation.levels import Design
 from moascope.classification.evaluation.options import Evaluation

@@ -16,10 +16,12 @@ from squares import (
     truth_engine,
 )
 
+from moascope.core.options import restore
 from moascope.profiling import cell_counts
 from moascope.report import segmentation as report_segmentation
 from moascope.report.segmentation import EngineFiles, SegmentationFiles
 from moascope.segmentation.engines.registry import method_named
+from moascope.segmentation.options import Segmentation
 
 
 @pytest.fixture
@@ -49,14 +51,14 @@ def test_the_report_of_a_segmentation_has_its_tables_and_pictures(packed, tmp_pa
             history=None,
         )
     engines = {name: {"method": "classical"} for name in files}
-    config = {"segmentation": {"objects": "Nuclei", "engines": engines, "measure_with": None}}
+    options = restore(Segmentation, {"engines": engines})
     paths = {
         "annotated": packed[0],
         "annotated_table": packed[1],
         "counts": None,
         "cell_doubts": None,
     }
-    context = report_segmentation.load(SegmentationFiles(**paths, engines=files), config)
+    context = report_segmentation.load(SegmentationFiles(**paths, engines=files), options)
     section = report_segmentation.section(context, 96, 12)
     assert [row["ap"] for row in section["rows"]] == [1, 0]
     assert section["given"] == []
@@ -81,7 +83,7 @@ def test_the_worst_images_are_shown_first(packed, tmp_path):
     by_image.to_parquet(tmp_path / "scores.parquet")
     files = {"labels": tmp_path / "labels.h5", "history": None}
     files |= {"scores": tmp_path / "scores.json", "by_image": tmp_path / "scores.parquet"}
-    section = {"objects": "Nuclei", "engines": {"e": {}}, "measure_with": None}
+    options = restore(Segmentation, {"engines": {"e": {"method": "unet"}}})
     paths = {
         "annotated": packed[0],
         "annotated_table": packed[1],
@@ -89,11 +91,11 @@ def test_the_worst_images_are_shown_first(packed, tmp_path):
         "cell_doubts": None,
     }
     context = report_segmentation.load(
-        SegmentationFiles(**paths, engines={"e": EngineFiles(**files)}), {"segmentation": section}
+        SegmentationFiles(**paths, engines={"e": EngineFiles(**files)}), options
     )
     shown = context.engines["e"].pictures
-    assert [picture["name"] for picture in shown] == ["i2", "i3", "i4"]
-    assert [picture["ap_50"] for picture in shown] == pytest.approx([1 / 3, 1, 1])
+    assert [picture.name for picture in shown] == ["i2", "i3", "i4"]
+    assert [picture.ap_50 for picture in shown] == pytest.approx([1 / 3, 1, 1])
 
 
 def counted(plate, tmp_path, engine, *, flagged=(), seen=truth_engine):
@@ -101,8 +103,9 @@ def counted(plate, tmp_path, engine, *, flagged=(), seen=truth_engine):
     _, cells = segment_plate(plate, tmp_path, seen)
     counts = cell_counts.summarise([cells], plate[1], quality_of(plate, flagged))
     counts.to_parquet(tmp_path / "counts.parquet")
+    engine = {"method": "unet", **engine}
     section = {"objects": "Nuclei", "engines": {"c": engine}, "measure_with": "c"}
-    advice = method_named(engine.get("method", "unet")).advice
+    advice = method_named(engine["method"]).advice
     doubts = {"doubts": cell_counts.doubts(counts, "Nuclei", engine.get("diameter"), advice)}
     (tmp_path / "doubts.json").write_text(json.dumps(doubts))
     config = {"segmentation": section, "quality": {"exclude_flagged": True}}
@@ -112,7 +115,8 @@ def counted(plate, tmp_path, engine, *, flagged=(), seen=truth_engine):
         "counts": tmp_path / "counts.parquet",
         "cell_doubts": tmp_path / "doubts.json",
     }
-    context = report_segmentation.load(SegmentationFiles(**paths, engines={}), config)
+    options = restore(Segmentation, section)
+    context = report_segmentation.load(SegmentationFiles(**paths, engines={}), options)
     return context, said_of(context, config)
 
 

@@ -8,7 +8,7 @@ import pytest
 from screens import HEADER, ROWS
 
 from moascope.core.errors import InputError
-from moascope.screen.plates import plate_names, plate_words
+from moascope.screen.plates import plate_names
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,3 @@ def test_plate_names_need_no_pandas(repository):
         check=True,
     )
     assert found.stdout.split() == ["False", "False"]
-
-
-def test_parts_are_not_called_plates():
-    assert plate_words("part-2-of-4") == "Part 2 of 4 of the images"
-    assert plate_words("Week1_22123") == "plate Week1_22123"

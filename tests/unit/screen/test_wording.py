@@ -1,24 +1,6 @@
 """Words for classes and what they are dealt out among."""
 
-import pytest
-
-from moascope.screen.wording import plural_of, words_of
-
-
-@pytest.mark.parametrize(
-    ("noun", "plural"),
-    [
-        ("mechanism of action", "mechanisms of action"),
-        ("class", "classes"),
-        ("diagnosis", "diagnoses"),
-        ("phenotype", "phenotypes"),
-        ("batch", "batches"),
-        ("assay", "assays"),
-        ("study", "studies"),
-    ],
-)
-def test_plurals(noun, plural):
-    assert plural_of(noun) == plural
+from moascope.screen.wording import words_of
 
 
 def test_a_screen_speaks_of_mechanisms_unless_told_otherwise():

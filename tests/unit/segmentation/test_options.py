@@ -90,7 +90,7 @@ ANNOTATED = {"sheet": "s.csv", "image": "{id}.png", "mask": "{id}_mask.png"}
         ),
         (
             {"segmentation": {"engines": {"c": {"method": "classical", "ensemble": 2}}}},
-            "segmentation.engines.c: ensemble is for method unet, not classical; remove it out",
+            "segmentation.engines.c: ensemble is for method unet, not classical; remove it",
         ),
         (
             {

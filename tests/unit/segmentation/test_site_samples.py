@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 import tifffile
 
+from moascope.core.options import restore
 from moascope.images.ingest import ingest_plate
 from moascope.images.label_store import write_labels
 from moascope.images.plate_store import PlateStore
 from moascope.profiling import cell_counts
 from moascope.report import segmentation
 from moascope.segmentation import site_samples
+from moascope.segmentation.options import Segmentation
 
 
 def table(counts, areas=None, flagged=()):
@@ -129,8 +131,8 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
         samples=pictures,
         sample_table=rows,
     )
-    section = {"objects": "Nuclei", "engines": {"c": {}}, "measure_with": "c"}
-    context = segmentation.load(paths, {"segmentation": section})
+    options = restore(Segmentation, {"engines": {"c": {"method": "unet"}}})
+    context = segmentation.load(paths, options)
     (shown,) = segmentation.section(context, 96, 12)["samples"]
     assert shown["plate"] == "P1"
     first, second = shown["tiles"][:2]
@@ -140,10 +142,10 @@ def test_the_report_shows_sites_by_plate_with_id_count_and_reason(plate):
     assert first["is_odd"]
     assert not second["is_odd"]
     assert first["src"].startswith("data:image/jpeg;base64,")
-    colours = context.samples[0]["picture"].reshape(-1, 3)
+    colours = context.samples[0].picture.reshape(-1, 3)
     assert (colours == (242, 225, 76)).all(axis=1).any()  # an outline
     # The empty site is as dark as the background of the others, not stretched to its own noise.
-    empty = next(row["picture"] for row in context.samples if row["site_id"] == "P1/A01/1")
+    empty = next(row.picture for row in context.samples if row.site_id == "P1/A01/1")
     assert empty.mean() < 60
 
 

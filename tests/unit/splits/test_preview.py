@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 from unit_tables import check_sites
 
-from moascope.splits.preview import preview
+from moascope.core.options import restore
+from moascope.splits.options import Audit, Split
+from moascope.splits.preview import check_splits, preview
 
 
 def sites(counts: dict[str, int], patients: int = 4) -> pd.DataFrame:
@@ -84,3 +86,30 @@ def test_a_class_that_is_never_tested_is_said(tmp_path):
     file.write_text("site_id,set\n" + "\n".join(rows) + "\n")
     planned = check_sites(sites({"x": 12, "y": 8}), {"method": "fixed", "file": str(file)}, 1)
     assert preview(planned, []).notes == ["class 'y' is tested in no fold; it has no scores"]
+
+
+def leaking_list(folder) -> Split:
+    lines = [f"{name}/{k},{'test' if k > 5 else 'train'}" for name in "xy" for k in range(8)]
+    (folder / "list.csv").write_text("site_id,set\n" + "\n".join(lines) + "\n")
+    return restore(Split, {"method": "fixed", "file": str(folder / "list.csv")})
+
+
+@pytest.mark.parametrize("on_leak", ["error", "warn"])
+def test_leaks_stop_the_run_or_are_notes(tmp_path, on_leak):
+    audit = Audit(groups=["patient"], on_leak=on_leak)
+    table = sites({"x": 8, "y": 8})
+    found = check_splits(table, {"s": leaking_list(tmp_path)}, {"s": audit}, seed=1, tiles=1)
+    assert ("2 groups of column 'patient'" in found.texts[0]) == (on_leak == "warn")
+    assert ["splits.s: 2 groups" in problem for problem in found.problems] == (
+        [True] if on_leak == "error" else []
+    )
+
+
+def test_problems_of_all_splits_are_listed():
+    alone = restore(Split, {"method": "leave-one-compound-out"})
+    fine = restore(Split, {"method": "stratified-k-fold", "folds": 2})
+    splits = {"a": alone, "fine": fine, "b": alone}
+    audits = dict.fromkeys(splits, Audit())
+    found = check_splits(sites({"x": 8, "y": 8}), splits, audits, seed=1, tiles=1)
+    assert [problem.partition(":")[0] for problem in found.problems] == ["splits.a", "splits.b"]
+    assert list(found.counts) == ["fine"]

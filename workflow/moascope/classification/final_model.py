@@ -1,34 +1,26 @@
-"""Final classifiers: fitted to all labelled units, and saved with their network as one model."""
+"""Final classifiers: fitted to all labelled units, and joined with their network."""
 
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from moascope.classification.heads.base import FittedHead, HeadOptions
 from moascope.classification.heads.fitting import calibrate, divide_logits, fit_head
-from moascope.classification.heads.kernel import KernelHead
 from moascope.classification.heads.kinds.mlp import MlpOptions
-from moascope.classification.heads.layers import kernel_layer, tree_layer
-from moascope.classification.heads.linear import LinearHead
-from moascope.classification.heads.trees import TreeHead
+from moascope.classification.heads.layers import add_fitted_head
+from moascope.classification.saved_model import HAND_CRAFTED_INPUT
 from moascope.classification.streaming import images_per_call
 from moascope.classification.training.options import Training
 from moascope.classification.training.perceptron import fit_mlp
 from moascope.core.errors import InputError
 from moascope.networks.keras_defaults import keras, layers
 from moascope.networks.layers import DihedralViews
-from moascope.networks.saving import save_model
 from moascope.preprocessing.handcrafted_features import HAND_CRAFTED, image_features
 
 logger = logging.getLogger(__name__)
-
-HAND_CRAFTED_INPUT = "hand_crafted"
 
 
 def fit_final_head(
@@ -121,28 +113,7 @@ def classifier(
     inputs = inputs if len(inputs) > 1 else inputs[0]
     if isinstance(head, keras.Model):
         return keras.Model(inputs, head(x), name="classifier")
-    dense = layers.Dense(len(head.bias), activation="softmax", dtype="float32", name="head")
-    weights = head.weights
-    match head:
-        case LinearHead():
-            # Not folded into the weights, since features that hardly vary would lose digits.
-            scale = np.maximum(head.scale, 1e-6)  # the layer cuts off smaller ones
-            standardize = layers.Normalization(
-                mean=head.mean.astype("float32"),
-                variance=(scale**2).astype("float32"),
-                dtype="float32",
-            )
-            x = standardize(x)
-            weights = weights * (scale / head.scale)[:, None]
-        case KernelHead():
-            x = kernel_layer(head, x)
-        case TreeHead():
-            x = tree_layer(head, x)
-        case _:
-            raise TypeError(f"a head of the class {type(head).__name__} has no Keras layers")
-    model = keras.Model(inputs, dense(x), name="classifier")
-    dense.set_weights([weights.astype("float32"), head.bias.astype("float32")])
-    return model
+    return keras.Model(inputs, add_fitted_head(x, head), name="classifier")
 
 
 def predict_units(model: keras.Model, units: np.ndarray) -> np.ndarray:
@@ -185,52 +156,3 @@ def predict_units(model: keras.Model, units: np.ndarray) -> np.ndarray:
         batch = [given[name][start : start + step] for name in names]
         parts.append(np.asarray(model.predict_on_batch(batch if len(batch) > 1 else batch[0])))
     return np.concatenate(parts) if parts else np.empty((0, model.output_shape[-1]), "float32")
-
-
-def save_classifier(
-    model: keras.Model,
-    path: str | os.PathLike[str],
-    classes: Sequence[str],
-    statistics: pd.DataFrame,
-    given: Mapping[str, Any],
-    *,
-    unit_shape: Sequence[int],
-    choice: Mapping[str, Any] | None = None,
-) -> None:
-    """Write a classifier with a description of the units that it takes.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `classifier`, or units `(n, H, W, C)` to probabilities.
-    path : path
-        Ends in `.keras`.
-    classes : sequence of str
-        Their names, in the order of the probabilities.
-    statistics : pandas.DataFrame
-        Normalization statistics of the plates.
-    given : mapping
-        `channels`, `normalization` and `unit_size` of the configuration.
-    unit_shape : (int, int)
-        Height and width of the units in pixels.
-    choice : mapping or None
-        Name of the chosen candidate, and score of each.
-    """
-    inputs = []
-    for tensor in model.inputs:
-        is_crafted = tensor.name == HAND_CRAFTED_INPUT
-        content = (
-            f"moascope.preprocessing.handcrafted_features.image_features(units, {HAND_CRAFTED!r})"
-            if is_crafted
-            else "units"
-        )
-        inputs.append({"name": tensor.name, "shape": list(tensor.shape[1:]), "content": content})
-    metadata = {
-        **{key: given[key] for key in ("channels", "normalization", "unit_size")},
-        "unit_shape": list(unit_shape),
-        "inputs": inputs,
-        "classes": list(classes),
-        "statistics": statistics.to_dict("records"),
-        **({"selection": dict(choice)} if choice else {}),
-    }
-    save_model(model, path, metadata)

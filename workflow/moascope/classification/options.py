@@ -37,8 +37,15 @@ class Candidate(Section):
 
 
 _KEYS_OF_NETWORKS = (
-    *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels", "input_size"),
-    *("feature_layers", "pooling", "views"),
+    "backbone",
+    "weights",
+    "architecture",
+    "channel_mapping",
+    "rgb_channels",
+    "input_size",
+    "feature_layers",
+    "pooling",
+    "views",
 )
 """Keys of a model that only features of the network depend on."""
 
@@ -141,7 +148,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         ]
 
     def _problems_of_features(self) -> list[str]:
-        lists = [self.features, *(each.features for each in self.candidates.values())]
+        lists = [self.features] + [each.features for each in self.candidates.values()]
         return [
             f"features names {names[0]!r} twice; remove one"
             for names in lists

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moascope.classification.heads.calibration import Calibration
 from moascope.core.errors import InputError
+
+if TYPE_CHECKING:  # a change of how heads are calibrated does not train networks again
+    from moascope.classification.heads.calibration import Calibration
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, TypedDict, Union
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -93,7 +93,17 @@ def _name_words(names: Sequence[Any]) -> str:
     return ", ".join(f"`{name}`".replace("\t", "\\t") for name in names)
 
 
-def _range_words(schema: Mapping[str, Any]) -> str:
+class _NumberSchema(TypedDict, total=False):
+    """Part of the JSON schema of a key that limits numbers."""
+
+    minimum: float
+    exclusiveMinimum: float
+    maximum: float
+    exclusiveMaximum: float
+    anyOf: list[_NumberSchema]
+
+
+def _range_words(schema: _NumberSchema) -> str:
     options = [schema, *schema.get("anyOf", [])]
     for option in options:
         low = option.get("minimum", option.get("exclusiveMinimum"))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from moascope.classification import baseline_registry
-from moascope.classification.ensemble_options import Ensemble, problems_of_ensembles
+from moascope.classification.ensembles.options import Ensemble, problems_of_ensembles
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.options import Model
 from moascope.classification.training.options import Augmentation
@@ -27,7 +27,9 @@ from moascope.core.options import (
     without_effect,
 )
 from moascope.core.text.suggestions import unknown
-from moascope.preprocessing.options import Normalization, Quality, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.report.options import Report
 from moascope.screen.formats.registry import has_plates
 from moascope.screen.free_groups import RESERVED

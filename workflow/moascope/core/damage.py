@@ -10,14 +10,24 @@ import errno
 import os
 import re
 from collections.abc import Iterator
+from zipfile import ZipFile
 
 from moascope.core.errors import InputError
 
+_MAX_MODEL_BYTES = 4 * 10**9
 # Errors of the system that are about the file or its path. All others are about the machine.
 _OF_THE_FILE = frozenset(
     {
-        *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ENXIO),
-        *(errno.ENAMETOOLONG, errno.ELOOP, errno.EOVERFLOW, errno.ESPIPE, errno.EBADMSG),
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EINVAL,
+        errno.ENXIO,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EOVERFLOW,
+        errno.ESPIPE,
+        errno.EBADMSG,
     }
 )
 _NO_MEMORY = re.compile(
@@ -89,3 +99,29 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def check_declared(archive: ZipFile, path: str | os.PathLike[str]) -> None:
+    """Refuse an archive of a model whose entries declare more bytes than a model has.
+
+    Reading an entry never gives more than it declares.
+
+    Parameters
+    ----------
+    archive : zipfile.ZipFile
+        Opened for reading.
+    path : path
+        The file, for the message.
+
+    Raises
+    ------
+    InputError
+        If its entries have more than 4 GB together.
+    """
+    declared = sum(entry.file_size for entry in archive.infolist())
+    if declared > _MAX_MODEL_BYTES:
+        raise InputError(
+            f"{os.fspath(path)}: damaged, or no model: its entries declare {declared:,} bytes, and "
+            f"a model has at most {_MAX_MODEL_BYTES:,}. Copy the model again; a larger one of "
+            "StarDist can be given as a folder."
+        )

@@ -1,4 +1,4 @@
-"""Digests of whole files and arrays, fast enough to be taken before every training.
+"""Checksums, and digests of whole files and arrays, fast enough before every training.
 
 Every block has a CRC-32, and all CRCs go into one SHA-256: eight times as fast as SHA-256 alone.
 One of four thousand million changes of a block goes unnoticed, so this guards against mistakes, not
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
-
-from moascope.core.zip_files import crc32
 
 _BLOCK = 1 << 20  # bytes: what a processor keeps in its cache
 
@@ -59,6 +59,25 @@ def array_digest(array: np.ndarray) -> str:
     for start in range(0, len(array), step):
         digest.update(_crc(np.ascontiguousarray(array[start : start + step]).data.cast("B")))
     return digest.hexdigest()
+
+
+def crc32(parts: Sequence[bytes | bytearray | memoryview]) -> int:
+    """Compute the checksum that ZIP files have of their entries.
+
+    Parameters
+    ----------
+    parts : sequence of bytes
+        The content, in pieces.
+
+    Returns
+    -------
+    int
+        CRC-32 (ISO 3309), equal to `zlib.crc32` of the joined pieces and ten times as fast.
+    """
+    value = 0
+    for part in parts:
+        value = imagecodecs.zlibng_crc32(part, value)  # type: ignore[arg-type]
+    return int(value)
 
 
 def _crc(block: memoryview) -> bytes:

@@ -389,8 +389,16 @@ def write_json(content: Any, path: str | os.PathLike[str]) -> None:
 # --- Reading -------------------------------------------------------------------------------------
 
 _DAMAGE = (
-    *(OSError, ValueError, LookupError, EOFError, TypeError, OverflowError),
-    *(RuntimeError, zipfile.BadZipFile, zlib.error, struct.error),
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    TypeError,
+    OverflowError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
 )
 """Errors of pandas, NumPy, JSON, HDF5 and ZIP for an incomplete file."""
 

@@ -141,29 +141,24 @@ class Paths:
         return self.result("segmentation/annotated.parquet")
 
     @property
-    def unet_network(self) -> str:
+    def member_network(self) -> str:
         """Trained segmentation network, one member of an ensemble."""
         return self.result("segmentation/{engine}.{member}.keras")
 
     @property
-    def unet_history(self) -> str:
+    def member_history(self) -> str:
         """Training curve of a member of an ensemble."""
         return self.result("segmentation/{engine}.{member}.history.parquet")
 
     @property
-    def unet_device(self) -> str:
+    def member_device(self) -> str:
         """Device that a member of an ensemble was trained on."""
         return self.result("segmentation/{engine}.{member}.device.json")
 
     @property
-    def unet(self) -> str:
-        """All members as one network, with the parameters that objects are cut out by."""
-        return self.result("segmentation/{engine}.keras")
-
-    @property
-    def stardist(self) -> str:
-        """A StarDist model that was trained here."""
-        return self.result("segmentation/{engine}.stardist.zip")
+    def fitted_engine(self) -> str:
+        """A trained or tuned engine; `model` is the end of its name, `Method.model_file`."""
+        return self.result("segmentation/{engine}.{model}")
 
     @property
     def engine_history(self) -> str:
@@ -176,7 +171,7 @@ class Paths:
         return self.result("segmentation/{engine}.device.json")
 
     @property
-    def unet_checkpoint(self) -> str:
+    def member_checkpoint(self) -> str:
         """State of an unfinished training of a segmentation network."""
         return self.result("segmentation/{engine}.{member}.checkpoint.npz")
 
@@ -184,11 +179,6 @@ class Paths:
     def exported(self) -> str:
         """The network as a BioImage.IO package, for other programs."""
         return self.result("segmentation/{engine}.bioimageio.zip")
-
-    @property
-    def classical(self) -> str:
-        """Tuned parameters of the classical method."""
-        return self.result("segmentation/{engine}.json")
 
     @property
     def test_labels(self) -> str:
@@ -458,13 +448,7 @@ _OUTPUTS = {
     "augmentation_preview": ("augmentation_preview",),
     "annotate_images": ("annotated", "annotated_table"),
     "annotate_sites": ("annotated", "annotated_table"),
-    "train_unet": ("unet_network", "unet_history", "unet_device"),
-    "tune_unet": ("unet", "engine_history"),
-    "tune_given_unet": ("unet",),
     "export_unet": ("exported",),
-    "train_stardist": ("stardist", "engine_history", "engine_device"),
-    "tune_given_stardist": ("stardist",),
-    "tune_classical": ("classical",),
     "score_engine": ("engine_scores", "engine_by_image"),
     "segment_plate": ("labels",),
     "measure_cells": ("plate_cells",),

@@ -1,9 +1,9 @@
 """ZIP archives of stored (uncompressed) entries, written as fast as the disk takes them.
 
-The standard library's writer takes 60 µs per entry and computes a slow checksum in the one thread
-that writes; a plate has ten thousand entries and its pixels are compressed in many threads. This
-writer lays out the same few records (PKWARE APPNOTE 6.3.10), always with 64-bit sizes as OME-NGFF
-RFC-9 recommends. Reading is left to the standard library.
+With `zipfile` in its place, ingest of small files (256 x 256 px, zlib) falls from 0.57 to 0.51 of
+the speed of a bare loop that only reads them, since checksums are then computed again in the one
+thread that writes. This writer lays out the same few records (PKWARE APPNOTE 6.3.10), always with
+64-bit sizes as OME-NGFF RFC-9 recommends. Reading is left to the standard library.
 """
 
 from __future__ import annotations
@@ -14,37 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from zipfile import ZipFile
 
-import imagecodecs
-
-from moascope.core.errors import InputError
+from moascope.core.digests import crc32
 
 _VERSION = 45  # the first with 64-bit sizes
 _UTF8_NAMES = 0x800
 _TIME, _DATE = 0, 0x21  # 1980-01-01 in MS-DOS form: equal content gives equal bytes
 _SEE_EXTRA = 0xFFFFFFFF  # the true number is in the 64-bit extra field
-_MAX_MODEL_BYTES = 4 * 10**9
 _LOCAL_EXTRA = struct.Struct("<2H2Q")
-
-
-def crc32(parts: Sequence[bytes | bytearray | memoryview]) -> int:
-    """Compute the checksum of a ZIP entry.
-
-    Parameters
-    ----------
-    parts : sequence of bytes
-        The content, in pieces.
-
-    Returns
-    -------
-    int
-        CRC-32 (ISO 3309), equal to `zlib.crc32` of the joined pieces and ten times as fast.
-    """
-    value = 0
-    for part in parts:
-        value = imagecodecs.zlibng_crc32(part, value)  # type: ignore[arg-type]
-    return int(value)
 
 
 def content_offset(name: str) -> int:
@@ -61,32 +38,6 @@ def content_offset(name: str) -> int:
         Bytes.
     """
     return 30 + len(name.encode()) + _LOCAL_EXTRA.size
-
-
-def check_declared(archive: ZipFile, path: str | os.PathLike[str]) -> None:
-    """Refuse an archive of a model whose entries declare more bytes than a model has.
-
-    Reading an entry never gives more than it declares.
-
-    Parameters
-    ----------
-    archive : zipfile.ZipFile
-        Opened for reading.
-    path : path
-        The file, for the message.
-
-    Raises
-    ------
-    InputError
-        If its entries have more than 4 GB together.
-    """
-    declared = sum(entry.file_size for entry in archive.infolist())
-    if declared > _MAX_MODEL_BYTES:
-        raise InputError(
-            f"{os.fspath(path)}: damaged, or no model: its entries declare {declared:,} bytes, and "
-            f"a model has at most {_MAX_MODEL_BYTES:,}. Copy the model again; a larger one of "
-            "StarDist can be given as a folder."
-        )
 
 
 class StoredZip:
@@ -184,12 +135,18 @@ class StoredZip:
             )
         )
         self._file.write(b"PK\x06\x07" + struct.pack("<LQL", 0, end, 1))
+        shown_count = min(count, 0xFFFF)
+        shown_size, shown_start = min(end - start, _SEE_EXTRA), min(start, _SEE_EXTRA)
         self._file.write(
             b"PK\x05\x06"
             + struct.pack(
                 "<4H2LH",
-                *(0, 0, min(count, 0xFFFF), min(count, 0xFFFF)),
-                *(min(end - start, _SEE_EXTRA), min(start, _SEE_EXTRA)),
+                0,
+                0,
+                shown_count,
+                shown_count,
+                shown_size,
+                shown_start,
                 len(self._comment),
             )
             + self._comment

@@ -22,6 +22,7 @@ from moascope.core.errors import ImageError, InputError, MissingImageError
 from moascope.core.files import atomic_path
 from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.core.read_ahead import map_ahead
+from moascope.core.text.plate_words import plate_words
 from moascope.core.zip_files import StoredZip
 from moascope.images.ome_zarr import (
     ARCHIVE_COMMENT,
@@ -36,7 +37,6 @@ from moascope.images.ome_zarr import (
 )
 from moascope.images.readers import check_axes, plane_of, read_pixel_size, read_pixels
 from moascope.images.sizes import Size, check_rule, fit
-from moascope.screen.plates import plate_words
 
 logger = logging.getLogger(__name__)
 

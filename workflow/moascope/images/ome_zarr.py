@@ -20,7 +20,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from moascope.core.zip_files import StoredZip, crc32
+from moascope.core.digests import crc32
+from moascope.core.zip_files import StoredZip
 from moascope.images.channel_colours import channel_colours
 
 NGFF_VERSION = "0.5"

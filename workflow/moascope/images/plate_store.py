@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moascope.core.digests import crc32
 from moascope.core.errors import InputError
 from moascope.core.files import Closing, damaged, reading
-from moascope.core.zip_files import content_offset, crc32
+from moascope.core.zip_files import content_offset
 from moascope.images.ome_zarr import (
     METADATA,
     PlateIndex,

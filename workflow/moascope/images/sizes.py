@@ -79,7 +79,7 @@ def read_sizes(
     channels : sequence of str
         Names of the channels.
     axes, max_gigabytes
-        See `images.read_planes`.
+        See `readers.read_planes`.
     workers : int
         Threads.
 

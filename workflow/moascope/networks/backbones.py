@@ -95,7 +95,8 @@ def build(
     if pooling is not None:
         trunk = fold_normalization(trunk, keep=feature_layers)
 
-    image = keras.Input((*(unit_shape or (None, None)), len(channels)), name="image")
+    height, width = unit_shape or (None, None)
+    image = keras.Input((height, width, len(channels)), name="image")
     resized = image
     if input_size and unit_shape != (input_size, input_size):
         resized = layers.Resizing(input_size, input_size, antialias=True, dtype="float32")(image)

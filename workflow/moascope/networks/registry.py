@@ -119,6 +119,12 @@ class NetworkRequest:
     options: NetworkOptions
     """Of the class that the backbone names."""
 
+    @property
+    def input_shape(self) -> tuple[int | None, int | None, int]:
+        """Return height, width and channels of its images; sides of any size are None."""
+        height, width = self.size or (None, None)
+        return height, width, self.n_inputs
+
     def options_of(self, kind: type[_Options]) -> _Options:
         """Return the options as of the class that the network is built with."""
         if not isinstance(self.options, kind):

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from moascope.core.damage import check_declared
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, damaged, reading
-from moascope.core.zip_files import check_declared
 from moascope.networks import layers  # noqa: F401  (a model is only read if they are registered)
 from moascope.networks.keras_defaults import keras
 

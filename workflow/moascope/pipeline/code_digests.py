@@ -17,9 +17,17 @@ from moascope.core.named_functions import module_of
 PACKAGE = "moascope"
 LIBRARY = Path(__file__).resolve().parents[1]
 WITHOUT_RESULTS = frozenset(
-    {"moascope.core.paths", "moascope.pipeline.job", "moascope.pipeline.job_logs"}
+    {
+        "moascope.core.paths",
+        "moascope.pipeline.devices",
+        "moascope.pipeline.job",
+        "moascope.pipeline.job_logs",
+        "moascope.pipeline.nvidia",
+        "moascope.core.text.plate_words",
+    }
 )
-"""Modules that decide where files are and what a job prints, and nothing that is in its results."""
+"""Modules that decide where files are, on which device a job computes and what it prints, and
+nothing that is in its results."""
 
 _COMMENT = re.compile(r"#[^\n]*")
 _TYPE_CHECKING = re.compile(r"^if TYPE_CHECKING:[ \t]*\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
@@ -148,7 +156,8 @@ def _absolute(source: str, file: Path) -> str:
     if not file.is_relative_to(LIBRARY):
         return ""
     package = [PACKAGE, *file.relative_to(LIBRARY).parts[:-1]]
-    return ".".join([*package[: len(package) - level + 1], *([name] if name else [])])
+    parents = package[: len(package) - level + 1]
+    return ".".join([*parents, name] if name else parents)
 
 
 def _file_of(module: str) -> Path:

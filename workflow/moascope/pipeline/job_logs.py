@@ -60,7 +60,8 @@ def read_reason(log: str | os.PathLike[str], lines: int = 30) -> str:
         return _UNKNOWN
     found = text.strip().splitlines()
     rest = len(found) - lines
-    return "\n".join([*found[:lines], *([f"... and {rest} more lines"] if rest > 0 else [])])
+    more = [f"... and {rest} more lines"] if rest > 0 else []
+    return "\n".join(found[:lines] + more)
 
 
 def failures_text(failed: Sequence[tuple[str, str]], jobs: int = 5) -> str:

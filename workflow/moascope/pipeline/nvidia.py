@@ -10,7 +10,6 @@ import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -26,7 +25,6 @@ _FAULT = re.compile(r"lost|reset|error", re.IGNORECASE)  # as in [GPU is lost]
 _LISTED_CARD = re.compile(r"GPU (?P<index>[0-9]{1,9}): (?P<name>.*) \(UUID: (?P<uuid>[^)]*)\)")
 # MIG 1g.10gb Device 0: (UUID: MIG-...), before driver 470 MIG-GPU-.../1/0
 _LISTED_PART = re.compile(r"MIG (?P<profile>\S+)\s+Device\s+\d+: \(UUID: (?P<uuid>MIG-[^)\s]+)\)")
-_held: list[FileIO] = []  # open files keep their lock until the process ends
 
 
 @dataclass(frozen=True)
@@ -136,26 +134,27 @@ def lock_emptiest(gpus: Sequence[Gpu], folder: Path) -> tuple[Gpu, bool]:
             problem,
         )
         return by_free_memory[0], True
-    for gpu in by_free_memory:
-        path = folder / f"{re.sub('[^A-Za-z0-9-]', '_', gpu.uuid)}.lock"
-        try:
-            file = FileIO(path, "a", opener=_open_privately)
-        except OSError as error:
-            logger.warning("the lock of GPU %s cannot be opened: %s", gpu.index, error)
-            continue
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            continue
-        _held.append(file)
-        return gpu, True
-    return by_free_memory[0], False
+    free = (gpu for gpu in by_free_memory if _lock(gpu, folder))
+    gpu = next(free, None)
+    return (by_free_memory[0], False) if gpu is None else (gpu, True)
 
 
-def _open_privately(path: str, flags: int) -> int:
-    """Open a file without following a link or waiting for a pipe."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+def _lock(gpu: Gpu, folder: Path) -> bool:
+    """Lock a GPU until the process ends; return whether no other process holds it."""
+    path = folder / f"{re.sub('[^A-Za-z0-9-]', '_', gpu.uuid)}.lock"
+    # Without following a link or waiting for a pipe.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        logger.warning("the lock of GPU %s cannot be opened: %s", gpu.index, error)
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return False
+    return True  # the open descriptor keeps the lock
 
 
 def _prepare_folder(folder: Path) -> str | None:

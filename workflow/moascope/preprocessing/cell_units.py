@@ -16,7 +16,8 @@ from moascope.images.label_images import bounding_boxes, find_objects
 from moascope.images.resampling import resize
 from moascope.images.store_protocol import Store, batch_size
 from moascope.preprocessing.normalization import apply
-from moascope.preprocessing.options import CellUnits, Normalization
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import CellUnits
 from moascope.preprocessing.units import resized_shape
 
 logger = logging.getLogger(__name__)

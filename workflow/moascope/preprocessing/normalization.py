@@ -8,9 +8,9 @@ read: of the sheet only roles are.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +19,31 @@ import pandas as pd
 from moascope.core.errors import InputError
 from moascope.images.store_protocol import Store, batch_size
 from moascope.preprocessing.normalization_methods.base import Float32, Float64, PlateImages
+from moascope.preprocessing.normalization_methods.options import Normalization, NormalizationStep
 from moascope.preprocessing.normalization_methods.registry import find_method
-from moascope.preprocessing.options import Normalization, NormalizationStep
 
 log = logging.getLogger(__name__)
 
 COLUMNS = (
     "plate", "step", "method", "scope", "channel", "statistic", "value", "n_images", "source",
 )  # fmt: skip
+
+
+class Statistic(TypedDict):
+    """Row of the table of statistics: one number of a step and channel of a plate."""
+
+    plate: str
+    step: int
+    """From 0."""
+    method: str
+    scope: str
+    channel: str
+    statistic: str
+    value: float
+    """On the scale that the step meets."""
+    n_images: int
+    source: str
+
 
 _Transform = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
@@ -59,7 +76,7 @@ def fit_plate(store: Store, sites: pd.DataFrame, options: Normalization) -> pd.D
         If the plate has no usable site to compute statistics from.
     """
     plate = str(sites["plate"].iloc[0])
-    rows: list[dict[str, Any]] = []
+    rows: list[Statistic] = []
     for number, step in enumerate(options.steps):
         method = find_method(step.method)
         if not step.takes_statistics_of_plate():
@@ -162,7 +179,7 @@ def scale_by_type(values: np.ndarray) -> Float32:
     return values.astype(np.float32)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _table(rows: Sequence[Statistic]) -> pd.DataFrame:
     """Build the table of statistics; its types do not depend on whether it has rows."""
     types = dict.fromkeys(COLUMNS, "str") | {
         "step": "int64",

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from moascope.core.statistics.robust import robust_z
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 
 REASONS = (
     "out-of-focus",

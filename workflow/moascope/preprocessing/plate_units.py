@@ -11,7 +11,8 @@ from moascope.core.files import read_array
 from moascope.images.plate_store import PlateStore
 from moascope.images.store_protocol import Store
 from moascope.preprocessing import cell_units, handcrafted_features, units
-from moascope.preprocessing.options import Normalization, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
 
 
 def write_units(

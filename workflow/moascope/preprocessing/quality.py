@@ -16,9 +16,9 @@ import pandas as pd
 
 from moascope.core.errors import InputError
 from moascope.images.store_protocol import Store, batch_size
-from moascope.preprocessing.options import Quality
 from moascope.preprocessing.quality_measures import registry
 from moascope.preprocessing.quality_measures.base import Images, PlateChannel
+from moascope.preprocessing.quality_measures.options import Quality
 
 log = logging.getLogger(__name__)
 

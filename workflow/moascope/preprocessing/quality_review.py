@@ -10,7 +10,7 @@ import pandas as pd
 
 from moascope.core.errors import RunWarning
 from moascope.preprocessing import flag_balance, plate_quality
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.screen.wording import MECHANISM, Words
 
 log = logging.getLogger(__name__)

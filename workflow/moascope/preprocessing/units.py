@@ -19,7 +19,8 @@ from moascope.images.resampling import resize
 from moascope.images.store_protocol import Store, batch_size
 from moascope.preprocessing.foreground import signal
 from moascope.preprocessing.normalization import apply
-from moascope.preprocessing.options import Normalization, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
 
 log = logging.getLogger(__name__)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from moascope.core.files import read_parquet
-from moascope.segmentation.engines.base import SizeAdvice
+
+if TYPE_CHECKING:  # a change of engines does not fit baselines again
+    from moascope.segmentation.engines.base import SizeAdvice
 
 KEYS = ["site_id", "plate", "well", "site"]
 
@@ -53,7 +55,7 @@ def summarise(
     Parameters
     ----------
     cell_files : sequence of path
-        Tables of `measuring.measure_plate`, one per plate; one is in memory at a time.
+        Tables of `measure_plate.measure_plate`, one per plate; one is in memory at a time.
     sites : pandas.DataFrame
         The sites table of the screen: site_id, plate, well, row, col and site.
     quality : pandas.DataFrame

@@ -34,13 +34,13 @@ def measure_plate(
     store : path
         The plate store.
     labels : path
-        Label images of its sites, from `segmenting.segment_plate`.
+        Label images of its sites, from `predict.segment_plate`.
     quality : pandas.DataFrame
         From `quality.flag`: site_id, flagged (bool), and `foreground:{channel}`.
     cells : path
         Gets a parquet table with one row per object: site_id, plate, well, site, flagged (the
-        quality of the site), ObjectNumber and the measurements of `cells.measure`. Grey levels of
-        textures are those of the plate.
+        quality of the site), ObjectNumber and the measurements of `cell_measurements.measure`. Grey
+        levels of textures are those of the plate. Images without plates have no well.
     objects : str
         What they are called.
 
@@ -64,7 +64,7 @@ def measure_plate(
             for index, image, own in zip(indices, batch, numbers, strict=True):
                 table = measure(image, own, plate.channels, objects, limits=limits)
                 site_id = plate.site_ids[index]
-                _, well, site = site_id.split("/", 2)
+                well, site = _well_and_site(site_id, plate.plate)
                 keys: dict[str, Any] = {"site_id": site_id, "plate": plate.plate, "well": well}
                 for place, (key, value) in enumerate({**keys, "site": site}.items()):
                     table.insert(place, key, pd.Series(value, table.index, dtype="str"))
@@ -72,3 +72,11 @@ def measure_plate(
                 tables.append(table)
             logger.info("%d of %d sites", indices[-1] + 1, len(plate))
     write_parquet(pd.concat(tables, ignore_index=True), cells)
+
+
+def _well_and_site(site_id: str, plate: str) -> tuple[str, str]:
+    """Return well and site of a name such as P1/B02/1; other names are those of images."""
+    if not site_id.startswith(f"{plate}/"):
+        return "", site_id
+    _, well, site = site_id.split("/", 2)
+    return well, site

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import numpy as np
 import pandas as pd
 
-from moascope.classification.ensemble_options import Ensemble
+from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.documents import Mistake, ModelScores
 from moascope.core.files import read_array, read_json, read_parquet
 from moascope.core.options import restore
@@ -284,7 +284,9 @@ def load_context(files: ReportFiles, config: Mapping[str, Any]) -> Context:
         Only the pixels that the report shows are read.
     """
     run = restore(ReportedRun, config)
-    screen = _Screen() if files.screen is None else _load_screen(files.screen, run, config)
+    screen = (
+        _Screen() if files.screen is None else _load_screen(files.screen, run, config["models"])
+    )
     return Context(
         config=dict(config),
         has_screen=files.screen is not None,
@@ -389,15 +391,16 @@ class _Screen:
     augmentation: Array | None = None
 
 
-def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]) -> _Screen:
+def _load_screen(
+    files: ScreenFiles, run: ReportedRun, models: Mapping[str, dict[str, Any]]
+) -> _Screen:
     units = read_parquet(files.units)
     options = RunOptions.of(run)
     sites = read_parquet(files.quality)
     unread = sites["status"] == "quarantined"
     quality = sites[~unread].astype({"flagged": bool}).reset_index(drop=True)
-    models = {
-        name: _load_model(found, config["models"][name], options.seed)
-        for name, found in files.models.items()
+    shown_models = {
+        name: _load_model(found, models[name], options.seed) for name, found in files.models.items()
     }
     examples = example_units(
         units,
@@ -407,7 +410,7 @@ def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]
     )
     shown = {unit for _, chosen in examples for unit in chosen}
     shown.update(flagged_units(units, quality)["unit_id"])
-    for model in models.values():
+    for model in shown_models.values():
         shown.update(mistake["unit_id"] for mistake in shown_mistakes(model.evaluation))
     ensembles = {
         name: EnsembleContext(run.ensembles[name], read_json(path))
@@ -431,7 +434,7 @@ def _load_screen(files: ScreenFiles, run: ReportedRun, config: Mapping[str, Any]
             )
             for name, found in files.splits.items()
         },
-        models=models,
+        models=shown_models,
         ensembles=ensembles,
         images=images,
         pixel_um=_pixel_size(options, quality, images.values()),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from moascope.classification.ensemble_options import Ensemble
+from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.options import Evaluation
 from moascope.classification.training.options import Augmentation
 from moascope.core.options import Section
-from moascope.preprocessing.options import Normalization, Quality, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.screen.options import Input
 from moascope.segmentation.options import Segmentation
 from moascope.splits.options import Split

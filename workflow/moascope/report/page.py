@@ -12,6 +12,7 @@ import yaml
 
 from moascope.classification.evaluation.documents import ModelScores
 from moascope.classification.evaluation.levels import scored_levels
+from moascope.core.text.plurals import plural_of
 from moascope.report import (
     checks,
     models,
@@ -26,7 +27,7 @@ from moascope.report import (
 from moascope.report.context import Context, ModelContext
 from moascope.report.figures import pictures, style
 from moascope.report.wording import percent
-from moascope.screen.wording import plural_of, sentence_case
+from moascope.screen.wording import sentence_case
 from moascope.splits.independence import plural
 
 log = logging.getLogger(__name__)

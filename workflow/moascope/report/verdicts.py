@@ -174,7 +174,7 @@ def input_warnings(notes: Iterable[str]) -> list[RunWarning]:
     Parameters
     ----------
     notes : iterable of str
-        From `screen.read_screen`.
+        From `site_table.read_screen`.
 
     Returns
     -------

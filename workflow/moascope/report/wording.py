@@ -8,7 +8,8 @@ from typing import Any, TypedDict
 
 from moascope.classification.baseline_registry import BASELINES
 from moascope.classification.evaluation.documents import Difference, ModelScores, Score
-from moascope.screen.wording import MECHANISM, Words, plural_of, sentence_case
+from moascope.core.text.plurals import plural_of
+from moascope.screen.wording import MECHANISM, Words, sentence_case
 from moascope.splits.audit import AuditResult, PairKind
 from moascope.splits.options import Split
 

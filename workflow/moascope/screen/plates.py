@@ -22,12 +22,6 @@ SAFE_NAME_RULE = (
 )
 
 
-def plate_words(plate: str) -> str:
-    """Return the words of messages for a plate, or for a part of images without plates."""
-    is_part = re.fullmatch(r"part-\d+-of-\d+", plate)
-    return plate.replace("-", " ").capitalize() + " of the images" if is_part else f"plate {plate}"
-
-
 def plate_names(options: Input, files: Sequence[ImageFile] | None = None) -> list[str]:
     """List the plates of a screen without reading anything else.
 

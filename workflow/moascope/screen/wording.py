@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from moascope.core.text.plurals import plural_of
 from moascope.screen.formats.registry import has_plates
 
 
@@ -63,20 +64,6 @@ def words_of(input_format: str | None, label_name: str | None = None) -> Words:
     plates = has_plates(input_format)
     name = label_name or (None if plates else "class")
     return Words(name, name, plates) if name else Words(has_plates=plates)
-
-
-def plural_of(noun: str) -> str:
-    """Return the plural of an English noun, regular or in -sis; of "x of y", that of x."""
-    head, of, rest = noun.partition(" of ")
-    if of:
-        return plural_of(head) + of + rest
-    if noun.endswith("sis"):
-        return noun[:-2] + "es"
-    if noun.endswith(("s", "x", "ch", "sh")):
-        return noun + "es"
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
-        return noun[:-1] + "ies"
-    return noun + "s"
 
 
 def sentence_case(text: str) -> str:

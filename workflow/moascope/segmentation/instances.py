@@ -61,7 +61,7 @@ def as_maps(output: NDArray[np.floating[Any]]) -> Maps:
     ----------
     output : (Y, X, K) float
         K = 3: classes, K = 1: distance, K = 4: classes, then distance. Classes are probabilities.
-        K = 2: foreground and height, what `segmentation.predictor` gives.
+        K = 2: foreground and height, what `architecture.predictor` gives.
 
     Returns
     -------

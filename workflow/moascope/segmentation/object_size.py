@@ -11,10 +11,10 @@ import logging
 import math
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +86,20 @@ def told_diameter(options: MethodOptions) -> float | None:
     return None if told is None or told == AUTO else float(told)
 
 
+class MeasuredSize(TypedDict):
+    """Size of the objects of a screen or set, as it was measured."""
+
+    factor: float
+    """Images are resized by this."""
+    diameter: float | None
+    """Of the objects in px of the images; None where the trained one is not known."""
+    peaks: dict[str, float | None]
+    """By factor, None where nothing was found."""
+    n_images: int
+
+
 def factor_for(
-    trained: Size, shown: Size, name: str, measured: Mapping[str, Any] | None = None
+    trained: Size, shown: Size, name: str, measured: MeasuredSize | None = None
 ) -> float:
     """Compute the factor that gives objects the size of the training images.
 
@@ -99,8 +111,8 @@ def factor_for(
         Of the images that it is to segment; the diameter as the user told it.
     name : str
         What messages call the engine.
-    measured : mapping or None
-        From `measure`: `factor`. It counts before all others.
+    measured : MeasuredSize or None
+        From `measure`. It counts before all others.
 
     Returns
     -------
@@ -146,8 +158,7 @@ def measure(
     Returns
     -------
     dict
-        Ready for JSON: `factor`; `diameter`, of the objects in px of the images, None where the
-        trained one is not known; `peaks` by factor, None where nothing was found; and `n_images`.
+        The content of `MeasuredSize`, ready for JSON.
     """
     start = factor_for(trained, Size(None, shown.pixel_size_um), name)
     factor, peaks = find_factor(engine.tops, images, start)
@@ -186,7 +197,7 @@ def diameter_of_foreground(mask: NDArray[np.bool_]) -> float | None:
 
 @dataclass(frozen=True)
 class Rescaled:
-    """An engine that sees images at another magnification; see `engines.Engine`.
+    """An engine that sees images at another magnification; see `implementations.base.Engine`.
 
     Parameters
     ----------

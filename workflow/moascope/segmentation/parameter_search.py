@@ -143,7 +143,7 @@ def search(
     for _ in range(rounds):
         before = best
         for name, values in grid.items():
-            candidates = [best, *(replace(best, **{name: value}) for value in values)]
+            candidates = [best] + [replace(best, **{name: value}) for value in values]
             new = [one for one in dict.fromkeys(candidates) if one not in tried]
             tried |= _tallies(segment, images, new)
             better = [one for one in candidates if _is_better(tried[one], tried[best], groups)]

@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeVar
 
 import h5py
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, read_parquet, write_parquet
+from moascope.core.read_ahead import map_ahead
 from moascope.images.label_store import write_labels
 from moascope.images.plate_store import PlateStore
 from moascope.segmentation.data.annotated_set import AnnotatedSet
@@ -190,23 +190,15 @@ def segmented(
     What `then` gives, in the order of the images.
     """
 
-    def finish(source: Source, predicted: Any) -> Result:
+    def finish(pair: tuple[Source, Any]) -> Result:
+        source, predicted = pair
         labels = engine.label(predicted)
         return then(source, tidied(labels, areas.smallest or 1, clear_border, areas.largest))
 
-    with ThreadPoolExecutor(1) as worker:
-        waiting: deque[Future[Result]] = deque()
-        for source, image in images:
-            if image[0].size > _LARGE:
-                while waiting:
-                    yield waiting.popleft().result()
-                yield finish(source, engine.predict(image))
-                continue
-            waiting.append(worker.submit(finish, source, engine.predict(image)))
-            if len(waiting) > 1:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    for is_large, group in groupby(images, key=lambda pair: pair[1][0].size > _LARGE):
+        # The network predicts here, in the thread that loaded it.
+        predicted = ((source, engine.predict(image)) for source, image in group)
+        yield from map(finish, predicted) if is_large else map_ahead(finish, predicted)
 
 
 def segment_plate(
@@ -229,9 +221,9 @@ def segment_plate(
     store : path
         The plate store.
     quality : pandas.DataFrame or None
-        Of its sites, see `measuring.TypicalSites`.
+        Of its sites, see `typical_sites.TypicalSites`.
     labels : path
-        Gets a store of label images, see `stores.write_labels`.
+        Gets a store of label images, see `label_store.write_labels`.
     channels : sequence of str
         Channels that the engine sees, in its order.
     objects : str

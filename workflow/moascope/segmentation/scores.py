@@ -70,7 +70,7 @@ def score(
     images, table : path
         The annotated set.
     labels, times : path
-        From `segmenting.segment_test`.
+        From `predict.segment_test`.
 
     Returns
     -------

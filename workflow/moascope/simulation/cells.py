@@ -161,7 +161,13 @@ class Shapes:
 
 def lay_out(cells: Cells, size: int, rng: np.random.Generator) -> Scene:
     """Assign every pixel to a cell and, where there is one, to a nucleus."""
-    noise = Noise(*(draw_smooth_noise(size, sd, rng) for sd in (16.0, 9.0, 3.0, 2.0, 1.1)))
+    noise = Noise(
+        broad=draw_smooth_noise(size, 16.0, rng),
+        coarse=draw_smooth_noise(size, 9.0, rng),
+        medium=draw_smooth_noise(size, 3.0, rng),
+        small=draw_smooth_noise(size, 2.0, rng),
+        fine=draw_smooth_noise(size, 1.1, rng),
+    )
     warp = 2.2 * np.stack([draw_smooth_noise(size, 7.0, rng), draw_smooth_noise(size, 7.0, rng)])
     warp += 0.7 * np.stack([noise.medium, noise.medium[::-1, ::-1]])
     bodies = Shapes(

@@ -138,7 +138,7 @@ def audit(
     units : pandas.DataFrame
         The units table.
     split, groups : pandas.DataFrame
-        What `splits.make_split` returned.
+        What `make.make_split` returned.
     options : Audit
         The options of the audit.
     images : UnitImages or None

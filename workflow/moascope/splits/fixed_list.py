@@ -33,8 +33,17 @@ FIXED_KEYS = (
     "replicate",
 )
 _NO_KEYS = {
-    *("set", "fold", "moa", "role", "tile", "usable", "flagged", "given_set"),
-    *("row", "col", "concentration"),
+    "set",
+    "fold",
+    "moa",
+    "role",
+    "tile",
+    "usable",
+    "flagged",
+    "given_set",
+    "row",
+    "col",
+    "concentration",
 }
 
 
@@ -44,7 +53,8 @@ def read_fixed(options: Split, units: pd.DataFrame) -> pd.DataFrame:
         return _given_sets(units)
     path = Path(options.file)
     table = _read_list(path)
-    possible = (*FIXED_KEYS, *(name for name in units.columns if name not in _NO_KEYS))
+    others = [name for name in units.columns if name not in _NO_KEYS]
+    possible = (*FIXED_KEYS, *others)
     keys = [column for column in table.columns if column in possible]
     allowed = ("set", "fold", *possible)
     problems = [

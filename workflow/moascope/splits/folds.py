@@ -90,7 +90,9 @@ def iterate_folds(split: pd.DataFrame, groups: pd.DataFrame, units: pd.DataFrame
             int(repeat[first]),
             int(fold[first]),
             str(names[first]),
-            *(np.flatnonzero(unit_side == which) for which in (TRAIN, VALIDATION, TEST)),
+            np.flatnonzero(unit_side == TRAIN),
+            np.flatnonzero(unit_side == VALIDATION),
+            np.flatnonzero(unit_side == TEST),
         )
 
 

@@ -91,7 +91,11 @@ def reduce_images(
     channels = sorted({part.shape[-1] for part in thumbnails})
     if len(channels) > 1:
         raise InputError(f"leakage audit: unit images have differing channel counts, {channels}")
-    return UnitImages(*(np.concatenate(parts) for parts in (thumbnails, edges, details)))
+    return UnitImages(
+        thumbnails=np.concatenate(thumbnails),
+        edges=np.concatenate(edges),
+        details=np.concatenate(details),
+    )
 
 
 def near_duplicates(

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from moascope.core.errors import InputError
-from moascope.screen.wording import plural_of
+from moascope.core.text.plurals import plural_of
 from moascope.splits.options import Split
 
 AUTO = "auto"
@@ -121,10 +121,8 @@ def independent_unit(
     InputError
         If the unit is unknown, or finer than what the split holds out or the free groups.
     """
-    names = {
-        **(COLUMNS if has_plates else {IMAGE: (IMAGE,)}),
-        **{name: (name,) for name in groups},
-    }
+    names: dict[str, tuple[str, ...]] = dict(COLUMNS) if has_plates else {IMAGE: (IMAGE,)}
+    names |= {name: (name,) for name in groups}
     if chosen not in (AUTO, *names):
         raise InputError(
             f"evaluation.independent_unit: unknown unit {chosen!r}. Use {AUTO}, {', '.join(names)}"
@@ -157,8 +155,8 @@ def _allowed(columns: Sequence[str], groups: Collection[str], has_plates: bool) 
         return {*groups, *coarse}
     if "compound" in columns:  # a compound may be in several batches
         return {"compound"}
-    free = {name: {name} for name in groups}
-    return set().union(*({**_WITHIN, **free}.get(part, set()) for part in columns))
+    finer = _WITHIN | {name: {name} for name in groups}
+    return {unit for part in columns for unit in finer.get(part, set())}
 
 
 def _automatic(columns: Sequence[str], groups: Collection[str], has_plates: bool) -> Independent:

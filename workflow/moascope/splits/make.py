@@ -192,7 +192,7 @@ def check_sites(
     Raises
     ------
     InputError
-        As `make_split` or `leakage.audit` would, with the same message.
+        As `make_split` or `audit.audit` would, with the same message.
     """
     if tiles is None:
         if options.method == "fixed" and options.file and names_units(options.file):

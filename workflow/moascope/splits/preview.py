@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict, cast
 
 import pandas as pd
 
+from moascope.core.errors import InputError
 from moascope.splits import audit as leakage
 from moascope.splits.folds import SETS, summary
-from moascope.splits.make import PlannedSplit
-from moascope.splits.options import Audit
+from moascope.splits.independence import held_out_columns
+from moascope.splits.make import PlannedSplit, check_sites
+from moascope.splits.options import Audit, Split
 
 FEW_UNITS = 5
 """Least units of a class that is not called small."""
 _MOST_FOLDS = 8
 """Most folds that the table shows one by one."""
+
+
+class ClassCounts(TypedDict):
+    """Units of a class on every side of a fold."""
+
+    repeat: int
+    fold: int
+    fold_name: str
+    moa: str
+    train: int
+    validation: int
+    test: int
+    excluded: int
+    """Labelled units that take no part in this fold."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +47,86 @@ class Preview:
         Groups that stand on two sides, a sentence per column.
     notes : list of str
         Classes with few units, a sentence each.
-    counts : list of dict
+    counts : list of ClassCounts
         The numbers of the table: a row per repeat, fold and class.
     """
 
     table: str
     leaks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    counts: list[dict[str, Any]] = field(default_factory=list)
+    counts: list[ClassCounts] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CheckedSplits:
+    """Result of the check of all splits of a screen, before any image is read.
+
+    Parameters
+    ----------
+    texts : list of str
+        The table of each split, with what there is to say about it.
+    counts : dict of str to list of ClassCounts
+        The numbers of the tables by split.
+    problems : list of str
+        A sentence per problem, which has to stop the run.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    counts: dict[str, list[ClassCounts]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def check_splits(
+    sites: pd.DataFrame,
+    splits: Mapping[str, Split],
+    audits: Mapping[str, Audit],
+    *,
+    seed: int,
+    tiles: int | None,
+) -> CheckedSplits:
+    """Check whether a screen can be split as configured.
+
+    Parameters
+    ----------
+    sites : pandas.DataFrame
+        The sites table.
+    splits : mapping of str to Split
+        By name.
+    audits : mapping of str to Audit
+        Of the same splits; leaks are problems where `on_leak` is "error", and notes otherwise.
+    seed, tiles
+        As of `make.check_sites`.
+
+    Returns
+    -------
+    CheckedSplits
+        Splits that cannot be checked yet have no table.
+    """
+    found = CheckedSplits()
+    for name, options in splits.items():
+        audit = audits[name]
+        try:
+            planned = check_sites(sites, options, seed=seed, tiles=tiles, audited=audit.groups)
+        except InputError as error:
+            found.problems.append(f"splits.{name}: {error}")
+            continue
+        if planned is None:
+            continue
+        shown = preview(planned, audit.groups, held_out_columns(options))
+        found.counts[name] = shown.counts
+        stops = audit.on_leak == "error"
+        notes = shown.notes if stops else shown.notes + shown.leaks
+        lines = [f"split {name!r}, {shown.table}"] + [f"- {note}" for note in notes]
+        found.texts.append("\n".join(lines))
+        found.problems.extend(_fix_of_leak(name, leak) for leak in shown.leaks if stops)
+    return found
+
+
+def _fix_of_leak(name: str, leak: str) -> str:
+    return (
+        f"splits.{name}: {leak} Fix: name the column under group (method group-k-fold), correct "
+        "the list or the sheet, or set audit.on_leak: warn or other audit.groups"
+    )
 
 
 def preview(planned: PlannedSplit, audited: Sequence[str], held_out: Sequence[str] = ()) -> Preview:
@@ -47,7 +135,7 @@ def preview(planned: PlannedSplit, audited: Sequence[str], held_out: Sequence[st
     Parameters
     ----------
     planned : PlannedSplit
-        From `splits.check_sites`.
+        From `make.check_sites`.
     audited : sequence of str
         Columns, or several joined with "+", whose values may be on one side only.
     held_out : sequence of str
@@ -111,6 +199,5 @@ def _notes(counts: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _records(counts: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: Sequence[Mapping[Any, Any]] = counts.to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
+def _records(counts: pd.DataFrame) -> list[ClassCounts]:
+    return cast(list[ClassCounts], counts.to_dict("records"))

@@ -166,11 +166,13 @@ def hold_out_validation(
         without += learned & (counts[train[chosen]].sum(axis=0) == 0)
         result.append(replace(assignment, sides=sides))
     if np.any(costs):
+        taken, left_out = 100 * np.mean(costs, axis=0)
         log.warning(
             "%s: validation uses on average %.0f %% of the training units of a fold; %.0f %% are "
             "left out because they share a compound or batch with it",
             method,
-            *(100 * np.mean(costs, axis=0)),
+            taken,
+            left_out,
         )
     for label in np.flatnonzero(without):
         log.warning(

@@ -8,60 +8,35 @@ from moascope.pipeline import job
 
 job.start(snakemake.log[0])
 
-import logging
-
 from moascope.pipeline import devices
 
-params = snakemake.params
+given, params = snakemake.input, snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-from moascope.classification.training import augmentation, fine_tuning
 from moascope.classification.training.options import Augmentation, read_network
 from moascope.core.errors import InputError
-from moascope.core.files import read_json, read_parquet, write_json
+from moascope.core.files import write_json
 from moascope.core.options import restore
-from moascope.images import readers
-from moascope.networks.keras_defaults import keras
-from moascope.pipeline import versions
+from moascope.pipeline import network_checks, versions
 from moascope.preprocessing import units
-from moascope.segmentation.channel_maps import matched_channels
-from moascope.segmentation.unet import saving as segmentation_saving
 
 device = devices.confirm(params.compute["gpu"], device)
-image_shape = params.image_shape
-if image_shape is None and snakemake.input.target:
-    image_shape = read_json(snakemake.input.target)["size"]
-elif image_shape is None:
-    column = f"path:{params.channels[0]}"
-    paths = read_parquet(snakemake.input.sites, [column])[column].tolist()
-    image_shape = readers.common_size(paths, params.reading["axes"])
-unit_shape = image_shape and units.shape_of_units(image_shape, **params.units)
-problems, warnings = [], []
-networks = {name: read_network(options) for name, options in params.models.items()}
-augmentations = [restore(Augmentation, each) for each in params.augmentation]
-for name, options in networks.items():
-    try:
-        fine_tuning.check_model(options, params.channels, unit_shape)
-    except InputError as error:
-        problems.append(f"models.{name}: {error}")
-    warning = fine_tuning.size_warning(name, options, unit_shape)
-    if warning:
-        warnings.append(warning)
-        logging.warning(warning["text"])
-    keras.utils.clear_session()
-if unit_shape and augmentations:
-    try:
-        augmentation.check(augmentations, unit_shape, len(params.channels))
-    except InputError as error:
-        problems.append(str(error))
-given_unets = zip(snakemake.input.networks, params.given_unets.items(), strict=True)
-for path, (name, channel_map) in given_unets:
-    try:
-        _, about = segmentation_saving.load(path)
-        matched_channels(about["channels"], params.engine_channels, channel_map, path)
-    except InputError as error:
-        problems.append(f"segmentation.engines.{name}: {error}")
+image_shape = params.image_shape or network_checks.read_image_size(
+    given.target or None, given.sites or None, params.channels[0], params.reading["axes"]
+)
+unit_shape = units.shape_of_units(image_shape, **params.units) if image_shape else None
+checked = network_checks.check_networks(
+    {name: read_network(options) for name, options in params.models.items()},
+    params.channels,
+    unit_shape,
+    [restore(Augmentation, each) for each in params.augmentation],
+)
+engines = [
+    network_checks.GivenEngine(name, path, **check)
+    for path, (name, check) in zip(given.networks, params.engines.items(), strict=True)
+]
+problems = checked.problems + network_checks.check_given(engines, params.engine_channels)
 if problems:
     raise InputError.collect(problems, "networks cannot be used as configured")
 made_with = versions.computed_with(params.compute["keras_backend"], device)
-write_json({**made_with, "warnings": warnings}, snakemake.output[0])
+write_json({**made_with, "warnings": checked.warnings}, snakemake.output[0])

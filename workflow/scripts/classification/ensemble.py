@@ -8,8 +8,8 @@ from moascope.pipeline import job
 
 job.start(snakemake.log[0])
 
-from moascope.classification.ensemble_options import Ensemble
-from moascope.classification.ensembles import combine
+from moascope.classification.ensembles.options import Ensemble
+from moascope.classification.ensembles.voting import combine
 from moascope.core.files import read_parquet, write_parquet
 from moascope.core.options import restore
 

@@ -15,7 +15,7 @@ from moascope.pipeline import devices
 given, params = snakemake.input, snakemake.params
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-from moascope.classification import final_model, predictions
+from moascope.classification import predictions, saved_model
 from moascope.classification.training import fine_tuning
 from moascope.classification.training.options import Augmentation, FineTuning
 from moascope.core.files import read_parquet
@@ -38,7 +38,7 @@ model = fine_tuning.fit_all(
     code=params.code,
     callbacks=log_to_tensorboard(params.tensorboard) if options.training.tensorboard else (),
 )
-final_model.save_classifier(
+saved_model.save_classifier(
     model,
     snakemake.output[0],
     classes,

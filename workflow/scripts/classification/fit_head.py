@@ -24,7 +24,7 @@ predictions = cross_validation.fit_predict_folds(
     features,
     *task.names,
     task.folds,
-    read_options(params.options["head"]),
+    read_options(params.head),
     params.seed,
     inner_folds.inner_groups(task.units, task.members, held_out),
 )

@@ -27,7 +27,7 @@ from moascope.pipeline import versions
 device = devices.confirm(params.compute["gpu"], device)
 task = Task.read(given.units, given.groups, given.split)
 checkpoints = [Path(params.checkpoint.format(fold=fold)) for fold in range(len(task.folds))]
-training = restore(Training, params.options["training"])
+training = restore(Training, params.training)
 
 
 def make_callbacks(fold):
@@ -38,7 +38,7 @@ def make_callbacks(fold):
 predictions, history = perceptron.fit_mlp_folds(
     read_array(given.features, mapped=True),
     task,
-    MlpOptions.model_validate(params.options["head"]),
+    MlpOptions.model_validate(params.head),
     training,
     seed=params.seed,
     checkpoints=checkpoints,

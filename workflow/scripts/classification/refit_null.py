@@ -20,7 +20,7 @@ scores = nulls.refit_null(
     read_array(given.features, mapped=True),
     task.units,
     task.folds,
-    read_options(params.options["head"]),
+    read_options(params.head),
     how=params.aggregate,
     n=nulls.N_REFITS,
     seed=params.seed,

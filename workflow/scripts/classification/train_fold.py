@@ -15,7 +15,7 @@ from moascope.pipeline import devices
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 device = devices.choose(params.compute["gpu"], params.compute["keras_backend"])
 
-from moascope.classification import final_model
+from moascope.classification import saved_model
 from moascope.classification.labelled_units import Task
 from moascope.classification.training import fine_tuning
 from moascope.classification.training.options import Augmentation, FineTuning
@@ -41,7 +41,7 @@ trained = fine_tuning.fit_fold(
     code=params.code,
     callbacks=log_to_tensorboard(params.tensorboard) if options.training.tensorboard else (),
 )
-final_model.save_classifier(
+saved_model.save_classifier(
     trained.model,
     output.model,
     task.classes,

@@ -12,16 +12,17 @@ from moascope.core.files import read_parquet, write_parquet
 from moascope.core.options import restore
 from moascope.images.plate_store import PlateStore
 from moascope.preprocessing import normalization, plate_units, quality, units
-from moascope.preprocessing.options import Normalization, Quality, Units
+from moascope.preprocessing.normalization_methods.options import Normalization
+from moascope.preprocessing.options import Units
+from moascope.preprocessing.quality_measures.options import Quality
 
 paths, params, output = snakemake.input, snakemake.params, snakemake.output
 steps = restore(Normalization, params.normalization)
 sites, measured = read_parquet(paths.roles), read_parquet(paths.ingested)
 
 with PlateStore(paths.store) as store:
-    flagged = quality.flag(
-        measured[measured["status"] == "ok"], options=restore(Quality, params.quality)
-    )
+    readable = measured[measured["status"] == "ok"]
+    flagged = quality.flag(readable, options=restore(Quality, params.quality))
     statistics = normalization.fit_plate(
         store, sites=units.with_flags(sites, flagged), options=steps
     )

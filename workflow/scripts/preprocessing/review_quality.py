@@ -11,7 +11,7 @@ job.start(snakemake.log[0])
 from moascope.core.files import read_parquet, write_json
 from moascope.core.options import restore
 from moascope.preprocessing import quality_review
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.screen.wording import Words
 
 paths, params = snakemake.input, snakemake.params

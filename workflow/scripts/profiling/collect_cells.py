@@ -24,9 +24,9 @@ counts = cell_counts.summarise(
     given["cells"], read_parquet(given["sites"]), quality[quality["status"] == "ok"]
 )
 widths = quality["pixel_size_um"].dropna().unique()
-told = told_diameter(MethodOptions(diameter=params.options["diameter"]))
+told = told_diameter(MethodOptions(diameter=params.diameter))
 shown = Size(told, float(widths[0]) if len(widths) == 1 else None)
-model = given.get("model") or params.options.get("model")
+model = given.get("model") or params.model
 trained = image_scale.size_of_model(model) if isinstance(model, str) else Size()
 measured = read_json(given["measured"]) if "measured" in given else None
 diameter = image_scale.expected_diameter(trained, shown, measured)

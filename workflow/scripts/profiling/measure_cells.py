@@ -11,7 +11,7 @@ job.start(snakemake.log[0])
 from moascope.core.files import read_parquet
 from moascope.core.options import restore
 from moascope.preprocessing import quality
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 from moascope.profiling import measure_plate
 
 given, params = snakemake.input, snakemake.params

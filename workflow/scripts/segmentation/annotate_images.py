@@ -10,22 +10,25 @@ job.start(snakemake.log[0])
 
 from pathlib import Path
 
+from moascope.core.options import restore
 from moascope.segmentation.data import dataset, sheet
+from moascope.segmentation.data.options import Annotated
 
 params = snakemake.params
-options = sheet.from_config(params.options, params.channels, params.needed)
-rows = sheet.read_annotations(Path(params.options["sheet"]), options)
+annotated = restore(Annotated, params.options)
+options = sheet.from_config(annotated, params.channels, params.needed)
+rows = sheet.read_annotations(Path(annotated.sheet), options)
 dataset.write(
     rows,
     params.channels,
     snakemake.output.images,
     snakemake.output.table,
-    axes=params.options["axes"],
+    axes=annotated.axes,
     split_parts=params.split_disconnected,
     ignored=params.ignore_label,
     binary_masks=params.binary_masks,
-    max_gigabytes=params.options["max_image_gigabytes"],
-    pixel_size_um=params.options["pixel_size_um"],
-    source=params.options["sheet"],
+    max_gigabytes=annotated.max_image_gigabytes,
+    pixel_size_um=annotated.pixel_size_um,
+    source=annotated.sheet,
     workers=snakemake.threads,
 )

@@ -26,7 +26,7 @@ engine = Job(given, out, params.channels, params.options, uses_gpu=device.starts
 with AnnotatedSet(given["images"], given["table"]) as annotated:
     training = Training(params.seed, params.checkpoint, params.code)
     history = load_function(params.train)(engine, annotated, training)
-options = restore(NetworkTraining, params.options["training"])
+options = restore(NetworkTraining, params.training)
 is_cut_short = bool(stop_warnings(wildcards["engine"], history, options))
 if "member" in wildcards:
     history = history.assign(member=int(wildcards["member"]))

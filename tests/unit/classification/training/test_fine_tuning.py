@@ -224,7 +224,8 @@ def test_fine_tuning_takes_any_channel_mapping(screen, mapping):
 
 
 def test_early_stopping_keeps_the_best_epoch(screen):
-    result = fit(screen, training={"epochs": 30, "patience": 2, "learning_rate": 0.02})
+    training = {"epochs": 30, "patience": 2, "learning_rate": 0.02, "class_weights": False}
+    result = fit(screen, training=training)
     losses = result.history["val_loss"]
     assert len(losses) < 30
     assert losses.idxmin() == len(losses) - 3

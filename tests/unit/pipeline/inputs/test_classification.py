@@ -69,9 +69,15 @@ def test_an_architecture_reaches_the_jobs_of_its_model_alone():
     def plain(models):
         found = build(ModelInputs, splits=SPLITS, models=models)
         return {
-            "frozen": [found.feature_options(of("frozen")), found.final_options(of("frozen"))],
+            "frozen": [
+                found.feature_options(of("frozen")),
+                found.network_of_final_model(of("frozen")),
+            ],
             "tuned": [found.tuning_options(of("tuned"))],
-            "other": [found.feature_options(of("other")), found.final_options(of("other"))],
+            "other": [
+                found.feature_options(of("other")),
+                found.network_of_final_model(of("other")),
+            ],
         }
 
     before = plain(models)
@@ -80,7 +86,7 @@ def test_an_architecture_reaches_the_jobs_of_its_model_alone():
         after = plain({**models, name: {**models[name], **changed}})
         assert {key for key in before if after[key] != before[key]} == {name}
     assert all(each["architecture"] == {"hidden": [7]} for each in before["tuned"])
-    assert before["frozen"][1]["network"]["architecture"] == {"hidden": [7]}
+    assert before["frozen"][1]["architecture"] == {"hidden": [7]}
     assert before["other"][0]["architecture"] == {}
 
 
@@ -96,11 +102,14 @@ def test_a_model_is_compared_with_earlier_models_of_its_split(inputs):
 
 
 def test_training_options_belong_to_heads_that_are_networks(inputs):
-    assert set(inputs.head_options(of("lda"))) == {"head"}
-    assert set(inputs.head_options(of("mlp"))) == {"head", "training"}
-    assert inputs.final_options(of("lda"))["training"] is None
-    assert inputs.final_options(of("mlp"))["training"] is not None
-    assert inputs.final_options(of("hand"))["network"] is None
+    assert inputs.head_options(of("lda"))["type"] == "lda"
+    assert inputs.head_training(of("lda")) is None
+    assert "epochs" in inputs.head_training(of("mlp"))
+
+
+def test_hand_crafted_features_alone_need_no_network(inputs):
+    assert inputs.network_of_final_model(of("hand")) is None
+    assert "feature_layers" not in inputs.network_of_final_model(of("lda"))
 
 
 def test_candidates_are_plain_values(inputs):

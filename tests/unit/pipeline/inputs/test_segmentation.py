@@ -48,7 +48,7 @@ def test_engines_are_trained_and_scored_on_masks_of_the_screen(inputs):
     assert inputs.scored == list(ENGINES)
     assert inputs.trained == ["net", "star"]
     assert inputs.trained_by(UNET) == ["net"]
-    assert inputs.given_unets == ["given"]
+    assert inputs.checked == ["given"]
     assert inputs.exported == ["net"]
 
 
@@ -165,3 +165,8 @@ def test_missing_packages_stop_the_run(inputs, monkeypatch):
     inputs.check_packages({"ingest"})
     with pytest.raises(InputError, match=r"not installed.*stardist.*--sdm conda"):
         inputs.check_packages({"train_stardist"})
+
+
+def test_given_models_are_checked_by_their_method(inputs):
+    assert inputs.checks() == {"given": {"check": UNET.check, "options": {"channel_map": {}}}}
+    assert inputs.functions_of_checks() == [UNET.check]

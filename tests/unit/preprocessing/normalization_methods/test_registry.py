@@ -13,7 +13,7 @@ from moascope.core.options import OneOf
 from moascope.preprocessing import normalization
 from moascope.preprocessing.normalization_methods import registry
 from moascope.preprocessing.normalization_methods.base import Method, clip_to_unit_range, rescale
-from moascope.preprocessing.options import Normalization, NormalizationStep
+from moascope.preprocessing.normalization_methods.options import Normalization, NormalizationStep
 
 MEDIAN = Method(
     name="median",

@@ -6,9 +6,9 @@ from fake_store import FakeStore
 from pictures import cells
 
 from moascope.preprocessing import quality
-from moascope.preprocessing.options import Quality
 from moascope.preprocessing.quality_measures import registry
 from moascope.preprocessing.quality_measures.base import Flag, Measure, columns_of, keep_values
+from moascope.preprocessing.quality_measures.options import Quality
 
 STRIPES = Measure(
     name="stripes",

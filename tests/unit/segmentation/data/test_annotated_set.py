@@ -53,7 +53,7 @@ def test_a_missing_or_damaged_set_is_explained(folder, options):
     pack(folder, read_annotations(folder / "sheet.csv", options))
     whole = (folder / "set.h5").read_bytes()
     (folder / "set.h5").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"set\.h5: is damaged, or no file that MoAscope wrote"):
+    with pytest.raises(InputError, match=r"set\.h5: is damaged, or was not written by MoAscope"):
         AnnotatedSet(folder / "set.h5", table)
     (folder / "set.h5").unlink()
     with pytest.raises(InputError, match=r"set\.h5: there is no such file"):

@@ -30,7 +30,7 @@ def method(**more):
     [(None, None), ("torch", "torch"), ("tensorflow", "tensorflow"), ("keras", "jax")],
 )
 def test_only_keras_computes_with_the_backend_of_the_configuration(library, backend):
-    assert method(library=library).backend({"keras_backend": "jax"}) == backend
+    assert method(library=library).backend("jax") == backend
     assert method(library=library).is_network() == (library is not None)
 
 

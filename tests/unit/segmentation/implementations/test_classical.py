@@ -206,7 +206,7 @@ def test_lengths_follow_the_diameter():
 
 
 def test_the_users_parameters_come_before_stored_ones():
-    stored = {"threshold_correction": 0.5, "smoothing": 0.1, "diameter": 30.0}
+    stored = ClassicalParameters(threshold_correction=0.5, smoothing=0.1, diameter=30.0)
     options = ClassicalOptions(threshold_correction=0.9, polarity="dark", min_area=100)
     parameters = parameters_of(options, stored)
     assert (parameters.threshold_correction, parameters.smoothing) == (0.9, 0.1)

@@ -158,5 +158,5 @@ def test_the_mean_of_networks_is_not_trained_further(trained_unet, of_another_la
     path, _ = train_further(of_another_lab, tmp_path, trained_unet[0])
     mean = tmp_path / "mean.keras"
     tune_saved([path, path], of_another_lab, ["Actin", "Hoechst"], USE, mean)
-    with pytest.raises(InputError, match="the mean of several networks, which cannot be trained"):
+    with pytest.raises(InputError, match="averages several networks and cannot be trained"):
         train_further(of_another_lab, tmp_path, mean, changed(FURTHER, channel_map={}))

@@ -6,8 +6,8 @@ need when they are called.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
@@ -45,6 +45,28 @@ class CalibratedOptions(HeadOptions):
     )
 
 
+@dataclass(frozen=True)
+class LayerPlan:
+    """Keras layers of a fitted head, as data, since heads are fitted where there is no Keras.
+
+    Parameters
+    ----------
+    layer : str
+        Class of the first layer, in `moascope.networks.layers` or `keras.layers`.
+    weights : (m, n_classes) float
+        Weights of the dense layer behind it, which ends in a softmax.
+    options : mapping
+        Arguments of the first layer.
+    arrays : tuple of array
+        Weights of the first layer, as its `set_weights` takes them; empty: it has none to set.
+    """
+
+    layer: str
+    weights: Matrix
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arrays: tuple[Any, ...] = ()
+
+
 class FittedHead(Protocol):
     """A fitted head: a dataclass of arrays that ends in weights, bias and softmax."""
 
@@ -64,6 +86,9 @@ class FittedHead(Protocol):
 
     def logits(self, features: FloatArray) -> Matrix:
         """Return log-odds up to a constant per row, (n, n_classes), of features (n, d)."""
+
+    def plan_layers(self) -> LayerPlan:
+        """Return the layers that compute the same in a saved model."""
 
 
 Fit = Callable[["Matrix", "Labels", Any, int], FittedHead]

@@ -154,4 +154,4 @@ def _table(classes: npt.NDArray[Any]) -> pd.DataFrame:
     """Return a predictions table without rows."""
     names = ["unit_id", "repeat", "fold", "fold_name", "moa", "predicted"]
     names += ["temperature", "uncalibrated"]
-    return pd.DataFrame(columns=[*names, *(f"p:{name}" for name in classes)])
+    return pd.DataFrame(columns=names + [f"p:{name}" for name in classes])

@@ -16,6 +16,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC
 
 from moascope.classification.evaluation.sampling import sample_alike
+from moascope.classification.heads.base import LayerPlan
 from moascope.classification.heads.linear import ROWS_PER_BLOCK, standardize
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,16 @@ class KernelHead:
             for start in range(0, len(features), ROWS_PER_BLOCK)
         ]
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
+
+    def plan_layers(self) -> LayerPlan:
+        """Return the similarity to the support vectors, and the weights behind it."""
+        parts = (self.support, self.mean, self.scale)
+        return LayerPlan(
+            "RadialKernel",
+            self.weights,
+            options={"n_support": len(self.support), "gamma": self.gamma, "name": "radial_kernel"},
+            arrays=tuple(part.astype("float32") for part in parts),
+        )
 
 
 def fit_svm(

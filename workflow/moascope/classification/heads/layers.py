@@ -1,33 +1,48 @@
-"""Fitted heads that are not linear as Keras layers, for models saved with a backbone."""
+"""Fitted heads as Keras layers, for models saved with a backbone."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from moascope.classification.heads.kernel import KernelHead
-from moascope.classification.heads.trees import TreeHead
-from moascope.networks.layers import RadialKernel, TreeSums
+from moascope.classification.heads.base import FittedHead
+from moascope.networks import layers as own_layers
+from moascope.networks.keras_defaults import layers
 
 
-def kernel_layer(head: KernelHead, x: Any) -> Any:
-    """Build the layer of a kernel head up to its weights, on the tensor `(n, d)`."""
-    layer = RadialKernel(len(head.support), head.gamma, dtype="float32", name="radial_kernel")
-    output = layer(x)
-    layer.set_weights([part.astype("float32") for part in (head.support, head.mean, head.scale)])
-    return output
+def add_fitted_head(x: Any, head: FittedHead) -> Any:
+    """Add the layers of a fitted head to features.
+
+    Parameters
+    ----------
+    x : keras tensor
+        `(n, d)`.
+    head : FittedHead
+        From `fitting.fit_head`.
+
+    Returns
+    -------
+    keras tensor
+        float32 `(n, n_classes)` probabilities.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer of the class that the head names.
+    """
+    plan = head.plan_layers()
+    first = _find_class(plan.layer)(dtype="float32", **plan.options)
+    x = first(x)
+    if plan.arrays:
+        first.set_weights(list(plan.arrays))
+    dense = layers.Dense(len(head.bias), activation="softmax", dtype="float32", name="head")
+    x = dense(x)
+    dense.set_weights([plan.weights.astype("float32"), head.bias.astype("float32")])
+    return x
 
 
-def tree_layer(head: TreeHead, x: Any) -> Any:
-    """Build the layer of boosted trees up to their weights, on the tensor `(n, d)`."""
-    n_rounds, n_outputs, n_splits = head.feature.shape
-    depth = (n_splits + 1).bit_length() - 1
-    layer = TreeSums(n_rounds, n_outputs, depth, dtype="float32", name="trees")
-    output = layer(x)
-    layer.set_weights(
-        [
-            head.feature.reshape(-1, n_splits).astype("int32"),
-            head.threshold.reshape(-1, n_splits),
-            head.leaves.reshape(-1, n_splits + 1).astype("float32"),
-        ]
-    )
-    return output
+def _find_class(name: str) -> Any:
+    """Return the class of a layer of this library or of Keras."""
+    for module in (own_layers, layers):
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise ValueError(f"there is no Keras layer {name!r}, which a head names")

@@ -16,6 +16,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
+from moascope.classification.heads.base import LayerPlan
 from moascope.core.errors import InputError
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -23,6 +24,8 @@ Matrix = npt.NDArray[np.float64]
 
 ROWS_PER_BLOCK = 8192
 """Rows that are standardized and multiplied at a time when predicting."""
+
+_LEAST_SCALE = 1e-6  # the layer of Keras cuts off smaller ones
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,18 @@ class LinearHead:
             for start in range(0, len(features), ROWS_PER_BLOCK)
         ]
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
+
+    def plan_layers(self) -> LayerPlan:
+        """Return a normalization of features, and the weights behind it."""
+        # Not folded into the weights, since features that hardly vary would lose digits.
+        scale = np.maximum(self.scale, _LEAST_SCALE)
+        options = {
+            "mean": self.mean.astype("float32"),
+            "variance": (scale**2).astype("float32"),
+        }
+        return LayerPlan(
+            "Normalization", self.weights * (scale / self.scale)[:, None], options=options
+        )
 
     def dense(self) -> tuple[Matrix, Matrix]:
         """Return kernel (d, n_classes) and bias (n_classes,) of the layer for raw features."""

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 
+from moascope.classification.heads.base import LayerPlan
+
 FloatArray = npt.NDArray[np.floating[Any]]
 Matrix = npt.NDArray[np.float64]
 
@@ -46,6 +48,21 @@ class TreeHead:
             for start in range(0, len(features), _ROWS_PER_BLOCK)
         ]
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
+
+    def plan_layers(self) -> LayerPlan:
+        """Return the sums of leaves, and the weights behind them."""
+        n_rounds, n_outputs, n_splits = self.feature.shape
+        depth = (n_splits + 1).bit_length() - 1
+        return LayerPlan(
+            "TreeSums",
+            self.weights,
+            options={"n_rounds": n_rounds, "n_outputs": n_outputs, "depth": depth, "name": "trees"},
+            arrays=(
+                self.feature.reshape(-1, n_splits).astype("int32"),
+                self.threshold.reshape(-1, n_splits),
+                self.leaves.reshape(-1, n_splits + 1).astype("float32"),
+            ),
+        )
 
     def _sums(self, rows: npt.NDArray[np.float32]) -> Matrix:
         """Return the sum of the leaves that rows (n, d) reach, (n, n_outputs)."""

@@ -18,7 +18,8 @@ from moascope.classification.streaming import images_per_call, read_batches, uni
 from moascope.classification.training.options import USUAL_PATIENCE, Training
 from moascope.classification.training.samples import Samples
 from moascope.core.errors import InputError
-from moascope.networks.keras_defaults import keras, layers
+from moascope.networks.keras_defaults import keras
+from moascope.networks.layers import has_batch_normalization
 from moascope.networks.training import loop
 from moascope.networks.training.losses import LOSSES, build_loss
 from moascope.networks.training.optimizers import OPTIMIZERS, Limits, build_optimizer
@@ -166,7 +167,7 @@ class ClassifierCourse(loop.Course):
         self._is_head_only = is_head_only
         if self._trunk is not None:
             self._trunk.freeze(is_head_only)
-        if self._batch_size == 1 and _learns_batch_statistics(self._core):
+        if self._batch_size == 1 and has_batch_normalization(self._core):
             raise InputError(
                 "training.batch_size: batch normalization cannot learn from one unit per step. "
                 "Raise batch_size, or set freeze_batch_norm to true."
@@ -317,16 +318,6 @@ def compute_layer_factors(
     }
 
 
-def _learns_batch_statistics(model: keras.Model) -> bool:
-    """Return whether a layer normalizes by the statistics of a batch."""
-    return any(
-        _learns_batch_statistics(layer)
-        if isinstance(layer, keras.Model)
-        else isinstance(layer, layers.BatchNormalization) and layer.trainable
-        for layer in model.layers
-    )
-
-
 def find_warnings(
     model: keras.Model, samples: Samples, history: loop.History, training: Training
 ) -> list[str]:
@@ -364,14 +355,14 @@ def find_warnings(
     ]
     if name == "train" or not history:
         return found
-    best = min(history, key=lambda row: row["val_loss"])
+    last = history[-1]
     shares = n_true[n_true > 0] / len(labels)
     is_weighted = training.class_weights or training.balanced_sampling
     chance = 1 / len(shares) if is_weighted else float(shares.max())
     spread = math.sqrt(chance * (1 - chance) / len(labels))
-    if len(shares) > 1 and best["accuracy"] == 1 and best["val_accuracy"] <= chance + 2 * spread:
+    if len(shares) > 1 and last["accuracy"] == 1 and last["val_accuracy"] <= chance + 2 * spread:
         found.append(
-            f"all training units are classified correctly, but only {best['val_accuracy']:.0%} of "
+            f"all training units are classified correctly, but only {last['val_accuracy']:.0%} of "
             f"the validation units, and chance is {chance:.0%}: the network has learned the "
             "training units by heart. Use augmentation, dropout or fewer trained layers, and check "
             "the labels."

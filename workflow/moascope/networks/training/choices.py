@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from moascope.core.options import Section
@@ -164,4 +163,4 @@ def _or_null(field: FieldInfo, description: str) -> tuple[Any, FieldInfo]:
     annotation: Any = field.annotation
     for limit in field.metadata:
         annotation = Annotated[annotation, limit]
-    return annotation | None, Field(None, description=description)
+    return annotation | None, FieldInfo(default=None, description=description)

@@ -31,7 +31,7 @@ def build_alexnet(request: NetworkRequest) -> keras.Model:
     """
     options = request.options_of(AlexNetOptions)
     check_size(request, _ALEXNET_WINDOWS)
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     x = convolve(image, options, 96, 11, "conv1", stride=4, padding="valid")
     x = _respond(x, options, "norm1")
     x = pool_maps(x, options, 3, "pool1", stride=2)
@@ -55,7 +55,7 @@ def build_zeiler_fergus(request: NetworkRequest) -> keras.Model:
     """
     options = request.options_of(AlexNetOptions)
     check_size(request, _ZEILER_FERGUS_WINDOWS)
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     x = layers.ZeroPadding2D(1, name="pad1")(image)
     x = convolve(x, options, 96, 7, "conv1", stride=2, padding="valid")
     x = pool_maps(x, options, 3, "pool1", stride=2, padding="same")

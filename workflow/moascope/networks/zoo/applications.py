@@ -31,12 +31,11 @@ def build(request: NetworkRequest) -> keras.Model:
         If it cannot be built for that size, or its weights cannot be downloaded or do not fit.
     """
     name, weights = request.name, request.weights
-    shape = (*(request.size or (None, None)), request.n_inputs)
     try:
         network = getattr(keras.applications, name)(
             include_top=False,
             weights="imagenet" if weights == "imagenet" else None,
-            input_shape=shape,
+            input_shape=request.input_shape,
         )
     except InputError:
         raise
@@ -44,7 +43,7 @@ def build(request: NetworkRequest) -> keras.Model:
         # Keras reports a failed download as a bare Exception, a bad size as ValueError.
         if weights != "imagenet" or isinstance(error, ValueError | TypeError):
             raise InputError(
-                f"input_size: {name} cannot be built for images of {shape}: {error}. "
+                f"input_size: {name} cannot be built for images of {request.input_shape}: {error}. "
                 "Give an input_size that it takes."
             ) from error
         raise InputError(

@@ -41,7 +41,7 @@ def _build(request: NetworkRequest, options: ConvnetOptions, name: str) -> keras
     side = options.kernel_size if options.padding == "valid" else 1
     windows = [(side, 1), (options.pool_size, options.pool_size)]
     check_size(request, windows * len(options.filters))
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     x = image
     for i, n_channels in enumerate(options.filters, start=1):
         x = convolve(

@@ -29,7 +29,7 @@ _LAMINA, _MEDULLA, _LOBULA, _LOBULA_PLATE = 5, 40, 32, 32
 def build(request: NetworkRequest) -> keras.Model:
     """Build the network, as `Backbone.build` says."""
     options = request.options_of(FlyEyeOptions)
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     lamina = _look_around(image, options, _LAMINA, "lamina")
     passed = [convolve(image, options, 1, 1, name) for name in ("r7", "r8")]
     retina = layers.Concatenate(name="retina")([lamina, *passed])

@@ -34,7 +34,7 @@ _POOLED_AFTER = {"3b": "pool3", "4e": "pool4"}
 def build(request: NetworkRequest) -> keras.Model:
     """Build GoogLeNet, as `Backbone.build` says."""
     options = request.options_of(GoogLeNetOptions)
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     x = convolve(image, options, 64, 7, "conv1", stride=2)
     x = pool_maps(x, options, 3, "pool1", stride=2, padding="same")
     x = _respond(x, options, "norm1")

@@ -27,7 +27,7 @@ def build_lenet5(request: NetworkRequest) -> keras.Model:
     """
     options = request.options_of(LeNet5Options)
     check_size(request, _LENET5_WINDOWS)
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     x = convolve(image, options, 6, 5, "c1", padding="valid")
     x = pool_maps(x, options, 2, "s2", stride=2)
     x = convolve(x, options, 16, 5, "c3", padding="valid")
@@ -42,7 +42,7 @@ def build_lab(request: NetworkRequest) -> keras.Model:
     Its layers are `conv1`, `pool1`, ... `pool3`, `flatten` and `dense`.
     """
     options = request.options_of(ConvolutionalOptions)
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     x = image
     for i, (n_channels, stride, size) in enumerate(_LAB_CONVOLUTIONS, start=1):
         x = convolve(x, options, n_channels, 5, f"conv{i}", stride=stride)

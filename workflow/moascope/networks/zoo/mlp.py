@@ -11,7 +11,7 @@ from moascope.networks.zoo.blocks import add_dense
 def build(request: NetworkRequest) -> keras.Model:
     """Build a multilayer perceptron, as `Backbone.build` says."""
     options = request.options_of(PerceptronOptions)
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     x = layers.Flatten(name="flatten")(image)
     for number, width in enumerate(options.hidden, start=1):
         if number > 1 and options.dropout:

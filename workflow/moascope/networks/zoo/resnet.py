@@ -22,7 +22,7 @@ _WIDTHS = (64, 128, 256, 512)
 def build(request: NetworkRequest) -> keras.Model:
     """Build a residual network, as `Backbone.build` says."""
     options = request.options_of(ResNetOptions)
-    image = keras.Input((*(request.size or (None, None)), request.n_inputs), name="rgb")
+    image = keras.Input(request.input_shape, name="rgb")
     x = convolve(image, options, 64, 7, "conv1", stride=2)
     x = pool_maps(x, options, 3, "pool1", stride=2, padding="same")
     stages = zip(_WIDTHS, _BLOCKS[request.name], strict=True)

@@ -17,6 +17,17 @@ from moascope.pipeline.inputs.splits import split_options
 from moascope.segmentation.engines import optional_packages
 from moascope.splits.independence import held_out_columns
 
+_KEYS_OF_FINAL_NETWORKS = (
+    "backbone",
+    "weights",
+    "architecture",
+    "channel_mapping",
+    "rgb_channels",
+    "input_size",
+    "views",
+)
+"""Keys of the network of a final model, but for those that candidates set."""
+
 
 class ModelInputs(RuleInputs):
     """Inputs and parameters of the rules that classify."""
@@ -176,31 +187,28 @@ class ModelInputs(RuleInputs):
         return self.augmentation() if self.models[wildcards.model].augment else []
 
     def head_options(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return the options of a model that its head depends on."""
+        """Return the options of the head of a model without candidates."""
+        own = next(iter(self.models[wildcards.model].choices().values()))
+        return own.head.model_dump(mode="json")
+
+    def head_training(self, wildcards: Wildcards) -> dict[str, Any] | None:
+        """Return how the head of a model is trained; None for heads that are no networks."""
         name = wildcards.model
-        own = next(iter(self.models[name].choices().values()))
-        options = {"head": own.head.model_dump(mode="json")}
-        if name in self.keras_heads:
-            options["training"] = self.config.section(f"models.{name}.training")
-        return options
+        if name not in self.keras_heads:
+            return None
+        return self.config.section(f"models.{name}.training")
 
     def choices_of(self, wildcards: Wildcards) -> dict[str, dict[str, Any]]:
         """Return features and head of every candidate; one choice without candidates."""
         choices = self.models[wildcards.model].choices()
         return {name: choice.model_dump(mode="json") for name, choice in choices.items()}
 
-    def final_options(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return the options that the network and the head of a final model are built with."""
+    def network_of_final_model(self, wildcards: Wildcards) -> dict[str, Any] | None:
+        """Return the options of the network of a final model, without those of its candidates."""
         name = wildcards.model
-        keys = (
-            *("backbone", "weights", "architecture", "channel_mapping", "rgb_channels"),
-            *("input_size", "views"),
-        )
-        is_keras, has_network = name in self.keras_heads, name in self.pass_of
-        return {
-            "network": self.config.section(f"models.{name}", *keys) if has_network else None,
-            "training": self.config.section(f"models.{name}.training") if is_keras else None,
-        }
+        if name not in self.pass_of:
+            return None
+        return self.config.section(f"models.{name}", *_KEYS_OF_FINAL_NETWORKS)
 
     def checkpoints_of_folds(self, wildcards: Wildcards) -> str:
         """Return the pattern of the checkpoints of a model, with the fold in braces."""

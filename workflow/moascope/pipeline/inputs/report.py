@@ -33,7 +33,7 @@ class ReportInputs(RuleInputs):
     @property
     def has_networks(self) -> bool:
         """Return whether there are networks to check before the run."""
-        return self.has_screen and bool(self.config.models or self.engines.given_unets)
+        return self.has_screen and bool(self.config.models or self.engines.checked)
 
     @property
     def evaluated(self) -> list[str]:
@@ -46,10 +46,11 @@ class ReportInputs(RuleInputs):
         They are targets, so that a run makes deleted ones again.
         """
         paths, engines = self.paths, self.engines
+        fitted = [file for name in engines.fitted_here for file in engines.fitted(name).values()]
         files = [
             *fill(paths.predictions, model=self.evaluated),
             *fill(paths.model, model=self.models.kept),
-            *(file for name in engines.fitted_here for file in engines.fitted(name).values()),
+            *fitted,
             *fill(paths.exported, engine=engines.exported),
         ]
         if self.finds_cells:
@@ -63,19 +64,18 @@ class ReportInputs(RuleInputs):
     def targets(self) -> list[str]:
         """Return the files of a whole run, but for the networks of folds."""
         paths = self.paths
-        return [
-            paths.report,
-            paths.summary,
-            *([paths.checked] if self.has_screen else []),
-            *([paths.models_checked] if self.has_networks else []),
-            *self.deliverables(),
-        ]
+        files = [paths.report, paths.summary]
+        if self.has_screen:
+            files.append(paths.checked)
+        if self.has_networks:
+            files.append(paths.models_checked)
+        return files + self.deliverables()
 
     def devices(self) -> list[str]:
         """Return the notes on which device each network was computed."""
         return [*self.models.devices(), *self.engines.devices()]
 
-    def _cells(self) -> dict[str, str]:
+    def _cells(self) -> SegmentationInputs:
         paths = self.paths
         if not self.finds_cells:
             return {}

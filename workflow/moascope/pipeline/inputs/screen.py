@@ -40,12 +40,12 @@ def screen_options(config: Config) -> dict[str, Any]:
     """
     unused = (*READING, "unit", "brightfield", "label_name")
     section = config.section("input")
-    options = {key: value for key, value in section.items() if key not in unused}
+    read = {key: value for key, value in section.items() if key not in unused}
     # The files of a simulation are never damaged.
     is_simulated = config.input is not None and config.input.makes_images()
-    options["on_bad_image"] = "error" if is_simulated else section["on_bad_image"]
+    on_bad_image = "error" if is_simulated else section["on_bad_image"]
     return {
-        "input": options,
+        "input": read | {"on_bad_image": on_bad_image},
         "needs_controls": config.needs_controls(),
         "labels_required": bool(config.models),
     }

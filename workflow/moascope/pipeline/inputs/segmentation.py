@@ -14,7 +14,6 @@ from moascope.segmentation.data.plate_sets import divide_plates
 from moascope.segmentation.engines import optional_packages
 from moascope.segmentation.engines.base import Method
 from moascope.segmentation.engines.registry import METHODS
-from moascope.segmentation.engines.unet import UNET
 from moascope.segmentation.options import Engine
 
 _SIZED_PLATES = 4  # with more, the size would be measured again whenever a plate is added
@@ -80,9 +79,25 @@ class EngineInputs(RuleInputs):
         return [name for name, engine in self.engines.items() if engine.export]
 
     @property
-    def given_unets(self) -> list[str]:
-        """Return the U-Nets that are given as a file."""
-        return [name for name in self.of_method(UNET) if self.engines[name].model]
+    def checked(self) -> list[str]:
+        """Return the engines whose given model is checked at the start of a run."""
+        return [
+            name for name, engine in self.engines.items() if engine.model and engine.kind().check
+        ]
+
+    def checks(self) -> dict[str, dict[str, Any]]:
+        """Return the function that checks each given model, and its options, by engine."""
+        return {
+            name: {
+                "check": self.engines[name].kind().check,
+                "options": {"channel_map": self.engines[name].channel_map},
+            }
+            for name in self.checked
+        }
+
+    def functions_of_checks(self) -> list[str]:
+        """Return the functions that check given models, each once."""
+        return sorted({str(self.engines[name].kind().check) for name in self.checked})
 
     @property
     def measuring(self) -> str | None:
@@ -99,6 +114,14 @@ class EngineInputs(RuleInputs):
     def options_to_measure_with(self) -> dict[str, Any]:
         """Return the options of the engine that segments the screen."""
         return self.engines[str(self.measuring)].finding_options()
+
+    def told_diameter(self) -> float | str | None:
+        """Return the key `diameter` of the engine that segments the screen."""
+        return self.engines[str(self.measuring)].diameter
+
+    def model_to_measure_with(self) -> str | None:
+        """Return the given model of the engine that segments the screen, unless it is tuned."""
+        return self.options_to_measure_with().get("model")
 
     def size_advice(self) -> dict[str, str]:
         """Return what to change where objects of the screen have an unlikely size."""
@@ -122,6 +145,10 @@ class EngineInputs(RuleInputs):
         """Return the options of a network that decide how it is trained."""
         return self.engines[wildcards.engine].learning_options()
 
+    def training_options(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the section `training` of a network that this run trains."""
+        return self.all_training_options()[wildcards.engine]
+
     def all_training_options(self) -> dict[str, dict[str, Any]]:
         """Return the training options of every network that this run trains, by name."""
         return {
@@ -133,10 +160,6 @@ class EngineInputs(RuleInputs):
         """Return which channel of the images each channel of a network sees."""
         return self.engines[wildcards.engine].finding_options()["channel_map"]
 
-    def channel_maps_of_given_unets(self) -> dict[str, dict[str, str]]:
-        """Return the channel maps of the U-Nets that are given as a file, by name."""
-        return {name: self.engines[name].channel_map for name in self.given_unets}
-
     def seed_of_member(self, wildcards: Wildcards) -> int:
         """Return the seed of a member of an ensemble; that of the run for a single network."""
         return self.config.seed + int(wildcards.get("member", 0))
@@ -147,9 +170,9 @@ class EngineInputs(RuleInputs):
         """Return the files that one training writes, with wildcards for engine and member."""
         if method.is_ensemble:
             return {
-                "model": self.paths.unet_network,
-                "history": self.paths.unet_history,
-                "device": self.paths.unet_device,
+                "model": self.paths.member_network,
+                "history": self.paths.member_history,
+                "device": self.paths.member_device,
             }
         return {
             "model": self.fitted_path(method),
@@ -163,7 +186,7 @@ class EngineInputs(RuleInputs):
 
     def checkpoint_of(self, method: Method) -> str | None:
         """Return the file from which a killed training continues; None where it starts again."""
-        return self.paths.unet_checkpoint if method.is_ensemble else None
+        return self.paths.member_checkpoint if method.is_ensemble else None
 
     def test_files(self, method: Method) -> dict[str, str]:
         """Return the files that a job writes that segments annotated images."""
@@ -174,8 +197,7 @@ class EngineInputs(RuleInputs):
 
     def fitted_path(self, method: Method) -> str:
         """Return the path of a fitted engine, with a wildcard for the engine."""
-        path: str = getattr(self.paths, str(method.model_path))
-        return path
+        return self.paths.fitted_engine.replace("{model}", str(method.model_file))
 
     def fitted(self, name: str) -> dict[str, Any]:
         """Return the files of an engine that was fitted or is given by path; none for others."""
@@ -332,16 +354,14 @@ class EngineInputs(RuleInputs):
     def training_devices(self, name: str) -> list[str]:
         """Return the notes on which device an engine was trained."""
         if self.engines[name].kind().is_ensemble:
-            return self.members(self.paths.unet_device, name)
+            return self.members(self.paths.member_device, name)
         return [self.paths.engine_device.format(engine=name)]
 
     def devices(self) -> list[str]:
         """Return the notes on which device each engine was trained and tested."""
         networks = [name for name in self.scored if self.engines[name].kind().is_network()]
-        return [
-            *(file for name in self.trained for file in self.training_devices(name)),
-            *fill(self.paths.test_device, engine=networks),
-        ]
+        trained = [file for name in self.trained for file in self.training_devices(name)]
+        return trained + fill(self.paths.test_device, engine=networks)
 
     def needed_packages(self, planned: set[str]) -> list[str]:
         """Return the optional packages that the jobs of a run need.

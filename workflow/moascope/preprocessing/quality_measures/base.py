@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moascope.preprocessing.options import Quality
+from moascope.preprocessing.quality_measures.options import Quality
 
 Float64 = npt.NDArray[np.float64]
 Values = Mapping[str, npt.NDArray[Any]]

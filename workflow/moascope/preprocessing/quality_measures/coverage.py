@@ -15,7 +15,6 @@ from moascope.preprocessing.foreground import (
     signal,
     texture_threshold,
 )
-from moascope.preprocessing.options import Quality
 from moascope.preprocessing.quality_measures.base import (
     Flag,
     Float64,
@@ -24,6 +23,7 @@ from moascope.preprocessing.quality_measures.base import (
     PlateChannel,
     columns_of,
 )
+from moascope.preprocessing.quality_measures.options import Quality
 
 SKETCH = 513
 """Quantiles kept per image: shares of foreground are exact to 0.2 %."""

@@ -12,7 +12,6 @@ import pandas as pd
 from scipy import fft, sparse
 
 from moascope.core.statistics.robust import robust_z
-from moascope.preprocessing.options import Quality
 from moascope.preprocessing.quality_measures.base import (
     Flag,
     Float64,
@@ -23,6 +22,7 @@ from moascope.preprocessing.quality_measures.base import (
     keep_values,
     logarithms_of,
 )
+from moascope.preprocessing.quality_measures.options import Quality
 
 # The power spectrum is fitted from two periods per image up to this many cycles per pixel (half
 # the sampling rate is 0.5); from _NOISE_FREQUENCY in both directions only camera noise is left.

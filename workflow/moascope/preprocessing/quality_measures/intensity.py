@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from moascope.core.statistics.robust import robust_z
-from moascope.preprocessing.options import Quality
 from moascope.preprocessing.quality_measures.base import (
     Flag,
     Float64,
@@ -20,6 +19,7 @@ from moascope.preprocessing.quality_measures.base import (
     keep_values,
     logarithms_of,
 )
+from moascope.preprocessing.quality_measures.options import Quality
 
 _PERCENTS = (1, 50, 99)
 _NAMES = ("p1", "p50", "p99", "mean", "sd")

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moascope.preprocessing.options import Quality
 from moascope.preprocessing.quality_measures.base import (
     Flag,
     Float64,
@@ -18,6 +17,7 @@ from moascope.preprocessing.quality_measures.base import (
     PlateChannel,
     columns_of,
 )
+from moascope.preprocessing.quality_measures.options import Quality
 
 CAMERA_MAXIMA = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 

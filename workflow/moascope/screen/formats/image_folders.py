@@ -223,7 +223,7 @@ def find_images(
     files, other = _match(pattern, listing.paths)
     files, twice = _once(files, listing)
     unmatched = [path for path in other if path.lower().endswith(IMAGE_SUFFIXES)]
-    _check_text([*(file.path for file in files), *unmatched], root)
+    _check_text([file.path for file in files] + unmatched, root)
     others = [path for path in other if not path.lower().endswith(IMAGE_SUFFIXES)]
     return files, LeftOut(unmatched, others, twice, listing, reason)
 

@@ -150,7 +150,7 @@ def _read_platemap(
     table = read_columns(sheet, columns, problems)
     label = column_label(columns.get("well") or [*columns["row"], *columns["column"]])
     table["well"] = find_wells(table, label, options.plate_format, problems)["well"]
-    others = ["row", "column", *(["plate"] if options.platemaps else [])]
+    others = ["row", "column", "plate"] if options.platemaps else ["row", "column"]
     table = table.drop(columns=others, errors="ignore")
     _check_repeated_wells(table, ["plate", "well"] if "plate" in table else ["well"], problems)
     return table, {role: column_label(names) for role, names in columns.items() if names}

@@ -97,7 +97,7 @@ def write(
         Height and width that images had before all were made one size, by the content of the
         column image. Masks of that size are treated likewise.
     size_rule : str
-        How that was done, see `image_sizes.fit`.
+        How that was done, see `sizes.fit`.
     pixel_size_um : float or None
         Width of a pixel in micrometres; None: not known.
     source : path or None

@@ -24,6 +24,7 @@ from moascope.screen.problems import Problems
 from moascope.screen.tables.delimited import Sheet, read_sheet
 from moascope.screen.tables.path_names import NamesOnDisk
 from moascope.segmentation.data.dataset import SETS
+from moascope.segmentation.data.options import Annotated
 
 logger = logging.getLogger(__name__)
 
@@ -71,13 +72,13 @@ class SheetOptions:
 
 
 def from_config(
-    options: Mapping[str, Any], channels: Sequence[str], needed: Sequence[str] = SETS
+    options: Annotated, channels: Sequence[str], needed: Sequence[str] = SETS
 ) -> SheetOptions:
     """Read the options of a sheet from the configuration.
 
     Parameters
     ----------
-    options : mapping
+    options : Annotated
         The section `segmentation.annotated`.
     channels : sequence of str
         Channels that engines see.
@@ -89,17 +90,17 @@ def from_config(
     SheetOptions
         For `read_annotations`.
     """
-    set_file, by_channel = options["set_file"], options["channels"]
+    by_channel = options.channels
     return SheetOptions(
-        root=Path(options["images"] or Path(options["sheet"]).parent),
-        image={name: by_channel[name] for name in channels} if by_channel else options["image"],
-        mask=options["mask"],
-        name=options["name"],
-        group=options["group"],
-        set_column="" if set_file else options["set_column"],
-        set_of=options["sets"] or None,
-        split_file=Path(set_file) if set_file else None,
-        validation_share=options["validation"],
+        root=Path(options.images or Path(options.sheet).parent),
+        image={name: by_channel[name] for name in channels} if by_channel else options.image,
+        mask=options.mask,
+        name=options.name,
+        group=options.group,
+        set_column="" if options.set_file else options.set_column,
+        set_of=options.sets or None,
+        split_file=Path(options.set_file) if options.set_file else None,
+        validation_share=options.validation,
         needed=needed,
     )
 

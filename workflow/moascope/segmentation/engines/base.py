@@ -5,7 +5,7 @@ This imports neither NumPy nor any network, so that a configuration is checked i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,8 +64,12 @@ class Method:
     """Keys without effect where a model is given."""
     continues_training: bool = False
     """A given model with the key `training` is trained further."""
-    model_path: str | None = None
-    """Property of `Paths` that names the file of a fitted engine."""
+    model_file: str | None = None
+    """End of the name of the file of a fitted engine, such as `keras`; None: never fitted."""
+    check: str | None = None
+    """Takes a `Job` with a given `model`, and raises an `InputError` if the model is none or does
+    not fit the channels. It runs before images are read, in the environment `tensorflow`; None: a
+    model is looked at first when it is used."""
     is_always_file: bool = False
     """A given model is a path, never the name of a published model."""
     problems: Callable[[Any], list[str]] | None = None
@@ -85,6 +89,6 @@ class Method:
         """Return whether engines are tuned wherever there are annotated images."""
         return self.tune is not None and self.train is None
 
-    def backend(self, compute: Mapping[str, Any]) -> str | None:
-        """Return the library that computes, given the section `compute`; None without a network."""
-        return compute["keras_backend"] if self.library == "keras" else self.library
+    def backend(self, keras_backend: str) -> str | None:
+        """Return the library that computes, given that of Keras; None without a network."""
+        return keras_backend if self.library == "keras" else self.library

@@ -21,6 +21,6 @@ CLASSICAL = Method(
     advice=SizeAdvice("min_area, smoothing or min_distance", "polarity, threshold or max_area"),
     measure="moascope.segmentation.implementations.classical:measure_size",
     tune="moascope.segmentation.implementations.classical:tune_job",
-    model_path="classical",
+    model_file="json",
     usual_diameter=USUAL_DIAMETER,
 )

@@ -48,6 +48,6 @@ STARDIST = Method(
     tune="moascope.segmentation.implementations.stardist_tuning:tune_job",
     learning_keys=("n_rays", "grid"),
     keys_of_model=("training", "augmentation", "n_rays", "grid"),
-    model_path="stardist",
+    model_file="stardist.zip",
     problems=_problems,
 )

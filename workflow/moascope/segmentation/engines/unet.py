@@ -49,6 +49,7 @@ UNET = Method(
     memory_mb=6000,
     library="keras",
     sees_gpu="moascope.segmentation.implementations.unet:sees_gpu",
+    check="moascope.segmentation.implementations.unet:check_model",
     measure="moascope.segmentation.implementations.unet:measure_size",
     train="moascope.segmentation.implementations.unet_training:train_job",
     tune="moascope.segmentation.implementations.unet_tuning:tune_job",
@@ -56,7 +57,7 @@ UNET = Method(
     learning_keys=("network",),
     keys_of_model=("network", "ensemble"),
     continues_training=True,
-    model_path="unet",
+    model_file="keras",
     is_always_file=True,
     problems=_problems,
 )

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +34,34 @@ class Engine(Protocol):
         """Restrict intensities of later images to those of a plate, given some of its images."""
 
 
+class JobFiles(TypedDict, total=False):
+    """Paths of the input files of a job with an engine; those that it does not need are missing."""
+
+    model: str
+    networks: list[str]
+    """Trained networks of an ensemble."""
+    start: str
+    """Model that is trained further."""
+    images: str
+    """Annotated images."""
+    table: str
+    """Their table."""
+    store: str
+    """Plate store of the images to segment."""
+    stores: list[str]
+    """Plate stores in which the size of objects is measured."""
+    ingested: Any
+    """Table of the sites in the plate store; a list for several stores."""
+    measured: str
+    """Size of the objects."""
+
+
 @dataclass(frozen=True)
 class Job:
     """Inputs and options of a job with an engine."""
 
-    given: Mapping[str, Any]
-    """Paths of input files by name; of several files a list."""
+    given: JobFiles
+    """Paths of input files."""
     out: Mapping[str, str]
     """Paths of output files by name."""
     channels: Sequence[str]

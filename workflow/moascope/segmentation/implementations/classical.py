@@ -110,7 +110,7 @@ CLASSICAL_GRID: dict[str, Sequence[float]] = {
 
 def parameters_of(
     options: ClassicalOptions,
-    stored: Mapping[str, Any] | None = None,
+    stored: ClassicalParameters | None = None,
     *,
     diameter: float | None = None,
 ) -> ClassicalParameters:
@@ -120,8 +120,8 @@ def parameters_of(
     ----------
     options : ClassicalOptions
         Of the engine; `min_area` is in px. None: not set.
-    stored : mapping or None
-        What `tune_classical` chose.
+    stored : ClassicalParameters or None
+        Chosen by `tune_classical`.
     diameter : float or None
         Usual diameter in px that was measured in the images to segment; None: the one that the user
         told, then the stored one, then the default.
@@ -131,7 +131,7 @@ def parameters_of(
     ClassicalParameters
         Ready to segment.
     """
-    parameters = ClassicalParameters(**(stored or {}))
+    parameters = stored or ClassicalParameters()
     keys = ("polarity", "threshold", "smoothing", "threshold_correction", "min_distance")
     values = options.model_dump(include=set(keys))
     given = {key: value for key, value in values.items() if value is not None}
@@ -181,8 +181,12 @@ def tune_job(job: Job, annotated: AnnotatedSet) -> None:
     write_json(asdict(parameters), job.out["model"])
 
 
-def _stored(job: Job) -> dict[str, Any]:
-    return dict(read_json(job.given["model"])) if "model" in job.given else {}
+def _stored(job: Job) -> ClassicalParameters | None:
+    """Read tuned parameters; None where the engine was not tuned."""
+    if "model" not in job.given:
+        return None
+    values: dict[str, Any] = read_json(job.given["model"])
+    return ClassicalParameters(**values)
 
 
 class Classical:

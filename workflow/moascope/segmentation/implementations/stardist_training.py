@@ -81,7 +81,7 @@ def fit(
     Returns
     -------
     pandas.DataFrame
-        The training curve: `segmentation_course.HISTORY_COLUMNS`.
+        The training curve: `schedule.HISTORY_COLUMNS`.
 
     Raises
     ------

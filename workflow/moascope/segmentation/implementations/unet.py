@@ -59,6 +59,20 @@ def load(job: Job) -> Loaded:
     return Loaded(engine, engine.channels, factor)
 
 
+def check_model(job: Job) -> None:
+    """Check that the given model of a job is a segmentation network for its channels.
+
+    Raises
+    ------
+    InputError
+        See `UNet.load`.
+    """
+    model = job.given["model"]
+    _, about = saving.load(model)
+    channel_map = restore(UNetOptions, job.options).channel_map
+    matched_channels(about["channels"], job.channels, channel_map, model)
+
+
 def sees_gpu() -> bool:
     """Return whether the Keras backend sees a GPU."""
     return bool(keras.distribution.list_devices("gpu"))
@@ -100,7 +114,7 @@ class UNet:
     def __init__(
         self,
         network: keras.Model,
-        about: dict[str, Any],
+        about: saving.NetworkDescription,
         options: UNetOptions,
     ) -> None:
         self.network, self.about = network, about

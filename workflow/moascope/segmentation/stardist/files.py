@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from moascope.core.damage import machine_error
+from moascope.core.damage import check_declared, machine_error
 from moascope.core.errors import InputError
 from moascope.core.files import atomic_path, damaged, scratch_folder, write_zip
-from moascope.core.zip_files import check_declared
 from moascope.segmentation.channel_maps import matched_channels
 from moascope.segmentation.data.object_sizes import ABOUT
 
@@ -139,7 +138,7 @@ def _read(kind: Any, folder: Path, given: Path, channels: Sequence[str]) -> Any:
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """Unpack the files of a model into a folder that goes away again."""
+    """Extract the files of a model to a folder that goes away again."""
     with scratch_folder() as place:
         folder = place / "model"
         folder.mkdir()
@@ -173,7 +172,7 @@ def _published(kind: Any) -> list[str]:
     return list(models)
 
 
-def pack(network: Any, about: Mapping[str, Any], out: str | os.PathLike[str]) -> None:
+def pack(network: Any, about: dict[str, Any], out: str | os.PathLike[str]) -> None:
     """Write a network and its description to a zip file, as `load_network` reads it.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -91,7 +92,8 @@ def segmenter(
                 "that was trained on such images."
             )
         shown = np.moveaxis(image, 0, -1)
-        tiles = (*(-(-side // _TILE) for side in shown.shape[:2]), 1)
+        rows, columns = (math.ceil(side / _TILE) for side in shown.shape[:2])
+        tiles = (rows, columns, 1)
         labels, found = network.predict_instances(
             shown,
             axes="YXC",

@@ -171,7 +171,7 @@ def ensemble(networks: Sequence[keras.Model]) -> keras.Model:
 
 
 def predictor(network: keras.Model) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Build the function that `tiles.predict_tiled` wants, of what objects are cut out by.
+    """Build the function that `tiling.predict_tiled` wants, of what objects are cut out by.
 
     Parameters
     ----------

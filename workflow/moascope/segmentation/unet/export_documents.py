@@ -1,17 +1,17 @@
-"""Documents of a BioImage.IO package of a U-Net: its description `rdf.yaml` and its `README.md`.
-
-`about` is everywhere what `segmentation_training.save` was given and `load` gives back.
-"""
+"""Documents of a BioImage.IO package of a U-Net: its description `rdf.yaml` and its `README.md`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from moascope import __version__
 from moascope.images.intensities import PERCENTILES
 from moascope.segmentation.unet.targets import CLASSES
 from moascope.segmentation.unet.tiling import was_averaged
+
+if TYPE_CHECKING:
+    from moascope.segmentation.unet.saving import NetworkDescription
 
 TOLERANCE = 1e-3
 """How much maps may differ between programs."""
@@ -41,30 +41,30 @@ def smallest_side(multiple: int) -> int:
     return 2 * halo(multiple) + multiple
 
 
-def output_channels(about: Mapping[str, Any]) -> list[str]:
+def output_channels(about: NetworkDescription) -> list[str]:
     """Return the names of the maps that a network gives."""
     kinds = {"classes": [*CLASSES], "distance": ["distance"], "both": [*CLASSES, "distance"]}
     return kinds[about["outputs"]]
 
 
 def description(
-    about: Mapping[str, Any],
+    about: NetworkDescription,
     name: str,
     objects: str,
-    weights: Mapping[str, Any],
+    weights: dict[str, Any],
     file: Callable[[str], dict[str, str]],
 ) -> dict[str, Any]:
     """Describe a network as BioImage.IO wants it.
 
     Parameters
     ----------
-    about : mapping
+    about : NetworkDescription
         Of the network.
     name : str
         Of the engine.
     objects : str
         What the network finds.
-    weights : mapping
+    weights : dict
         The files of weights by format, with what each format asks for.
     file : callable
         Gives source and checksum of `README.md`, `input.npy` and `output.npy`.
@@ -87,7 +87,7 @@ def description(
         "documentation": file("README.md"),
         "inputs": [{**_input(about), "test_tensor": file("input.npy")}],
         "outputs": [{**_output(about), "test_tensor": file("output.npy")}],
-        "weights": dict(weights),
+        "weights": weights,
         "config": {
             "bioimageio": {
                 "architecture_type": "U-Net",
@@ -100,7 +100,7 @@ def description(
     }
 
 
-def _input(about: Mapping[str, Any]) -> dict[str, Any]:
+def _input(about: NetworkDescription) -> dict[str, Any]:
     step = about["multiple"]
     low, high = PERCENTILES
     percentiles = {"axes": list(_SIDES), "min_percentile": low, "max_percentile": high}
@@ -121,7 +121,7 @@ def _input(about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _output(about: Mapping[str, Any]) -> dict[str, Any]:
+def _output(about: NetworkDescription) -> dict[str, Any]:
     def side(name: str) -> dict[str, Any]:
         return {"size": {"tensor_id": "raw", "axis_id": name}, "halo": halo(about["multiple"])}
 
@@ -138,12 +138,12 @@ def _axes(side: Callable[[str], dict[str, Any]], channels: list[str]) -> list[di
     return [{"type": "batch"}, *sides, {"type": "channel", "channel_names": channels}]
 
 
-def documentation(about: Mapping[str, Any], objects: str) -> str:
+def documentation(about: NetworkDescription, objects: str) -> str:
     """Write what a user of the package has to know, as Markdown.
 
     Parameters
     ----------
-    about : mapping
+    about : NetworkDescription
         Of the network.
     objects : str
         What the network finds.

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from moascope.core.files import damaged
 from moascope.images.intensities import PERCENTILES
@@ -19,6 +19,29 @@ from moascope.segmentation.unet import architecture
 
 FORMAT = 1
 """Version of what a saved segmentation model expects of its input."""
+
+
+class NetworkDescription(TypedDict):
+    """Description that is saved with a network. Other keys tell how it was trained."""
+
+    channels: list[str]
+    """In the order of the last axis of the image."""
+    outputs: Literal["classes", "distance", "both"]
+    """Kinds of the maps."""
+    multiple: int
+    """Sides of images are multiples of this, in px."""
+    instances: dict[str, Any]
+    """Fields of `InstanceParameters`."""
+    options: dict[str, Any]
+    """Options that it was trained with, as plain values."""
+    ensemble: NotRequired[int]
+    """Number of networks, where there are several."""
+    validation: NotRequired[dict[str, float]]
+    """Scores on validation images, where it was tuned."""
+    test_time_augmentation: NotRequired[bool]
+    """Whether it was tuned with test-time augmentation, where it was tuned."""
+    turns: NotRequired[bool]
+    """The same, before version 0.2."""
 
 
 def save(
@@ -61,7 +84,7 @@ def save(
 
 def load(
     path: str | os.PathLike[str], channels: Sequence[str] | None = None
-) -> tuple[keras.Model, dict[str, Any]]:
+) -> tuple[keras.Model, NetworkDescription]:
     """Read a segmentation network, and refuse it where it is not for these images.
 
     Parameters
@@ -73,8 +96,8 @@ def load(
 
     Returns
     -------
-    (keras.Model, dict)
-        The network and what `save` was given.
+    (keras.Model, NetworkDescription)
+        The network and its description.
 
     Raises
     ------
@@ -88,7 +111,7 @@ def load(
     missing = [key for key in ("channels", "instances", "multiple", "outputs") if key not in about]
     if missing:
         raise damaged(path, f"its description lacks {', '.join(missing)}")
-    return model, about
+    return model, cast(NetworkDescription, about)
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from moascope.core.errors import InputError
+
+if TYPE_CHECKING:
+    from moascope.segmentation.unet.saving import NetworkDescription
 
 TILE, OVERLAP = 1280, 320  # px
 """With these, maps of a trained default U-Net differ by less than 1e-4 from those of the image."""
@@ -198,18 +201,17 @@ def with_test_time_augmentation(function: Function) -> Function:
     return averaged
 
 
-def was_averaged(about: Mapping[str, Any]) -> bool | None:
+def was_averaged(about: NetworkDescription) -> bool | None:
     """Return whether a saved network was tuned with test-time augmentation; None: it says nothing.
 
     Parameters
     ----------
-    about : mapping
-        Description that was saved with the network; before version 0.2 the key was `turns`.
+    about : NetworkDescription
+        Saved with the network.
 
     Returns
     -------
     bool or None
         The stored value.
     """
-    found: bool | None = about.get("test_time_augmentation", about.get("turns"))
-    return found
+    return about.get("test_time_augmentation", about.get("turns"))

@@ -91,7 +91,7 @@ def train(
         on from it. To be removed by the caller once the results are safe. The task is all that is
         given here, with every byte of the annotated set.
     code : str
-        Digest of the code that trains, see `provenance.code_digest`; it is part of the task.
+        Digest of the code that trains, see `code_digests.digest_code`; it is part of the task.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def train(
     learner.optimizer.build(learner.trainable_variables)
     multiple = architecture.multiple(network)
     predict = architecture.predictor(core)
-    course = _Course(training, patches, annotated, watched, multiple, parameters, predict)
+    course = _Course(training, patches, annotated, watched.tolist(), multiple, parameters, predict)
     history = loop.train(learner, core, course, checkpoint=checkpoint, task=task)
     log_stop(history, training)
     frame = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"step": "int64"})
@@ -162,7 +162,7 @@ def validate(
     Parameters
     ----------
     predict : callable
-        From `segmentation.predictor`.
+        From `architecture.predictor`.
     annotated : AnnotatedSet
         Where the images are.
     rows : iterable of int

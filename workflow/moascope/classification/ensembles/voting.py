@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from moascope.classification.ensemble_options import Ensemble
+from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.aggregation import aggregate
 from moascope.classification.evaluation.codes import PROBABILITY
 from moascope.core.errors import InputError

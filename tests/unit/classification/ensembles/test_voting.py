@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from moascope.classification.ensemble_options import Ensemble
-from moascope.classification.ensembles import combine
+from moascope.classification.ensembles.options import Ensemble
+from moascope.classification.ensembles.voting import combine
 from moascope.core.errors import InputError
 
 UNITS = ["u1", "u2", "u3"]
