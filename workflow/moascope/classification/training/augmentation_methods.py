@@ -46,7 +46,7 @@ class AugmentationMethod:
 
     @property
     def draws_units(self) -> bool:
-        """Whether its layers draw the units that they are applied to."""
+        """Return whether its layers draw the units that they are applied to."""
         return "probability" in self.parameters
 
     @property
@@ -475,7 +475,7 @@ RAND_AUGMENT = AugmentationMethod(
 
 
 def derive_seeds(entropy: Sequence[int], n: int) -> list[int]:
-    """Derive seeds of generators from other numbers.
+    """Draw seeds of generators from other numbers.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ Mixing = tuple[Any, Any]
 
 
 def combine(values: Any, mixing: Mixing) -> Any:
-    """Combine each row of values with that of its partner.
+    """Compute the weighted mean of each row of values and that of its partner.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class MixingLayer(RandomLayer):
         self.probability = probability
 
     def call(self, inputs: Any, training: bool = False) -> tuple[Any, Mixing]:
-        """Mix in training only."""
+        """Draw partners and shares, and apply them in training only."""
         n = ops.shape(inputs)[0]
         if not training:
             return inputs, (ops.arange(n, dtype="int32"), ops.ones((n,)))
@@ -66,7 +66,7 @@ class MixingLayer(RandomLayer):
         return self.mix(inputs, partners, ops.where(is_mixed, share, 1.0))
 
     def mix(self, inputs: Any, partners: Any, share: Any) -> tuple[Any, Mixing]:
-        """Mix units `(n, H, W, C)`, each of which keeps about a share of itself."""
+        """Return mixed units `(n, H, W, C)`, which keep about a share of themselves."""
         raise NotImplementedError
 
 
@@ -74,7 +74,7 @@ class Mixup(MixingLayer):
     """Weighted means of two units (Zhang et al. 2018)."""
 
     def mix(self, inputs: Any, partners: Any, share: Any) -> tuple[Any, Mixing]:
-        """Combine pixel by pixel."""
+        """Compute weighted means of pixels."""
         return combine(inputs, (partners, share)), (partners, share)
 
 
@@ -82,7 +82,7 @@ class Cutmix(MixingLayer):
     """Units with a rectangle from another one (Yun et al. 2019)."""
 
     def mix(self, inputs: Any, partners: Any, share: Any) -> tuple[Any, Mixing]:
-        """Paste a rectangle around a random centre; labels count its pixels."""
+        """Replace a rectangle around a random centre; labels count its pixels."""
         n, height, width = ops.shape(inputs)[0], inputs.shape[1], inputs.shape[2]
         centres = keras.random.uniform((2, n, 1), dtype="float32", seed=self.generator)
         half = ops.sqrt(1 - share)[:, None] / 2

@@ -17,7 +17,7 @@ class _Warp(RandomLayer):
     """Layer that takes every pixel of the result from a place of the image, by interpolation."""
 
     def augment(self, inputs: Any) -> Any:
-        """Bend each image by its own draw."""
+        """Move the pixels of each image by its own draw."""
         n, height, width = ops.shape(inputs)[0], inputs.shape[1], inputs.shape[2]
         rows, columns = _centres(height)[None, :, None], _centres(width)[None, None, :]
         source_rows, source_columns = self.find_sources(n, rows, columns)
@@ -86,7 +86,7 @@ class RandomElastic(_Warp):
         self.nodes = int(nodes)
 
     def find_sources(self, n: Any, rows: Any, columns: Any) -> tuple[Any, Any]:
-        """Interpolate the shifts of the nodes."""
+        """Compute the shifts of pixels from those of the nodes."""
         shifts = keras.random.uniform(
             (n, self.nodes, self.nodes, 2),
             -self.fraction,
