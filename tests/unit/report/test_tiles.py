@@ -1,12 +1,11 @@
 """Tiles of units."""
 
 import base64
-import dataclasses
+import copy
 
 import numpy as np
 from report_pages import changed
 
-from moascope.classification.training.options import Augmentation
 from moascope.report import tiles as report_tiles
 
 
@@ -20,10 +19,10 @@ def test_a_large_image_does_not_make_a_large_report(context):
 
 
 def test_every_augmentation_has_a_row_with_its_name_and_settings(context):
-    names = [Augmentation(name="flip", probability=0.5), Augmentation(name="elastic")]
-    options = dataclasses.replace(context.options, augmentation=tuple(names))
+    config = copy.deepcopy(context.config)
+    config["augmentation"] = [{"name": "flip", "probability": 0.5}, {"name": "elastic"}]
     sheet = np.random.default_rng(0).random((4, 3, 16, 16, 3))
-    shown = changed(context, options=options, augmentation=sheet)
+    shown = changed(context, config=config, augmentation=sheet)
     rows = report_tiles.augmentation_section(shown, report_tiles.Painter(context))
     assert [row["name"] for row in rows] == ["flip", "elastic", "all together", "all together"]
     assert rows[0]["settings"] == "50% of the units"

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.options import Evaluation
+from moascope.classification.training.options import Augmentation
 from moascope.core.options import Section
 from moascope.preprocessing.normalization_methods.options import Normalization
 from moascope.preprocessing.options import Units
@@ -28,14 +29,6 @@ class Report(Section):
         description="largest number of plate heat maps: worst plates first for quality, by name "
         "for cell counts",
     )
-
-
-class ListedAugmentation(BaseModel):
-    """Entry of the section `augmentation`, of which only the name is shown."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
 
 
 class ReportedEngine(BaseModel):
@@ -70,7 +63,7 @@ class ReportedRun(BaseModel):
     units: Units = Field(default_factory=Units)
     segmentation: ReportedSegmentation = Field(default_factory=ReportedSegmentation)
     splits: dict[str, Split] = {}
-    augmentation: list[ListedAugmentation] = []
+    augmentation: list[Augmentation] = []
     ensembles: dict[str, Ensemble] = {}
     evaluation: Evaluation = Field(default_factory=Evaluation)
     report: Report = Field(default_factory=Report)
