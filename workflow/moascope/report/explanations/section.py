@@ -1,0 +1,97 @@
+"""Galleries of maps and tables of altered units."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from moascope.classification.explanation.methods import get
+from moascope.images.resampling import resize
+from moascope.report.context import Context
+from moascope.report.figures import pictures
+from moascope.report.tiles import Painter
+from moascope.report.wording import percent
+
+_MAP = mpl.colormaps["inferno"]
+
+
+def explanation_section(context: Context, name: str, painter: Painter) -> dict[str, Any] | None:
+    """Return the galleries and tables of a model for the template.
+
+    Parameters
+    ----------
+    context : Context
+        From `context.load_context`.
+    name : str
+        Of the model.
+    painter : Painter
+        Draws the units.
+
+    Returns
+    -------
+    dict or None
+        None for models that are not explained.
+    """
+    found = context.explanations.get(name)
+    if found is None:
+        return None
+    units = context.units.set_index("unit_id")
+    groups: list[dict[str, Any]] = []
+    for number, (unit, true, called) in enumerate(found.units.itertuples(index=False, name=None)):
+        if not groups or groups[-1]["name"] != true:
+            groups.append({"name": true, "rows": []})
+        tile = painter.tile(unit, units)
+        overlays = [
+            {
+                "src": _overlay(painter, context.images[unit], maps[number].astype(np.float32)),
+                "alt": f"{get(method).title} of {unit} for {called}",
+                "title": get(method).title,
+            }
+            for method, maps in found.maps.items()
+        ]
+        groups[-1]["rows"].append(
+            {"tile": tile, "true": true, "called": called, "overlays": overlays}
+        )
+    scores = found.scores
+    return {
+        "has_folds": context.models[name].config["transfer"] != "frozen",
+        "groups": groups if found.maps else [],
+        "n": int(scores["n"].iloc[0]) if len(scores) else 0,
+        "unaltered": _share(scores, "unaltered"),
+        "channels": _channel_rows(scores),
+    }
+
+
+def _overlay(painter: Painter, image: pictures.Array, values: pictures.Array) -> str:
+    """Draw a map over the grey image as the data URL of a JPEG."""
+    rgb = painter.draw(image)
+    grey = np.repeat(rgb.mean(axis=-1, keepdims=True), 3, axis=-1)
+    small = np.clip(resize(values, (rgb.shape[0], rgb.shape[1])), 0, 1)[..., None]
+    colours = _MAP(0.25 + 0.75 * small[..., 0])[..., :3] * 255
+    mixed: npt.NDArray[np.uint8] = np.round(grey * (1 - 0.75 * small) + colours * 0.75 * small)
+    encoded = base64.b64encode(pictures.jpeg(mixed.astype(np.uint8))).decode("ascii")
+    return f"data:image/jpeg;base64,{encoded}"
+
+
+def _share(scores: pd.DataFrame, method: str) -> str:
+    rows = scores.loc[scores["method"] == method, "accuracy"]
+    return percent(float(rows.iloc[0])) if len(rows) else "–"
+
+
+def _channel_rows(scores: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the accuracy without each channel, the most important first."""
+    rows = scores[scores["method"] == "channel-ablation"]
+    whole = scores.loc[scores["method"] == "unaltered", "accuracy"]
+    return [
+        {
+            "channel": row.target,
+            "accuracy": percent(row.accuracy),
+            "lost": percent(float(whole.iloc[0]) - row.accuracy),
+        }
+        for row in rows.sort_values("accuracy", kind="stable").itertuples()
+    ]
