@@ -57,10 +57,17 @@ METHODS: tuple[Method, ...] = (
         f"{_HERE}.class_activation:draw_grad_cam",
         needs_gradients=True,
     ),
+    Method("occlusion", "occlusion", f"{_HERE}.occlusion:draw_occlusion"),
     Method(
         "channel-ablation",
         "channel ablation",
         f"{_HERE}.channel_ablation:ablate_channels",
+        makes_maps=False,
+    ),
+    Method(
+        "robustness",
+        "robustness",
+        f"{_HERE}.robustness:sweep_strengths",
         makes_maps=False,
     ),
 )

@@ -40,6 +40,13 @@ class Explain(Section):
     measured_units: int = Field(
         200, ge=1, description="largest number of test units whose altered copies are classified"
     )
+    occlusion_side: float = Field(
+        0.2,
+        ge=0.02,
+        le=0.5,
+        description="side of the square that occlusion moves over a unit, as a share of the "
+        "shorter side of the unit; half of it takes four times as long",
+    )
 
     def models_of(self, models: Mapping[str, Model]) -> list[str]:
         """Return the names of the models to explain.

@@ -290,13 +290,14 @@ class ModelInputs(RuleInputs):
         return explain.models_of(self.models) if explain else []
 
     def explanation_options(self, wildcards: Wildcards) -> dict[str, Any]:
-        """Return the numbers of units of explanations."""
-        return self.config.section("explain", "units_per_class", "measured_units")
+        """Return the options of explanations, but for the names of models and methods."""
+        explain = self.config.explain
+        return explain.model_dump(mode="json", exclude={"models", "methods"}) if explain else {}
 
     def explanation_methods(self, wildcards: Wildcards) -> list[str]:
         """Return the methods that explain a model."""
-        backend = self.config.compute.keras_backend
-        return self.config.explain.methods_of(self.models[wildcards.model], backend)
+        explain, backend = self.config.explain, self.config.compute.keras_backend
+        return explain.methods_of(self.models[wildcards.model], backend) if explain else []
 
     # --- Baselines ---
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from moascope.classification.explanation.halving import find_halving
 from moascope.classification.explanation.methods import get
 from moascope.images.resampling import resize
 from moascope.report.context import Context
@@ -64,6 +65,7 @@ def explanation_section(context: Context, name: str, painter: Painter) -> dict[s
         "n": int(scores["n"].iloc[0]) if len(scores) else 0,
         "unaltered": _share(scores, "unaltered"),
         "channels": _channel_rows(scores),
+        "robustness": robustness_rows(scores),
     }
 
 
@@ -95,3 +97,35 @@ def _channel_rows(scores: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in rows.sort_values("accuracy", kind="stable").itertuples()
     ]
+
+
+def robustness_rows(scores: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the strength at which accuracy halves, and the accuracy at every strength.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Of a model.
+
+    Returns
+    -------
+    list of dict
+        name, unit, halving and accuracies, by alteration.
+    """
+    whole = scores.loc[scores["method"] == "unaltered", "accuracy"]
+    rows = []
+    for target, found in scores[scores["method"] == "robustness"].groupby("target", sort=False):
+        name, _, unit = str(target).partition(", ")
+        strengths, accuracies = found["strength"].tolist(), found["accuracy"].tolist()
+        halving = find_halving(float(whole.iloc[0]), strengths, accuracies)
+        above = f"above {strengths[-1]:g}"
+        steps = [f"{a:g}: {percent(b, 0)}" for a, b in zip(strengths, accuracies, strict=True)]
+        rows.append(
+            {
+                "name": name,
+                "unit": unit,
+                "halving": above if np.isnan(halving) else f"{halving:.2g}",
+                "accuracies": " · ".join(steps),
+            }
+        )
+    return rows
