@@ -36,7 +36,7 @@ class Sweep:
 
 
 def dim(units: np.ndarray, strength: float) -> np.ndarray:
-    """Multiply intensities by 1 - strength."""
+    """Scale intensities by 1 - strength."""
     return units * np.float32(1 - strength)
 
 
