@@ -66,7 +66,7 @@ def test_a_backbone_is_added_with_one_file_and_one_line(tmp_path, monkeypatch):
     model = backbones.build("dummy-net", "none", None, ["x", "y"], ChannelMapping("inflate"))
     assert model.output_shape == (None, 7)
     assert model.get_layer("trunk").get_layer("only").kernel.shape == (3, 3, 2, 7)
-    with pytest.raises(InputError, match=r"dummy-net, .*, lenet-lab or a model of keras"):
+    with pytest.raises(InputError, match=r"dummy-net, .*, fly-eye or a model of keras"):
         canonical_name("quite another thing")
 
 

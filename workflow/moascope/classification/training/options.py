@@ -189,7 +189,6 @@ class TrainingSection(Section):
         if is_fine_tuned and self.schedule == "cosine":
             usual_warm_up = 0.1
         wait = max(1, (self.patience or USUAL_PATIENCE) // 2)
-        own = self.model_dump(exclude_none=True)
         usual = {
             "optimizer": "adamw" if is_fine_tuned else "adam",
             "learning_rate": 1e-4 if is_fine_tuned else 1e-3,
@@ -197,7 +196,8 @@ class TrainingSection(Section):
             "head_learning_rate": 1e-3,
             "plateau_epochs": wait,
         }
-        return restore(Training, {**usual, **own})
+        missing = {key: value for key, value in usual.items() if getattr(self, key) is None}
+        return self.model_copy(update=missing)
 
     def without_validation(self, *, is_fine_tuned: bool) -> Training:
         """Return the options of a training on all units, which none is left to validate.
