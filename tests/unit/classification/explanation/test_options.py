@@ -67,7 +67,7 @@ def test_gradients_need_tensorflow():
         config({"methods": ["grad-cam"]}, backend="jax")
     allowed = config({}, backend="jax")
     names = allowed.explain.methods_of(allowed.models["net"], "jax")
-    assert names == [each.name for each in METHODS if not each.needs_gradients]
+    assert names == ["occlusion", "channel-ablation", "robustness"]
 
 
 def test_without_names_all_networks_are_explained_by_all_methods_that_they_allow():
@@ -77,7 +77,7 @@ def test_without_names_all_networks_are_explained_by_all_methods_that_they_allow
     linear, deep = (
         loaded.explain.methods_of(loaded.models[name], "tensorflow") for name in ("linear", "deep")
     )
-    assert linear == [each.name for each in METHODS]
+    assert linear == [each.name for each in METHODS if each.name != "one-pixel"]
     assert set(linear) - set(deep) == {"class-activation"}
 
 

@@ -12,7 +12,11 @@ from report_pages import changed
 
 from moascope.report import page, tiles
 from moascope.report.explanations.content import ExplanationContext
-from moascope.report.explanations.section import explanation_section, robustness_rows
+from moascope.report.explanations.section import (
+    attack_counts,
+    explanation_section,
+    robustness_rows,
+)
 
 ROWS = [
     ("unaltered", "", 0.0, 10, 8),
@@ -21,6 +25,7 @@ ROWS = [
     ("robustness", "blur, px", 1.0, 10, 8),
     ("robustness", "blur, px", 2.0, 10, 0),
     ("robustness", "noise, SD", 0.1, 10, 7),
+    ("one-pixel", "one pixel", 1.0, 6, 5),
 ]
 
 
@@ -80,6 +85,11 @@ def test_strengths_at_which_accuracy_halves_are_listed():
     assert (blur["name"], blur["unit"], blur["halving"]) == ("blur", "px", "1.5")
     assert blur["accuracies"] == "1: 80 · 2: 0"
     assert noise["halving"] == "above 0.1"
+
+
+def test_flipped_units_are_counted():
+    assert attack_counts(scores()) == {"n": 6, "flipped": 1}
+    assert attack_counts(scores()[:3]) is None
 
 
 def test_the_page_has_the_section_only_where_a_model_is_explained(context, explained):

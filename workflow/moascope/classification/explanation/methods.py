@@ -31,6 +31,8 @@ class Method:
         Whether it needs TensorFlow, and a head that can be differentiated.
     needs_linear_head : bool
         Whether it needs mean pooling and a linear head.
+    is_default : bool
+        Whether it runs where the configuration names none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Method:
     makes_maps: bool = True
     needs_gradients: bool = False
     needs_linear_head: bool = False
+    is_default: bool = True
 
 
 _HERE = "moascope.classification.explanation"
@@ -69,6 +72,13 @@ METHODS: tuple[Method, ...] = (
         "robustness",
         f"{_HERE}.robustness:sweep_strengths",
         makes_maps=False,
+    ),
+    Method(
+        "one-pixel",
+        "one-pixel attack",
+        f"{_HERE}.one_pixel:attack_units",
+        makes_maps=False,
+        is_default=False,
     ),
 )
 

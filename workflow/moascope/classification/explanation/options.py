@@ -28,7 +28,9 @@ class Explain(Section):
         None, min_length=1, description="models to explain; null: all that have a network"
     )
     methods: list[MethodName] | None = Field(
-        None, min_length=1, description="methods; null: all that a model allows"
+        None,
+        min_length=1,
+        description="methods; null: all that a model allows, but one-pixel, which takes long",
     )
     units_per_class: int = Field(
         3,
@@ -46,6 +48,12 @@ class Explain(Section):
         le=0.5,
         description="side of the square that occlusion moves over a unit, as a share of the "
         "shorter side of the unit; half of it takes four times as long",
+    )
+    attacked_units: int = Field(
+        10, ge=1, description="largest number of units per network that the one-pixel attack tries"
+    )
+    attack_rounds: int = Field(
+        30, ge=1, le=1000, description="generations of the one-pixel attack on a unit"
     )
 
     def models_of(self, models: Mapping[str, Model]) -> list[str]:
@@ -78,11 +86,12 @@ class Explain(Section):
         Returns
         -------
         list of str
-            Those named; otherwise all that the options of the model allow.
+            Those named; otherwise all usual ones that the options of the model allow.
         """
         if self.methods is not None:
             return list(self.methods)
-        return [each.name for each in METHODS if refusal(each, model, backend) is None]
+        usual = [each for each in METHODS if each.is_default]
+        return [each.name for each in usual if refusal(each, model, backend) is None]
 
 
 def refusal(method: Method, model: Model, backend: str) -> str | None:

@@ -63,9 +63,10 @@ def explanation_section(context: Context, name: str, painter: Painter) -> dict[s
         "has_folds": context.models[name].config["transfer"] != "frozen",
         "groups": groups if found.maps else [],
         "n": int(scores["n"].iloc[0]) if len(scores) else 0,
-        "unaltered": _share(scores, "unaltered"),
+        "unaltered": percent(next(iter(_accuracies(scores, "unaltered")), None)),
         "channels": _channel_rows(scores),
         "robustness": robustness_rows(scores),
+        "attack": attack_counts(scores),
     }
 
 
@@ -80,23 +81,20 @@ def _overlay(painter: Painter, image: pictures.Array, values: pictures.Array) ->
     return f"data:image/jpeg;base64,{encoded}"
 
 
-def _share(scores: pd.DataFrame, method: str) -> str:
-    rows = scores.loc[scores["method"] == method, "accuracy"]
-    return percent(float(rows.iloc[0])) if len(rows) else "–"
-
-
 def _channel_rows(scores: pd.DataFrame) -> list[dict[str, str]]:
     """Return the accuracy without each channel, the most important first."""
-    rows = scores[scores["method"] == "channel-ablation"]
-    whole = scores.loc[scores["method"] == "unaltered", "accuracy"]
+    whole = _accuracies(scores, "unaltered")
+    rows = scores[scores["method"] == "channel-ablation"].sort_values("accuracy", kind="stable")
+    left = zip(rows["target"].astype(str).tolist(), rows["accuracy"].tolist(), strict=True)
     return [
-        {
-            "channel": row.target,
-            "accuracy": percent(row.accuracy),
-            "lost": percent(float(whole.iloc[0]) - row.accuracy),
-        }
-        for row in rows.sort_values("accuracy", kind="stable").itertuples()
+        {"channel": channel, "accuracy": percent(share), "lost": percent(whole[0] - share)}
+        for channel, share in left
     ]
+
+
+def _accuracies(scores: pd.DataFrame, method: str) -> list[float]:
+    found: list[float] = scores.loc[scores["method"] == method, "accuracy"].tolist()
+    return found
 
 
 def robustness_rows(scores: pd.DataFrame) -> list[dict[str, str]]:
@@ -112,12 +110,12 @@ def robustness_rows(scores: pd.DataFrame) -> list[dict[str, str]]:
     list of dict
         name, unit, halving and accuracies, by alteration.
     """
-    whole = scores.loc[scores["method"] == "unaltered", "accuracy"]
+    whole = _accuracies(scores, "unaltered")
     rows = []
     for target, found in scores[scores["method"] == "robustness"].groupby("target", sort=False):
         name, _, unit = str(target).partition(", ")
         strengths, accuracies = found["strength"].tolist(), found["accuracy"].tolist()
-        halving = find_halving(float(whole.iloc[0]), strengths, accuracies)
+        halving = find_halving(whole[0], strengths, accuracies)
         above = f"above {strengths[-1]:g}"
         steps = [f"{a:g}: {percent(b, 0)}" for a, b in zip(strengths, accuracies, strict=True)]
         rows.append(
@@ -129,3 +127,23 @@ def robustness_rows(scores: pd.DataFrame) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def attack_counts(scores: pd.DataFrame) -> dict[str, int] | None:
+    """Return how many units a one-pixel attack was tried on, and how many it flipped.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Of a model.
+
+    Returns
+    -------
+    dict or None
+        n and flipped; None where no unit was attacked.
+    """
+    rows = scores[scores["method"] == "one-pixel"]
+    if rows["n"].sum() == 0:
+        return None
+    n, correct = int(rows["n"].sum()), int(rows["correct"].sum())
+    return {"n": n, "flipped": n - correct}
