@@ -119,7 +119,7 @@ def explain(
     InputError
         If the network does not allow a method.
     """
-    classes = [column[2:] for column in predictions if column.startswith("p:")]
+    classes = [name[2:] for name in map(str, predictions.columns) if name.startswith("p:")]
     shown = choose_shown(predictions, options.units_per_class, seed)
     measured = choose_measured(predictions, options.measured_units, seed)
     chosen = [get(each) for each in methods]

@@ -71,7 +71,7 @@ def attack_unit(
     height, width = unit.shape[:2]
     low, high = unit.min(axis=(0, 1)), unit.max(axis=(0, 1))
     # A channel without a range would have no coordinate to search along.
-    bounds = [(0, height - 1e-6), (0, width - 1e-6)]
+    bounds = [(0.0, height - 1e-6), (0.0, width - 1e-6)]
     bounds += [(float(a), float(max(b, a + 1e-6))) for a, b in zip(low, high, strict=True)]
     found: list[np.ndarray] = []
 
