@@ -23,6 +23,8 @@ from moascope.core.paths import Paths
 from moascope.pipeline.inputs.classification import ModelInputs
 from moascope.pipeline.inputs.report import ReportInputs
 from moascope.pipeline.inputs.segmentation import EngineInputs
+from moascope.screen.idx_files import write_array
+from moascope.segmentation.engines.registry import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -72,6 +74,12 @@ def reader(tmp_path_factory) -> Path:
     demo = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     kept = {key: value for key, value in demo.items() if key not in ("simulate", *own)}
     (folder / "my-screen.yaml").write_text(yaml.safe_dump({**kept, **own}))
+    for name, n in (("train", 20), ("validation", 10), ("t10k", 10)):
+        digits = folder / "data/mnist"
+        digits.mkdir(parents=True, exist_ok=True)
+        pixels, classes = np.zeros((n, 28, 28), np.uint8), np.arange(n, dtype=np.uint8) % 10
+        write_array(pixels, digits / f"{name}-images-idx3-ubyte.gz")
+        write_array(classes, digits / f"{name}-labels-idx1-ubyte.gz")
     shutil.copytree(ROOT / "config", folder / "config")
     shutil.copytree(ROOT / "profiles", folder / "profiles")
     return folder
@@ -133,6 +141,8 @@ def test_every_other_command_has_what_it_names(command, tmp_path):
         start = [sys.executable, "-m", "moascope.config"]
         subprocess.run(start, cwd=tmp_path, env=environment, check=True)
         assert documents.key_tables() in page.read_text()
+    elif "-m" in words:
+        assert find_spec(words[words.index("-m") + 1]) is not None
     elif "python" in words:
         script = next(word for word in words if word.endswith(".py"))
         subprocess.run([sys.executable, ROOT / script, "--help"], check=True, capture_output=True)
@@ -197,7 +207,11 @@ def test_every_output_is_in_the_reference():
     outputs = {getattr(run, name).removeprefix(f"{run.folder()}/") for name in names}
     page = (ROOT / "docs/reference/outputs.md").read_text()
     listed = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
-    assert sorted(listed) == sorted(outputs | set(figures()))
+    fitted = run.fitted_engine.removeprefix(f"{run.folder()}/")
+    models = {
+        fitted.replace("{model}", method.model_file) for method in METHODS if method.model_file
+    }
+    assert sorted(listed) == sorted((outputs - {fitted}) | models | set(figures()))
 
 
 def test_the_readme_is_short():

@@ -46,6 +46,8 @@ def full(raw):
             written[section][name] = {**kept, **given[section][name]}
     if written["input"] and written["input"]["format"] == "simulate":
         del written["input"]["delimiter"], written["input"]["path_prefix"]
+    if written["input"] and written["input"]["format"] == "idx":  # no plates, and no sheet
+        written |= {key: given.get(key, {}) for key in ("input", "quality")}
     segmentation = given.get("segmentation", {})
     kept = {key: segmentation[key] for key in ("engines", "annotated") if key in segmentation}
     written["segmentation"] |= {"engines": {}, **kept}
@@ -136,7 +138,8 @@ def test_texts_that_no_file_can_hold_are_named(text):
     raw["input"]["controls"] = ["DMSO", text]
     with pytest.raises(InputError) as caught:
         loading.load(raw, "mine.yaml")
-    assert "report.title: is binary, or has a null character or half of a surrogate" in str(
-        caught.value
+    assert (
+        "report.title: is not text: it is binary, or has a null character or half of a surrogate"
+        in str(caught.value)
     )
-    assert "input.controls.1: is binary, or has" in str(caught.value)
+    assert "input.controls.1: is not text: it is binary, or has" in str(caught.value)

@@ -29,7 +29,9 @@ def test_classes_are_those_of_all_sets_of_all_folds():
 
 
 def test_a_unit_without_a_class_is_named():
-    with pytest.raises(InputError, match=r"unit u2 is in the split .* \(1 such units\)"):
+    with pytest.raises(
+        InputError, match=r"unit u2 is in the split, but its mechanism is unknown \(1 such units\)"
+    ):
         predictions.classes_of_folds(NAMES, LABELS, [Fold(0, train=rows(0, 2), test=rows(1))])
 
 

@@ -4,8 +4,6 @@ import os
 
 import pytest
 
-from moascope.pipeline import nvidia
-
 
 @pytest.fixture
 def clean_environment(monkeypatch):
@@ -15,9 +13,6 @@ def clean_environment(monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
-    yield
-    while nvidia._held:
-        nvidia._held.pop().close()
 
 
 @pytest.fixture

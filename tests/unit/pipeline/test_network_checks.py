@@ -9,7 +9,14 @@ from moascope.pipeline import network_checks
 from moascope.pipeline.network_checks import GivenEngine, check_given, check_networks
 from moascope.segmentation.engines.unet import UNET
 
-LENET = {"backbone": "lenet", "weights": "none", "transfer": "full", "input_size": 32}
+LENET = {
+    "backbone": "lenet",
+    "weights": "none",
+    "channel_mapping": "inflate",
+    "transfer": "full",
+    "input_size": 32,
+    "head": {},
+}
 
 
 def check(models, unit_shape=(32, 32), augmentations=()):
@@ -25,7 +32,7 @@ def test_networks_that_can_be_built_have_no_problems():
 
 
 def test_problems_of_all_models_are_listed():
-    wrong = {**LENET, "backbone": "efficientnet-lite0", "taps": ["no_such_layer"]}
+    wrong = {**LENET, "backbone": "efficientnet-lite0", "feature_layers": ["no_such_layer"]}
     checked = check({"m": LENET, "x": wrong, "y": wrong})
     assert [problem.partition(":")[0] for problem in checked.problems] == ["models.x", "models.y"]
 

@@ -29,7 +29,7 @@ def test_other_rules_may_be_named():
 
 @pytest.mark.parametrize("option", ["--until", "-U"])
 def test_rules_with_several_jobs_have_a_target(option):
-    with pytest.raises(InputError, match=r"ingest: .* name all_ingest"):
+    with pytest.raises(InputError, match=r"ingest: .* use all_ingest"):
         check(option, "sites", "ingest")
 
 

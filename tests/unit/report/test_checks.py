@@ -140,7 +140,7 @@ def test_the_report_warns_once_per_reason():
     assert [check["title"] for check in warned] == [
         "No intervals for fields of model “m”, wells of model “m”, treatments of model “m”"
     ]
-    assert warned[0]["text"].startswith("Every class has one compound only in the test set")
+    assert warned[0]["text"].startswith("Every class has only one compound in the test set")
     assert [check["title"] for check in checks if check["status"] == "note"] == [
         "No p-value for model “m”"
     ]

@@ -42,7 +42,7 @@ def test_images_without_objects_have_no_interval_and_a_reason(packed, tmp_path):
             labels[...] = np.zeros(labels.shape, labels.dtype)
     summary, _ = segmented(packed, nothing_engine, tmp_path)
     assert summary["ci"]["ap_50"] is summary["ci"]["mean_ap"] is None
-    assert "are of 1 independent group, and an interval needs" in summary["ci"]["reason"]
+    assert "come from 1 independent group, and an interval needs" in summary["ci"]["reason"]
 
 
 def test_half_of_the_objects_moved_away_are_half_as_good(packed, tmp_path):
@@ -93,10 +93,12 @@ def test_fewer_than_six_groups_have_no_interval_but_a_reason(packed, tmp_path):
     )
     table = pd.read_parquet(packed[1]).assign(group=["a", "b", "c", "c", "c"])
     table.to_parquet(packed[1])
-    assert "of 1 independent group," in segmented(packed, truth_engine, tmp_path)[0]["ci"]["reason"]
+    assert (
+        "from 1 independent group," in segmented(packed, truth_engine, tmp_path)[0]["ci"]["reason"]
+    )
 
 
 def test_images_without_objects_are_no_groups_that_intervals_need(tmp_path):
     packed = pack(tmp_path, [1, 2, 3, 4, 5, 3, 4, 0, 0, 0])
     ci = segmented(packed, truth_engine, tmp_path)[0]["ci"]
-    assert "of 5 independent groups" in ci["reason"]
+    assert "from 5 independent groups" in ci["reason"]

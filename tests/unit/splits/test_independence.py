@@ -56,7 +56,7 @@ def test_units_finer_than_held_out_compounds_are_refused(chosen):
 
 @pytest.mark.parametrize("chosen", ["field", "well", "compound"])
 def test_units_finer_than_held_out_plates_are_refused(chosen):
-    with pytest.raises(InputError, match=r"holds out \(plate\).*use auto or plate or batch"):
+    with pytest.raises(InputError, match=r"holds out \(plate\).*set it to auto or plate or batch"):
         independent_unit(["plate"], chosen, "plates")
 
 
@@ -111,13 +111,13 @@ def test_a_free_group_is_an_independent_unit(held_out):
 
 @pytest.mark.parametrize("chosen", ["slide", "compound", "well"])
 def test_other_units_than_a_held_out_free_group_are_refused(chosen):
-    with pytest.raises(InputError, match=r"holds out \(patient\).*use auto or patient$"):
+    with pytest.raises(InputError, match=r"holds out \(patient\).*set it to auto or patient$"):
         independent_unit(["patient"], chosen, "s", ["patient", "slide"])
 
 
 def test_images_are_too_fine_where_free_groups_are_declared():
     with pytest.raises(
-        InputError, match=r"groups of input\.groups \(patient\).*use auto or patient"
+        InputError, match=r"groups of input\.groups \(patient\).*set it to auto or patient"
     ):
         independent_unit([], "image", "s", ["patient"], has_plates=False)
     assert independent_unit([], "image", "s", has_plates=False).name == "image"

@@ -87,7 +87,10 @@ def test_validation_of_compound_and_batch_out_costs_training_no_more_than_it_has
     assert (table["validation"] == 2).all()
     trained = table.groupby("fold_name")["train"].sum()
     assert (trained == 2 * (11 - 2) * 2).all()
-    assert "takes 6 % of the training units of a fold, and 39 % are left out" in caplog.text
+    assert (
+        "validation uses on average 6 % of the training units of a fold; 39 % are left out"
+        in caplog.text
+    )
 
 
 def test_compound_and_batch_out_in_two_batches_gets_no_validation_and_the_log_says_so(caplog):

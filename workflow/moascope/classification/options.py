@@ -69,6 +69,11 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         "with the highest balanced accuracy in an inner cross-validation over groups of its "
         "training units",
     )
+    final_fit: bool = Field(
+        True,
+        description="partial, full: also fit the network to all labelled units, for use on other "
+        "images",
+    )
 
     @consistency_check
     def _consistent(self) -> Model:
@@ -100,7 +105,7 @@ class Model(TransferOptions, FrozenNetwork, _Tested):
         if self.transfer != "frozen":
             reasons |= dict.fromkeys(("views", "features", "candidates"), transfer)
             return [*without_effect(self, reasons), *self._idle_keys_of_training()]
-        reasons["augment"] = transfer
+        reasons |= dict.fromkeys(("augment", "final_fit"), transfer)
         if self.candidates:
             reasons["training"] = "candidates"
             reasons |= dict.fromkeys(self._replaced_keys(), "candidates that all have their own")

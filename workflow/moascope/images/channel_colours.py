@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from moascope.images.rgb import rgb_colours
-
 STAINS: dict[str, tuple[str, ...]] = {
     "2b4dff": ("dna", "dapi", "hoechst", "nuc", "draq", "blue"),
     "ff5400": ("actin", "phalloidin", "agp", "wga", "membrane", "red"),
@@ -22,6 +20,9 @@ Orange, bluish green and blue stay apart for colour-blind readers, unlike red, g
 """
 SINGLE = "ffffff"
 """Colour of the only channel of a screen."""
+RGB_NAMES = ["red", "green", "blue"]
+"""Channels of colour images."""
+_RGB = ("ff0000", "00ff00", "0000ff")
 
 
 def channel_colours(channels: Sequence[str]) -> dict[str, str]:
@@ -67,3 +68,24 @@ def _stain_colour(channel: str, free: Sequence[str]) -> str | None:
         if re.search(rf"(?<![a-z]){stain}", words)
     ]
     return max(matches, key=lambda match: match[0])[1] if matches else None
+
+
+def rgb_colours(channels: Sequence[str]) -> dict[str, str] | None:
+    """Return the own colours of channels that together are a colour image.
+
+    Parameters
+    ----------
+    channels : sequence of str
+        Channel names in any order.
+
+    Returns
+    -------
+    dict of str to str
+        RRGGBB by channel. None unless the channels are red, green and blue, or r, g and b, in
+        capitals or not, and no others.
+    """
+    for names in (RGB_NAMES, [name[0] for name in RGB_NAMES]):
+        colour_of = dict(zip(names, _RGB, strict=True))
+        if sorted(channel.casefold() for channel in channels) == sorted(names):
+            return {channel: colour_of[channel.casefold()] for channel in channels}
+    return None

@@ -18,7 +18,7 @@ from moascope.core.damage import MachineError, machine_error
 from moascope.core.errors import DamagedImageError, ImageError, InputError, MissingImageError
 from moascope.core.image_limits import COPY_AGAIN, MAX_GIGABYTES, check_claim, jpeg_size
 from moascope.core.regular_files import open_regular, read_regular
-from moascope.images.rgb import RGB_NAMES
+from moascope.images.channel_colours import RGB_NAMES
 from moascope.images.tiff.tiff_files import open_tiff
 from moascope.screen import idx_files
 

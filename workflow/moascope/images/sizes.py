@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, NotRequired, TypedDict, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from moascope.core.errors import ImageError, InputError, RunWarning
 from moascope.core.image_limits import MAX_GIGABYTES
 from moascope.images.readers import Pixel, centre_crop, read_size
 from moascope.images.resampling import resize, resize_labels
+from moascope.images.size_documents import FrequentSize, SizeCounts, SizeSummary
 
 logger = logging.getLogger(__name__)
 
@@ -22,36 +23,6 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 SizeRule = Literal["error", "crop", "resize", "pad"]
 _SHOWN = 6  # sizes that are listed one by one
-
-
-class FrequentSize(TypedDict):
-    """Size in pixels, and the number of sites that have it."""
-
-    height: int
-    width: int
-    sites: int
-
-
-class SizeCounts(TypedDict):
-    """Counts of the sizes of all images. Sizes are [height, width] in pixels."""
-
-    rule: str
-    """The key `input.on_size_mismatch`."""
-    n_sizes: int
-    frequent: list[FrequentSize]
-    target: list[int] | None
-    """The size that all images get; None: they keep theirs."""
-    unread_sites: int
-    """Sites whose header cannot be read."""
-    smallest: NotRequired[list[int]]
-    """Smallest height and smallest width, where any header can be read."""
-    largest: NotRequired[list[int]]
-
-
-class SizeSummary(SizeCounts):
-    """The same with a sentence, for the report and summary.json."""
-
-    text: str
 
 
 def check_rule(rule: str) -> None:

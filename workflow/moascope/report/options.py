@@ -6,13 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.options import Evaluation
-from moascope.classification.training.options import Augmentation
 from moascope.core.options import Section
 from moascope.preprocessing.normalization_methods.options import Normalization
 from moascope.preprocessing.options import Units
 from moascope.preprocessing.quality_measures.options import Quality
 from moascope.screen.options import Input
-from moascope.segmentation.options import Segmentation
 from moascope.splits.options import Split
 
 
@@ -32,6 +30,33 @@ class Report(Section):
     )
 
 
+class ListedAugmentation(BaseModel):
+    """Entry of the section `augmentation`, of which only the name is shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+
+
+class ReportedEngine(BaseModel):
+    """Keys of an engine that the report reads."""
+
+    model_config = ConfigDict(frozen=True)
+
+    method: str = "unet"
+    model: str | None = None
+
+
+class ReportedSegmentation(BaseModel):
+    """Keys of the section `segmentation` that the report reads."""
+
+    model_config = ConfigDict(frozen=True)
+
+    objects: str = "Nuclei"
+    measure_with: str | None = None
+    engines: dict[str, ReportedEngine] = {}
+
+
 class ReportedRun(BaseModel):
     """Sections of a checked configuration that the report reads; all others are left out."""
 
@@ -43,9 +68,9 @@ class ReportedRun(BaseModel):
     quality: Quality = Field(default_factory=Quality)
     normalization: Normalization = Field(default_factory=Normalization)
     units: Units = Field(default_factory=Units)
-    segmentation: Segmentation = Field(default_factory=Segmentation)
+    segmentation: ReportedSegmentation = Field(default_factory=ReportedSegmentation)
     splits: dict[str, Split] = {}
-    augmentation: list[Augmentation] = []
+    augmentation: list[ListedAugmentation] = []
     ensembles: dict[str, Ensemble] = {}
     evaluation: Evaluation = Field(default_factory=Evaluation)
     report: Report = Field(default_factory=Report)

@@ -17,8 +17,8 @@ from moascope.core.hdf5 import open_h5, read_dataset
 from moascope.report.figures import pictures as composites
 from moascope.report.figures import plate_map, segmentation, style
 from moascope.report.figures.segmentation import RGB
+from moascope.report.options import ReportedEngine, ReportedSegmentation
 from moascope.segmentation.label_windows import SITE_SIDE
-from moascope.segmentation.options import Engine, Segmentation
 from moascope.segmentation.scores import EngineScores
 
 MAX_PICTURES = 8
@@ -146,14 +146,14 @@ class SegmentationFiles:
     sample_table: str | Path | None = None
 
 
-def load(files: SegmentationFiles, options: Segmentation) -> SegmentationContext | None:
+def load(files: SegmentationFiles, options: ReportedSegmentation) -> SegmentationContext | None:
     """Read the content of the section from the files of a run.
 
     Parameters
     ----------
     files : SegmentationFiles
         Files of the run.
-    options : Segmentation
+    options : ReportedSegmentation
         The section of the configuration.
 
     Returns
@@ -241,7 +241,7 @@ def segmentation_files(
 
 
 def _load_engine(
-    files: EngineFiles, options: Engine, annotated: str | Path | None
+    files: EngineFiles, options: ReportedEngine, annotated: str | Path | None
 ) -> EngineContext:
     if annotated is None:
         raise ValueError("scores of engines need the annotated images")

@@ -12,7 +12,7 @@ import pandas as pd
 from moascope.classification.evaluation.documents import ModelScores, ModelSummary
 from moascope.core.errors import RunWarning
 from moascope.core.files import read_json, read_parquet
-from moascope.images.sizes import SizeSummary
+from moascope.images.size_documents import SizeSummary
 from moascope.preprocessing.quality_review import QualityFindings, QualityReview
 from moascope.profiling.cell_counts import CellDoubts, ScreenCounts, count_plates
 from moascope.report import verdicts

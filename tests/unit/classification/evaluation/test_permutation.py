@@ -26,6 +26,11 @@ def test_distinct_permutations_are_counted(classes, n):
     assert permutation.count_permutations(np.array(classes)) == pytest.approx(n)
 
 
+@pytest.mark.filterwarnings("error")
+def test_too_many_permutations_to_count_are_infinitely_many():
+    assert permutation.count_permutations(np.arange(10_000) % 10) == np.inf
+
+
 def test_a_compound_of_two_mechanisms_counts_as_two():
     units = pd.DataFrame({"compound": ["x", "x", "y"], "moa": ["a", "b", "b"]})
     codes, classes = permutation.compound_codes(units)

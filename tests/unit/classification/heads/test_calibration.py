@@ -133,7 +133,10 @@ def test_validation_units_of_unknown_classes_are_left_out():
 
 
 def entry_of(confidence, accuracy, found):
-    bins = [{"n": 10, "confidence": confidence, "accuracy": accuracy}, {"n": 0}]
+    bins = [
+        {"n": 10, "confidence": confidence, "accuracy": accuracy},
+        {"n": 0, "confidence": None, "accuracy": None},
+    ]
     return {"details": {"reliability": bins}, "calibration": found, "split": "loco"}
 
 

@@ -230,3 +230,20 @@ def test_every_network_has_a_note_of_its_device(inputs):
     heads = [f"results/small/predictions/{name}.device.json" for name in ("mlp", "full")]
     assert inputs.devices() == [*features, *heads]
     assert inputs.curves() == ["mlp", "full"]
+
+
+def test_an_ensemble_is_tested_on_the_split_of_its_members_and_compared_with_them():
+    ensembles = {"pair": {"members": ["svm", "lda"], "combine": "vote"}}
+    inputs = build(
+        ModelInputs,
+        splits=SPLITS,
+        models=MODELS,
+        augmentation=[{"name": "flip"}],
+        ensembles=ensembles,
+    )
+    assert inputs.split_name(of("pair")) == "loco"
+    assert inputs.others(of("pair")) == ["svm", "lda"]
+    members = [f"results/small/predictions/{name}.parquet" for name in ("svm", "lda")]
+    assert inputs.predictions_of_members(of("pair")) == members
+    assert inputs.ensemble_options(of("pair")) == ensembles["pair"]
+    assert inputs.null_of(of("pair")) == {}

@@ -51,6 +51,25 @@ def test_a_screen_is_checked_before_and_summed_up_after_the_run(screen):
     assert not [path for path in targets if "labels" in path]
 
 
+def test_networks_without_a_final_fit_are_evaluated_but_not_kept():
+    network = {"split": "loco", "transfer": "full", "augment": False, "head": {"type": "mlp"}}
+    models = {"kept": network, "tried": {**network, "final_fit": False}}
+    targets = report_of(splits=SCREEN["splits"], models=models).targets()
+    assert "results/small/models/kept.keras" in targets
+    assert "results/small/models/tried.keras" not in targets
+    assert "results/small/predictions/tried.parquet" in targets
+
+
+def test_ensembles_are_evaluated_and_reported_as_models_are():
+    ensembles = {"both": {"members": ["lda", "mlp"]}}
+    run = report_of(**SCREEN, ensembles=ensembles)
+    assert "results/small/predictions/both.parquet" in run.targets()
+    evaluations = [f"results/small/evaluation/{name}.json" for name in ("lda", "mlp", "both")]
+    assert run.screen_summary()["evaluations"] == evaluations
+    assert run.screen_report()["evaluations"] == evaluations[:2]
+    assert run.screen_report()["ensembles"] == evaluations[2:]
+
+
 def test_without_a_screen_there_are_no_splits_and_models_to_check(annotated):
     names = [path.removeprefix("results/small/") for path in annotated.targets()]
     assert names == ["report.html", "summary.json"]

@@ -62,9 +62,7 @@ def test_images_outside_class_folders_are_counted(tmp_path):
 
 
 def test_a_folder_without_class_folders_is_refused(tmp_path):
-    with pytest.raises(
-        InputError, match=r"lies in the folder of a class, such as '1\.png'; make a"
-    ):
+    with pytest.raises(InputError, match=r"lies in the folder of a class, such as '1\.png'; add a"):
         read_sites(folder(tmp_path, "1.png"))
 
 
@@ -168,7 +166,7 @@ def test_splits_by_what_is_not_there_are_refused_with_the_fix(method):
         ({"input": {"columns": {"well": "w"}}}, r"columns\.well: format 'classes' has"),
         (
             {"normalization": {"steps": [{"method": "zscore", "scope": "controls"}]}},
-            r"steps\[0\]\.scope: 'controls' takes statistics from controls, which format 'classes'",
+            r"steps\[0\]\.scope: 'controls' takes statistics from controls, and format 'classes'",
         ),
         (
             {"splits": {"s": {"method": "group-k-fold"}}},

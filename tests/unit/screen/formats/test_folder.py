@@ -106,5 +106,5 @@ def test_two_files_for_one_channel_are_refused(folder):
     touch(Path(folder.input.images), "P1/r01c01f1-ch1.tiff.tiff", "P1/r1c1f1-ch1.tiff")
     keys = {"pattern": r"(?P<plate>[^/]+)/(?P<well>r01c01)(?P<site>f1)-ch(?P<channel>1)(\.tiff)+"}
     keys |= {"channels": {"DNA": "1"}, "platemap": None, "needs_controls": False}
-    with pytest.raises(InputError, match=r"'P1/r01c01f1-ch1\.tiff' for channel '1'; make input"):
+    with pytest.raises(InputError, match=r"'P1/r01c01f1-ch1\.tiff' for channel '1'; correct input"):
         read_sites(change(folder, **keys, labels_required=False))

@@ -31,7 +31,7 @@ def test_numbers_that_can_be_read_in_one_way_are_read(cells, numbers):
     ("cells", "wrong", "message"),
     [
         (["1,000", "3"], "1,000", "is 1000 if its comma separates thousands, and 1 if"),
-        (["1,250", "0.3"], "1,250", "write 1250 or 1.25"),
+        (["1,250", "0.3"], "1,250", "set 1250 or 1.25"),
         (["0,3", "1.000"], "1.000", "is 1000 if its point separates thousands, and 1 if"),
         (
             ["0,3", "0.5"],

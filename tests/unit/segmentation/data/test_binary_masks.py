@@ -47,7 +47,7 @@ def test_binary_masks_are_refused_with_the_fixes(annotated_set, value):
     assert "in 3 of them" in str(caught.value)
     assert "(up to 6)" in str(caught.value)
     assert "segmentation.binary_masks: components" in str(caught.value)
-    assert "a folder with one mask per object" in str(caught.value)
+    assert "folders with one mask per object" in str(caught.value)
 
 
 def test_refused_masks_have_one_message_that_names_the_sheet(annotated_set, caplog):

@@ -102,7 +102,7 @@ def test_coloured_labels_are_refused(tmp_path):
 def test_jpeg_labels_are_refused(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(imagecodecs.jpeg_encode(VALUES.astype(np.uint8)))
-    with pytest.raises(ImageError, match=r"JPEG changes pixel values.*as PNG or TIFF"):
+    with pytest.raises(ImageError, match=r"JPEG compression changes labels.*as PNG or TIFF"):
         read_labels(path)
 
 

@@ -46,9 +46,10 @@ def permute_classes(classes: IntArray, n: int, seed: int) -> IntArray:
 
 
 def count_permutations(classes: IntArray) -> float:
-    """Count the distinct permutations of the classes, as a float since there may be very many."""
+    """Count the distinct permutations of the classes, as a float that may be infinite."""
     sizes = np.bincount(classes)
-    return float(np.exp(gammaln(len(classes) + 1) - gammaln(sizes + 1).sum()))
+    with np.errstate(over="ignore"):
+        return float(np.exp(gammaln(len(classes) + 1) - gammaln(sizes + 1).sum()))
 
 
 def compound_codes(units: pd.DataFrame) -> tuple[IntArray, list[str]]:

@@ -409,6 +409,11 @@ def predict(model: keras.Model, samples: Samples, name: str, batch_size: int) ->
             result[done : done + n_wanted] = np.asarray(output)[:n_wanted]
         done += n_wanted
     broken = rows[~np.isfinite(results[-1]).all(axis=-1)]
+    if len(broken) == len(rows) > 0:
+        raise InputError(
+            f"training: all predictions of {name} units are NaN, so it has diverged. Lower "
+            "learning_rate."
+        )
     if len(broken):
         raise InputError(
             f"units: {len(broken)} of the {len(rows)} {name} units, such as number {broken[0]}, "

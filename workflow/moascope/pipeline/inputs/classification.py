@@ -49,6 +49,11 @@ class ModelInputs(RuleInputs):
         """Return the models whose network is trained, fold by fold."""
         return [name for name in self.models if name not in self.frozen]
 
+    @property
+    def kept(self) -> list[str]:
+        """Return the models that are fitted to all labelled units and kept for use."""
+        return [name for name, model in self.models.items() if model.final_fit]
+
     @cached_property
     def nested(self) -> list[str]:
         """Return the models that are chosen among candidates in every fold."""

@@ -49,7 +49,7 @@ class ReportInputs(RuleInputs):
         fitted = [file for name in engines.fitted_here for file in engines.fitted(name).values()]
         files = [
             *fill(paths.predictions, model=self.evaluated),
-            *fill(paths.model, model=self.config.models),
+            *fill(paths.model, model=self.models.kept),
             *fitted,
             *fill(paths.exported, engine=engines.exported),
         ]

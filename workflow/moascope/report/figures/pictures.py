@@ -14,7 +14,7 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from moascope.images.rgb import rgb_colours
+from moascope.images.channel_colours import rgb_colours
 
 Array = npt.NDArray[np.floating]
 
