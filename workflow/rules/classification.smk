@@ -423,6 +423,40 @@ rule refit_null:
         "../scripts/classification/refit_null.py"
 
 
+rule explain:
+    input:
+        units=PATHS.units,
+        pixels=SCREEN.all_plates(PATHS.pixels),
+        predictions=PATHS.predictions,
+        networks=explained_networks,
+    output:
+        maps=PATHS.explanation,
+        scores=PATHS.explanation_scores,
+    log:
+        PATHS.log("explain/{model}"),
+    benchmark:
+        PATHS.benchmark("explain/{model}")
+    wildcard_constraints:
+        model=match_names(MODELS.explained),
+    conda:
+        environment("tensorflow")
+    threads: 4
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+        gpu=gpus(),
+    params:
+        options=MODELS.explanation_options,
+        methods=MODELS.explanation_methods,
+        has_folds=lambda wildcards: wildcards.model in MODELS.tuned,
+        channels=SCREEN.channels,
+        compute=CONFIG.section("compute"),
+        seed=CONFIG.seed,
+        code=CODE["classification/explain.py"],
+    script:
+        "../scripts/classification/explain.py"
+
+
 rule evaluate:
     input:
         unpack(MODELS.null_of),

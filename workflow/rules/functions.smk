@@ -64,6 +64,13 @@ def folds_of(pattern):
     return lambda wildcards: files_of_folds(pattern, wildcards.model)
 
 
+def explained_networks(wildcards):
+    """Return the networks that explain a model: those of its folds, or the final one."""
+    if wildcards.model in MODELS.tuned:
+        return files_of_folds(PATHS.fold_model, wildcards.model)
+    return [PATHS.model.format(model=wildcards.model)]
+
+
 def fold_models(wildcards):
     """Return the networks that were trained fold by fold."""
     return [

@@ -93,6 +93,7 @@ rule report:
         # A function, since Snakemake takes braces in text, as in "{id}", for wildcards.
         config=RESULTS.config_for_html,
         curves=[MODELS.has_curves(model) for model in CONFIG.models],
+        explained=MODELS.explained,
         engines=ENGINES.scored,
         learning=[name in ENGINES.trained for name in ENGINES.scored],
         code=CODE["report/report.py"],

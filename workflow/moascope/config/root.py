@@ -15,6 +15,7 @@ from pydantic import Field
 from moascope.classification import baseline_registry
 from moascope.classification.ensembles.options import Ensemble, problems_of_ensembles
 from moascope.classification.evaluation.options import Evaluation
+from moascope.classification.explanation.options import Explain, problems_of_explanations
 from moascope.classification.options import Model
 from moascope.classification.training.options import Augmentation
 from moascope.config.class_rules import problems_of_classes
@@ -75,6 +76,9 @@ class Config(Section):
     )
     models: dict[Name, Model] = Field({}, description="models by name")
     ensembles: dict[Name, Ensemble] = Field({}, description="ensembles of models, by name")
+    explain: Explain | None = Field(
+        None, description="what networks see: maps and altered units; null: nothing is explained"
+    )
     evaluation: Evaluation = Field(
         default_factory=Evaluation, description="aggregation, intervals, null and baselines"
     )
@@ -138,6 +142,9 @@ class Config(Section):
                     "'inflate' or 'per-channel'"
                 )
         problems += problems_of_ensembles(self.ensembles, self.models, self.splits)
+        if self.explain:
+            backend = self.compute.keras_backend
+            problems += problems_of_explanations(self.explain, self.models, backend)
         refuse([*problems, *self._idle_keys()])
         return self
 

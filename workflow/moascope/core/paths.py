@@ -396,6 +396,16 @@ class Paths:
         return self.result("evaluation/{model}.json")
 
     @property
+    def explanation(self) -> str:
+        """Maps of what the network of a model sees in test units."""
+        return self.result("explanations/{model}.h5")
+
+    @property
+    def explanation_scores(self) -> str:
+        """Correct predictions of a model after units were altered."""
+        return self.result("explanations/{model}.scores.parquet")
+
+    @property
     def augmentation_preview(self) -> str:
         """Augmented examples for the report."""
         return self.result("augmentation.npy")
@@ -444,6 +454,7 @@ _OUTPUTS = {
     "ensemble": ("predictions",),
     "collect_folds": ("predictions", "history", "embedding", "model_device"),
     "refit_null": ("null",),
+    "explain": ("explanation", "explanation_scores"),
     "evaluate": ("evaluation",),
     "augmentation_preview": ("augmentation_preview",),
     "annotate_images": ("annotated", "annotated_table"),

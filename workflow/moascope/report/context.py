@@ -17,6 +17,7 @@ from moascope.classification.training.options import Augmentation
 from moascope.core.files import read_array, read_json, read_parquet
 from moascope.core.options import restore
 from moascope.report import segmentation as report_segmentation
+from moascope.report.explanations.content import ExplanationContext, load_explanations
 from moascope.report.figures import embedding
 from moascope.report.figures.pictures import Array
 from moascope.report.options import Report, ReportedRun
@@ -175,6 +176,8 @@ class Context:
         None where nothing was segmented.
     ensembles : dict
         By name, in the order of the configuration.
+    explanations : dict
+        By model; only of those that are explained.
     """
 
     config: dict[str, Any]
@@ -190,6 +193,7 @@ class Context:
     augmentation: Array | None
     segmentation: SegmentationContext | None
     ensembles: dict[str, EnsembleContext] = field(default_factory=dict)
+    explanations: dict[str, ExplanationContext] = field(default_factory=dict)
 
     @cached_property
     def options(self) -> RunOptions:
@@ -248,6 +252,8 @@ class ScreenFiles:
         By name, in the order of the configuration.
     ensembles : dict of str to path
         Evaluations by name, in the order of the configuration.
+    explanations : dict of str to (path, path)
+        Maps (HDF5) and scores (parquet) of explained models.
     """
 
     units: str | Path
@@ -257,6 +263,7 @@ class ScreenFiles:
     splits: dict[str, SplitFiles]
     models: dict[str, ModelFiles]
     ensembles: Mapping[str, str | Path] = field(default_factory=dict)
+    explanations: Mapping[str, tuple[str | Path, str | Path]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -297,6 +304,7 @@ def load_context(files: ReportFiles, config: Mapping[str, Any]) -> Context:
         splits=screen.splits,
         models=screen.models,
         ensembles=screen.ensembles,
+        explanations=screen.explanations,
         images=screen.images,
         pixel_um=screen.pixel_um,
         augmentation=screen.augmentation,
@@ -323,6 +331,9 @@ class ScreenInputs(TypedDict, total=False):
     """Their evaluations."""
     augmentation: list[str]
     """One or none."""
+    explanations: list[str]
+    explanation_scores: list[str]
+    """Only of explained models."""
 
 
 def screen_files(
@@ -331,6 +342,7 @@ def screen_files(
     models: Sequence[str],
     has_curves: Sequence[bool],
     ensembles: Sequence[str] = (),
+    explained: Sequence[str] = (),
 ) -> ScreenFiles | None:
     """Sort the files of a screen by split and model.
 
@@ -338,7 +350,7 @@ def screen_files(
     ----------
     given : ScreenInputs
         Flat lists of files; empty without a screen.
-    splits, models, ensembles : sequence of str
+    splits, models, ensembles, explained : sequence of str
         Their names, in the order of the files.
     has_curves : sequence of bool
         By model.
@@ -373,6 +385,15 @@ def screen_files(
             for number, name in enumerate(models)
         },
         ensembles=dict(zip(ensembles, given.get("ensembles", []), strict=True)),
+        explanations=dict(
+            zip(
+                explained,
+                zip(
+                    given.get("explanations", []), given.get("explanation_scores", []), strict=True
+                ),
+                strict=True,
+            )
+        ),
     )
 
 
@@ -386,6 +407,7 @@ class _Screen:
     splits: dict[str, SplitContext] = field(default_factory=dict)
     models: dict[str, ModelContext] = field(default_factory=dict)
     ensembles: dict[str, EnsembleContext] = field(default_factory=dict)
+    explanations: dict[str, ExplanationContext] = field(default_factory=dict)
     images: dict[str, Array] = field(default_factory=dict)
     pixel_um: float | None = None
     augmentation: Array | None = None
@@ -419,6 +441,9 @@ def _load_screen(
     for ensemble in ensembles.values():
         mistakes = ensemble.evaluation["details"]["mistakes"]
         shown.update(mistake["unit_id"] for mistake in mistakes)
+    explanations = load_explanations(files.explanations)
+    for explanation in explanations.values():
+        shown.update(explanation.units["unit_id"])
     images = _read_images(files.pixels, units["unit_id"], shown)
     preview = files.augmentation
     return _Screen(
@@ -436,6 +461,7 @@ def _load_screen(
         },
         models=shown_models,
         ensembles=ensembles,
+        explanations=explanations,
         images=images,
         pixel_um=_pixel_size(options, quality, images.values()),
         augmentation=read_array(preview) if preview else None,

@@ -25,6 +25,7 @@ from moascope.report import (
     wording,
 )
 from moascope.report.context import Context, ModelContext
+from moascope.report.explanations.section import explanation_section
 from moascope.report.figures import pictures, style
 from moascope.report.wording import percent
 from moascope.screen.wording import sentence_case
@@ -112,7 +113,9 @@ def _screen_sections(context: Context) -> dict[str, Any]:
     sections = []
     for name in context.models:
         log.info("report: model %s", name)
-        sections.append(models.model_section(context, name, painter))
+        section = models.model_section(context, name, painter)
+        section["explanation"] = explanation_section(context, name, painter)
+        sections.append(section)
     return {
         "quality": quality.quality_section(context, painter),
         "examples": tiles.examples_section(context, painter),

@@ -26,6 +26,7 @@ context = report_context.load_context(
             list(config["models"]),
             params.curves,
             list(config["ensembles"]),
+            params.explained,
         ),
         segmentation=segmentation.segmentation_files(given, params.engines, params.learning),
     ),

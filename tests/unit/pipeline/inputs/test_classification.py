@@ -262,3 +262,20 @@ def test_an_ensemble_is_tested_on_the_split_of_its_members_and_compared_with_the
     assert inputs.predictions_of_members(of("pair")) == members
     assert inputs.ensemble_options(of("pair")) == ensembles["pair"]
     assert inputs.null_of(of("pair")) == {}
+
+
+def test_networks_are_explained_only_where_the_configuration_says_so(inputs):
+    assert inputs.explained == []
+    explain = {"models": ["full", "lda"], "methods": ["occlusion"], "occlusion_side": 0.1}
+    asked = build(ModelInputs, splits=SPLITS, models=MODELS, explain=explain)
+    assert asked.explained == ["lda", "full"]
+    assert asked.explanation_methods(of("full")) == ["occlusion"]
+    options = asked.explanation_options(of("full"))
+    assert options["occlusion_side"] == 0.1
+    assert not {"models", "methods"} & set(options)
+    every = build(ModelInputs, splits=SPLITS, models=MODELS, explain={})
+    assert every.explained == [name for name in MODELS if name != "hand"]
+    usual = ["occlusion", "channel-ablation", "robustness"]
+    assert every.explanation_methods(of("both")) == usual
+    assert every.explanation_methods(of("nested")) == usual
+    assert every.explanation_methods(of("lda")) == ["class-activation", "grad-cam", *usual]

@@ -111,6 +111,8 @@ class HeadType:
         Fits it to features; None for a network, see `moascope.classification.training`.
     is_linear : bool
         Whether it is fitted fast enough to be fitted to every permutation of a null.
+    has_gradients : bool
+        Whether its scores can be differentiated by its features.
     may_be_candidate : bool
         Whether `candidates` of a model may choose it.
     environment : str
@@ -123,6 +125,7 @@ class HeadType:
     options: type[HeadOptions]
     fit: Fit | None
     is_linear: bool = False
+    has_gradients: bool = True
     may_be_candidate: bool = True
     environment: str = LEARNING
 

@@ -286,6 +286,26 @@ class ModelInputs(RuleInputs):
         """Return the options of an ensemble."""
         return self.config.ensembles[wildcards.model].model_dump(mode="json")
 
+    # --- Explanations ---
+
+    @cached_property
+    def explained(self) -> list[str]:
+        """Return the models whose networks are explained."""
+        explain = self.config.explain
+        return explain.models_of(self.models) if explain else []
+
+    def explanation_options(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Return the options of explanations, but for the names of models and methods."""
+        explain = self.config.explain
+        return explain.model_dump(mode="json", exclude={"models", "methods"}) if explain else {}
+
+    def explanation_methods(self, wildcards: Wildcards) -> list[str]:
+        """Return the methods that explain a model."""
+        explain, backend = self.config.explain, self.config.compute.keras_backend
+        return explain.methods_of(self.models[wildcards.model], backend) if explain else []
+
+    # --- Baselines ---
+
     def baseline_names(self) -> list[str]:
         """Return the baselines; without cells there is no cell count."""
         baselines = [baseline_registry.get(name) for name in self.config.baselines()]

@@ -116,6 +116,8 @@ class ReportInputs(RuleInputs):
             "embeddings": [array for array, _ in embeddings],
             "embedded": [table for _, table in embeddings],
             "histories": fill(paths.history, model=self.models.curves()),
+            "explanations": fill(paths.explanation, model=self.models.explained),
+            "explanation_scores": fill(paths.explanation_scores, model=self.models.explained),
             "augmentation": [paths.augmentation_preview] if self.config.augmentation else [],
         }
 

@@ -36,4 +36,6 @@ def fit(features: Matrix, labels: Labels, options: BoostingOptions, seed: int) -
     )
 
 
-GRADIENT_BOOSTING = HeadType("gradient-boosting", "boosted trees", BoostingOptions, fit)
+GRADIENT_BOOSTING = HeadType(
+    "gradient-boosting", "boosted trees", BoostingOptions, fit, has_gradients=False
+)

@@ -1,0 +1,1 @@
+"""Explanations of networks: maps of what they see, and scores of altered units."""
