@@ -13,7 +13,7 @@ from moascope.screen.formats import mnist
 from moascope.screen.idx_files import find_pairs, read_array, write_array
 
 SIZES = {"train": 6000, "validation": 1500, "t10k": 2500}
-PLATE_WORDS = r"\b(?:plates?|wells?|treatments?|compounds?)\b"
+SCREEN_WORDS = r"\b(?:wells?|treatments?|compounds?)\b"
 
 
 def is_installed():
@@ -87,7 +87,7 @@ def test_the_report_shows_the_ladder_and_the_misread_digits(ladder):
     assert section.count("<img") == len(entry["details"]["mistakes"])
     page = re.sub(r"<style>.*?</style>|<pre.*?</pre>", "", page, flags=re.DOTALL)
     text = unescape(re.sub(r"<[^>]+>", " ", page))
-    assert re.findall(PLATE_WORDS, text, re.IGNORECASE) == []
+    assert re.findall(SCREEN_WORDS, text, re.IGNORECASE) == []
 
 
 def test_only_an_edited_vote_is_joined_again(ladder):

@@ -88,7 +88,7 @@ def test_rules_that_snakemake_cannot_stop_at_have_targets(project, small_config)
     assert code == 1
     assert after(output, "--until")[1:3] == [
         "  - ingest: Snakemake cannot stop at its jobs, since a checkpoint adds some during the "
-        "run; name all_ingest, which stands for all of them",
+        "run; use all_ingest, which runs all of them",
         "  - train_fold: this configuration has no such jobs; name another rule",
     ]
     assert set(project.planned("--until", "check_splits", "check_models")) == {
