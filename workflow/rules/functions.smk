@@ -76,3 +76,33 @@ def fold_models(wildcards):
     return [
         file for name in MODELS.tuned for file in files_of_folds(PATHS.fold_model, name)
     ]
+
+
+# --- Targets ------------------------------------------------------------------------------------
+
+
+def jobs_of_wildcards():
+    """Return the jobs of this run by the wildcards of their rules, in alphabetical order."""
+    engines = {**dict.fromkeys(ENGINES.scored), **dict.fromkeys(ENGINES.exported)}
+    return {
+        "engine": [{"engine": name} for name in engines],
+        "engine,images": ENGINES.size_jobs(),
+        "engine,member": ENGINES.member_jobs(),
+        "model": [{"model": name} for name in CONFIG.models],
+        "part": [{"part": part} for part in range(len(SCREEN.parts))],
+        "plate": [{"plate": name} for name in PLATES],
+        "split": [{"split": name} for name in CONFIG.splits],
+    }
+
+
+def files_of_rules():
+    """Return the files of every rule with wildcards, by its name."""
+    jobs = jobs_of_wildcards()
+    files = {}
+    for each in workflow.rules:
+        wildcards = ",".join(sorted(each.wildcard_names))
+        if wildcards == "fold,model":  # the folds are known after the split
+            files[each.name] = fold_models if MODELS.tuned else []
+        elif wildcards:
+            files[each.name] = files_of_jobs(each.output[0], jobs[wildcards])
+    return files
