@@ -28,7 +28,7 @@ def places(value, above=()):
 # Keys that are refused where they do nothing, so that not all can be written out at once.
 REFUSED = {
     "splits": {"group", "folds", "file"},
-    "models": {"views", "features", "candidates", "augment", "training", "head"},
+    "models": {"views", "features", "candidates", "augment", "training", "head", "final_fit"},
 }
 
 

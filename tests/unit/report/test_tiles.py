@@ -20,7 +20,8 @@ def test_a_large_image_does_not_make_a_large_report(context):
 
 def test_every_augmentation_has_a_row_with_its_name_and_settings(context):
     config = copy.deepcopy(context.config)
-    config["augmentation"] = [{"name": "flip", "probability": 0.5}, {"name": "elastic"}]
+    elastic = {"name": "elastic", "fraction": 0.05, "nodes": 4}
+    config["augmentation"] = [{"name": "flip", "probability": 0.5}, elastic]
     sheet = np.random.default_rng(0).random((4, 3, 16, 16, 3))
     shown = changed(context, config=config, augmentation=sheet)
     rows = report_tiles.augmentation_section(shown, report_tiles.Painter(context))

@@ -13,14 +13,13 @@ import pandas as pd
 
 from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.documents import Mistake, ModelScores
-from moascope.classification.training.options import Augmentation
 from moascope.core.files import read_array, read_json, read_parquet
 from moascope.core.options import restore
 from moascope.report import segmentation as report_segmentation
 from moascope.report.explanations.content import ExplanationContext, load_explanations
 from moascope.report.figures import embedding
 from moascope.report.figures.pictures import Array
-from moascope.report.options import Report, ReportedRun
+from moascope.report.options import ListedAugmentation, Report, ReportedRun
 from moascope.report.segmentation import SegmentationContext, SegmentationFiles
 from moascope.report.summary import Summary
 from moascope.screen.wording import MECHANISM, Words, words_of
@@ -96,7 +95,7 @@ class RunOptions:
         Level of intervals, in (0, 1).
     normalization : tuple of (str, str)
         Method and scope of each step.
-    augmentation : tuple of Augmentation
+    augmentation : tuple of ListedAugmentation
         In order.
     crop : int or None
         Side of a cell unit in px; None where units are sites or tiles.
@@ -117,7 +116,7 @@ class RunOptions:
     exclude_flagged: bool
     confidence: float
     normalization: tuple[tuple[str, str], ...]
-    augmentation: tuple[Augmentation, ...]
+    augmentation: tuple[ListedAugmentation, ...]
     crop: int | None
     tile_columns: int
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from moascope.classification.ensembles.options import Ensemble
 from moascope.classification.evaluation.options import Evaluation
-from moascope.classification.training.options import Augmentation
 from moascope.core.options import Section
 from moascope.preprocessing.normalization_methods.options import Normalization
 from moascope.preprocessing.options import Units
@@ -29,6 +30,18 @@ class Report(Section):
         description="largest number of plate heat maps: worst plates first for quality, by name "
         "for cell counts",
     )
+
+
+class ListedAugmentation(BaseModel):
+    """Entry of the section `augmentation`: its name, and the parameters that are set."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters that are set."""
+        return self.model_extra or {}
 
 
 class ReportedEngine(BaseModel):
@@ -63,7 +76,7 @@ class ReportedRun(BaseModel):
     units: Units = Field(default_factory=Units)
     segmentation: ReportedSegmentation = Field(default_factory=ReportedSegmentation)
     splits: dict[str, Split] = {}
-    augmentation: list[Augmentation] = []
+    augmentation: list[ListedAugmentation] = []
     ensembles: dict[str, Ensemble] = {}
     evaluation: Evaluation = Field(default_factory=Evaluation)
     report: Report = Field(default_factory=Report)

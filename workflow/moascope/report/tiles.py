@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from moascope.classification.training.options import Augmentation
 from moascope.images.channel_colours import channel_colours
 from moascope.report.context import Context, example_units
 from moascope.report.figures import pictures
 from moascope.report.figures.pictures import Array
+from moascope.report.options import ListedAugmentation
 
 TILE_SIDE = 160
 
@@ -165,19 +165,19 @@ def augmentation_section(context: Context, painter: Painter) -> list[dict[str, A
     return rows
 
 
-def _settings(step: Augmentation) -> str:
-    """Return the parameters of an augmentation in words."""
+def _settings(step: ListedAugmentation) -> str:
+    """Return the parameters of an augmentation that are set, in words."""
     words = []
     for key, value in step.values().items():
         if key == "probability":
             continue
-        if isinstance(value, float):
+        if isinstance(value, int | float):
             words.append(f"{key} {value:g}")
         elif isinstance(value, str):
             words.append(f"{key} {value}")
         else:
             words.append(f"{len(value)} {key}")
-    probability = step.values()["probability"]
+    probability = step.values().get("probability", 1)
     if probability < 1:
         words.append(f"{probability:.0%} of the units")
     return ", ".join(words)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from moascope.classification.training.augmentation_parameters import (
     AnyParameter,
     NameParameter,
@@ -489,6 +487,8 @@ def derive_seeds(entropy: Sequence[int], n: int) -> list[int]:
     list of int
         Below 2**31.
     """
+    import numpy as np  # noqa: PLC0415  (slow to import)
+
     return [int(seed) for seed in np.random.SeedSequence(list(entropy)).generate_state(n) >> 1]
 
 
