@@ -1,7 +1,7 @@
 """Fixtures of the tests of screens."""
 
 import pytest
-from screens import Screen, options, touch
+from screens import ROWS, Screen, options, touch
 
 
 @pytest.fixture
@@ -31,3 +31,18 @@ def folder(tmp_path):
         pattern=r"(?P<plate>[^/]+)/(?P<well>r\d+c\d+)f(?P<site>\d+)-ch(?P<channel>\d)\.tiff",
         channels={"DNA": "1", "Actin": "2"},
     )
+
+
+@pytest.fixture
+def annotated(screen):
+    """The screen with its MoA in a table of its own."""
+    screen.lines = ["plate,well,site,compound,concentration,dna,actin"]
+    for row in ROWS:
+        cells = row.split(",")
+        screen.lines.append(",".join(cells[:5] + cells[6:]))
+    screen.table = screen.folder / "moa.csv"
+    screen.table.write_text(
+        "Compound;Concentration;MoA\ntaxol;0.30000001;Stabilizer\nNA;3.0;Actin\n"
+    )
+    screen.keys["moa_table"] = str(screen.table)
+    return screen

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from screens import ROWS
 
 
 def test_a_role_is_unlabelled_where_labels_are_not_required(screen):
@@ -25,21 +24,6 @@ def test_missing_numbers_and_labels_are_recognised(screen, missing):
     screen.lines[2] = f"P1,A1,2,DMSO,{missing},{missing},a/2d.tif,a/2a.tif"
     row = screen.read().iloc[0]
     assert (row["treatment"], row["moa"]) == ("DMSO", "")
-
-
-@pytest.fixture
-def annotated(screen):
-    """The screen with its MoA in a table of its own."""
-    screen.lines = ["plate,well,site,compound,concentration,dna,actin"]
-    for row in ROWS:
-        cells = row.split(",")
-        screen.lines.append(",".join(cells[:5] + cells[6:]))
-    screen.table = screen.folder / "moa.csv"
-    screen.table.write_text(
-        "Compound;Concentration;MoA\ntaxol;0.30000001;Stabilizer\nNA;3.0;Actin\n"
-    )
-    screen.keys["moa_table"] = str(screen.table)
-    return screen
 
 
 def test_mechanisms_are_joined_by_compound_and_concentration(annotated):

@@ -71,3 +71,23 @@ def trained_stardist(tmp_path_factory):
     with write_discs(folder) as annotated:
         history = fit(annotated, small_stardist.OPTIONS, out, seed=1)
     return out, history
+
+
+@pytest.fixture
+def of_another_lab(tmp_path):
+    """Annotated images of other channels, in another order."""
+    from small_unet import discs
+
+    pairs = [discs(20 + k) for k in range(3)]
+    names = ["a", "b", "c"]
+    rows = pd.DataFrame({"name": names, "group": names, "image": range(3), "mask": range(3)})
+    files = tmp_path / "set.h5", tmp_path / "set.parquet"
+    write(
+        rows.assign(set=["train", "validation", "test"]),
+        ["Actin", "Hoechst"],
+        *files,
+        read_image=lambda k: np.concatenate([pairs[k][0][:, ::-1], pairs[k][0]]),
+        read_labels=lambda k: Mask(pairs[k][1], ()),
+    )
+    with AnnotatedSet(*files) as annotated:
+        yield annotated

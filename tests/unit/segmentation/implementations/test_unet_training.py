@@ -1,33 +1,11 @@
 """Training of a U-Net, also further."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from small_unet import FURTHER, changed, discs, train_further
+from small_unet import FURTHER, changed, train_further
 
 from moascope.core.errors import InputError
 from moascope.networks import saving
-from moascope.segmentation.data.annotated_set import AnnotatedSet
-from moascope.segmentation.data.dataset import write
-from moascope.segmentation.data.masks import Mask
-
-
-@pytest.fixture
-def of_another_lab(tmp_path):
-    """Annotated images of other channels, in another order."""
-    pairs = [discs(20 + k) for k in range(3)]
-    names = ["a", "b", "c"]
-    rows = pd.DataFrame({"name": names, "group": names, "image": range(3), "mask": range(3)})
-    files = tmp_path / "set.h5", tmp_path / "set.parquet"
-    write(
-        rows.assign(set=["train", "validation", "test"]),
-        ["Actin", "Hoechst"],
-        *files,
-        read_image=lambda k: np.concatenate([pairs[k][0][:, ::-1], pairs[k][0]]),
-        read_labels=lambda k: Mask(pairs[k][1], ()),
-    )
-    with AnnotatedSet(*files) as annotated:
-        yield annotated
 
 
 def test_a_given_network_is_trained_further_from_its_weights(

@@ -10,8 +10,6 @@ from small_unet import FURTHER, OPTIONS, TRAINING, USE, changed, discs, train_fu
 from moascope.core.errors import InputError
 from moascope.networks import saving
 from moascope.segmentation.data.annotated_set import AnnotatedSet
-from moascope.segmentation.data.dataset import write
-from moascope.segmentation.data.masks import Mask
 from moascope.segmentation.implementations import unet_tuning
 from moascope.segmentation.implementations.unet import UNet
 from moascope.segmentation.implementations.unet_training import fit
@@ -71,24 +69,6 @@ def test_what_the_user_sets_is_not_tuned(trained_unet, tmp_path):
         tune_saved([folder / "unet.network.keras"], annotated, ["DNA"], given, out)
     _, about = saving.load_model(out)
     assert (about["instances"]["prominence"], about["instances"]["min_area"]) == (0.33, 17)
-
-
-@pytest.fixture
-def of_another_lab(tmp_path):
-    """Annotated images of other channels, in another order."""
-    pairs = [discs(20 + k) for k in range(3)]
-    names = ["a", "b", "c"]
-    rows = pd.DataFrame({"name": names, "group": names, "image": range(3), "mask": range(3)})
-    files = tmp_path / "set.h5", tmp_path / "set.parquet"
-    write(
-        rows.assign(set=["train", "validation", "test"]),
-        ["Actin", "Hoechst"],
-        *files,
-        read_image=lambda k: np.concatenate([pairs[k][0][:, ::-1], pairs[k][0]]),
-        read_labels=lambda k: Mask(pairs[k][1], ()),
-    )
-    with AnnotatedSet(*files) as annotated:
-        yield annotated
 
 
 def test_a_network_that_was_trained_further_knows_from_what(trained_unet, of_another_lab, tmp_path):
